@@ -1,0 +1,255 @@
+"""What a run of the suite found: the data every report is made from.
+
+Everything here is an immutable msgspec struct, so that a run is written with ``msgspec.json.encode(run)``
+and read back with ``load_run``. Byte strings are lower-case hex, times are seconds unless a name says
+milliseconds, moments are UTC in RFC 3339 form with a trailing Z.
+
+``Run`` is complete in itself: it carries the id and keyword of every requirement of the set it was judged
+against, so a verdict never depends on which version of the specification is installed later. The words of
+a requirement are not copied; they are in the registry named by ``requirement_set``.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+RUN_FORMAT = "eiraku-run/1"
+
+MANDATORY_CAPABILITIES = ("initiator", "responder", "payer", "payee", "power-cut")
+OPTIONAL_CAPABILITIES = ("suite-0", "deterministic")
+KNOWN_CAPABILITIES = frozenset(MANDATORY_CAPABILITIES + OPTIONAL_CAPABILITIES)
+
+
+class Outcome(StrEnum):
+    """The outcome of one check. The kinds are disjoint: a crash or a time-out is never a refusal."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    WARN = "WARN"
+    CRASH = "CRASH"
+    TIMEOUT = "TIMEOUT"
+    ADAPTER_ERROR = "ADAPTER_ERROR"
+    NOT_APPLICABLE = "NOT_APPLICABLE"
+    NOT_RUN = "NOT_RUN"
+    HARNESS_ERROR = "HARNESS_ERROR"
+
+
+FAILURES = frozenset({Outcome.FAIL, Outcome.CRASH, Outcome.TIMEOUT, Outcome.ADAPTER_ERROR})
+"""Outcomes that are the wallet's fault and make it non-conformant."""
+
+GAPS = frozenset({Outcome.NOT_RUN, Outcome.HARNESS_ERROR})
+"""Outcomes that say nothing about the wallet and make a run incomplete."""
+
+# Worst first: the order in which the outcomes of several checks are summed up in one word.
+SEVERITY = (
+    Outcome.CRASH,
+    Outcome.TIMEOUT,
+    Outcome.ADAPTER_ERROR,
+    Outcome.FAIL,
+    Outcome.HARNESS_ERROR,
+    Outcome.NOT_RUN,
+    Outcome.WARN,
+    Outcome.PASS,
+    Outcome.NOT_APPLICABLE,
+)
+
+
+class Level(StrEnum):
+    """How much is run. A level contains the ones before it."""
+
+    SMOKE = "smoke"
+    STANDARD = "standard"
+    FULL = "full"
+
+    @property
+    def rank(self) -> int:
+        """0 for smoke, 1 for standard, 2 for full."""
+        return list(Level).index(self)
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all result types: immutable, by keyword only, unknown fields refused when read."""
+
+
+class Step(Model, rename={"source": "from", "target": "to", "data": "bytes"}):
+    """One arrow of a sequence diagram. In JSON: from, to, label, bytes, decoded, outcome."""
+
+    source: str
+    target: str
+    label: str
+    data: str = ""
+    """The bytes on the wire, hex; empty when the step carries none."""
+    decoded: str = ""
+    """The message in readable form, several lines if need be."""
+    outcome: str = ""
+    """What the receiver made of it, for example ``rejected unit-expired``."""
+
+
+class Exchange(Model):
+    """One request to the wallet and what came back."""
+
+    seq: int
+    request: str
+    """The JSON line sent, shortened if long."""
+    response: str
+    """The JSON line received, shortened if long; empty when none came."""
+    milliseconds: float
+
+
+class Evidence(Model):
+    """Why a check did not pass. All fields may be empty."""
+
+    expected: str = ""
+    actual: str = ""
+    steps: tuple[Step, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+    """The last exchanges with the wallet, oldest first."""
+    stderr: str = ""
+    """The last of what the wallet wrote to its standard error. Kept for the reader, never judged."""
+    traceback: str = ""
+    """Where in the suite the check stopped."""
+    notes: tuple[str, ...] = ()
+
+
+class Check(Model):
+    """A test of the suite, before it is run."""
+
+    id: str
+    """Stable: module, then the test's own name and parameters: ``test_session::test_replay[initiator]``."""
+    title: str
+    """First line of the test's docstring, or its name."""
+    location: str
+    """``file.py:line`` inside the suite."""
+    requirements: tuple[str, ...]
+    level: Level
+    needs: tuple[str, ...] = ()
+    """Capabilities without which the test makes no sense."""
+    deselected: str = ""
+    """Why this run leaves it out; empty when it is to be run."""
+
+
+class CheckResult(Model):
+    """The outcome of one check in one run."""
+
+    id: str
+    title: str
+    location: str
+    requirements: tuple[str, ...]
+    level: Level
+    needs: tuple[str, ...] = ()
+    outcome: Outcome
+    seconds: float = 0.0
+    reason: str = ""
+    """One line; never empty unless the outcome is PASS."""
+    evidence: Evidence | None = None
+    """Present when the wallet or the harness is at fault."""
+
+
+class RequirementInfo(Model):
+    """One numbered requirement of the set the run was judged against."""
+
+    id: str
+    keyword: str
+    """MUST, MUST NOT, SHOULD, SHOULD NOT or MAY."""
+    chapter: str
+    """For example ``05-session``."""
+    applies_to: str = ""
+    """The capability it depends on; empty when it holds for every wallet."""
+    not_tested: str = ""
+    """Why no black-box test can show it; empty when it is tested."""
+
+
+class RequirementSet(Model):
+    """The frozen requirement set of one version of the specification."""
+
+    version: str
+    digest: str
+    """SHA-256 of the registry, hex; empty if no registry is installed."""
+    requirements: tuple[RequirementInfo, ...] = ()
+
+
+class WalletInfo(Model):
+    """What the wallet said about itself in its answer to ``start``."""
+
+    name: str
+    version: str
+    protocol: int
+    capabilities: tuple[str, ...]
+    """Those of KNOWN_CAPABILITIES it declared, sorted."""
+    unknown_capabilities: tuple[str, ...] = ()
+    """Declared, but not known to this version of the suite; reported, otherwise ignored."""
+
+
+class RoundTrips(Model):
+    """Statistics of the time from request to response of one verb, in milliseconds."""
+
+    verb: str
+    count: int
+    median: float
+    p95: float
+    maximum: float
+    total: float
+
+
+class Run(Model):
+    """One run of the suite against one wallet."""
+
+    format: str = RUN_FORMAT
+    suite_version: str
+    suite: str
+    """``eiraku.conformance.suite``, or the folder of another suite; another one never certifies."""
+    requirement_set: RequirementSet
+    wallet: WalletInfo | None
+    """None if the wallet never answered ``start``."""
+    selector: str
+    seed: str
+    """32 bytes, hex."""
+    level: Level
+    selection: str = ""
+    """How the checks were narrowed down (``--only``, ``-k``); empty when all of the level were asked for."""
+    interrupted: str = ""
+    """Why the run ended early; empty when it did not."""
+    started: str
+    finished: str
+    round_trips: tuple[RoundTrips, ...] = ()
+    results: tuple[CheckResult, ...] = ()
+    """Sorted by id; one per check of the suite, those not run included."""
+
+
+def worst(outcomes: list[Outcome]) -> Outcome:
+    """The most severe of ``outcomes``, which must not be empty."""
+    return min(outcomes, key=SEVERITY.index)
+
+
+def summarise_round_trips(samples: dict[str, list[float]]) -> tuple[RoundTrips, ...]:
+    """Statistics of ``samples``: for each verb the round-trip times in seconds."""
+    rows = []
+    for verb in sorted(samples):
+        times = sorted(1000 * second for second in samples[verb])
+        if times:
+            rows.append(
+                RoundTrips(
+                    verb=verb,
+                    count=len(times),
+                    median=round(times[(len(times) - 1) // 2], 3),
+                    p95=round(times[min(len(times) - 1, -(-len(times) * 95 // 100) - 1)], 3),
+                    maximum=round(times[-1], 3),
+                    total=round(sum(times), 3),
+                )
+            )
+    return tuple(rows)
+
+
+def to_json(value: Model) -> dict[str, Any]:
+    """``value`` as plain dictionaries, lists and strings."""
+    plain: dict[str, Any] = msgspec.to_builtins(value)
+    return plain
+
+
+def load_run(data: bytes) -> Run:
+    """Read a run written as JSON. Raises msgspec.ValidationError or DecodeError if it is not one."""
+    run = msgspec.json.decode(data, type=Run)
+    if run.format != RUN_FORMAT:
+        raise msgspec.ValidationError(f"run format is {run.format!r}, expected {RUN_FORMAT!r}")
+    return run
