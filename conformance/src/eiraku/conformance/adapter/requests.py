@@ -1,0 +1,199 @@
+"""The requests of the adapter protocol: what the suite asks of a wallet."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from eiraku.conformance.adapter.wire import Count, Hex, Hex8, Hex16, Hex32, Role, Wire
+
+
+class VersionRange(Wire):
+    """The versions of this protocol the suite can speak."""
+
+    min: Annotated[int, Meta(ge=1)]
+    max: Annotated[int, Meta(ge=1)]
+
+
+class Start(Wire):
+    """First request of a process or connection."""
+
+    seq: int
+    verb: Literal["start"]
+    protocol: VersionRange
+    seed: Hex32 | msgspec.UnsetType = msgspec.UNSET
+
+
+class Reset(Wire):
+    """Back to the state just after ``start``."""
+
+    seq: int
+    verb: Literal["reset"]
+
+
+class Purse(Wire):
+    """The purse's own number, Ed25519 private key (seed form) and signed purse ID."""
+
+    number: Hex8
+    private_key: Hex32
+    purse_id: Hex
+
+
+class DeviceKey(Wire):
+    """A device centre's public key, valid from epoch ``from`` to ``to`` inclusive."""
+
+    kid: Hex8
+    public: Hex32
+    start: Count = msgspec.field(name="from")
+    end: Count = msgspec.field(name="to")
+
+
+class MoneyKey(Wire):
+    """An issuing centre's unit key and history key, valid from epoch ``from`` to ``to`` inclusive."""
+
+    kid: Hex8
+    public: Hex32
+    history: Hex32
+    start: Count = msgspec.field(name="from")
+    end: Count = msgspec.field(name="to")
+
+
+class Anchor(Wire):
+    """The trust anchor: whose purses and whose money the wallet accepts."""
+
+    economies: tuple[int, ...]
+    device_keys: tuple[DeviceKey, ...]
+    money_keys: tuple[MoneyKey, ...]
+    device_seal: Hex16
+    money_seal: Hex16
+    scheme_key: Hex32
+
+
+class Holding(Wire):
+    """A unit the purse is to hold: its signed bytes, its hop and its sealed history."""
+
+    unit: Hex
+    hop: Count
+    history: Hex
+
+
+class Provision(Wire):
+    """Everything a purse has when it leaves the device centre."""
+
+    seq: int
+    verb: Literal["provision"]
+    purse: Purse
+    anchor: Anchor
+    policy: dict[str, Any]
+    bulletin: Hex | None
+    holdings: tuple[Holding, ...]
+
+
+class ActPay(Wire):
+    """The user agrees to pay ``amount`` minor units in the next session."""
+
+    seq: int
+    verb: Literal["act"]
+    action: Literal["pay"]
+    amount: Count
+
+
+class ActRequest(Wire):
+    """The user asks for ``amount`` minor units in the next session."""
+
+    seq: int
+    verb: Literal["act"]
+    action: Literal["request"]
+    amount: Count
+    reference: str
+
+
+class ActReceive(Wire):
+    """The user agrees to be paid in the next session."""
+
+    seq: int
+    verb: Literal["act"]
+    action: Literal["receive"]
+
+
+class ActRedeliver(Wire):
+    """The user wants a pending transaction delivered again in the next session."""
+
+    seq: int
+    verb: Literal["act"]
+    action: Literal["redeliver"]
+    transaction: Hex16
+
+
+class ActBulletin(Wire):
+    """A bulletin reaches the wallet outside any session."""
+
+    seq: int
+    verb: Literal["act"]
+    action: Literal["bulletin"]
+    bulletin: Hex
+
+
+class Open(Wire):
+    """Begin a session in ``role``; an earlier one ends."""
+
+    seq: int
+    verb: Literal["open"]
+    role: Role
+
+
+class Deliver(Wire):
+    """Bytes from the peer."""
+
+    seq: int
+    verb: Literal["deliver"]
+    data: Hex
+
+
+class GetState(Wire):
+    """Ask for the durable state."""
+
+    seq: int
+    verb: Literal["state"]
+
+
+class PowerCutSimple(Wire):
+    """Cut the power at once, or disarm."""
+
+    seq: int
+    verb: Literal["power_cut"]
+    when: Literal["now", "never"]
+
+
+class PowerCutArmed(Wire):
+    """Cut the power before or after the n-th durable write from now."""
+
+    seq: int
+    verb: Literal["power_cut"]
+    when: Literal["before", "after"]
+    write: Annotated[int, Meta(ge=1)]
+
+
+class Stop(Wire):
+    """Answer, then end the process or close the connection."""
+
+    seq: int
+    verb: Literal["stop"]
+
+
+Request = (
+    Start
+    | Reset
+    | Provision
+    | ActPay
+    | ActRequest
+    | ActReceive
+    | ActRedeliver
+    | ActBulletin
+    | Open
+    | Deliver
+    | GetState
+    | PowerCutSimple
+    | PowerCutArmed
+    | Stop
+)

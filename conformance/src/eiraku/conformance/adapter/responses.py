@@ -1,0 +1,120 @@
+"""The responses of the adapter protocol: what a wallet may answer."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from eiraku.conformance.adapter.wire import Count, Hex, Hex8, Hex16, Hex32, Label, SessionState, Wire
+
+
+class Accepted(Wire):
+    """Done, and nothing more to say."""
+
+    seq: int
+    outcome: Literal["accepted"]
+
+
+class Started(Wire):
+    """The wallet's answer to ``start``."""
+
+    seq: int
+    outcome: Literal["accepted"]
+    protocol: int
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    version: Annotated[str, Meta(max_length=100)]
+    capabilities: tuple[str, ...]
+
+
+class Progressed(Wire):
+    """What the wallet sends its peer (null for nothing), and whether the session is still open."""
+
+    seq: int
+    outcome: Literal["accepted"]
+    out: Hex | None
+    session: SessionState
+
+
+class UnitState(Wire):
+    """A spendable unit."""
+
+    unit_id: Hex32
+    value: Annotated[int, Meta(ge=1)]
+    hop: Count
+
+
+class PendingState(Wire):
+    """A payment the purse is committed to and has no receipt for."""
+
+    transaction: Hex16
+    payee: Hex8
+    amount: Count
+    units: tuple[Hex32, ...]
+
+
+class CreditedState(Wire):
+    """A payment received."""
+
+    transaction: Hex16
+    payer: Hex8
+    amount: Count
+
+
+class SettledState(Wire):
+    """A payment made and receipted."""
+
+    transaction: Hex16
+    payee: Hex8
+    amount: Count
+
+
+class StateReport(Wire):
+    """The durable state. ``writes`` counts durable writes since start or reset."""
+
+    seq: int
+    outcome: Literal["accepted"]
+    balance: Count
+    epoch: Count
+    units: tuple[UnitState, ...]
+    pending: tuple[PendingState, ...]
+    credited: tuple[CreditedState, ...]
+    settled: tuple[SettledState, ...]
+    writes: Count
+    digest: Hex32
+
+
+class Rejected(Wire):
+    """The input was refused."""
+
+    seq: int
+    outcome: Literal["rejected"]
+    code: Label
+    detail: str = ""
+
+
+class RejectedInSession(Wire):
+    """The peer's bytes, or opening a session, were refused; ``out`` is what the wallet answers its peer."""
+
+    seq: int
+    outcome: Literal["rejected"]
+    code: Label
+    out: Hex | None
+    session: SessionState
+    detail: str = ""
+
+
+class Errored(Wire):
+    """The wallet itself is at fault."""
+
+    seq: int
+    outcome: Literal["errored"]
+    detail: str
+
+
+class Bare(Wire):
+    """The wallet does not know the verb, or an armed power cut fired."""
+
+    seq: int
+    outcome: Literal["unsupported", "power-cut"]
+
+
+Response = Accepted | Started | Progressed | StateReport | Rejected | RejectedInSession | Errored | Bare
