@@ -1,0 +1,106 @@
+"""Issuing centre: makes units and opens histories (S-1, S-6, S-10, S-24; specification, chapter 4).
+
+Enough to make money for purses and to read where it has been; the history database, deposits and
+claims are not here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from eiraku.reference.crypto import cose, hpke
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.crypto.x25519 import AgreementKey
+from eiraku.spec import cbor, objects
+from eiraku.spec.objects import EndorsementPayload, Layer, Unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyKey:
+    """A unit key with its history key, and the epochs, both included, in which the unit key may sign."""
+
+    unit_key: SigningKey
+    history_key: AgreementKey
+    valid_from: int
+    valid_to: int
+
+    @property
+    def kid(self) -> bytes:
+        """8-byte key identifier, that of the unit key."""
+        return objects.key_identifier(self.unit_key.public)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """A unit as a purse holds it: signed bytes, the hop by which it came, its sealed history."""
+
+    unit: bytes
+    hop: int
+    history: bytes
+
+
+def unit_id(kid: bytes, payload: bytes) -> bytes:
+    """Identifier of a unit, 32 bytes: digest of what its signature covers (EPP-UNI-009)."""
+    protected = cbor.encode({1: -8, 4: kid})
+    return sha256(cbor.encode(("Signature1", protected, objects.CONTEXT_UNIT, payload))).digest()
+
+
+def seal_layer(layer: Layer, *, history_key: bytes, identifier: bytes, ephemeral: bytes) -> bytes:
+    """Seal one layer for the 32-byte `history_key` of the unit's money key (EPP-HIS-003)."""
+    info = objects.INFO_HISTORY + identifier
+    return hpke.seal(history_key, info, layer.encode(), ephemeral=ephemeral)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuingCentre:
+    """Signs under the last of its keys; earlier ones stay in anchors until they lapse (EPP-KEY-010)."""
+
+    keys: tuple[MoneyKey, ...]
+    seal: bytes
+    economy: int
+
+    def issue(
+        self, unit: Unit, *, holder: bytes, transaction: bytes, random: Callable[[int], bytes]
+    ) -> Holding:
+        """Sign a unit and endorse it to its first holder (8-byte purse number), ready to be provisioned."""
+        key = self.keys[-1]
+        payload = unit.encode()
+        identifier = unit_id(key.kid, payload)
+        genesis = EndorsementPayload(
+            unit_id=identifier,
+            hop=0,
+            history_digest=sha256(b"").digest(),
+            payer=objects.ISSUER_NUMBER,
+            payee=holder,
+            transaction=transaction,
+        )
+        layer = Layer(
+            inner=b"",
+            payer=objects.ISSUER_NUMBER,
+            payee=holder,
+            transaction=transaction,
+            signature=cose.sign_detached(key.unit_key, objects.CONTEXT_ENDORSEMENT, genesis.encode()),
+        )
+        return Holding(
+            unit=cose.sign(key.unit_key, objects.CONTEXT_UNIT, payload, kid=key.kid),
+            hop=0,
+            history=seal_layer(
+                layer, history_key=key.history_key.public, identifier=identifier, ephemeral=random(32)
+            ),
+        )
+
+    def open_history(self, holding: Holding) -> tuple[Layer, ...]:
+        """Peel a history, outermost layer first (S-24). Raises CannotOpen or Refusal for a bad layer.
+
+        Verifying the endorsements in the layers is the caller's.
+        """
+        signed = cose.parse(holding.unit)
+        key = next(key for key in self.keys if key.kid == signed.kid)
+        info = objects.INFO_HISTORY + unit_id(key.kid, signed.payload)
+        layers: list[Layer] = []
+        sealed = holding.history
+        while sealed:
+            layer = Layer.decode(hpke.open_(key.history_key, info, sealed))
+            layers.append(layer)
+            sealed = layer.inner
+        return tuple(layers)
