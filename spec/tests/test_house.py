@@ -114,3 +114,16 @@ def test_nothing_is_marked_unfinished() -> None:
 def test_every_cited_requirement_exists() -> None:
     known = registry.by_id()
     assert not [(place, cited) for place, cited in found(CITED) if cited not in known]
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    """What a newcomer copies from the README is what CI proves to work."""
+    commands = re.findall(r"^(python3 -m venv .*)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert [command for command in commands if command in script and "tox" in command]
+
+
+def test_docs_have_a_page_for_every_chapter() -> None:
+    chapters = {path.name for path in (ROOT / "spec").glob("*.md")}
+    pages = {path.name for path in (ROOT / "docs" / "spec").glob("*.md")}
+    assert chapters == pages - {"index.md", "states.md"}
