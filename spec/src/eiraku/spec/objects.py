@@ -256,11 +256,6 @@ def history_size(hop: int) -> int:
     return _HISTORY_SIZES[hop]
 
 
-def key_identifier(public_key: bytes) -> bytes:
-    """The 8-byte `kid` of a 32-byte public key (chapter 3)."""
-    return sha256(public_key).digest()[:8]
-
-
 def _map(item: cbor.Item, rule: str, where: str, keys: set[int]) -> cbor.Map:
     # EPP-ENC-005
     if not isinstance(item, dict) or item.keys() != keys:

@@ -5,7 +5,7 @@ Enough to provision purses and to revoke them; the purse registry and recall are
 
 from dataclasses import dataclass
 
-from eiraku.reference.crypto import cose
+from eiraku.reference.crypto import cose, ed25519
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import objects
 from eiraku.spec.objects import Bulletin, PurseId, Role
@@ -22,7 +22,7 @@ class PurseMasterKey:
     @property
     def kid(self) -> bytes:
         """8-byte key identifier."""
-        return objects.key_identifier(self.key.public)
+        return ed25519.key_id(self.key.public)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

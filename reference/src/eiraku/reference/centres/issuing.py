@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
-from eiraku.reference.crypto import cose, hpke
+from eiraku.reference.crypto import cose, ed25519, hpke
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.spec import cbor, objects
@@ -27,7 +27,7 @@ class MoneyKey:
     @property
     def kid(self) -> bytes:
         """8-byte key identifier, that of the unit key."""
-        return objects.key_identifier(self.unit_key.public)
+        return ed25519.key_id(self.unit_key.public)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

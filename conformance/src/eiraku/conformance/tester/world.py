@@ -1,0 +1,259 @@
+"""Centres, purses and money for one check, all drawn from one seed."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
+from eiraku.reference.centres.issuing import Holding, IssuingCentre, MoneyKey, seal_layer, unit_id
+from eiraku.reference.crypto import cose
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.crypto.x25519 import AgreementKey
+from eiraku.spec import objects
+from eiraku.spec.objects import Bulletin, EndorsementPayload, Layer, PurseId, Role, Unit
+
+EPOCH = 100
+"""Epoch of the bulletin that the wallet is provisioned with."""
+LAST_EPOCH = 200
+"""Purse IDs, units and keys of the world are valid up to this epoch, and from epoch 1."""
+ECONOMY = 392
+OTHER_ECONOMY = 702
+FOREIGN_ECONOMY = 840
+"""The anchor accepts the first two, not the third."""
+
+
+class Random:
+    """Deterministic randomness: SHAKE-256 of the seed and a counter."""
+
+    def __init__(self, seed: bytes) -> None:
+        """`seed`: any bytes; equal seeds give equal streams."""
+        self._seed = seed
+        self._count = 0
+
+    def __call__(self, length: int) -> bytes:
+        """The next `length` bytes."""
+        self._count += 1
+        return hashlib.shake_256(self._seed + self._count.to_bytes(8, "big")).digest(length)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """A purse: its claims, the signed purse ID, its key."""
+
+    claims: PurseId
+    purse_id: bytes
+    key: SigningKey
+    seed: bytes
+    """The 32 bytes of the private key."""
+
+    @property
+    def number(self) -> bytes:
+        """Purse number, 8 bytes."""
+        return self.claims.number
+
+
+class World:
+    """Two centres with an old and a current key each, a wallet, a peer, and as much money as a check wants."""
+
+    def __init__(self, seed: bytes, policy: Mapping[str, Any]) -> None:
+        """`seed`: 32 bytes; `policy`: JSON form of chapter 9."""
+        self.random = Random(seed)
+        self.policy = policy
+        self.scheme_key = self.random(32)
+        self.device = DeviceCentre(
+            keys=(self._master_key(1, 60), self._master_key(50, LAST_EPOCH)),
+            seal=self.random(16),
+            economy=ECONOMY,
+        )
+        self.issuing = IssuingCentre(
+            keys=(self._money_key(1, 60), self._money_key(50, LAST_EPOCH)),
+            seal=self.random(16),
+            economy=ECONOMY,
+        )
+        self._next_unit = 1
+        self.wallet = self.purse(role=Role.PERSON, tier=1)
+        self.peer = self.purse(role=Role.MERCHANT, tier=1)
+
+    # --- purses ---------------------------------------------------------------------------------------
+
+    def claims(self, **changes: Any) -> PurseId:
+        """Claims of a new purse, a person of tier 1 with a holder of its own, but for `changes`."""
+        base = PurseId(
+            number=self.random(8),
+            public_key=bytes(32),
+            role=Role.PERSON,
+            tier=1,
+            holder=self.random(32),
+            economy=ECONOMY,
+            issued=90,
+            expires=LAST_EPOCH,
+            seal=self.device.seal,
+        )
+        return replace(base, **changes)
+
+    def purse(
+        self, *, seed: bytes | None = None, centre: DeviceCentre | None = None, **changes: Any
+    ) -> Identity:
+        """A purse certified by `centre` (the world's if not given), with a fresh key unless `seed` is given."""
+        seed = seed or self.random(32)
+        key = SigningKey(seed)
+        claims = self.claims(**{"public_key": key.public, **changes})
+        signed = (centre or self.device).sign(objects.CONTEXT_PURSE_ID, claims.encode())
+        return Identity(claims=claims, purse_id=signed, key=key, seed=seed)
+
+    def bulletin(self, epoch: int = EPOCH, revoked: Iterable[bytes] = ()) -> bytes:
+        """A signed bulletin."""
+        return self.device.bulletin(epoch=epoch, revoked=tuple(revoked), policy_digest=bytes(32))
+
+    def raw_bulletin(self, epoch: int, revoked: tuple[bytes, ...]) -> bytes:
+        """A signed bulletin whose numbers are in the given order, right or wrong."""
+        payload = Bulletin(epoch=epoch, revoked=revoked, policy_digest=bytes(32)).encode()
+        return self.device.sign(objects.CONTEXT_BULLETIN, payload)
+
+    # --- money ----------------------------------------------------------------------------------------
+
+    def unit(self, value: int, **changes: Any) -> Unit:
+        """The next unit, not yet signed."""
+        number = self._next_unit
+        self._next_unit += 1
+        base = Unit(
+            number=number,
+            issue=0,
+            value=value,
+            economy=ECONOMY,
+            issued=90,
+            expires=LAST_EPOCH,
+            max_hops=10,
+            seal=self.issuing.seal,
+        )
+        return replace(base, **changes)
+
+    def holding(
+        self,
+        value: int,
+        *,
+        hop: int = 0,
+        holder: bytes | None = None,
+        centre: IssuingCentre | None = None,
+        **changes: Any,
+    ) -> Holding:
+        """A unit of `value` that has come to `holder` (the peer if not given) after `hop` moves."""
+        centre = centre or self.issuing
+        owners = [self.purse() for _ in range(hop)]
+        numbers = [owner.number for owner in owners] + [holder or self.peer.number]
+        held = centre.issue(
+            self.unit(value, **changes), holder=numbers[0], transaction=self.random(16), random=self.random
+        )
+        for owner, payee in zip(owners, numbers[1:], strict=True):
+            held = self.move(held, payer=owner, payee=payee)
+        return held
+
+    def move(
+        self, held: Holding, *, payer: Identity, payee: bytes, transaction: bytes | None = None
+    ) -> Holding:
+        """The unit after `payer` has endorsed it to the purse number `payee`, which has sealed its history."""
+        transaction = transaction or self.random(16)
+        layer = Layer(
+            inner=held.history,
+            payer=payer.number,
+            payee=payee,
+            transaction=transaction,
+            signature=endorse(held, payer=payer, payee=payee, transaction=transaction),
+        )
+        return Holding(unit=held.unit, hop=held.hop + 1, history=self.seal(held, layer))
+
+    def seal(self, held: Holding, layer: Layer) -> bytes:
+        """`layer` sealed for the issuing centre, for the unit of `held`."""
+        kid = cose.parse(held.unit).kid
+        key = next((key for key in self.issuing.keys if key.kid == kid), self.issuing.keys[-1])
+        return seal_layer(
+            layer,
+            history_key=key.history_key.public,
+            identifier=identifier(held),
+            ephemeral=self.random(32),
+        )
+
+    # --- what a wallet is given -----------------------------------------------------------------------
+
+    def anchor(self) -> dict[str, Any]:
+        """The trust anchor in the form of the adapter protocol."""
+        return {
+            "economies": [ECONOMY, OTHER_ECONOMY],
+            "device_keys": [
+                {"kid": key.kid, "public": key.key.public, "from": key.valid_from, "to": key.valid_to}
+                for key in self.device.keys
+            ],
+            "money_keys": [
+                {
+                    "kid": key.kid,
+                    "public": key.unit_key.public,
+                    "history": key.history_key.public,
+                    "from": key.valid_from,
+                    "to": key.valid_to,
+                }
+                for key in self.issuing.keys
+            ],
+            "device_seal": self.device.seal,
+            "money_seal": self.issuing.seal,
+            "scheme_key": self.scheme_key,
+        }
+
+    def provisioning(
+        self,
+        holdings: Iterable[Holding] = (),
+        *,
+        bulletin: bytes | None = None,
+        identity: Identity | None = None,
+    ) -> dict[str, Any]:
+        """Arguments of `Wallet.provision`: by default the world's wallet at epoch 100, without money."""
+        purse = identity or self.wallet
+        return {
+            "purse": {"number": purse.number, "private_key": purse.seed, "purse_id": purse.purse_id},
+            "anchor": self.anchor(),
+            "policy": self.policy,
+            "bulletin": self.bulletin() if bulletin is None else bulletin,
+            "holdings": [{"unit": held.unit, "hop": held.hop, "history": held.history} for held in holdings],
+        }
+
+    def _master_key(self, valid_from: int, valid_to: int) -> PurseMasterKey:
+        return PurseMasterKey(key=SigningKey(self.random(32)), valid_from=valid_from, valid_to=valid_to)
+
+    def _money_key(self, valid_from: int, valid_to: int) -> MoneyKey:
+        return MoneyKey(
+            unit_key=SigningKey(self.random(32)),
+            history_key=AgreementKey(self.random(32)),
+            valid_from=valid_from,
+            valid_to=valid_to,
+        )
+
+
+def identifier(held: Holding) -> bytes:
+    """`unit_id` of a held unit, 32 bytes."""
+    signed = cose.parse(held.unit)
+    return unit_id(signed.kid or bytes(8), signed.payload)
+
+
+def endorsement_payload(
+    held: Holding, *, payer: bytes, payee: bytes, transaction: bytes
+) -> EndorsementPayload:
+    """What a payer who holds `held` must sign to give it to `payee`."""
+    return EndorsementPayload(
+        unit_id=identifier(held),
+        hop=held.hop + 1,
+        history_digest=hashlib.sha256(held.history).digest(),
+        payer=payer,
+        payee=payee,
+        transaction=transaction,
+    )
+
+
+def endorse(held: Holding, *, payer: Identity, payee: bytes, transaction: bytes) -> bytes:
+    """The 64-byte endorsement of `held` by `payer` to `payee`."""
+    payload = endorsement_payload(held, payer=payer.number, payee=payee, transaction=transaction)
+    return cose.sign_detached(payer.key, objects.CONTEXT_ENDORSEMENT, payload.encode())
+
+
+def value(held: Holding) -> int:
+    """Value of a held unit in minor units."""
+    return Unit.decode(cose.parse(held.unit).payload).value
