@@ -118,7 +118,9 @@ def test_every_cited_requirement_exists() -> None:
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:
     """What a newcomer copies from the README is what CI proves to work."""
-    commands = re.findall(r"^(python3 -m venv .*)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
+    commands = re.findall(
+        r"^(python3 -m venv .*)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert [command for command in commands if command in script and "tox" in command]
 
