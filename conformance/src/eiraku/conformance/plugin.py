@@ -57,9 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=10.0,
         help="time a wallet has to answer a request; start and power_cut get twice as long (default: 10)",
     )
-    group.addoption(
-        "--wallet-report", metavar="DIR", default=None, help="write the reports into this folder"
-    )
+    group.addoption("--wallet-report", metavar="DIR", default=None, help="write the reports into this folder")
     group.addoption(
         "--wallet-only",
         metavar="ID",

@@ -72,7 +72,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Base of all result types: immutable, by keyword only, unknown fields refused when read."""
 
 
-class Step(Model, rename={"source": "from", "target": "to", "data": "bytes"}):
+class Step(Model, frozen=True, kw_only=True, rename={"source": "from", "target": "to", "data": "bytes"}):
     """One arrow of a sequence diagram. In JSON: from, to, label, bytes, decoded, outcome."""
 
     source: str
@@ -86,7 +86,7 @@ class Step(Model, rename={"source": "from", "target": "to", "data": "bytes"}):
     """What the receiver made of it, for example ``rejected unit-expired``."""
 
 
-class Exchange(Model):
+class Exchange(Model, frozen=True, kw_only=True):
     """One request to the wallet and what came back."""
 
     seq: int
@@ -97,7 +97,7 @@ class Exchange(Model):
     milliseconds: float
 
 
-class Evidence(Model):
+class Evidence(Model, frozen=True, kw_only=True):
     """Why a check did not pass. All fields may be empty."""
 
     expected: str = ""
@@ -112,7 +112,7 @@ class Evidence(Model):
     notes: tuple[str, ...] = ()
 
 
-class Check(Model):
+class Check(Model, frozen=True, kw_only=True):
     """A test of the suite, before it is run."""
 
     id: str
@@ -129,7 +129,7 @@ class Check(Model):
     """Why this run leaves it out; empty when it is to be run."""
 
 
-class CheckResult(Model):
+class CheckResult(Model, frozen=True, kw_only=True):
     """The outcome of one check in one run."""
 
     id: str
@@ -146,7 +146,7 @@ class CheckResult(Model):
     """Present when the wallet or the harness is at fault."""
 
 
-class RequirementInfo(Model):
+class RequirementInfo(Model, frozen=True, kw_only=True):
     """One numbered requirement of the set the run was judged against."""
 
     id: str
@@ -160,7 +160,7 @@ class RequirementInfo(Model):
     """Why no black-box test can show it; empty when it is tested."""
 
 
-class RequirementSet(Model):
+class RequirementSet(Model, frozen=True, kw_only=True):
     """The frozen requirement set of one version of the specification."""
 
     version: str
@@ -169,7 +169,7 @@ class RequirementSet(Model):
     requirements: tuple[RequirementInfo, ...] = ()
 
 
-class WalletInfo(Model):
+class WalletInfo(Model, frozen=True, kw_only=True):
     """What the wallet said about itself in its answer to ``start``."""
 
     name: str
@@ -181,7 +181,7 @@ class WalletInfo(Model):
     """Declared, but not known to this version of the suite; reported, otherwise ignored."""
 
 
-class RoundTrips(Model):
+class RoundTrips(Model, frozen=True, kw_only=True):
     """Statistics of the time from request to response of one verb, in milliseconds."""
 
     verb: str
@@ -192,7 +192,7 @@ class RoundTrips(Model):
     total: float
 
 
-class Run(Model):
+class Run(Model, frozen=True, kw_only=True):
     """One run of the suite against one wallet."""
 
     format: str = RUN_FORMAT

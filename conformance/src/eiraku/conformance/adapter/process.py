@@ -16,8 +16,8 @@ import time
 import weakref
 from pathlib import Path
 
+from eiraku.conformance.adapter.channel import LineChannel
 from eiraku.conformance.adapter.errors import AdapterCrash, SelectorError
-from eiraku.conformance.adapter.transports import LineChannel
 
 STDERR_KEPT = 64 * 1024
 """Bytes of standard error kept, the last ones."""
@@ -61,7 +61,7 @@ class Process:
             bufsize=0,
             start_new_session=True,
         )
-        self._guard = subprocess.Popen(
+        self._guard = subprocess.Popen(  # noqa: S603 - a fixed script, the child's id its only argument
             ["/bin/sh", "-c", _GUARD, "guard", str(self._child.pid)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

@@ -8,14 +8,14 @@ from msgspec import Meta
 from eiraku.conformance.adapter.wire import Count, Hex, Hex8, Hex16, Hex32, Role, Wire
 
 
-class VersionRange(Wire):
+class VersionRange(Wire, frozen=True, kw_only=True):
     """The versions of this protocol the suite can speak."""
 
     min: Annotated[int, Meta(ge=1)]
     max: Annotated[int, Meta(ge=1)]
 
 
-class Start(Wire):
+class Start(Wire, frozen=True, kw_only=True):
     """First request of a process or connection."""
 
     seq: int
@@ -24,14 +24,14 @@ class Start(Wire):
     seed: Hex32 | msgspec.UnsetType = msgspec.UNSET
 
 
-class Reset(Wire):
+class Reset(Wire, frozen=True, kw_only=True):
     """Back to the state just after ``start``."""
 
     seq: int
     verb: Literal["reset"]
 
 
-class Purse(Wire):
+class Purse(Wire, frozen=True, kw_only=True):
     """The purse's own number, Ed25519 private key (seed form) and signed purse ID."""
 
     number: Hex8
@@ -39,7 +39,7 @@ class Purse(Wire):
     purse_id: Hex
 
 
-class DeviceKey(Wire):
+class DeviceKey(Wire, frozen=True, kw_only=True):
     """A device centre's public key, valid from epoch ``from`` to ``to`` inclusive."""
 
     kid: Hex8
@@ -48,7 +48,7 @@ class DeviceKey(Wire):
     end: Count = msgspec.field(name="to")
 
 
-class MoneyKey(Wire):
+class MoneyKey(Wire, frozen=True, kw_only=True):
     """An issuing centre's unit key and history key, valid from epoch ``from`` to ``to`` inclusive."""
 
     kid: Hex8
@@ -58,7 +58,7 @@ class MoneyKey(Wire):
     end: Count = msgspec.field(name="to")
 
 
-class Anchor(Wire):
+class Anchor(Wire, frozen=True, kw_only=True):
     """The trust anchor: whose purses and whose money the wallet accepts."""
 
     economies: tuple[int, ...]
@@ -69,7 +69,7 @@ class Anchor(Wire):
     scheme_key: Hex32
 
 
-class Holding(Wire):
+class Holding(Wire, frozen=True, kw_only=True):
     """A unit the purse is to hold: its signed bytes, its hop and its sealed history."""
 
     unit: Hex
@@ -77,7 +77,7 @@ class Holding(Wire):
     history: Hex
 
 
-class Provision(Wire):
+class Provision(Wire, frozen=True, kw_only=True):
     """Everything a purse has when it leaves the device centre."""
 
     seq: int
@@ -89,7 +89,7 @@ class Provision(Wire):
     holdings: tuple[Holding, ...]
 
 
-class ActPay(Wire):
+class ActPay(Wire, frozen=True, kw_only=True):
     """The user agrees to pay ``amount`` minor units in the next session."""
 
     seq: int
@@ -98,7 +98,7 @@ class ActPay(Wire):
     amount: Count
 
 
-class ActRequest(Wire):
+class ActRequest(Wire, frozen=True, kw_only=True):
     """The user asks for ``amount`` minor units in the next session."""
 
     seq: int
@@ -108,7 +108,7 @@ class ActRequest(Wire):
     reference: str
 
 
-class ActReceive(Wire):
+class ActReceive(Wire, frozen=True, kw_only=True):
     """The user agrees to be paid in the next session."""
 
     seq: int
@@ -116,7 +116,7 @@ class ActReceive(Wire):
     action: Literal["receive"]
 
 
-class ActRedeliver(Wire):
+class ActRedeliver(Wire, frozen=True, kw_only=True):
     """The user wants a pending transaction delivered again in the next session."""
 
     seq: int
@@ -125,7 +125,7 @@ class ActRedeliver(Wire):
     transaction: Hex16
 
 
-class ActBulletin(Wire):
+class ActBulletin(Wire, frozen=True, kw_only=True):
     """A bulletin reaches the wallet outside any session."""
 
     seq: int
@@ -134,7 +134,7 @@ class ActBulletin(Wire):
     bulletin: Hex
 
 
-class Open(Wire):
+class Open(Wire, frozen=True, kw_only=True):
     """Begin a session in ``role``; an earlier one ends."""
 
     seq: int
@@ -142,7 +142,7 @@ class Open(Wire):
     role: Role
 
 
-class Deliver(Wire):
+class Deliver(Wire, frozen=True, kw_only=True):
     """Bytes from the peer."""
 
     seq: int
@@ -150,14 +150,14 @@ class Deliver(Wire):
     data: Hex
 
 
-class GetState(Wire):
+class GetState(Wire, frozen=True, kw_only=True):
     """Ask for the durable state."""
 
     seq: int
     verb: Literal["state"]
 
 
-class PowerCutSimple(Wire):
+class PowerCutSimple(Wire, frozen=True, kw_only=True):
     """Cut the power at once, or disarm."""
 
     seq: int
@@ -165,7 +165,7 @@ class PowerCutSimple(Wire):
     when: Literal["now", "never"]
 
 
-class PowerCutArmed(Wire):
+class PowerCutArmed(Wire, frozen=True, kw_only=True):
     """Cut the power before or after the n-th durable write from now."""
 
     seq: int
@@ -174,7 +174,7 @@ class PowerCutArmed(Wire):
     write: Annotated[int, Meta(ge=1)]
 
 
-class Stop(Wire):
+class Stop(Wire, frozen=True, kw_only=True):
     """Answer, then end the process or close the connection."""
 
     seq: int

@@ -7,14 +7,14 @@ from msgspec import Meta
 from eiraku.conformance.adapter.wire import Count, Hex, Hex8, Hex16, Hex32, Label, SessionState, Wire
 
 
-class Accepted(Wire):
+class Accepted(Wire, frozen=True, kw_only=True):
     """Done, and nothing more to say."""
 
     seq: int
     outcome: Literal["accepted"]
 
 
-class Started(Wire):
+class Started(Wire, frozen=True, kw_only=True):
     """The wallet's answer to ``start``."""
 
     seq: int
@@ -25,7 +25,7 @@ class Started(Wire):
     capabilities: tuple[str, ...]
 
 
-class Progressed(Wire):
+class Progressed(Wire, frozen=True, kw_only=True):
     """What the wallet sends its peer (null for nothing), and whether the session is still open."""
 
     seq: int
@@ -34,7 +34,7 @@ class Progressed(Wire):
     session: SessionState
 
 
-class UnitState(Wire):
+class UnitState(Wire, frozen=True, kw_only=True):
     """A spendable unit."""
 
     unit_id: Hex32
@@ -42,7 +42,7 @@ class UnitState(Wire):
     hop: Count
 
 
-class PendingState(Wire):
+class PendingState(Wire, frozen=True, kw_only=True):
     """A payment the purse is committed to and has no receipt for."""
 
     transaction: Hex16
@@ -51,7 +51,7 @@ class PendingState(Wire):
     units: tuple[Hex32, ...]
 
 
-class CreditedState(Wire):
+class CreditedState(Wire, frozen=True, kw_only=True):
     """A payment received."""
 
     transaction: Hex16
@@ -59,7 +59,7 @@ class CreditedState(Wire):
     amount: Count
 
 
-class SettledState(Wire):
+class SettledState(Wire, frozen=True, kw_only=True):
     """A payment made and receipted."""
 
     transaction: Hex16
@@ -67,7 +67,7 @@ class SettledState(Wire):
     amount: Count
 
 
-class StateReport(Wire):
+class StateReport(Wire, frozen=True, kw_only=True):
     """The durable state. ``writes`` counts durable writes since start or reset."""
 
     seq: int
@@ -82,7 +82,7 @@ class StateReport(Wire):
     digest: Hex32
 
 
-class Rejected(Wire):
+class Rejected(Wire, frozen=True, kw_only=True):
     """The input was refused."""
 
     seq: int
@@ -91,7 +91,7 @@ class Rejected(Wire):
     detail: str = ""
 
 
-class RejectedInSession(Wire):
+class RejectedInSession(Wire, frozen=True, kw_only=True):
     """The peer's bytes, or opening a session, were refused; ``out`` is what the wallet answers its peer."""
 
     seq: int
@@ -102,7 +102,7 @@ class RejectedInSession(Wire):
     detail: str = ""
 
 
-class Errored(Wire):
+class Errored(Wire, frozen=True, kw_only=True):
     """The wallet itself is at fault."""
 
     seq: int
@@ -110,7 +110,7 @@ class Errored(Wire):
     detail: str
 
 
-class Bare(Wire):
+class Bare(Wire, frozen=True, kw_only=True):
     """The wallet does not know the verb, or an armed power cut fired."""
 
     seq: int

@@ -8,20 +8,19 @@ and must be closed. `parse_selector` and `Selector.open` raise `SelectorError`.
 
 import importlib
 import os
-import select
 import shlex
 import socket
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from eiraku.conformance.adapter.errors import AdapterCrash, AdapterError, AdapterTimeout, SelectorError
-from eiraku.conformance.adapter.wire import MAX_LINE
+from eiraku.conformance.adapter.channel import LineChannel
+from eiraku.conformance.adapter.errors import SelectorError
+from eiraku.conformance.adapter.inprocess import InProcess
+from eiraku.conformance.adapter.process import open_process
 
 _FORMS = "cmd:PROGRAM ARGS, tcp:HOST:PORT or python:MODULE:FACTORY"
-_CHUNK = 65536
 
 
 class Transport(Protocol):
@@ -50,8 +49,6 @@ def parse_selector(text: str) -> Selector:
     """Parse ``kind:target``. Raises SelectorError if the form is wrong; looks nothing up yet."""
     kind, colon, target = text.partition(":")
     if kind == "cmd" and colon:
-        from eiraku.conformance.adapter.process import open_process
-
         try:
             words = shlex.split(target)
         except ValueError as error:
@@ -75,70 +72,6 @@ def parse_selector(text: str) -> Selector:
             raise SelectorError(f"{text}: expected python:MODULE:FACTORY, as in python:my_wallet:make")
         return Selector(text=text, kind=kind, open=lambda: _open_object(module, factory))
     raise SelectorError(f"{text!r} is no selector; expected {_FORMS}")
-
-
-class LineChannel:
-    """Lines over a pair of non-blocking file descriptors, with a deadline. Used by ``cmd:`` and ``tcp:``."""
-
-    def __init__(self, reader: int, writer: int) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._buffer = bytearray()
-        os.set_blocking(reader, False)
-        os.set_blocking(writer, False)
-
-    def exchange(self, line: bytes, timeout: float) -> bytes:
-        """As `Transport.exchange`. On AdapterCrash the message is for the owner to complete."""
-        deadline = time.monotonic() + timeout
-        # Both directions at once: a wallet may answer, or die, before it has read everything.
-        unsent = memoryview(line + b"\n")
-        scanned = 0
-        while True:
-            end = self._buffer.find(b"\n", scanned)
-            if end >= 0 and not unsent:
-                answer = bytes(self._buffer[:end])
-                del self._buffer[: end + 1]
-                if end >= MAX_LINE:
-                    raise AdapterError(_too_long())
-                return answer
-            if end < 0:
-                scanned = len(self._buffer)
-                if scanned >= MAX_LINE:
-                    raise AdapterError(_too_long())
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise AdapterTimeout(f"no answer within {timeout:g} s")
-            readable, writable, _ = select.select(
-                [self._reader], [self._writer] if unsent else [], [], left
-            )
-            if writable:
-                unsent = self._write(unsent)
-            if readable:
-                self._read()
-
-    def _write(self, unsent: memoryview) -> memoryview:
-        try:
-            return unsent[os.write(self._writer, unsent[:_CHUNK]) :]
-        except BlockingIOError:
-            return unsent
-        except OSError as error:
-            raise AdapterCrash("the wallet no longer reads requests") from error
-
-    def _read(self) -> None:
-        try:
-            chunk = os.read(self._reader, _CHUNK)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            raise AdapterCrash("the connection broke before an answer came") from error
-        if not chunk:
-            begun = f" (after {len(self._buffer)} bytes of an answer)" if self._buffer else ""
-            raise AdapterCrash(f"the wallet closed its output before answering{begun}")
-        self._buffer += chunk
-
-
-def _too_long() -> str:
-    return f"expected a line of at most {MAX_LINE} bytes, found a longer one"
 
 
 class Connection:
@@ -169,8 +102,6 @@ class Connection:
 
 
 def _open_object(module_name: str, factory_name: str) -> Transport:
-    from eiraku.conformance.adapter.inprocess import InProcess
-
     where = f"python:{module_name}:{factory_name}"
     if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds strings
         # A console script does not look in the current folder; a vendor's module usually is there.
