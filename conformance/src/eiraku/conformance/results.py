@@ -142,6 +142,8 @@ class CheckResult(Model, frozen=True, kw_only=True):
     seconds: float = 0.0
     reason: str = ""
     """One line; never empty unless the outcome is PASS."""
+    deselected: bool = False
+    """The run was told to leave it out; the outcome then is NOT_RUN."""
     evidence: Evidence | None = None
     """Present when the wallet or the harness is at fault."""
 
@@ -206,6 +208,8 @@ class Run(Model, frozen=True, kw_only=True):
     seed: str
     """32 bytes, hex."""
     level: Level
+    policy: str = ""
+    """SHA-256, hex, of the policy file given to the run; empty for the suite's own policies."""
     selection: str = ""
     """How the checks were narrowed down (``--only``, ``-k``); empty when all of the level were asked for."""
     interrupted: str = ""

@@ -110,6 +110,7 @@ class Wallet:
         self._seed = seed
         self._transport: Transport | None = None
         self._failure: AdapterFailure | None = None
+        self._failures: list[AdapterFailure] = []
         self._seq = 0
         self._stderr = ""
         self._trace: deque[Exchange] = deque(maxlen=TRACE_LENGTH)
@@ -269,6 +270,11 @@ class Wallet:
         times, self._times = self._times, {}
         return times
 
+    def take_failures(self) -> tuple[AdapterFailure, ...]:
+        """Failures since the last call, whether or not anybody caught them."""
+        failures, self._failures = tuple(self._failures), []
+        return failures
+
     @property
     def stderr(self) -> str:
         """The last of the wallet's standard error, also after its end."""
@@ -330,6 +336,7 @@ class Wallet:
     def _fail(self, failure: AdapterFailure) -> AdapterFailure:
         """Kill the wallet: nothing it says after ``failure`` can be trusted."""
         self._failure = failure
+        self._failures.append(failure)
         self._end(0)
         return failure
 
