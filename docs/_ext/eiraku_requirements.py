@@ -1,14 +1,12 @@
 """Sphinx extension: requirements and their ids in the documentation.
 
 - `{requirements}` lists every requirement of the registry, one section and table for each chapter;
-- `{state-diagrams}` shows every SVG in `spec/diagrams`, the file name as its caption;
 - each requirement id in running text becomes a link to the requirement in its chapter.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from os.path import relpath
 from pathlib import Path
 from typing import Any
 
@@ -78,23 +76,6 @@ def _judged(requirement: registry.Requirement) -> str:
     return "By the suite."
 
 
-class StateDiagrams(SphinxDirective):
-    """Every diagram drawn from the tables."""
-
-    def run(self) -> list[nodes.Node]:
-        """One figure for each file, in the order of names."""
-        drawings = sorted((SPEC / "diagrams").glob("*.svg"))
-        here = Path(self.env.doc2path(self.env.docname)).parent
-        figures: list[nodes.Node] = []
-        for drawing in drawings:
-            caption = drawing.stem.replace("-", " ")
-            figure = nodes.figure()
-            figure += nodes.image(uri=relpath(drawing, here), alt=f"state diagram: {caption}")
-            figure += nodes.caption("", caption)
-            figures.append(figure)
-        return figures
-
-
 def _pieces(text: str) -> Iterator[tuple[str, registry.Requirement | None]]:
     """`text` cut into words to keep and ids to link."""
     at = 0
@@ -128,8 +109,7 @@ def _ancestors(node: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the directives and the links."""
+    """Register the directive and the links."""
     app.add_directive("requirements", Requirements)
-    app.add_directive("state-diagrams", StateDiagrams)
     app.connect("doctree-resolved", _link_ids)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
