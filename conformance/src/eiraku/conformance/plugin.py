@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 
-SUITE_PACKAGE = "eiraku.conformance.suite"
 SUITE_FOLDER = Path(__file__).parent / "suite"
 HARNESS = "eiraku-harness"
 """Name under which the active part registers itself with pytest."""
@@ -58,6 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="time a wallet has to answer a request; start and power_cut get twice as long (default: 10)",
     )
     group.addoption("--wallet-report", metavar="DIR", default=None, help="write the reports into this folder")
+    group.addoption("--wallet-policy", metavar="FILE", default=None, help="policy (TOML) to give the wallet")
     group.addoption(
         "--wallet-only",
         metavar="ID",
@@ -73,6 +73,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         early_config.known_args_namespace.importmode = "importlib"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; become active if a wallet is named."""
     for marker in _MARKERS:

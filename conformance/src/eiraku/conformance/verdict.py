@@ -17,7 +17,7 @@ Checks above the level of the run are out of scope and count for nothing.
 from collections import Counter
 from enum import StrEnum
 
-from eiraku.conformance.plugin import SUITE_PACKAGE
+from eiraku.conformance import SUITE_PACKAGE
 from eiraku.conformance.results import (
     FAILURES,
     GAPS,
@@ -75,7 +75,7 @@ def in_scope(run: Run) -> tuple[CheckResult, ...]:
 
 
 def limits(run: Run) -> str:
-    """Why the run could not certify even if all passed: ``smoke``, ``selection`` or ``other suite``; or ''."""
+    """Why the run could not certify even if all passed: ``smoke``, ``selection``, ``other suite`` or empty."""
     if run.suite != SUITE_PACKAGE:
         return "other suite"
     left_out = any(r.deselected and r.level.rank <= run.level.rank for r in run.results)

@@ -1,0 +1,341 @@
+"""The active part of the pytest plugin: runs the wallet, names the outcome of each check, collects them.
+
+One `Harness` lives in every pytest process that collects tests. Under pytest-xdist the workers have one
+wallet each; what they find travels to the controller in the ``user_properties`` of the last report of each
+test, and the first of them brings the catalogue of all checks with it.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from eiraku.conformance import SUITE_PACKAGE
+from eiraku.conformance.adapter.client import Wallet
+from eiraku.conformance.adapter.errors import AdapterFailure, SelectorError
+from eiraku.conformance.adapter.transports import parse_selector
+from eiraku.conformance.catalogue import build_catalogue, check_id, deselect, selection
+from eiraku.conformance.classify import NotAttempted, classify, worst_failure
+from eiraku.conformance.evidence import EvidenceNotes
+from eiraku.conformance.findings import Conditions, Findings, requirement_set
+from eiraku.conformance.plugin import HARNESS, SUITE_FOLDER
+from eiraku.conformance.results import (
+    MANDATORY_CAPABILITIES,
+    Check,
+    CheckResult,
+    Evidence,
+    Level,
+    Outcome,
+    Run,
+    WalletInfo,
+)
+
+_PROPERTY = "eiraku"
+_GIVE_UP = 3
+"""Starts of the wallet that may fail in a row before the rest is not tried."""
+_TRACEBACK_KEPT = 12000
+_SHOWN = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.NOT_RUN})
+_TRIAL = pytest.StashKey["Trial"]()
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process that runs checks tells the one that collects results."""
+
+    result: CheckResult
+    wallet: WalletInfo | None
+    times: dict[str, list[float]]
+    catalogue: tuple[Check, ...] = ()
+
+
+class Trial:
+    """One check while it runs."""
+
+    def __init__(self, check: Check) -> None:
+        self.check = check
+        self.notes = EvidenceNotes()
+        self.outcome = Outcome.PASS
+        self.reason = ""
+        self.traceback = ""
+        self.seconds = 0.0
+
+
+def activate(config: pytest.Config) -> None:
+    """Make the plugin active. Raises pytest.UsageError if an option is wrong."""
+    seed = config.getoption("wallet_seed")
+    if not re.fullmatch("[0-9a-f]{64}", seed):
+        raise pytest.UsageError(f"--wallet-seed: expected 64 hex digits in lower case, found {seed!r}")
+    try:
+        parse_selector(config.getoption("wallet"))
+    except SelectorError as error:
+        raise pytest.UsageError(f"--wallet: {error}") from error
+    pytest.register_assert_rewrite(SUITE_PACKAGE)
+    _prepare_hypothesis(config, seed)
+    config.pluginmanager.register(Harness(config), HARNESS)
+    from eiraku.conformance import fixtures
+
+    config.pluginmanager.register(fixtures, "eiraku-fixtures")
+
+
+def _prepare_hypothesis(config: pytest.Config, seed: str) -> None:
+    """Draw from the run's seed, keep no database of earlier failures: a rerun does the same again."""
+    from hypothesis import settings
+
+    settings.register_profile("eiraku", database=None, deadline=None, print_blob=False)
+    settings.load_profile("eiraku")
+    if getattr(config.option, "hypothesis_seed", None) is None:
+        config.option.hypothesis_seed = str(int(seed, 16))
+
+
+class Harness:
+    """See the module's docstring. One per pytest process."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.is_worker = hasattr(config, "workerinput")
+        self.findings = Findings()
+        self.seed = bytes.fromhex(config.getoption("wallet_seed"))
+        self.level = Level(config.getoption("wallet_level"))
+        self.wallet = Wallet(
+            config.getoption("wallet"), timeout=config.getoption("wallet_timeout"), seed=self.seed
+        )
+        self.keywords = {info.id: info.keyword for info in requirement_set().requirements}
+        self._failed_starts = 0
+        self._catalogue_sent = False
+
+    # --- the wallet -----------------------------------------------------------------------------------
+
+    def running_wallet(self) -> Wallet:
+        """The wallet, started if need be. Raises AdapterFailure or NotAttempted."""
+        if not self.wallet.running:
+            if self._failed_starts >= _GIVE_UP:
+                raise NotAttempted(f"the wallet failed to start {_GIVE_UP} times in a row")
+            try:
+                self.wallet.start()
+            except SelectorError as error:
+                pytest.exit(f"--wallet: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+            except AdapterFailure:
+                self._failed_starts += 1
+                raise
+        return self.wallet
+
+    def ready_wallet(self) -> Wallet:
+        """The wallet, running and reset. Raises as `running_wallet`."""
+        wallet = self.running_wallet()
+        wallet.clear_trace()
+        try:
+            wallet.reset()
+        except AdapterFailure:
+            self._failed_starts += 1
+            raise
+        self._failed_starts = 0
+        return wallet
+
+    # --- collection -----------------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> Iterator[None]:
+        """Enter every check into the catalogue, then leave out what was not asked for."""
+        catalogue = build_catalogue(items, self.keywords)
+        deselect(items, catalogue, self.level, config)
+        yield
+        left = {check_id(item.nodeid) for item in items}
+        for key, check in catalogue.items():
+            if key not in left and not check.deselected:
+                catalogue[key] = msgspec.structs.replace(check, deselected="deselected on the command line")
+        self.findings.catalogue = catalogue
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A module that cannot be imported leaves a gap."""
+        if report.failed:
+            self.findings.interrupted = f"the suite could not be collected: {report.nodeid or 'unknown file'}"
+
+    # --- one check ------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Begin the trial; judge the capabilities it needs."""
+        trial = Trial(self.findings.catalogue[check_id(item.nodeid)])
+        item.stash[_TRIAL] = trial
+        self.wallet.take_failures()
+        if trial.check.needs:
+            wallet = self.running_wallet()
+            missing = [name for name in trial.check.needs if not wallet.declares(name)]
+            mandatory = [name for name in missing if name in MANDATORY_CAPABILITIES]
+            if mandatory:
+                pytest.fail(f"not declared though mandatory: {', '.join(mandatory)}", pytrace=False)
+            if missing:
+                trial.outcome = Outcome.NOT_APPLICABLE
+                trial.reason = f"the wallet does not declare {', '.join(missing)}"
+                pytest.skip(trial.reason)
+
+    def notes_of(self, item: pytest.Item) -> EvidenceNotes:
+        """Where the running check writes its evidence."""
+        return item.stash[_TRIAL].notes
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[None]:
+        """Name the outcome; attach the result to the last report."""
+        report: pytest.TestReport = yield  # type: ignore[assignment]  # hook wrappers are generators
+        trial = item.stash[_TRIAL]
+        trial.seconds += call.duration
+        before = trial.outcome
+        if call.excinfo is not None and trial.outcome is Outcome.PASS:
+            trial.outcome, trial.reason = classify(call.excinfo.value)
+            trial.traceback = report.longreprtext[-_TRACEBACK_KEPT:]
+        if hasattr(report, "wasxfail"):
+            trial.outcome = Outcome.HARNESS_ERROR
+            trial.reason = "the check is marked xfail; list it with --expected-failures instead"
+        # A wallet that failed has failed, also if the check took the exception for a refusal.
+        failure = worst_failure(self.wallet.take_failures())
+        if failure is not None and trial.outcome in {Outcome.PASS, Outcome.FAIL, Outcome.HARNESS_ERROR}:
+            trial.outcome, trial.reason = failure
+        if trial.outcome is Outcome.FAIL and self._only_advice(trial.check):
+            trial.outcome = Outcome.WARN
+        if trial.outcome is not before:
+            _show_in_pytest(report, item, trial)
+        if report.when == "teardown":
+            report.user_properties.append((_PROPERTY, msgspec.to_builtins(self._message(trial))))
+        return report  # type: ignore[return-value]  # see above
+
+    def _only_advice(self, check: Check) -> bool:
+        return all(
+            self.keywords.get(requirement, "MUST") in {"SHOULD", "SHOULD NOT", "MAY"}
+            for requirement in check.requirements
+        )
+
+    def _message(self, trial: Trial) -> Message:
+        check = trial.check
+        evidence = None
+        if trial.outcome not in _SHOWN:
+            notes = trial.notes
+            evidence = Evidence(
+                expected=notes.expected,
+                actual=notes.actual or trial.reason,
+                steps=tuple(notes.steps),
+                exchanges=self.wallet.trace,
+                stderr=self.wallet.stderr,
+                traceback=trial.traceback,
+                notes=tuple(notes.notes),
+            )
+        catalogue = () if self._catalogue_sent else tuple(self.findings.catalogue.values())
+        self._catalogue_sent = True
+        return Message(
+            result=CheckResult(
+                id=check.id,
+                title=check.title,
+                location=check.location,
+                requirements=check.requirements,
+                level=check.level,
+                needs=check.needs,
+                outcome=trial.outcome,
+                seconds=round(trial.seconds, 4),
+                reason=trial.reason,
+                evidence=evidence,
+            ),
+            wallet=self.wallet.info,
+            times=self.wallet.take_times(),
+            catalogue=catalogue if self.is_worker else (),
+        )
+
+    # --- all checks -----------------------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the result out of the report, where the results are collected."""
+        if self.is_worker:
+            return
+        for name, value in list(report.user_properties):
+            if name == _PROPERTY:
+                report.user_properties.remove((name, value))
+                self._take(msgspec.convert(value, Message))
+        key = check_id(report.nodeid)
+        check = self.findings.catalogue.get(key)
+        if report.when not in {"setup", "call", "teardown"} and check is not None:
+            # pytest-xdist writes such a report when a worker dies.
+            self.findings.results[key] = CheckResult(
+                id=check.id,
+                title=check.title,
+                location=check.location,
+                requirements=check.requirements,
+                level=check.level,
+                needs=check.needs,
+                outcome=Outcome.HARNESS_ERROR,
+                reason="the process that ran the check died",
+            )
+
+    def _take(self, message: Message) -> None:
+        findings = self.findings
+        findings.results[message.result.id] = message.result
+        findings.wallet = message.wallet or findings.wallet
+        findings.add_times(message.times)
+        if message.catalogue:
+            findings.catalogue.update({check.id: check for check in message.catalogue})
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Ctrl-C, or pytest.exit."""
+        reason = "interrupted" if isinstance(excinfo.value, KeyboardInterrupt) else str(excinfo.value)
+        self.findings.interrupted = reason
+
+    def conditions(self) -> Conditions:
+        """What this run was asked to do."""
+        folders = {str(SUITE_FOLDER), str(SUITE_FOLDER.parent)}
+        names = {SUITE_PACKAGE, SUITE_PACKAGE.rpartition(".")[0]}
+        arguments = [str(argument) for argument in self.config.args]
+        whole = all(a in names or str(Path(a).resolve()) in folders for a in arguments)
+        inside = all(
+            a.startswith(SUITE_PACKAGE) or Path(a.split("::")[0]).resolve().is_relative_to(SUITE_FOLDER)
+            for a in arguments
+        )
+        policy = self.config.getoption("wallet_policy")
+        return Conditions(
+            suite=SUITE_PACKAGE if whole or inside else " ".join(arguments),
+            selector=self.config.getoption("wallet"),
+            seed=self.seed.hex(),
+            level=self.level,
+            selection=" ".join([*([] if whole or not inside else arguments), *selection(self.config)]),
+            policy=hashlib.sha256(Path(policy).read_bytes()).hexdigest() if policy else "",
+        )
+
+    def run(self) -> Run:
+        """The run so far."""
+        return self.findings.run(self.conditions())
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the reports, if they were asked for on pytest's own command line."""
+        folder = self.config.getoption("wallet_report")
+        if folder and not self.is_worker and not self.config.getoption("collectonly"):
+            from eiraku.conformance.reports import write_all
+
+            write_all(self.run(), Path(folder))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """The verdict, below pytest's own summary."""
+        if not self.config.getoption("collectonly"):
+            from eiraku.conformance.verdict import verdict
+
+            judgement = verdict(self.run())
+            terminalreporter.write_line(f"EPP/1: {judgement.words}")
+            for reason in judgement.reasons:
+                terminalreporter.write_line(f"  {reason}")
+
+    def pytest_unconfigure(self) -> None:
+        """End the wallet, whatever happened."""
+        self.wallet.close()
+
+
+def _show_in_pytest(report: pytest.TestReport, item: pytest.Item, trial: Trial) -> None:
+    """Let pytest's own summary and exit code agree with the outcome."""
+    text = f"{trial.outcome}: {trial.reason}"
+    if trial.outcome in {Outcome.WARN, Outcome.NOT_RUN, Outcome.NOT_APPLICABLE}:
+        path, line, _ = item.location
+        report.outcome = "skipped"
+        report.longrepr = (path, (line or 0) + 1, text)
+    elif report.outcome != "failed":
+        report.outcome = "failed"
+        report.longrepr = text
