@@ -1,0 +1,230 @@
+"""Whole transfers between the suite's purse and the wallet, in steps that a check can stop at or replace.
+
+`give`: the suite pays the wallet. `take`: the wallet pays the suite. Both verify everything the wallet sends.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eiraku.conformance.tester.peer import RIGHT, Answer, Manner, Talk, connect
+from eiraku.conformance.tester.stage import Stage
+from eiraku.conformance.tester.world import Identity, endorse, endorsement_payload, identifier, value
+from eiraku.reference.centres.issuing import Holding
+from eiraku.reference.crypto import cose
+from eiraku.spec import objects
+from eiraku.spec.errors import Code
+from eiraku.spec.messages import Accept, Offer, OfferedUnit, Pay, Receipt, Reject, Request, offer_digest
+from eiraku.spec.objects import ReceiptPayload
+from eiraku.spec.tables import Side
+
+REFERENCE = "till 7"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """One transfer as far as it went: what was offered, what was endorsed, the receipt."""
+
+    offer: Offer
+    offered: bytes
+    """Bytes of the OFFER."""
+    holdings: tuple[Holding, ...]
+    """The units as the payer held them."""
+    pay: Pay
+    receipt: Receipt | None = None
+
+    @property
+    def amount(self) -> int:
+        """Amount in minor units."""
+        return self.offer.amount
+
+
+# --- the suite pays the wallet ------------------------------------------------------------------------------
+
+
+def order_receive(stage: Stage, side: Side, amount: int) -> None:
+    """Give the wallet the purpose to be paid: as initiator it must request, as responder it just receives."""
+    if side is Side.INITIATOR:
+        stage.order("request", amount=amount, reference=REFERENCE)
+    else:
+        stage.order("receive")
+
+
+def meet_payee(
+    stage: Stage, side: Side, amount: int, *, peer: Identity | None = None, manner: Manner = RIGHT
+) -> Talk:
+    """A session in which the wallet, playing `side`, waits for an OFFER of `amount`."""
+    order_receive(stage, side, amount)
+    talk = connect(stage, side, peer=peer, manner=manner)
+    if side is Side.INITIATOR:
+        stage.equal(talk.opening, Request(amount=amount, reference=REFERENCE), "the wallet's REQUEST")
+    return talk
+
+
+def offer_of(talk: Talk, holdings: Sequence[Holding], amount: int | None = None) -> Offer:
+    """An OFFER of `holdings`, under a fresh transaction; the amount is right unless given."""
+    return Offer(
+        transaction=talk.stage.world.random(16),
+        amount=sum(map(value, holdings)) if amount is None else amount,
+        units=tuple(OfferedUnit(unit=h.unit, hop=h.hop, history=h.history) for h in holdings),
+    )
+
+
+def pay_of(talk: Talk, offer: Offer, holdings: Sequence[Holding]) -> Pay:
+    """The right PAY for an offer by the suite's purse."""
+    payee = talk.wallet_id.number
+    return Pay(
+        transaction=offer.transaction,
+        endorsements=tuple(
+            endorse(held, payer=talk.peer, payee=payee, transaction=offer.transaction) for held in holdings
+        ),
+    )
+
+
+def expect_accept(talk: Talk, offer: Offer, answer: Answer) -> None:
+    """The wallet must have answered the OFFER with the right ACCEPT."""
+    talk.stage.accepted(answer.reply, "OFFER", "open")
+    digest = offer_digest(offer.encode())
+    expected = Accept(transaction=offer.transaction, offer_digest=digest)
+    talk.stage.equal(answer.message, expected, "answer to OFFER")
+
+
+def expect_receipt(talk: Talk, offer: Offer, answer: Answer) -> Receipt:
+    """The wallet must have answered PAY or REDELIVER with a receipt that verifies, and closed the session."""
+    stage = talk.stage
+    stage.accepted(answer.reply, "PAY", "closed")
+    if not isinstance(answer.message, Receipt):
+        raise AssertionError(f"answer to PAY: expected RECEIPT, found {answer.message}")  # noqa: TRY004
+    stage.equal(answer.message.transaction, offer.transaction, "transaction of RECEIPT")
+    payload = ReceiptPayload(
+        transaction=offer.transaction,
+        payer=talk.peer.number,
+        payee=talk.wallet_id.number,
+        amount=offer.amount,
+        offer_digest=offer_digest(offer.encode()),
+    )
+    good = cose.verify_detached(
+        talk.wallet_id.public_key, objects.CONTEXT_RECEIPT, payload.encode(), answer.message.signature
+    )
+    stage.require(good, "a signature that verifies", answer.message.signature.hex(), "signature of RECEIPT")
+    return answer.message
+
+
+def give(stage: Stage, side: Side, holdings: Sequence[Holding], *, peer: Identity | None = None) -> Payment:
+    """The suite's purse pays the wallet with `holdings`; everything must go well."""
+    talk = meet_payee(stage, side, sum(map(value, holdings)), peer=peer)
+    offer = offer_of(talk, holdings)
+    expect_accept(talk, offer, talk.send(offer))
+    pay = pay_of(talk, offer, holdings)
+    receipt = expect_receipt(talk, offer, talk.send(pay))
+    return Payment(
+        offer=offer, offered=offer.encode(), holdings=tuple(holdings), pay=pay, receipt=receipt
+    )
+
+
+# --- the wallet pays the suite ------------------------------------------------------------------------------
+
+
+def meet_payer(
+    stage: Stage, side: Side, amount: int, *, peer: Identity | None = None, manner: Manner = RIGHT
+) -> tuple[Talk, Offer]:
+    """A session in which the wallet, playing `side`, has just made a right OFFER of `amount`."""
+    stage.order("pay", amount=amount)
+    talk = connect(stage, side, peer=peer, manner=manner)
+    if side is Side.INITIATOR:
+        offer = talk.opening
+    else:
+        answer = talk.send(Request(amount=amount, reference=REFERENCE))
+        stage.accepted(answer.reply, "REQUEST", "open")
+        offer = answer.message
+    if not isinstance(offer, Offer):
+        raise AssertionError(f"expected OFFER, found {offer}")  # noqa: TRY004
+    check_offer(stage, offer, amount)
+    return talk, offer
+
+
+def check_offer(stage: Stage, offer: Offer, amount: int) -> None:
+    """The wallet's OFFER must be of the amount, in units that it holds (EPP-TRF-012)."""
+    held = {unit.unit_id: unit for unit in stage.state().units}
+    offered = [Holding(unit=u.unit, hop=u.hop, history=u.history) for u in offer.units]
+    stage.equal(offer.amount, amount, "amount of OFFER")
+    stage.equal(sum(map(value, offered)), amount, "sum of the units offered")
+    for unit in offered:
+        mine = held.get(identifier(unit))
+        stage.require(mine is not None, "a spendable unit", identifier(unit).hex(), "unit offered")
+        stage.equal(unit.hop, mine.hop if mine else None, "hop of a unit offered")
+        stage.equal(len(unit.history), objects.history_size(unit.hop), "size of a history offered")
+
+
+def accept_of(offer: Offer) -> Accept:
+    """The right ACCEPT."""
+    return Accept(transaction=offer.transaction, offer_digest=offer_digest(offer.encode()))
+
+
+def held_by_payer(offer: Offer) -> tuple[Holding, ...]:
+    """The units of an OFFER as the payer holds them."""
+    return tuple(Holding(unit=u.unit, hop=u.hop, history=u.history) for u in offer.units)
+
+
+def expect_pay(talk: Talk, offer: Offer, answer: Answer) -> Payment:
+    """The wallet must have answered ACCEPT with a PAY whose every endorsement verifies (EPP-HIS-001)."""
+    talk.stage.accepted(answer.reply, "ACCEPT", "open")
+    if not isinstance(answer.message, Pay):
+        raise AssertionError(f"answer to ACCEPT: expected PAY, found {answer.message}")  # noqa: TRY004
+    check_endorsements(talk, offer, answer.message)
+    return Payment(
+        offer=offer, offered=offer.encode(), holdings=held_by_payer(offer), pay=answer.message
+    )
+
+
+def check_endorsements(talk: Talk, offer: Offer, pay: Pay) -> None:
+    """Every endorsement must verify over exactly the payload of EPP-HIS-001."""
+    stage = talk.stage
+    stage.equal(pay.transaction, offer.transaction, "transaction of PAY")
+    stage.equal(len(pay.endorsements), len(offer.units), "endorsements in PAY")
+    for held, signature in zip(held_by_payer(offer), pay.endorsements, strict=True):
+        payload = endorsement_payload(
+            held, payer=talk.wallet_id.number, payee=talk.peer.number, transaction=offer.transaction
+        )
+        good = cose.verify_detached(
+            talk.wallet_id.public_key, objects.CONTEXT_ENDORSEMENT, payload.encode(), signature
+        )
+        stage.require(good, "an endorsement that verifies", signature.hex(), f"endorsement at hop {held.hop}")
+
+
+def receipt_of(talk: Talk, offer: Offer, offered: bytes | None = None) -> Receipt:
+    """The right RECEIPT by the suite's purse, for the OFFER as sent (its bytes, if not its encoding)."""
+    payload = ReceiptPayload(
+        transaction=offer.transaction,
+        payer=talk.wallet_id.number,
+        payee=talk.peer.number,
+        amount=offer.amount,
+        offer_digest=hashlib.sha256(offered or offer.encode()).digest(),
+    )
+    signature = cose.sign_detached(talk.peer.key, objects.CONTEXT_RECEIPT, payload.encode())
+    return Receipt(transaction=offer.transaction, signature=signature)
+
+
+def take(stage: Stage, side: Side, amount: int, *, peer: Identity | None = None) -> Payment:
+    """The wallet pays the suite's purse; everything must go well. Returns what the wallet paid with."""
+    talk, offer = meet_payer(stage, side, amount, peer=peer)
+    payment = expect_pay(talk, offer, talk.send(accept_of(offer)))
+    stage.accepted(talk.send(receipt_of(talk, offer)).reply, "RECEIPT", "closed")
+    return payment
+
+
+# --- refusals -----------------------------------------------------------------------------------------------
+
+
+def expect_reject(talk: Talk, answer: Answer, code: Code, what: str, index: int | None = None) -> None:
+    """The wallet must have refused a message of an open session: code, REJECT on the wire, session closed."""
+    talk.stage.refused(answer.reply, code, what)
+    talk.stage.equal(answer.message, Reject(code=code, index=index), f"answer to {what}")
+    talk.stage.equal(answer.reply.session, "closed", f"session after {what}")
+
+
+def still_alive(stage: Stage) -> None:
+    """The wallet takes part in a new session as if nothing had happened (EPP-CRS-017): it is paid one unit."""
+    before = stage.state()
+    give(stage, Side.RESPONDER, [stage.world.holding(1)], peer=stage.world.purse())
+    stage.equal(stage.state().balance, before.balance + 1, "balance after a further payment")

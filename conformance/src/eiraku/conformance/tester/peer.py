@@ -1,0 +1,254 @@
+"""The suite's purse in a handshake and in the session that follows.
+
+`Manner` says how it behaves: everything that goes into its messages can be replaced, so that a check alters one
+thing and leaves the rest right.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from eiraku.conformance.adapter.client import Reply
+from eiraku.conformance.tester.channel import Channel
+from eiraku.conformance.tester.stage import Stage
+from eiraku.conformance.tester.world import Identity
+from eiraku.reference.crypto import aead, cose, hkdf
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.edhoc import initiator, responder
+from eiraku.reference.edhoc.errors import PeerError
+from eiraku.reference.edhoc.messages import Ead
+from eiraku.reference.edhoc.party import Credential, Established, Party
+from eiraku.spec import cbor, messages, objects
+from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.messages import Message
+from eiraku.spec.objects import PurseId
+from eiraku.spec.tables import Side
+
+LABEL_VERSION = 65001
+VERSION_OFFER = Ead(label=LABEL_VERSION, value=cbor.encode((1,)), critical=True)
+VERSION_CHOICE = Ead(label=LABEL_VERSION, value=cbor.encode(1), critical=True)
+KEY_BYTES = 32
+REFUSED = cbor.encode_sequence(1, "refused")
+"""What every refused handshake message but two is answered with (EPP-SES-016)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How the suite's purse behaves; the default is right in everything. `None`: as its identity says."""
+
+    suites: tuple[int, ...] = (4,)
+    connection_id: bytes = b""
+    id_cred: cbor.Map | None = None
+    cred: bytes | None = None
+    key: SigningKey | None = None
+    ead_1: tuple[Ead, ...] = (VERSION_OFFER,)
+    ead_2: tuple[Ead, ...] = (VERSION_CHOICE,)
+    ead_3: tuple[Ead, ...] = ()
+    ead_4: tuple[Ead, ...] = ()
+    alter: Callable[[str, bytes], bytes] = field(default=lambda _, data: data)
+    """Last word on each message: given its name (``message_1`` ...) and bytes, gives the bytes to send."""
+
+
+RIGHT = Manner()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the wallet did with a record: its reply, and the message it sent, if any."""
+
+    reply: Reply
+    plaintext: bytes | None = None
+    message: Message | None = None
+
+
+class HandshakeRefused(Exception):
+    """The wallet refused a handshake message; `reply` says how, `message` which."""
+
+    def __init__(self, message: str, reply: Reply) -> None:
+        super().__init__(f"{message}: {reply}")
+        self.message = message
+        self.reply = reply
+
+
+class Talk:
+    """An open session of the suite's purse with the wallet."""
+
+    def __init__(
+        self, stage: Stage, peer: Identity, side: Side, handshake: Established[PurseId], suite: int
+    ) -> None:
+        """`side`: the side that the wallet plays."""
+        self.stage = stage
+        self.peer = peer
+        self.side = side
+        self.wallet_id = handshake.peer.subject
+        ours = Side.RESPONDER if side is Side.INITIATOR else Side.INITIATOR
+        self.channel = Channel(handshake, suite, ours)  # type: ignore[arg-type]  # the subject does not matter
+        self.opening: Message | None = None
+        """The wallet's first message, if it is the initiator."""
+
+    def send(self, message: Message) -> Answer:
+        """One message in the next record."""
+        return self.send_plaintext(message.encode())
+
+    def send_plaintext(self, plaintext: bytes) -> Answer:
+        """Any bytes in the next record."""
+        return self.send_record(self.channel.seal(plaintext), describe(plaintext))
+
+    def send_record(self, record: bytes, decoded: str = "") -> Answer:
+        """Any bytes in place of a record."""
+        return self._read(self.stage.deliver(record, decoded.split(",", maxsplit=1)[0] or "bytes", decoded))
+
+    def read_opening(self, record: bytes) -> None:
+        """The wallet's first record."""
+        self.opening = self._message(self._open(record))
+
+    def _read(self, reply: Reply) -> Answer:
+        if reply.out is None:
+            return Answer(reply=reply)
+        plaintext = self._open(reply.out)
+        return Answer(reply=reply, plaintext=plaintext, message=self._message(plaintext))
+
+    def _open(self, record: bytes) -> bytes:
+        plaintext = self.channel.open(record)
+        decoded = describe(plaintext)
+        self.stage.sent(record, decoded.split(",")[0], decoded)
+        return plaintext
+
+    def _message(self, plaintext: bytes) -> Message:
+        try:
+            return messages.decode(plaintext)
+        except Refusal as refusal:
+            raise AssertionError(f"the wallet sent a message that is not one: {refusal}") from None
+
+
+def connect(stage: Stage, side: Side, *, peer: Identity | None = None, manner: Manner = RIGHT) -> Talk:
+    """Open a session with the wallet, which plays `side` and has been given a purpose.
+
+    Raises HandshakeRefused if the wallet refuses a message, AssertionError if it sends a wrong one.
+    """
+    peer = peer or stage.world.peer
+    opened = stage.accepted(stage.open(side), "open", "open")
+    if side is Side.RESPONDER:
+        stage.require(opened.out is None, "no message", "a message", "open as responder")
+        return _as_initiator(stage, peer, manner)
+    if opened.out is None:
+        raise AssertionError("open as initiator: expected message_1, found nothing")
+    return _as_responder(stage, peer, manner, opened.out)
+
+
+def party(stage: Stage, peer: Identity, manner: Manner) -> Party[PurseId]:
+    """The suite's purse as one side of EDHOC."""
+    sealed = seal_purse_id(stage, peer.purse_id)
+    return Party(
+        suites=manner.suites,
+        connection_id=manner.connection_id,
+        id_cred=manner.id_cred if manner.id_cred is not None else sealed,
+        cred=manner.cred or peer.purse_id,
+        key=manner.key or peer.key,
+        resolve=lambda id_cred: _resolve(stage, id_cred),
+        ead_labels=frozenset({LABEL_VERSION}),
+    )
+
+
+def seal_purse_id(stage: Stage, purse_id: bytes, scheme_key: bytes | None = None) -> cbor.Map:
+    """ID_CRED_x of a purse ID, sealed under the world's scheme key or another (EPP-PID-008)."""
+    nonce = stage.world.random(objects.SEALED_NONCE)
+    key, iv = _sealing_key(scheme_key or stage.world.scheme_key, nonce)
+    return {objects.LABEL_SEALED_PURSE_ID: nonce + aead.CHACHA20_POLY1305.seal(key, iv, b"", purse_id)}
+
+
+def _as_initiator(stage: Stage, peer: Identity, manner: Manner) -> Talk:
+    us = party(stage, peer, manner)
+    state, message_1 = initiator.write_message_1(us, ephemeral=stage.world.random(32), ead=manner.ead_1)
+    message_2 = _deliver(stage, "message_1", manner.alter("message_1", message_1))
+    with _ReadingWallet("message_2"):
+        read = initiator.read_message_2(state, message_2)
+    _require_version(stage, read.ead)
+    waiting, message_3 = initiator.write_message_3(read, ead=manner.ead_3)
+    message_4 = _deliver(stage, "message_3", manner.alter("message_3", message_3))
+    with _ReadingWallet("message_4"):
+        done = initiator.read_message_4(waiting, message_4)
+    return Talk(stage, peer, Side.RESPONDER, done, read.suite.number)
+
+
+def _as_responder(stage: Stage, peer: Identity, manner: Manner, message_1: bytes) -> Talk:
+    us = party(stage, peer, manner)
+    with _ReadingWallet("message_1"):
+        read = responder.read_message_1(replace(us, suites=(4, 0)), message_1)
+    read = replace(read, party=us)
+    waiting, message_2 = responder.write_message_2(read, ephemeral=stage.world.random(32), ead=manner.ead_2)
+    message_3 = _deliver(stage, "message_2", manner.alter("message_2", message_2))
+    with _ReadingWallet("message_3"):
+        read_3 = responder.read_message_3(waiting, message_3)
+    done, message_4 = responder.write_message_4(read_3, ead=manner.ead_4)
+    talk = Talk(stage, peer, Side.INITIATOR, done, read.suite.number)
+    first = _deliver(stage, "message_4", manner.alter("message_4", message_4), answer="the first record")
+    talk.read_opening(first)
+    return talk
+
+
+def _deliver(stage: Stage, name: str, data: bytes, answer: str = "") -> bytes:
+    """Deliver a handshake message; the wallet's answer, which must be one."""
+    reply = stage.deliver(data, name)
+    if not reply.accepted:
+        if reply.out is not None:
+            stage.sent(reply.out, "EDHOC error")
+        raise HandshakeRefused(name, reply)
+    stage.equal(reply.session, "open", f"session after {name}")
+    if reply.out is None:
+        raise AssertionError(f"{name}: expected an answer, found nothing")
+    if not answer:
+        stage.sent(reply.out, f"message_{int(name[-1]) + 1}")
+    return reply.out
+
+
+def _resolve(stage: Stage, id_cred: cbor.Map) -> Credential[PurseId]:
+    """Open the wallet's sealed purse ID and verify it."""
+    sealed = id_cred.get(objects.LABEL_SEALED_PURSE_ID)
+    # EPP-PID-008
+    if len(id_cred) != 1 or not isinstance(sealed, bytes):
+        raise Refusal(Code.AUTHENTICATION, "EPP-PID-008", "ID_CRED is not a sealed purse ID")
+    nonce, ciphertext = sealed[: objects.SEALED_NONCE], sealed[objects.SEALED_NONCE :]
+    key, iv = _sealing_key(stage.world.scheme_key, nonce)
+    try:
+        purse_id = aead.CHACHA20_POLY1305.open(key, iv, b"", ciphertext)
+    except aead.CannotOpen:
+        raise Refusal(Code.AUTHENTICATION, "EPP-PID-008", "the sealed purse ID does not open") from None
+    claims = PurseId.decode(cose.parse(purse_id).payload)
+    return Credential(cred=purse_id, public_key=claims.public_key, subject=claims)
+
+
+def _sealing_key(scheme_key: bytes, nonce: bytes) -> tuple[bytes, bytes]:
+    prk = hkdf.extract(nonce, scheme_key)
+    both = hkdf.expand(prk, objects.INFO_SEALED_PURSE_ID, KEY_BYTES + 12)
+    return both[:KEY_BYTES], both[KEY_BYTES:]
+
+
+def _require_version(stage: Stage, ead: tuple[Ead, ...]) -> None:
+    # EPP-SES-007
+    stage.equal(ead, (VERSION_CHOICE,), "EAD_2")
+
+
+class _ReadingWallet:
+    """What the wallet sent is wrong: that is the wallet's failure, not the suite's."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Refusal | PeerError):
+            raise AssertionError(f"the wallet's {self.name} is wrong: {error}") from error
+
+
+def describe(plaintext: bytes) -> str:
+    """A message for people: its name and its content in diagnostic notation."""
+    try:
+        message = messages.decode(plaintext)
+    except Refusal:
+        try:
+            return f"bytes, {cbor.diagnostic(cbor.decode(plaintext, limit=1 << 20))}"
+        except Refusal:
+            return f"bytes, h'{plaintext.hex()}'"
+    return f"{type(message).__name__.upper()}, {cbor.diagnostic(cbor.decode(plaintext))}"
