@@ -94,7 +94,7 @@ def expect_receipt(talk: Talk, offer: Offer, answer: Answer) -> Receipt:
     stage = talk.stage
     stage.accepted(answer.reply, "PAY", "closed")
     if not isinstance(answer.message, Receipt):
-        raise AssertionError(f"answer to PAY: expected RECEIPT, found {answer.message}")  # noqa: TRY004
+        raise AssertionError(f"answer to PAY: expected RECEIPT, found {answer.message}")
     stage.equal(answer.message.transaction, offer.transaction, "transaction of RECEIPT")
     payload = ReceiptPayload(
         transaction=offer.transaction,
@@ -117,9 +117,7 @@ def give(stage: Stage, side: Side, holdings: Sequence[Holding], *, peer: Identit
     expect_accept(talk, offer, talk.send(offer))
     pay = pay_of(talk, offer, holdings)
     receipt = expect_receipt(talk, offer, talk.send(pay))
-    return Payment(
-        offer=offer, offered=offer.encode(), holdings=tuple(holdings), pay=pay, receipt=receipt
-    )
+    return Payment(offer=offer, offered=offer.encode(), holdings=tuple(holdings), pay=pay, receipt=receipt)
 
 
 # --- the wallet pays the suite ------------------------------------------------------------------------------
@@ -138,7 +136,7 @@ def meet_payer(
         stage.accepted(answer.reply, "REQUEST", "open")
         offer = answer.message
     if not isinstance(offer, Offer):
-        raise AssertionError(f"expected OFFER, found {offer}")  # noqa: TRY004
+        raise AssertionError(f"expected OFFER, found {offer}")
     check_offer(stage, offer, amount)
     return talk, offer
 
@@ -170,11 +168,9 @@ def expect_pay(talk: Talk, offer: Offer, answer: Answer) -> Payment:
     """The wallet must have answered ACCEPT with a PAY whose every endorsement verifies (EPP-HIS-001)."""
     talk.stage.accepted(answer.reply, "ACCEPT", "open")
     if not isinstance(answer.message, Pay):
-        raise AssertionError(f"answer to ACCEPT: expected PAY, found {answer.message}")  # noqa: TRY004
+        raise AssertionError(f"answer to ACCEPT: expected PAY, found {answer.message}")
     check_endorsements(talk, offer, answer.message)
-    return Payment(
-        offer=offer, offered=offer.encode(), holdings=held_by_payer(offer), pay=answer.message
-    )
+    return Payment(offer=offer, offered=offer.encode(), holdings=held_by_payer(offer), pay=answer.message)
 
 
 def check_endorsements(talk: Talk, offer: Offer, pay: Pay) -> None:
