@@ -1,0 +1,27 @@
+"""Fixtures of the suite's tests."""
+
+import tomllib
+from importlib import resources
+from typing import Any
+
+import pytest
+
+from eiraku.conformance import tester
+from eiraku.conformance.adapter.client import Wallet
+from eiraku.conformance.evidence import EvidenceNotes
+from eiraku.conformance.tester.stage import Stage
+from eiraku.conformance.tester.world import World
+
+
+@pytest.fixture(scope="session")
+def policy(policy_file: dict[str, Any] | None) -> dict[str, Any]:
+    """The policy that wallets are given, in JSON form: the suite's own unless the run names another."""
+    if policy_file is not None:
+        return policy_file
+    return tomllib.loads(resources.files(tester).joinpath("policy.toml").read_text())
+
+
+@pytest.fixture
+def stage(wallet: Wallet, evidence: EvidenceNotes, check_seed: bytes, policy: dict[str, Any]) -> Stage:
+    """The wallet under test, reset and not provisioned, in a world of its own."""
+    return Stage(wallet, World(check_seed, policy), evidence)
