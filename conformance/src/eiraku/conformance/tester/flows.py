@@ -220,7 +220,7 @@ def expect_reject(talk: Talk, answer: Answer, code: Code, what: str, index: int 
 
 
 def still_alive(stage: Stage) -> None:
-    """The wallet takes part in a new session as if nothing had happened (EPP-CRS-017): it is paid one unit."""
+    """The wallet takes part in a new session as if nothing had happened (EPP-CRS-017)."""
     before = stage.state()
     give(stage, Side.RESPONDER, [stage.world.holding(1)], peer=stage.world.purse())
     stage.equal(stage.state().balance, before.balance + 1, "balance after a further payment")

@@ -1,7 +1,7 @@
 """The suite's purse in a handshake and in the session that follows.
 
-`Manner` says how it behaves: everything that goes into its messages can be replaced, so that a check alters one
-thing and leaves the rest right.
+`Manner` says how it behaves: everything that goes into its messages can be replaced, so that a check alters
+one thing and leaves the rest right.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """The stage of one check: the wallet under test in a world, with everything said on it written down.
 
-A wallet that sends what the specification does not allow fails the check (`AssertionError`), whoever looks at it.
+A wallet that sends what the specification does not allow fails the check (`AssertionError`), whoever notices.
 """
 
 from collections.abc import Iterable
@@ -65,12 +65,12 @@ class Stage:
     def deliver(self, data: bytes, label: str, decoded: str = "") -> Reply:
         """Bytes to the wallet; what it answers is for the caller to read."""
         reply = self.wallet.deliver(data)
-        self.evidence.step(PEER, WALLET, label, data, decoded, str(reply))
+        self.evidence.step(PEER, WALLET, label, data, decoded=decoded, outcome=str(reply))
         return reply
 
     def sent(self, data: bytes, label: str, decoded: str = "") -> None:
         """Write down what the wallet sent."""
-        self.evidence.step(WALLET, PEER, label, data, decoded)
+        self.evidence.step(WALLET, PEER, label, data, decoded=decoded)
 
     def state(self) -> State:
         """Durable state of the wallet."""

@@ -54,7 +54,7 @@ class Identity:
 
 
 class World:
-    """Two centres with an old and a current key each, a wallet, a peer, and as much money as a check wants."""
+    """Two centres with an old and a current key each, a wallet, a peer, and as much money as is wanted."""
 
     def __init__(self, seed: bytes, policy: Mapping[str, Any]) -> None:
         """`seed`: 32 bytes; `policy`: JSON form of chapter 9."""
@@ -95,7 +95,7 @@ class World:
     def purse(
         self, *, seed: bytes | None = None, centre: DeviceCentre | None = None, **changes: Any
     ) -> Identity:
-        """A purse certified by `centre` (the world's if not given), with a fresh key unless `seed` is given."""
+        """A purse certified by `centre` or the world's, with a fresh key if `seed` is not given."""
         seed = seed or self.random(32)
         key = SigningKey(seed)
         claims = self.claims(**{"public_key": key.public, **changes})
@@ -152,7 +152,7 @@ class World:
     def move(
         self, held: Holding, *, payer: Identity, payee: bytes, transaction: bytes | None = None
     ) -> Holding:
-        """The unit after `payer` has endorsed it to the purse number `payee`, which has sealed its history."""
+        """The unit after `payer` has endorsed it to the purse number `payee`, which has sealed it."""
         transaction = transaction or self.random(16)
         layer = Layer(
             inner=held.history,
