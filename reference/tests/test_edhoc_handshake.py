@@ -344,7 +344,8 @@ def test_plaintext_3_and_4_of_another_shape(suite: int) -> None:
             (schedule.K_3, schedule.IV_3),
             bytes.fromhex(text),
         )
-        assert refused(responder.read_message_3, done.wait_3, cbor.encode(sealed)).code is Code.MALFORMED
+        refusal = refused(responder.read_message_3, done.wait_3, cbor.encode(sealed))
+        assert (refusal.code, refusal.requirement) == (Code.AUTHENTICATION, "EPP-SES-013")
     for text in ("41ff", "f6", "6161", "18"):
         sealed = schedule.seal(
             done.wait_4.suite,

@@ -1,6 +1,7 @@
 """The shapes of EDHOC messages and plaintexts (RFC 9528 sections 3.3, 3.5.3, 3.8 and 5), without keys.
 
-Functions that read raise Refusal (MALFORMED or TOO_LARGE).
+Functions that read raise Refusal: MALFORMED or TOO_LARGE, but AUTHENTICATION for PLAINTEXT_2 and PLAINTEXT_3.
+CIPHERTEXT_2 has no tag, so a plaintext that has no sense is how a wrong key or an altered ciphertext shows.
 """
 
 from collections.abc import Collection, Iterable
@@ -78,12 +79,25 @@ def read_byte_string(data: bytes) -> bytes:
 
 def read_plaintext_2(plaintext: bytes) -> tuple[bytes, Plaintext]:
     """C_R and the rest of PLAINTEXT_2."""
-    c_r, rest = cbor.split(plaintext)
-    return _identifier(cbor.decode(c_r)), read_plaintext_3(rest)
+    try:
+        c_r, rest = cbor.split(plaintext)
+        return _identifier(cbor.decode(c_r)), _read_signed(rest)
+    except Refusal as refusal:
+        # EPP-SES-013
+        raise Refusal(Code.AUTHENTICATION, "EPP-SES-013", f"PLAINTEXT_2: {refusal.detail}") from None
 
 
 def read_plaintext_3(plaintext: bytes) -> Plaintext:
-    """Parse PLAINTEXT_3: (ID_CRED_I, Signature_or_MAC_3, ? EAD_3)."""
+    """Parse PLAINTEXT_3."""
+    try:
+        return _read_signed(plaintext)
+    except Refusal as refusal:
+        # EPP-SES-013
+        raise Refusal(Code.AUTHENTICATION, "EPP-SES-013", f"PLAINTEXT_3: {refusal.detail}") from None
+
+
+def _read_signed(plaintext: bytes) -> Plaintext:
+    """(ID_CRED_x, Signature_or_MAC_x, ? EAD_x)."""
     match cbor.decode_sequence(plaintext):
         case (id_cred, bytes(signature), *ead) if len(signature) == 64:
             # A signature of 64 bytes takes 66; what follows it is the EAD.

@@ -128,8 +128,8 @@ def write_message_2(
 def read_message_3(state: WaitMessage3[SubjectT], data: bytes) -> Message3[SubjectT]:
     """Verify message_3.
 
-    Raises Refusal: TOO_LARGE, MALFORMED (outer or inner shape, or an unknown critical EAD item),
-    AUTHENTICATION, or what the resolver raises; PeerError.
+    Raises Refusal: TOO_LARGE, MALFORMED (not one byte string, or an unknown critical EAD item),
+    AUTHENTICATION (all else), or what the resolver raises; PeerError.
     """
     party = state.party
     ciphertext = messages.read_byte_string(data)
