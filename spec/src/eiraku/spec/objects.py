@@ -6,7 +6,6 @@ MALFORMED. Numbers of purses are 8 bytes, epochs are integers, amounts are in mi
 
 from dataclasses import dataclass
 from enum import IntEnum
-from hashlib import sha256
 from itertools import pairwise
 
 from eiraku.spec import cbor, shape

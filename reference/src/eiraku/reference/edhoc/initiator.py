@@ -156,5 +156,10 @@ def read_message_4(state: WaitMessage4[SubjectT], data: bytes) -> Established[Su
     except CannotOpen:
         # EPP-SES-015
         raise Refusal(Code.AUTHENTICATION, "EPP-SES-015", "message_4 does not open") from None
-    ead_4 = messages.understood(messages.read_plaintext_4(plaintext), state.party.ead_labels)
+    try:
+        items = messages.read_plaintext_4(plaintext)
+    except Refusal as refusal:
+        # EPP-SES-015
+        raise Refusal(Code.AUTHENTICATION, "EPP-SES-015", refusal.detail) from None
+    ead_4 = messages.understood(items, state.party.ead_labels)
     return established(state.prk, state.th_4, state.peer, state.peer_connection_id, ead_4)
