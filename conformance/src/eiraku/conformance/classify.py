@@ -4,14 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from eiraku.conformance.adapter.errors import AdapterCrash, AdapterError, AdapterFailure, AdapterTimeout
-from eiraku.conformance.results import Outcome
-
-_FAILURES: tuple[tuple[type[AdapterFailure], Outcome], ...] = (
-    (AdapterCrash, Outcome.CRASH),
-    (AdapterTimeout, Outcome.TIMEOUT),
-    (AdapterError, Outcome.ADAPTER_ERROR),
-)
+from eiraku.conformance.adapter.errors import AdapterFailure
+from eiraku.conformance.results import SEVERITY, Outcome
 
 
 class NotAttempted(Exception):
@@ -37,11 +31,10 @@ def classify(error: BaseException) -> tuple[Outcome, str]:
 
 def worst_failure(failures: Sequence[AdapterFailure]) -> tuple[Outcome, str] | None:
     """The most severe of ``failures``, or None if there are none."""
-    for kind, outcome in _FAILURES:
-        for failure in failures:
-            if isinstance(failure, kind):
-                return outcome, _first_line(failure)
-    return None
+    if not failures:
+        return None
+    failure = min(failures, key=lambda each: SEVERITY.index(each.outcome))
+    return failure.outcome, _first_line(failure)
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

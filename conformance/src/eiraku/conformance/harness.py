@@ -7,7 +7,7 @@ test, and the first of them brings the catalogue of all checks with it.
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,8 @@ class Harness:
             config.getoption("wallet"), timeout=config.getoption("wallet_timeout"), seed=self.seed
         )
         self.keywords = {info.id: info.keyword for info in requirement_set().requirements}
+        self.listener: Callable[[CheckResult], None] | None = None
+        """Told of every result as it comes."""
         self._failed_starts = 0
         self._catalogue_sent = False
 
@@ -258,20 +260,27 @@ class Harness:
         check = self.findings.catalogue.get(key)
         if report.when not in {"setup", "call", "teardown"} and check is not None:
             # pytest-xdist writes such a report when a worker dies.
-            self.findings.results[key] = CheckResult(
-                id=check.id,
-                title=check.title,
-                location=check.location,
-                requirements=check.requirements,
-                level=check.level,
-                needs=check.needs,
-                outcome=Outcome.HARNESS_ERROR,
-                reason="the process that ran the check died",
+            self._record(
+                CheckResult(
+                    id=check.id,
+                    title=check.title,
+                    location=check.location,
+                    requirements=check.requirements,
+                    level=check.level,
+                    needs=check.needs,
+                    outcome=Outcome.HARNESS_ERROR,
+                    reason="the process that ran the check died",
+                )
             )
+
+    def _record(self, result: CheckResult) -> None:
+        self.findings.results[result.id] = result
+        if self.listener is not None:
+            self.listener(result)
 
     def _take(self, message: Message) -> None:
         findings = self.findings
-        findings.results[message.result.id] = message.result
+        self._record(message.result)
         findings.wallet = message.wallet or findings.wallet
         findings.add_times(message.times)
         if message.catalogue:

@@ -62,6 +62,8 @@ class Judgement(Model, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
     """Why it is not conformant, most important first."""
     exit_code: int
+    incomplete: bool
+    """Whether the run left a gap, whatever the verdict."""
     counts: dict[str, int]
     """Checks in scope by outcome; outcomes that did not occur are left out."""
     requirements: tuple[RequirementResult, ...]
@@ -75,7 +77,7 @@ def in_scope(run: Run) -> tuple[CheckResult, ...]:
 
 
 def limits(run: Run) -> str:
-    """Why the run could not certify even if all passed: ``smoke``, ``selection``, ``other suite`` or empty."""
+    """Why the run cannot certify even if all passes: ``smoke``, ``selection``, ``other suite`` or empty."""
     if run.suite != SUITE_PACKAGE:
         return "other suite"
     left_out = any(r.deselected and r.level.rank <= run.level.rank for r in run.results)
@@ -105,6 +107,7 @@ def verdict(run: Run) -> Judgement:
         words=words,
         reasons=tuple(faults + gaps),
         exit_code=code,
+        incomplete=bool(gaps),
         counts=dict(sorted(counts.items())),
         requirements=requirements,
     )

@@ -1,0 +1,57 @@
+"""The command ``eiraku``.
+
+Exit codes, the same for every command: 0 good, 1 the wallet (or what was asked about) is at fault, 2 misuse,
+3 incomplete. Commands live in `eiraku.conformance.commands` and are imported only when called, so that help
+is quick.
+"""
+
+import sys
+from importlib import import_module
+
+import click
+
+_COMMANDS = {
+    "certify": ("eiraku.conformance.commands.certify", "Judge a wallet and write the reports."),
+    "selfcheck": ("eiraku.conformance.commands.selfcheck", "Check that an adapter speaks the protocol."),
+    "list": ("eiraku.conformance.commands.listing", "Requirements and the checks that name them."),
+    "explain": ("eiraku.conformance.commands.explain", "A requirement, a check or an error code in words."),
+    "bench": ("eiraku.conformance.commands.bench", "Measure a wallet and the reference."),
+}
+"""Name of the command: module with a click command ``main``, and its line in the help."""
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(_COMMANDS[cmd_name][0]).main
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="eiraku", prog_name="eiraku")
+def group() -> None:
+    """Does a wallet conform to EPP/1, the offline purse protocol?
+
+    Begin with: eiraku certify (judges the built-in reference wallet)
+    """
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        code = group.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        code = 3
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,50 @@
+"""``eiraku list``: requirements and the checks that name them."""
+
+import json
+
+import click
+
+from eiraku.conformance.results import Check, to_json
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with all fields of each check.")
+def main(*, as_json: bool) -> int:
+    """List every requirement with its checks; nothing is run and no wallet is needed.
+
+    Exit code 3: the suite cannot be collected.
+    """
+    from eiraku.conformance import runner
+    from eiraku.conformance.findings import requirement_set
+
+    try:
+        catalogue = runner.collect()
+    except runner.SuiteError as error:
+        click.echo(str(error), err=True)
+        return 3
+    known = requirement_set()
+    by_requirement: dict[str, list[Check]] = {info.id: [] for info in known.requirements}
+    for check in catalogue.values():
+        for requirement in check.requirements:
+            by_requirement[requirement].append(check)
+    if as_json:
+        document = {
+            "version": known.version,
+            "digest": known.digest,
+            "requirements": [
+                {**to_json(info), "checks": [check.id for check in by_requirement[info.id]]}
+                for info in known.requirements
+            ],
+            "checks": [to_json(check) for check in sorted(catalogue.values(), key=lambda check: check.id)],
+        }
+        click.echo(json.dumps(document, indent=1, ensure_ascii=False))
+        return 0
+    for info in known.requirements:
+        applies = f"  (only {info.applies_to})" if info.applies_to else ""
+        click.echo(f"{info.id} {info.keyword}{applies}")
+        for check in by_requirement[info.id]:
+            click.echo(f"    {check.id}  [{check.level}]")
+        if info.not_tested:
+            click.echo(f"    not tested: {info.not_tested}")
+    click.echo(f"\n{len(known.requirements)} requirements, {len(catalogue)} checks, set {known.digest}")
+    return 0

@@ -1,0 +1,53 @@
+"""Options that several commands share, and how they are checked."""
+
+import secrets
+from typing import Any
+
+import click
+
+from eiraku.conformance.adapter.errors import SelectorError
+from eiraku.conformance.adapter.transports import parse_selector
+
+
+class SelectorType(click.ParamType[str]):
+    """A well-formed selector, as text."""
+
+    name = "selector"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """See click."""
+        try:
+            return parse_selector(str(value)).text
+        except SelectorError as error:
+            self.fail(str(error), param, ctx)
+
+
+class SeedType(click.ParamType[str]):
+    """32 bytes in hex, or ``random`` to draw them."""
+
+    name = "hex"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """See click."""
+        text = str(value).lower()
+        if text == "random":
+            return secrets.token_hex(32)
+        if len(text) != 64 or set(text) - set("0123456789abcdef"):
+            self.fail(f"expected 64 hex digits or the word random, found {value!r}", param, ctx)
+        return text
+
+
+SELECTOR = SelectorType()
+SEED = SeedType()
+
+
+def timeout_option(command: Any) -> Any:
+    """``--timeout SECONDS``."""
+    return click.option(
+        "--timeout",
+        type=click.FloatRange(min=0.05, max=3600),
+        default=10.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="Time the wallet has for each request; start and power_cut get twice as long.",
+    )(command)
