@@ -1,0 +1,126 @@
+// An adapter in Node, without packages: it speaks the protocol and has no wallet behind it.
+//
+// Start here: put calls to your wallet where it says TODO. As it stands, the suite finds it non-conformant:
+//     eiraku certify "cmd:node conformance/samples/skeleton.mjs"
+
+import { createInterface } from "node:readline";
+
+const SUPPORTED_PROTOCOL = 1;
+
+/** The input is at fault, and the wallet knows why: `code` is a name of chapter 10 of the specification. */
+class Refusal extends Error {
+  constructor(code, detail = "") {
+    super(detail || code);
+    this.code = code;
+  }
+}
+
+/** What the wallet wants to tell its peer, and whether the session goes on. */
+const progress = (out, session) => ({ out: out === null ? null : Buffer.from(out).toString("hex"), session });
+
+const notYet = (what) => {
+  throw new Error(`${what}: not implemented`);
+};
+
+// One function per verb. It gets the request and returns the fields of an accepted response. It throws
+// Refusal if the input is at fault; any other exception is the wallet's own fault.
+const verbs = {
+  start({ protocol, seed }) {
+    if (protocol.min > SUPPORTED_PROTOCOL || protocol.max < SUPPORTED_PROTOCOL) {
+      throw new Error(`this adapter speaks protocol ${SUPPORTED_PROTOCOL} only`);
+    }
+    // TODO: keep `seed` if the wallet can draw all its randomness from it; then declare "deterministic".
+    return {
+      protocol: SUPPORTED_PROTOCOL,
+      name: "Skeleton",
+      version: "0",
+      // Declare what works. All five are needed to certify; "suite-0" and "deterministic" are optional.
+      capabilities: ["initiator", "responder", "payer", "payee", "power-cut"],
+    };
+  },
+
+  reset() {
+    // TODO: forget the purse, the money and the session.
+    return {};
+  },
+
+  provision({ purse, anchor, policy, bulletin, holdings }) {
+    // TODO: Buffer.from(purse.private_key, "hex") and so on; throw new Refusal("provision") if it does not fit.
+    return notYet("provision");
+  },
+
+  act({ action, amount, reference, transaction, bulletin }) {
+    // TODO: pay, request, receive and redeliver say what the next session is for; bulletin delivers one.
+    return notYet(`act ${action}`);
+  },
+
+  open({ role }) {
+    // TODO: an initiator returns progress(message1, "open"), a responder progress(null, "open").
+    return notYet(`open as ${role}`);
+  },
+
+  deliver({ data }) {
+    // TODO: const { answer, over } = wallet.receive(Buffer.from(data, "hex"));
+    //       return progress(answer, over ? "closed" : "open");
+    // A Refusal here also says what the wallet answers its peer: see inSession below.
+    return notYet("deliver");
+  },
+
+  state() {
+    // TODO: read all of it from durable storage. The digest changes if and only if something else does.
+    return {
+      balance: 0,
+      epoch: 0,
+      units: [],
+      pending: [],
+      credited: [],
+      settled: [],
+      writes: 0,
+      digest: "00".repeat(32),
+    };
+  },
+
+  power_cut({ when, write }) {
+    // TODO: "now": drop everything that is not on disk and load again. "before" and "after": do so at the
+    // write-th durable write from now; the request it happens in is answered { outcome: "power-cut" }.
+    return notYet(`power_cut ${when}`);
+  },
+
+  stop() {
+    return {};
+  },
+};
+
+/** open and deliver tell the peer something and have a session even when they refuse. */
+const inSession = (verb, error) =>
+  verb === "open" || verb === "deliver" ? progress(error.out ?? null, error.session ?? "closed") : {};
+
+function answer(line) {
+  let request;
+  try {
+    request = JSON.parse(line);
+  } catch (error) {
+    return { seq: 0, outcome: "errored", detail: `no JSON: ${error.message}` };
+  }
+  const { seq, verb } = request;
+  if (!Object.hasOwn(verbs, verb)) {
+    return { seq, outcome: "unsupported" };
+  }
+  try {
+    return { seq, outcome: "accepted", ...verbs[verb](request) };
+  } catch (error) {
+    if (error instanceof Refusal) {
+      return { seq, outcome: "rejected", code: error.code, detail: error.message, ...inSession(verb, error) };
+    }
+    console.error(error); // standard error is kept for the report; standard output is for answers only
+    return { seq, outcome: "errored", detail: String(error.message) };
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const response = answer(line);
+  process.stdout.write(`${JSON.stringify(response)}\n`);
+  if (response.outcome === "accepted" && JSON.parse(line).verb === "stop") {
+    break;
+  }
+}
