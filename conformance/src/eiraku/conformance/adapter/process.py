@@ -22,7 +22,7 @@ from eiraku.conformance.adapter.errors import AdapterCrash, SelectorError
 STDERR_KEPT = 64 * 1024
 """Bytes of standard error kept, the last ones."""
 
-_GUARD = 'read answer; [ "$answer" = done ] || kill -KILL -- "-$1" 2>/dev/null'
+_GUARD = 'read answer; [ "$answer" = done ] || kill -s KILL -- "-$1" 2>/dev/null'
 _DRAIN_SECONDS = 0.2
 _EXIT_SECONDS = 0.5
 

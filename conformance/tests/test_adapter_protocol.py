@@ -1,0 +1,191 @@
+import json
+from importlib import resources
+from typing import Any
+
+import jsonschema
+import pytest
+
+from eiraku.conformance.adapter.protocol import (
+    ACCEPTED,
+    ProtocolError,
+    UnknownVerbError,
+    check_request,
+    check_response,
+    parse_object,
+    shorten,
+)
+
+SCHEMA = json.loads(resources.files("eiraku.conformance.adapter").joinpath("schema.json").read_text())
+A8, A16, A32 = "0a" * 8, "0b" * 16, "0c" * 32
+
+PROVISION = {
+    "seq": 3,
+    "verb": "provision",
+    "purse": {"number": A8, "private_key": A32, "purse_id": "d2"},
+    "anchor": {
+        "economies": [392],
+        "device_keys": [{"kid": A8, "public": A32, "from": 1, "to": 9}],
+        "money_keys": [{"kid": A8, "public": A32, "history": A32, "from": 1, "to": 9}],
+        "device_seal": A16,
+        "money_seal": A16,
+        "scheme_key": A32,
+    },
+    "policy": {"max_hops": 8},
+    "bulletin": None,
+    "holdings": [{"unit": "d2", "hop": 0, "history": ""}],
+}
+REQUESTS = [
+    {"seq": 1, "verb": "start", "protocol": {"min": 1, "max": 1}},
+    {"seq": 1, "verb": "start", "protocol": {"min": 1, "max": 2}, "seed": A32},
+    {"seq": 2, "verb": "reset"},
+    PROVISION,
+    {**PROVISION, "bulletin": "d2"},
+    {"seq": 4, "verb": "act", "action": "pay", "amount": 5},
+    {"seq": 4, "verb": "act", "action": "request", "amount": 5, "reference": "tea"},
+    {"seq": 4, "verb": "act", "action": "receive"},
+    {"seq": 4, "verb": "act", "action": "redeliver", "transaction": A16},
+    {"seq": 4, "verb": "act", "action": "bulletin", "bulletin": "d2"},
+    {"seq": 5, "verb": "open", "role": "responder"},
+    {"seq": 6, "verb": "deliver", "data": ""},
+    {"seq": 7, "verb": "state"},
+    {"seq": 8, "verb": "power_cut", "when": "now"},
+    {"seq": 8, "verb": "power_cut", "when": "never"},
+    {"seq": 8, "verb": "power_cut", "when": "after", "write": 1},
+    {"seq": 9, "verb": "stop"},
+]
+BAD_REQUESTS = [
+    {"verb": "reset"},
+    {"seq": "1", "verb": "reset"},
+    {"seq": 2, "verb": "reset", "hard": True},
+    {"seq": 2, "verb": "fly"},
+    {"seq": 1, "verb": "start"},
+    {"seq": 1, "verb": "start", "protocol": {"min": 0, "max": 1}},
+    {"seq": 1, "verb": "start", "protocol": {"min": 1, "max": 1}, "seed": "00"},
+    {key: value for key, value in PROVISION.items() if key != "anchor"},
+    {**PROVISION, "purse": {"number": A16, "private_key": A32, "purse_id": ""}},
+    {**PROVISION, "holdings": [{"unit": "d2", "hop": -1, "history": ""}]},
+    {"seq": 4, "verb": "act", "action": "steal", "amount": 5},
+    {"seq": 4, "verb": "act", "action": "pay", "amount": -5},
+    {"seq": 4, "verb": "act", "action": "pay", "amount": 1.5},
+    {"seq": 4, "verb": "act", "action": "request", "amount": 5},
+    {"seq": 5, "verb": "open", "role": "spectator"},
+    {"seq": 6, "verb": "deliver", "data": "0"},
+    {"seq": 6, "verb": "deliver", "data": "AB"},
+    {"seq": 8, "verb": "power_cut", "when": "before"},
+    {"seq": 8, "verb": "power_cut", "when": "before", "write": 0},
+    {"seq": 8, "verb": "power_cut", "when": "now", "write": 1},
+]
+
+OK = {"seq": 1, "outcome": "accepted"}
+STARTED = {**OK, "protocol": 1, "name": "n", "version": "", "capabilities": ["payer", "new"]}
+STATE = {
+    **OK,
+    "balance": 4,
+    "epoch": 100,
+    "units": [{"unit_id": A32, "value": 4, "hop": 1}],
+    "pending": [{"transaction": A16, "payee": A8, "amount": 2, "units": [A32]}],
+    "credited": [{"transaction": A16, "payer": A8, "amount": 2}],
+    "settled": [{"transaction": A16, "payee": A8, "amount": 2}],
+    "writes": 3,
+    "digest": A32,
+}
+REJECTED = {"seq": 1, "outcome": "rejected", "code": "unit-expired"}
+IN_SESSION = {**REJECTED, "out": None, "session": "closed"}
+RESPONSES = [
+    ("start", STARTED),
+    ("reset", OK),
+    ("provision", OK),
+    ("provision", REJECTED),
+    ("act", {**REJECTED, "detail": "too old"}),
+    ("open", {**OK, "out": "00", "session": "open"}),
+    ("deliver", {**OK, "out": None, "session": "closed"}),
+    ("deliver", IN_SESSION),
+    ("open", {**IN_SESSION, "detail": "", "out": "00"}),
+    ("state", STATE),
+    ("power_cut", OK),
+    ("stop", OK),
+    *((verb, {"seq": 1, "outcome": "errored", "detail": "sorry"}) for verb in ACCEPTED),
+    *((verb, {"seq": 1, "outcome": "unsupported"}) for verb in ACCEPTED),
+    *((verb, {"seq": 1, "outcome": "power-cut"}) for verb in ACCEPTED),
+]
+BAD_RESPONSES = [
+    ("reset", {"outcome": "accepted"}),
+    ("reset", {"seq": 1}),
+    ("reset", {"seq": 1, "outcome": "ACCEPTED"}),
+    ("reset", {**OK, "note": "extra"}),
+    ("reset", {"seq": 1, "outcome": "errored"}),
+    ("reset", {"seq": 1, "outcome": "unsupported", "detail": ""}),
+    ("start", OK),
+    ("start", {**STARTED, "name": ""}),
+    ("start", {**STARTED, "capabilities": "payer"}),
+    ("open", OK),
+    ("open", {**OK, "out": "0G", "session": "open"}),
+    ("open", {**OK, "out": None, "session": "ajar"}),
+    ("deliver", REJECTED),
+    ("act", IN_SESSION),
+    ("act", {"seq": 1, "outcome": "rejected"}),
+    ("act", {"seq": 1, "outcome": "rejected", "code": "Unit Expired"}),
+    ("state", {key: value for key, value in STATE.items() if key != "digest"}),
+    ("state", {**STATE, "balance": -1}),
+    ("state", {**STATE, "digest": A16}),
+    ("state", {**STATE, "units": [{"unit_id": A32, "value": 0, "hop": 0}]}),
+    ("deliver", {**OK, "out": None, "session": "open", "seq": 1.5}),
+]
+
+
+def validator(definition: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator({**SCHEMA, "anyOf": [{"$ref": f"#/$defs/{definition}"}]})
+
+
+def test_schema_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=str)
+def test_schema_and_structs_accept_requests(request_: dict[str, Any]) -> None:
+    validator("request").validate(request_)
+    check_request(request_)
+    jsonschema.Draft202012Validator(SCHEMA).validate(request_)
+
+
+@pytest.mark.parametrize("request_", BAD_REQUESTS, ids=str)
+def test_schema_and_structs_refuse_requests(request_: dict[str, Any]) -> None:
+    assert not validator("request").is_valid(request_)
+    with pytest.raises(ProtocolError):
+        check_request(request_)
+
+
+@pytest.mark.parametrize(("verb", "response"), RESPONSES, ids=str)
+def test_schema_and_structs_accept_responses(verb: str, response: dict[str, Any]) -> None:
+    validator(f"response_to_{verb}").validate(response)
+    check_response(verb, response)
+    jsonschema.Draft202012Validator(SCHEMA).validate(response)
+
+
+@pytest.mark.parametrize(("verb", "response"), BAD_RESPONSES, ids=str)
+def test_schema_and_structs_refuse_responses(verb: str, response: dict[str, Any]) -> None:
+    assert not validator(f"response_to_{verb}").is_valid(response)
+    with pytest.raises(ProtocolError):
+        check_response(verb, response)
+
+
+def test_every_verb_has_examples() -> None:
+    assert {request["verb"] for request in REQUESTS} == set(ACCEPTED)
+    assert {verb for verb, _ in RESPONSES} == set(ACCEPTED)
+    assert {f"response_to_{verb}" for verb in ACCEPTED} <= set(SCHEMA["$defs"])
+
+
+def test_unknown_verb_is_told_apart_from_a_bad_request() -> None:
+    with pytest.raises(UnknownVerbError):
+        check_request({"seq": 1, "verb": "fly"})
+
+
+@pytest.mark.parametrize("line", (b"", b"{", b"[]", b"1", b"\xff", b'{"seq": true}', b'{"seq": 1.0}', b"NaN"))
+def test_lines_that_are_no_message(line: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        parse_object(line)
+
+
+def test_shortened_lines_are_printable() -> None:
+    assert shorten(b"\x1b[31mred\x07") == "\\x1b[31mred\\x07"
+    assert shorten("x" * 300).endswith("... (300 characters)")
