@@ -1,0 +1,268 @@
+"""The reference purse as a wallet under test: the adapter object, and a program that serves it.
+
+    python -m eiraku.conformance.wallet [--tcp HOST:PORT] [--store DIR]
+
+Selectors: `python:eiraku.conformance.wallet:factory`, `cmd:python -m eiraku.conformance.wallet`.
+With `--store` the purse is kept in DIR/purse.db and found again there by a later `start`; otherwise it lives
+in a temporary directory.
+"""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from eiraku.conformance.adapter.server import serve_stdio, serve_tcp
+from eiraku.reference.device import Accepted, Device, PowerLost, Rejected, Result
+from eiraku.reference.purse.checks import Checks
+from eiraku.reference.purse.core import Purse
+from eiraku.reference.purse.simulation import Drbg
+from eiraku.reference.purse.state import (
+    GivenHolding,
+    Order,
+    PayOrder,
+    Provisioning,
+    ReceiveOrder,
+    RedeliverOrder,
+    RequestOrder,
+)
+from eiraku.reference.store import Store
+from eiraku.spec.tables import Side
+
+PROTOCOL = 1
+CAPABILITIES = ("initiator", "responder", "payer", "payee", "power-cut", "deterministic", "suite-0")
+
+Response = dict[str, Any]
+
+
+class ReferenceWallet:
+    """The adapter object. The classes are arguments so that a defective purse is this one with another class.
+
+    `directory`: where the purse is kept between runs; a temporary one, removed on stop, if not given.
+    """
+
+    name = "eiraku-reference"
+    capabilities: tuple[str, ...] = CAPABILITIES
+
+    def __init__(
+        self,
+        *,
+        device_class: type[Device] = Device,
+        purse_class: type[Purse] = Purse,
+        checks_class: type[Checks] = Checks,
+        store_class: type[Store] = Store,
+        directory: Path | None = None,
+    ) -> None:
+        self._device_class = device_class
+        self._purse_class = purse_class
+        self._checks_class = checks_class
+        self._store_class = store_class
+        self._directory = directory
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._seed: bytes | None = None
+        self._device: Device | None = None
+        self._verbs: dict[str, Callable[[dict[str, Any]], Response]] = {
+            "start": self._start,
+            "reset": self._reset,
+            "provision": self._provision,
+            "act": self._act,
+            "open": self._open,
+            "deliver": self._deliver,
+            "state": self._state,
+            "power_cut": self._power_cut,
+            "stop": self._stop,
+        }
+
+    def handle(self, request: dict[str, Any]) -> Response:
+        """Answer one request of the adapter protocol."""
+        verb = self._verbs.get(request["verb"])
+        return {"seq": request["seq"], **({"outcome": "unsupported"} if verb is None else verb(request))}
+
+    # --- life ---
+
+    def _start(self, request: dict[str, Any]) -> Response:
+        wanted = request["protocol"]
+        if not wanted["min"] <= PROTOCOL <= wanted["max"]:
+            return {"outcome": "errored", "detail": f"expected protocol {PROTOCOL}, asked for {wanted}"}
+        self._seed = bytes.fromhex(request["seed"]) if "seed" in request else None
+        self._end()
+        self._switch_on()
+        return {
+            "outcome": "accepted",
+            "protocol": PROTOCOL,
+            "name": self.name,
+            "version": version("eiraku"),
+            "capabilities": list(self.capabilities),
+        }
+
+    def _reset(self, _: dict[str, Any]) -> Response:
+        self.device.close()
+        for name in ("purse.db", "purse.db-wal", "purse.db-shm"):
+            (self._path() / name).unlink(missing_ok=True)
+        self._switch_on()
+        return {"outcome": "accepted"}
+
+    def _stop(self, _: dict[str, Any]) -> Response:
+        self._end()
+        return {"outcome": "accepted"}
+
+    def _switch_on(self) -> None:
+        # Seeded anew: after a reset the wallet is as after its start, also in what it draws.
+        random = os.urandom if self._seed is None else Drbg(self._seed)
+        purse = self._purse_class(checks=self._checks_class())
+        store = self._store_class(self._path() / "purse.db")
+        self._device = self._device_class(store, random, purse=purse)
+
+    def _path(self) -> Path:
+        if self._directory is not None:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            return self._directory
+        if self._temporary is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="eiraku-purse-")
+        return Path(self._temporary.name)
+
+    def _end(self) -> None:
+        if self._device is not None:
+            self._device.close()
+            self._device = None
+        if self._temporary is not None:
+            self._temporary.cleanup()
+            self._temporary = None
+
+    @property
+    def device(self) -> Device:
+        """The purse. Raises RuntimeError before `start`."""
+        if self._device is None:
+            raise RuntimeError("expected start as the first request")
+        return self._device
+
+    # --- the purse ---
+
+    def _provision(self, request: dict[str, Any]) -> Response:
+        purse = request["purse"]
+        given = Provisioning(
+            number=bytes.fromhex(purse["number"]),
+            private_key=bytes.fromhex(purse["private_key"]),
+            purse_id=bytes.fromhex(purse["purse_id"]),
+            anchor=request["anchor"],
+            policy=request["policy"],
+            bulletin=None if request["bulletin"] is None else bytes.fromhex(request["bulletin"]),
+            holdings=tuple(
+                GivenHolding(
+                    unit=bytes.fromhex(item["unit"]), hop=item["hop"], history=bytes.fromhex(item["history"])
+                )
+                for item in request["holdings"]
+            ),
+        )
+        return _plain(self.device.provision(given))
+
+    def _act(self, request: dict[str, Any]) -> Response:
+        if request["action"] == "bulletin":
+            return _plain(self.device.bulletin(bytes.fromhex(request["bulletin"])))
+        return _plain(self.device.order(_order(request)))
+
+    def _open(self, request: dict[str, Any]) -> Response:
+        return _in_session(self.device.open(Side(request["role"])))
+
+    def _deliver(self, request: dict[str, Any]) -> Response:
+        return _in_session(self.device.deliver(bytes.fromhex(request["data"])))
+
+    def _power_cut(self, request: dict[str, Any]) -> Response:
+        match request["when"]:
+            case "now":
+                self.device.power_cut()
+            case "never":
+                self.device.disarm()
+            case when:
+                self.device.arm(when, request["write"])
+        return {"outcome": "accepted"}
+
+    def _state(self, _: dict[str, Any]) -> Response:
+        now = self.device.snapshot()
+        return {
+            "outcome": "accepted",
+            "balance": now.balance,
+            "epoch": now.epoch,
+            "units": [{"unit_id": u.unit_id.hex(), "value": u.value, "hop": u.hop} for u in now.units],
+            "pending": [
+                {
+                    "transaction": p.transaction.hex(),
+                    "payee": p.payee.hex(),
+                    "amount": p.amount,
+                    "units": [unit_id.hex() for unit_id in p.unit_ids],
+                }
+                for p in now.pending
+            ],
+            "credited": [
+                {"transaction": c.transaction.hex(), "payer": c.payer.hex(), "amount": c.amount}
+                for c in now.credited
+            ],
+            "settled": [
+                {"transaction": s.transaction.hex(), "payee": s.payee.hex(), "amount": s.amount}
+                for s in now.settled
+            ],
+            "writes": now.writes,
+            "digest": now.digest.hex(),
+        }
+
+
+def factory() -> ReferenceWallet:
+    """For the selector `python:eiraku.conformance.wallet:factory`."""
+    return ReferenceWallet()
+
+
+def _order(request: dict[str, Any]) -> Order:
+    match request["action"]:
+        case "pay":
+            return PayOrder(amount=request["amount"])
+        case "request":
+            return RequestOrder(amount=request["amount"], reference=request["reference"])
+        case "redeliver":
+            return RedeliverOrder(transaction=bytes.fromhex(request["transaction"]))
+        case _:
+            return ReceiveOrder()
+
+
+def _plain(result: Result) -> Response:
+    match result:
+        case Accepted():
+            return {"outcome": "accepted"}
+        case Rejected():
+            return {
+                "outcome": "rejected",
+                "code": result.refusal.code.label,
+                "detail": str(result.refusal),
+            }
+        case PowerLost():
+            return {"outcome": "power-cut"}
+
+
+def _in_session(result: Result) -> Response:
+    response = _plain(result)
+    if not isinstance(result, PowerLost):
+        response["out"] = None if result.out is None else result.out.hex()
+        response["session"] = "open" if result.is_open else "closed"
+    return response
+
+
+def main() -> None:
+    """Serve the reference wallet over standard input and output, or TCP."""
+    parser = argparse.ArgumentParser(prog="python -m eiraku.conformance.wallet", description=__doc__)
+    parser.add_argument("--tcp", metavar="HOST:PORT", help="serve TCP connections instead of standard input")
+    parser.add_argument("--store", metavar="DIR", type=Path, help="keep the purse in this directory")
+    arguments = parser.parse_args()
+    wallet = ReferenceWallet(directory=arguments.store)
+    if arguments.tcp is None:
+        serve_stdio(wallet)
+        return
+    host, _, port = arguments.tcp.rpartition(":")
+    if not host or not port.isdecimal():
+        parser.error(f"--tcp: expected HOST:PORT, found {arguments.tcp!r}")
+    serve_tcp(wallet, host, int(port))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,294 @@
+"""The trust anchor of a purse, and the verification of what the centres sign (specification, chapters 3, 4).
+
+Each `verify_*` function returns the decoded object, or raises Refusal with the code and the requirement; the
+pieces it is made of are functions of their own, because a purse checks in the order of the specification.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, TypeVar
+
+from eiraku.reference.crypto import cose, ed25519
+from eiraku.spec import cbor, objects
+from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.objects import Bulletin, PurseId, Unit
+
+K = TypeVar("K", "DeviceKey", "MoneyKey")
+
+
+class AnchorError(ValueError):
+    """A trust anchor that cannot be used; the message names the field and what was expected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceKey:
+    """A purse master key: 32 bytes, and the epochs, both included, whose objects it may sign."""
+
+    public: bytes
+    valid_from: int
+    valid_to: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyKey:
+    """A unit key (Ed25519) with its history key (X25519), 32 bytes each, and its epochs, both included."""
+
+    public: bytes
+    history: bytes
+    valid_from: int
+    valid_to: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustAnchor:
+    """What a purse trusts. Keys by their 8-byte kid; seals of 16 bytes; scheme key of 32."""
+
+    economies: frozenset[int]
+    device_keys: Mapping[bytes, DeviceKey]
+    money_keys: Mapping[bytes, MoneyKey]
+    device_seal: bytes
+    money_seal: bytes
+    scheme_key: bytes
+
+    @classmethod
+    def from_mapping(cls, fields: Mapping[str, Any]) -> "TrustAnchor":
+        """From the JSON form of the adapter protocol (byte strings in hexadecimal). Raises AnchorError."""
+        try:
+            return cls(
+                economies=frozenset(int(economy) for economy in fields["economies"]),
+                device_keys=_by_kid(
+                    fields["device_keys"],
+                    lambda key: DeviceKey(
+                        public=_octets(key, "public", 32),
+                        valid_from=int(key["from"]),
+                        valid_to=int(key["to"]),
+                    ),
+                ),
+                money_keys=_by_kid(
+                    fields["money_keys"],
+                    lambda key: MoneyKey(
+                        public=_octets(key, "public", 32),
+                        history=_octets(key, "history", 32),
+                        valid_from=int(key["from"]),
+                        valid_to=int(key["to"]),
+                    ),
+                ),
+                device_seal=_octets(fields, "device_seal", 16),
+                money_seal=_octets(fields, "money_seal", 16),
+                scheme_key=_octets(fields, "scheme_key", 32),
+            )
+        except KeyError as error:
+            raise AnchorError(f"anchor: {error.args[0]} is missing") from None
+        except (TypeError, AttributeError) as error:
+            raise AnchorError(f"anchor: not the expected shape ({error})") from None
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The JSON form; `from_mapping` reads it back."""
+        return {
+            "economies": sorted(self.economies),
+            "device_keys": [
+                {"kid": kid.hex(), "public": key.public.hex(), "from": key.valid_from, "to": key.valid_to}
+                for kid, key in self.device_keys.items()
+            ],
+            "money_keys": [
+                {
+                    "kid": kid.hex(),
+                    "public": key.public.hex(),
+                    "history": key.history.hex(),
+                    "from": key.valid_from,
+                    "to": key.valid_to,
+                }
+                for kid, key in self.money_keys.items()
+            ],
+            "device_seal": self.device_seal.hex(),
+            "money_seal": self.money_seal.hex(),
+            "scheme_key": self.scheme_key.hex(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedUnit:
+    """A unit of the right shape, its signature not yet verified. `unit_id`: 32 bytes (EPP-UNI-009)."""
+
+    raw: bytes
+    unit_id: bytes
+    kid: bytes
+    unit: Unit
+    signed: cose.Sign1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedPurseId:
+    """A purse ID of the right shape, its signature not yet verified."""
+
+    raw: bytes
+    kid: bytes
+    claims: PurseId
+    signed: cose.Sign1
+
+
+def parse_unit(raw: bytes) -> SignedUnit:
+    """The shape of a unit. Raises Refusal(MALFORMED)."""
+    signed, kid = _parse(raw, objects.UNIT_MAX, "EPP-UNI-001", "unit")
+    header = cbor.encode({1: -8, 4: kid})
+    covered = cbor.encode(("Signature1", header, objects.CONTEXT_UNIT, signed.payload))
+    return SignedUnit(
+        raw=raw,
+        # EPP-UNI-009
+        unit_id=sha256(covered).digest(),
+        kid=kid,
+        unit=Unit.decode(signed.payload),
+        signed=signed,
+    )
+
+
+def check_unit_signature(anchor: TrustAnchor, unit: SignedUnit) -> None:
+    """Signed under a money key that was valid when the unit was issued. Raises Refusal(UNIT_SIGNATURE)."""
+    # EPP-KEY-007, EPP-KEY-008, EPP-KEY-010
+    key = anchor.money_keys.get(unit.kid)
+    if key is None:
+        raise Refusal(Code.UNIT_SIGNATURE, "EPP-KEY-008", "unit: signed by a key that is not in the anchor")
+    # EPP-KEY-009
+    if not key.valid_from <= unit.unit.issued <= key.valid_to:
+        raise Refusal(Code.UNIT_SIGNATURE, "EPP-KEY-009", "unit: issued outside the validity of its key")
+    # EPP-UNI-002
+    if not cose.verify(key.public, objects.CONTEXT_UNIT, unit.signed):
+        raise Refusal(Code.UNIT_SIGNATURE, "EPP-UNI-002", "unit: signature does not verify")
+
+
+def check_unit_seal(anchor: TrustAnchor, unit: Unit) -> None:
+    """Raises Refusal(UNIT_SEAL)."""
+    # EPP-UNI-003
+    if unit.seal != anchor.money_seal:
+        raise Refusal(Code.UNIT_SEAL, "EPP-UNI-003", "unit: not the seal of the issuing centre")
+
+
+def check_unit_economy(anchor: TrustAnchor, unit: Unit) -> None:
+    """Raises Refusal(UNIT_ECONOMY)."""
+    # EPP-UNI-004
+    if unit.economy not in anchor.economies:
+        raise Refusal(Code.UNIT_ECONOMY, "EPP-UNI-004", f"unit: economy {unit.economy} is not in the anchor")
+
+
+def check_unit_value(unit: Unit) -> None:
+    """Raises Refusal(UNIT_VALUE)."""
+    # EPP-UNI-007
+    if unit.value not in objects.VALUES:
+        raise Refusal(Code.UNIT_VALUE, "EPP-UNI-007", f"unit: {unit.value} is not a denomination")
+
+
+def verify_unit(anchor: TrustAnchor, raw: bytes) -> SignedUnit:
+    """Shape, signature, seal, economy and value; not expiry, which depends on the epoch. Raises Refusal."""
+    unit = parse_unit(raw)
+    check_unit_signature(anchor, unit)
+    check_unit_seal(anchor, unit.unit)
+    check_unit_economy(anchor, unit.unit)
+    check_unit_value(unit.unit)
+    return unit
+
+
+def parse_purse_id(raw: bytes) -> SignedPurseId:
+    """The shape of a purse ID. Raises Refusal(AUTHENTICATION), as for all that is wrong with a purse ID."""
+    try:
+        signed, kid = _parse(raw, objects.PURSE_ID_MAX, "EPP-PID-001", "purse ID")
+        claims = PurseId.decode(signed.payload)
+    except Refusal as refusal:
+        # EPP-PID-001
+        raise Refusal(Code.AUTHENTICATION, refusal.requirement, refusal.detail) from None
+    return SignedPurseId(raw=raw, kid=kid, claims=claims, signed=signed)
+
+
+def check_purse_id_signature(anchor: TrustAnchor, purse_id: SignedPurseId) -> None:
+    """Signed under a device key that was valid at its issue. Raises Refusal(AUTHENTICATION)."""
+    # EPP-KEY-007, EPP-KEY-008, EPP-KEY-010
+    key = anchor.device_keys.get(purse_id.kid)
+    if key is None:
+        raise Refusal(Code.AUTHENTICATION, "EPP-KEY-008", "purse ID: signed by a key not in the anchor")
+    # EPP-KEY-009
+    if not key.valid_from <= purse_id.claims.issued <= key.valid_to:
+        raise Refusal(Code.AUTHENTICATION, "EPP-KEY-009", "purse ID: issued outside the validity of its key")
+    # EPP-PID-002
+    if not cose.verify(key.public, objects.CONTEXT_PURSE_ID, purse_id.signed):
+        raise Refusal(Code.AUTHENTICATION, "EPP-PID-002", "purse ID: signature does not verify")
+
+
+def check_purse_id_seal(anchor: TrustAnchor, claims: PurseId) -> None:
+    """Raises Refusal(AUTHENTICATION)."""
+    # EPP-PID-003
+    if claims.seal != anchor.device_seal:
+        raise Refusal(Code.AUTHENTICATION, "EPP-PID-003", "purse ID: not the seal of the device centre")
+
+
+def check_purse_id_economy(anchor: TrustAnchor, claims: PurseId) -> None:
+    """Raises Refusal(AUTHENTICATION)."""
+    # EPP-PID-007
+    if claims.economy not in anchor.economies:
+        raise Refusal(
+            Code.AUTHENTICATION, "EPP-PID-007", f"purse ID: economy {claims.economy} not in the anchor"
+        )
+
+
+def verify_purse_id(anchor: TrustAnchor, raw: bytes) -> SignedPurseId:
+    """Shape, signature, seal, economy; not expiry, which depends on the epoch. Raises Refusal(AUTHENTICATION)."""
+    purse_id = parse_purse_id(raw)
+    check_purse_id_signature(anchor, purse_id)
+    check_purse_id_seal(anchor, purse_id.claims)
+    check_purse_id_economy(anchor, purse_id.claims)
+    return purse_id
+
+
+def verify_bulletin(anchor: TrustAnchor, raw: bytes) -> Bulletin:
+    """Shape, then signature; not the epoch. Raises Refusal (MALFORMED, TOO_LARGE or BULLETIN_SIGNATURE)."""
+    # EPP-BUL-005
+    signed = cose.parse(raw, limit=cbor.LIMIT)
+    if signed.kid is None:
+        raise Refusal(Code.MALFORMED, "EPP-KEY-005", "bulletin: no key identifier")
+    bulletin = Bulletin.decode(signed.payload)
+    # EPP-KEY-007, EPP-KEY-008, EPP-KEY-010
+    key = anchor.device_keys.get(signed.kid)
+    if key is None:
+        raise Refusal(Code.BULLETIN_SIGNATURE, "EPP-KEY-008", "bulletin: signed by a key not in the anchor")
+    # EPP-KEY-009
+    if not key.valid_from <= bulletin.epoch <= key.valid_to:
+        raise Refusal(
+            Code.BULLETIN_SIGNATURE, "EPP-KEY-009", "bulletin: epoch outside the validity of its key"
+        )
+    # EPP-BUL-001
+    if not cose.verify(key.public, objects.CONTEXT_BULLETIN, signed):
+        raise Refusal(Code.BULLETIN_SIGNATURE, "EPP-BUL-001", "bulletin: signature does not verify")
+    return bulletin
+
+
+def _parse(raw: bytes, limit: int, rule: str, where: str) -> tuple[cose.Sign1, bytes]:
+    # A limit of size that belongs to a shape is answered as the shape is: MALFORMED, not TOO_LARGE.
+    if len(raw) > limit:
+        raise Refusal(Code.MALFORMED, rule, f"{where}: {len(raw)} bytes, at most {limit} allowed")
+    signed = cose.parse(raw, limit=limit)
+    if signed.kid is None:
+        # EPP-KEY-005
+        raise Refusal(Code.MALFORMED, "EPP-KEY-005", f"{where}: no key identifier")
+    return signed, signed.kid
+
+
+def _by_kid(items: Iterable[Mapping[str, Any]], read: Callable[[Mapping[str, Any]], K]) -> dict[bytes, K]:
+    keys: dict[bytes, K] = {}
+    for item in items:
+        key = read(item)
+        kid = _octets(item, "kid", 8)
+        if kid != ed25519.key_id(key.public):
+            raise AnchorError(f"anchor: kid {kid.hex()} is not the identifier of its public key")
+        if kid in keys:
+            raise AnchorError(f"anchor: kid {kid.hex()} occurs twice")
+        keys[kid] = key
+    return keys
+
+
+def _octets(fields: Mapping[str, Any], name: str, length: int) -> bytes:
+    try:
+        value = bytes.fromhex(fields[name])
+    except ValueError:
+        raise AnchorError(f"anchor: {name}: expected hexadecimal") from None
+    if len(value) != length:
+        raise AnchorError(f"anchor: {name}: expected {length} bytes, found {len(value)}")
+    return value

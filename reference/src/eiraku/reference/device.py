@@ -1,0 +1,217 @@
+"""A purse as a device: the pure core, its memory, its randomness, and the power that may fail.
+
+`Device` carries out the effects of each step in order. A power cut, at once or armed before or after the n-th
+durable write from now, loses the volatile state and every effect not yet carried out; the device then starts
+again from its memory. A refusal is a `Rejected` result and never escapes as an exception; `StoreError` and
+defects do, after the session has been dropped (EPP-CRS-018).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from eiraku.reference.purse.core import Purse
+from eiraku.reference.purse.ledger import Change, Credit, HoldingSummary, Pending, Settlement
+from eiraku.reference.purse.state import (
+    Deliver,
+    Effect,
+    Empty,
+    Env,
+    Input,
+    NoSession,
+    OpenSession,
+    Order,
+    PeerRejected,
+    Provisioning,
+    PurseState,
+    Random,
+    Ready,
+    Refuse,
+    Send,
+    SetOrder,
+    TakeBulletin,
+    Write,
+)
+from eiraku.reference.store import Store
+from eiraku.spec.errors import Refusal
+from eiraku.spec.messages import Reject
+from eiraku.spec.tables import Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """Done. `out`: bytes for the peer; `is_open`: whether a session is; `reject`: the REJECT received, if one was."""
+
+    out: bytes | None
+    is_open: bool
+    reject: Reject | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """The input was at fault. `out`: what the peer is told."""
+
+    refusal: Refusal
+    out: bytes | None
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerLost:
+    """An armed cut has fired; the device is running again from its memory."""
+
+
+Result: TypeAlias = Accepted | Rejected | PowerLost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What a holder, or a test, can see. `balance`: sum of spendable units; `digest`: of all durable content."""
+
+    balance: int
+    epoch: int
+    units: Sequence[HoldingSummary]
+    pending: Sequence[Pending]
+    credited: Sequence[Credit]
+    settled: Sequence[Settlement]
+    writes: int
+    digest: bytes
+
+
+class _PowerCut(BaseException):
+    """Power is gone. Not an Exception: nothing on the way may catch it, for nothing would be running."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Armed:
+    when: Literal["before", "after"]
+    write: int
+
+
+class Device:
+    """One purse. `store`: its memory, or where to open it; `random`: so many fresh random bytes."""
+
+    def __init__(self, store: Store | Path, random: Random, *, purse: Purse | None = None) -> None:
+        """Switch the device on. Raises StoreError."""
+        self.store = store if isinstance(store, Store) else Store(store)
+        self.purse = Purse() if purse is None else purse
+        self._env = Env(ledger=self.store, random=random)
+        self._armed: _Armed | None = None
+        self._state: PurseState = self.purse.restore(self.store)
+
+    # --- what the holder and the peer do ---
+
+    def provision(self, given: Provisioning) -> Result:
+        """Fill an empty purse (EPP-GEN-005)."""
+        return self._take(given)
+
+    def order(self, order: Order) -> Result:
+        """Set what the next session is for (EPP-GEN-002)."""
+        return self._take(SetOrder(order=order))
+
+    def bulletin(self, signed: bytes) -> Result:
+        """Hand over a bulletin, as signed."""
+        return self._take(TakeBulletin(bulletin=signed))
+
+    def open(self, side: Side) -> Result:
+        """Open a session; an initiator's `out` is message_1."""
+        return self._take(OpenSession(side=side))
+
+    def deliver(self, data: bytes) -> Result:
+        """Hand over bytes from the peer."""
+        return self._take(Deliver(data=data))
+
+    # --- what a test does ---
+
+    def power_cut(self) -> None:
+        """Cut the power now, and switch on again."""
+        self._armed = None
+        self.store.reopen()
+        self._state = self.purse.restore(self.store)
+
+    def arm(self, when: Literal["before", "after"], write: int) -> None:
+        """Cut the power before or after the `write`-th durable write from now (from 1); replaces an earlier one."""
+        if write < 1:
+            raise ValueError("writes are counted from 1")
+        self._armed = _Armed(when=when, write=write)
+
+    def disarm(self) -> None:
+        """Forget an armed cut."""
+        self._armed = None
+
+    def snapshot(self) -> Snapshot:
+        """What there is now."""
+        _, balance = self.store.total()
+        return Snapshot(
+            balance=balance,
+            epoch=self._state.epoch if isinstance(self._state, Ready) else 0,
+            units=self.store.summaries(),
+            pending=self.store.pendings(),
+            credited=self.store.credits(),
+            settled=self.store.settlements(),
+            writes=self.store.writes,
+            digest=self.store.digest(),
+        )
+
+    @property
+    def state(self) -> PurseState:
+        """The volatile state, for diagrams and tests."""
+        return self._state
+
+    def close(self) -> None:
+        """Close the memory."""
+        self.store.close()
+
+    # --- effects ---
+
+    def _take(self, given: Input) -> Result:
+        before = self._state
+        try:
+            state, effects = self.purse.step(before, given, self._env)
+            result = self.execute(effects)
+        except _PowerCut:
+            self.power_cut()
+            return PowerLost()
+        except Exception:
+            # EPP-CRS-017, EPP-CRS-018
+            self._state = _without_session(before)
+            raise
+        self._state = state
+        is_open = isinstance(state, Ready) and not isinstance(state.session, NoSession)
+        return replace(result, is_open=is_open)
+
+    def execute(self, effects: Sequence[Effect]) -> Accepted | Rejected:
+        """Carry out effects in the order given: nothing is sent before what it depends on is written."""
+        out: bytes | None = None
+        reject: Reject | None = None
+        refusal: Refusal | None = None
+        for effect in effects:
+            match effect:
+                case Write():
+                    # EPP-CRS-001, EPP-CRS-002, EPP-CRS-003
+                    self.write(effect.change)
+                case Send():
+                    out = effect.data
+                case PeerRejected():
+                    reject = effect.reject
+                case Refuse():
+                    refusal = effect.refusal
+        if refusal is not None:
+            return Rejected(refusal=refusal, out=out, is_open=False)
+        return Accepted(out=out, is_open=False, reject=reject)
+
+    def write(self, change: Change) -> None:
+        """One durable write, with the cut that may be armed for it."""
+        armed = self._armed
+        if armed is not None and armed.write == 1:
+            if armed.when == "after":
+                self.store.apply(change)
+            raise _PowerCut
+        self.store.apply(change)
+        if armed is not None:
+            self._armed = replace(armed, write=armed.write - 1)
+
+
+def _without_session(state: PurseState) -> PurseState:
+    return state if isinstance(state, Empty) else replace(state, session=NoSession(), order=None)

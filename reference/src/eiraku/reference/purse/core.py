@@ -1,0 +1,287 @@
+"""The purse as a pure function: `Purse.step(state, input, env)` gives the new state and the effects.
+
+Nothing is written, sent or drawn at random here but through `env` and the effects, which the driver carries
+out in order: a `Write` that stands before a `Send` is a commit point (chapter 8). Which message is permitted
+in which state is read from `eiraku.spec.tables`; what is absent there is refused with `unexpected-message`.
+A step raises no Refusal: input at fault becomes a `Refuse` effect. Other exceptions are defects of the purse.
+"""
+
+from dataclasses import replace
+
+from eiraku.reference.anchor import AnchorError, TrustAnchor, parse_purse_id, verify_purse_id, verify_unit
+from eiraku.reference.crypto import cose
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.policy import Policy, PolicyError
+from eiraku.reference.purse.handshake import Handshake
+from eiraku.reference.purse.ledger import BulletinAccepted, Holding, Ledger, Provision, Provisioned
+from eiraku.reference.purse.select import choose
+from eiraku.reference.purse.state import (
+    Deliver,
+    Effect,
+    Empty,
+    Env,
+    GivenHolding,
+    HeldBulletin,
+    Identity,
+    Input,
+    NoSession,
+    Open,
+    OpenSession,
+    Order,
+    PayeeAccepted,
+    PayeeRequested,
+    PayeeWaitOffer,
+    PayerOffered,
+    PayerPaid,
+    PayerWaitRequest,
+    PayOrder,
+    PeerRejected,
+    Provisioning,
+    PurseState,
+    Ready,
+    ReceiveOrder,
+    RedeliverOrder,
+    Refuse,
+    RequestOrder,
+    SessionState,
+    SetOrder,
+    TakeBulletin,
+    Turn,
+    WaitMessage1,
+    WaitMessage2,
+    WaitMessage3,
+    WaitMessage4,
+    Write,
+)
+from eiraku.spec import tables
+from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.messages import Accept, Message, Offer, Pay, Receipt, Redeliver, Reject, Request
+from eiraku.spec.objects import Bulletin, history_size
+from eiraku.spec.tables import Transfer, TransferEvent
+
+Result = tuple[PurseState, tuple[Effect, ...]]
+
+
+class Purse(Handshake):
+    """The behaviour of a purse. It has no state of its own."""
+
+    def restore(self, ledger: Ledger) -> PurseState:
+        """The state after power comes back: everything volatile is gone (chapter 8)."""
+        provision, signed = ledger.provision(), ledger.bulletin()
+        if provision is None:
+            return Empty()
+        bulletin = None
+        if signed is not None:
+            bulletin = held_bulletin(Bulletin.decode(cose.parse(signed).payload), signed)
+        return Ready(identity=identity(provision), bulletin=bulletin, order=None, session=NoSession())
+
+    def step(self, state: PurseState, given: Input, env: Env) -> Result:
+        """One step. See the module."""
+        try:
+            if isinstance(given, Provisioning):
+                return self.provision(state, given)
+            # EPP-GEN-004
+            if isinstance(state, Empty):
+                raise Refusal(Code.NOT_PROVISIONED, "EPP-GEN-004", "this purse is empty")
+            match given:
+                case SetOrder():
+                    return replace(state, order=self.order(state, given.order, env)), ()
+                case TakeBulletin():
+                    return self.take_bulletin(state, given.bulletin)
+                case OpenSession():
+                    return self.open(state, given, env)
+                case Deliver():
+                    session, effects = self.deliver(state, given.data, env)
+                    return replace(state, session=session), effects
+        except Refusal as refusal:
+            # EPP-CRS-015
+            return state, (Refuse(refusal=refusal),)
+
+    # --- the holder ---
+
+    def order(self, state: Ready, order: Order, env: Env) -> Order:
+        """What the holder sets for the next session. Raises Refusal."""
+        match order:
+            case PayOrder():
+                self.checks.amount_to_pay(order.amount)
+                policy = state.identity.policy
+                self.checks.highest_limit(policy, state.identity.claims, order.amount)
+                candidates = self.candidates(
+                    list(env.ledger.summaries()), epoch=state.epoch, max_hops=policy.max_hops, payee=None
+                )
+                choose(candidates, order.amount, max_units=policy.max_units)
+            case RequestOrder():
+                self.checks.amount_to_request(order.amount, order.reference)
+            case RedeliverOrder():
+                self.checks.to_redeliver(env.ledger, order.transaction)
+            case ReceiveOrder():
+                pass
+        return order
+
+    def take_bulletin(self, state: Ready, signed: bytes) -> Result:
+        """A newer bulletin is stored, the one held already changes nothing. Raises Refusal."""
+        bulletin = self.checks.bulletin(state.identity.anchor, signed)
+        if not self.checks.newer(state.bulletin, bulletin, signed):
+            return state, ()
+        # EPP-BUL-004
+        write = Write(change=BulletinAccepted(bulletin=signed))
+        return replace(state, bulletin=held_bulletin(bulletin, signed)), (write,)
+
+    def open(self, state: Ready, given: OpenSession, env: Env) -> Result:
+        """Begin a session; the earlier one is gone even if this one is refused."""
+        # EPP-SES-027
+        closed = replace(state, session=NoSession())
+        try:
+            session, effects = self.open_session(state, given.side, env)
+        except Refusal as refusal:
+            return closed, (Refuse(refusal=refusal),)
+        # EPP-GEN-002
+        return replace(closed, session=session, order=None), effects
+
+    # --- provisioning ---
+
+    def provision(self, state: PurseState, given: Provisioning) -> Result:
+        """Fill an empty purse. Raises Refusal, and then nothing is stored."""
+        # EPP-GEN-005
+        rule = "EPP-GEN-005"
+        if not isinstance(state, Empty):
+            raise Refusal(Code.PROVISION, rule, "this purse is provisioned already")
+        policy = self.read_policy(given)
+        try:
+            anchor = TrustAnchor.from_mapping(given.anchor)
+            purse_id = verify_purse_id(anchor, given.purse_id)
+            key = SigningKey(given.private_key)
+            if key.public != purse_id.claims.public_key:
+                raise Refusal(Code.PROVISION, rule, "the private key does not belong to the purse ID")
+            if given.number != purse_id.claims.number:
+                raise Refusal(Code.PROVISION, rule, "the number is not that of the purse ID")
+            holdings = tuple(self.verify_holding(anchor, item) for item in given.holdings)
+            if len({holding.unit_id for holding in holdings}) != len(holdings):
+                raise Refusal(Code.PROVISION, rule, "one unit is there twice")
+        except (AnchorError, ValueError) as error:
+            raise Refusal(Code.PROVISION, rule, str(error)) from None
+        except Refusal as refusal:
+            raise Refusal(Code.PROVISION, rule, refusal.detail) from None
+        bulletin = None
+        if given.bulletin is not None:
+            bulletin = held_bulletin(self.checks.bulletin(anchor, given.bulletin), given.bulletin)
+        provision = Provision(
+            number=given.number,
+            private_key=given.private_key,
+            purse_id=given.purse_id,
+            anchor=anchor,
+            policy=policy,
+        )
+        ready = Ready(identity=identity(provision), bulletin=bulletin, order=None, session=NoSession())
+        change = Provisioned(provision=provision, bulletin=given.bulletin, holdings=holdings)
+        return ready, (Write(change=change),)
+
+    def read_policy(self, given: Provisioning) -> Policy:
+        """The policy. Raises Refusal(POLICY)."""
+        try:
+            return Policy.from_mapping(given.policy)
+        except PolicyError as error:
+            # EPP-POL-001
+            raise Refusal(Code.POLICY, "EPP-POL-001", str(error)) from None
+
+    def verify_holding(self, anchor: TrustAnchor, item: GivenHolding) -> Holding:
+        """A unit to begin with; one that has expired is no fault, it is only not spent. Raises Refusal."""
+        unit = verify_unit(anchor, item.unit)
+        if not 0 <= item.hop <= 255 or len(item.history) != history_size(item.hop):
+            raise Refusal(Code.HISTORY_SIZE, "EPP-HIS-004", "history does not fit the hop")
+        return Holding(
+            unit_id=unit.unit_id,
+            unit=item.unit,
+            value=unit.unit.value,
+            expires=unit.unit.expires,
+            max_hops=unit.unit.max_hops,
+            hop=item.hop,
+            history=item.history,
+        )
+
+    # --- the peer ---
+
+    def deliver(self, state: Ready, data: bytes, env: Env) -> Turn:
+        """Bytes from the peer, in whatever state."""
+        match state.session:
+            case NoSession():
+                # EPP-REC-005, EPP-SES-017
+                refusal = Refusal(Code.UNEXPECTED_MESSAGE, "EPP-REC-005", "no session is open")
+                return state.session, (Refuse(refusal=refusal),)
+            case WaitMessage1() | WaitMessage2() | WaitMessage3() | WaitMessage4():
+                return self.handshake(state.session, data, env)
+            case _:
+                return self.record(state.session, data, env)
+
+    def record(self, state: Open, data: bytes, env: Env) -> Turn:
+        """One record in an open session."""
+        try:
+            plaintext, channel = self.open_record(state.link.channel, data)
+        except Refusal as refusal:
+            # EPP-REC-003, EPP-REC-006: nothing is answered to what is no record of this session
+            if refusal.code is not Code.TOO_LARGE:
+                return NoSession(), (Refuse(refusal=refusal),)
+            return self.refuse(state.link, refusal)
+        link = replace(state.link, channel=channel)
+        try:
+            message = self.decode_message(plaintext)
+            row = self.next_row(state, message)
+            # EPP-TRF-001
+            if row is None:
+                raise Refusal(
+                    Code.UNEXPECTED_MESSAGE,
+                    "EPP-TRF-001",
+                    f"{type(message).__name__} in state: {state.row.value}",
+                )
+            turn = self.message(replace(state, link=link), message, plaintext, env)
+        except Refusal as refusal:
+            return self.refuse(link, refusal)
+        self.agree(row, turn[0])
+        return turn
+
+    def next_row(self, state: Open, message: Message) -> Transfer | None:
+        """The row that a message leads to; None if it is not permitted."""
+        return tables.next_transfer(state.row, TransferEvent(message.TYPE), state.link.purpose)
+
+    def agree(self, row: Transfer, session: SessionState) -> None:
+        """The purse does what the table says, or is defective."""
+        found = Transfer.CLOSED if isinstance(session, NoSession) else session.row
+        if found is not row:
+            raise AssertionError(f"the table says {row}, the purse {found}")
+
+    def message(self, state: Open, message: Message, encoded: bytes, env: Env) -> Turn:
+        """What each permitted message does. Raises Refusal."""
+        match state, message:
+            case _, Reject():
+                # EPP-TRF-005, EPP-TRF-006
+                return NoSession(), (PeerRejected(reject=message),)
+            case PayerWaitRequest(), Request():
+                return self.on_request(state, message, env)
+            case PayerOffered(), Accept():
+                return self.on_accept(state, message)
+            case PayerPaid(), Receipt():
+                return self.on_receipt(state, message)
+            case PayeeRequested() | PayeeWaitOffer(), Offer():
+                return self.on_offer(state, message, encoded, env)
+            case PayeeRequested() | PayeeWaitOffer(), Redeliver():
+                return self.on_redeliver(state, message, env)
+            case PayeeAccepted(), Pay():
+                return self.on_pay(state, message, env)
+        raise AssertionError(f"the table permits {type(message).__name__} in {state.row}, the purse does not")
+
+
+def identity(provision: Provision) -> Identity:
+    """The working form of what is stored; it was verified when it was provisioned."""
+    claims = parse_purse_id(provision.purse_id).claims
+    return Identity(
+        key=SigningKey(provision.private_key),
+        purse_id=provision.purse_id,
+        claims=claims,
+        anchor=provision.anchor,
+        policy=provision.policy,
+    )
+
+
+def held_bulletin(bulletin: Bulletin, signed: bytes) -> HeldBulletin:
+    """The working form of a bulletin."""
+    return HeldBulletin(signed=signed, epoch=bulletin.epoch, revoked=frozenset(bulletin.revoked))

@@ -1,0 +1,158 @@
+"""What a purse keeps: the rows it reads, and the changes it makes (specification, chapter 8).
+
+The core reads through `Ledger` and writes only by handing out a change; each change is one durable write.
+Purse numbers are 8 bytes, transactions 16, unit identifiers, digests 32, signatures 64; amounts and values
+are in minor units.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from eiraku.reference.anchor import TrustAnchor
+from eiraku.reference.policy import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """A unit that is here and spendable: the hop and the sealed history with which it came."""
+
+    unit_id: bytes
+    unit: bytes
+    value: int
+    expires: int
+    max_hops: int
+    hop: int
+    history: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldingSummary:
+    """What is needed to choose a unit: `size` is what it adds to REDELIVER, in bytes."""
+
+    unit_id: bytes
+    value: int
+    expires: int
+    max_hops: int
+    hop: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """Units given away to `payee`, not yet receipted: what REDELIVER needs (EPP-CRS-001)."""
+
+    transaction: bytes
+    payee: bytes
+    amount: int
+    offer: bytes
+    endorsements: tuple[bytes, ...]
+    unit_ids: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credit:
+    """A transaction received, and the receipt given for it. `receipt`: 64-byte signature."""
+
+    transaction: bytes
+    payer: bytes
+    amount: int
+    offer_digest: bytes
+    receipt: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """A transaction paid, and the receipt got for it. `receipt`: 64-byte signature."""
+
+    transaction: bytes
+    payee: bytes
+    amount: int
+    offer_digest: bytes
+    receipt: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provision:
+    """What a purse has when it leaves the device centre, verified. `private_key`: 32 bytes; `purse_id`: as signed."""
+
+    number: bytes
+    private_key: bytes = field(repr=False)
+    purse_id: bytes
+    anchor: TrustAnchor
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provisioned:
+    """The purse is made (EPP-GEN-005)."""
+
+    provision: Provision
+    bulletin: bytes | None
+    holdings: tuple[Holding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulletinAccepted:
+    """A newer bulletin, as signed (EPP-BUL-004)."""
+
+    bulletin: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentPending:
+    """The payer's commit point: the units leave what can be spent (EPP-CRS-001)."""
+
+    pending: Pending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentSettled:
+    """The payer has a receipt (EPP-CRS-003)."""
+
+    settlement: Settlement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentCredited:
+    """The payee's commit point: the units are here (EPP-CRS-002)."""
+
+    credit: Credit
+    holdings: tuple[Holding, ...]
+
+
+Change: TypeAlias = Provisioned | BulletinAccepted | PaymentPending | PaymentSettled | PaymentCredited
+
+
+class Ledger(Protocol):
+    """The purse's memory, as the core sees it: reading only."""
+
+    def provision(self) -> Provision | None:
+        """What the purse was made with; None for an empty purse."""
+
+    def bulletin(self) -> bytes | None:
+        """The newest bulletin, as signed; None before the first."""
+
+    def summaries(self) -> Sequence[HoldingSummary]:
+        """Every spendable unit."""
+
+    def holdings(self, unit_ids: Sequence[bytes]) -> tuple[Holding, ...]:
+        """Spendable units, in the order asked for. Raises KeyError for one that is not here."""
+
+    def total(self) -> tuple[int, int]:
+        """(number of spendable units, sum of their values)."""
+
+    def pending_units(self) -> int:
+        """Number of units that are pending."""
+
+    def is_held(self, unit_id: bytes) -> bool:
+        """Whether a unit is here, spendable or pending."""
+
+    def last_seen(self, unit_id: bytes) -> int | None:
+        """The highest hop at which this unit came here; None if it never did."""
+
+    def pending(self, transaction: bytes) -> Pending | None:
+        """A transaction that is pending."""
+
+    def credit(self, payer: bytes, transaction: bytes) -> Credit | None:
+        """A transaction credited from this payer."""

@@ -1,0 +1,255 @@
+"""Two centres and any number of purses in one process, for tests, benchmarks and demonstrations.
+
+Everything is drawn from one seed, so that a run can be repeated byte for byte. Purses are real devices with
+real memories; only the channel between them is simulated, and may lose or alter what goes through it.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from eiraku.reference import policy as policies
+from eiraku.reference.anchor import DeviceKey, MoneyKey, TrustAnchor
+from eiraku.reference.centres import issuing
+from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
+from eiraku.reference.centres.issuing import IssuingCentre
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.crypto.x25519 import AgreementKey
+from eiraku.reference.device import Accepted, Device, PowerLost, Rejected, Result
+from eiraku.reference.policy import Policy
+from eiraku.reference.purse.core import Purse
+from eiraku.reference.purse.state import GivenHolding, Order, Provisioning
+from eiraku.spec.objects import PurseId, Role, Unit
+from eiraku.spec.tables import Side
+
+EPOCH = 10
+"""Epoch of the bulletin that every purse begins with."""
+LAST_EPOCH = 100
+"""Units, purse IDs and keys are good up to this epoch, unless asked for otherwise."""
+ECONOMY = 392
+
+Channel = Callable[[int, bytes], bytes | None]
+"""What becomes of the n-th message (from 1) of a session: other bytes, or None if it is lost."""
+
+
+class Drbg:
+    """Deterministic bytes: SHAKE-256 over a seed and a counter. Never for a purse in the field."""
+
+    def __init__(self, seed: bytes) -> None:
+        self._seed = seed
+        self._calls = 0
+
+    def __call__(self, length: int) -> bytes:
+        """The next `length` bytes."""
+        self._calls += 1
+        return hashlib.shake_256(self._seed + self._calls.to_bytes(8, "big")).digest(length)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Member:
+    """A purse of the world: the device, and what the device centre knows of it."""
+
+    device: Device
+    claims: PurseId
+    key: SigningKey
+    purse_id: bytes
+
+    @property
+    def number(self) -> bytes:
+        """Purse number, 8 bytes."""
+        return self.claims.number
+
+    @property
+    def balance(self) -> int:
+        """Sum of spendable units."""
+        return self.device.snapshot().balance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """What happened in one session: the messages sent, in order, and the results of each side."""
+
+    messages: list[bytes] = field(default_factory=list)
+    initiator: list[Result] = field(default_factory=list)
+    responder: list[Result] = field(default_factory=list)
+
+    @property
+    def rejections(self) -> list[Rejected]:
+        """Every refusal, the initiator's first."""
+        return [r for r in (*self.initiator, *self.responder) if isinstance(r, Rejected)]
+
+    @property
+    def codes(self) -> list[str]:
+        """Labels of the codes of all refusals."""
+        return [r.refusal.code.label for r in self.rejections]
+
+
+class World:
+    """The centres, and a directory for the memories of the purses."""
+
+    def __init__(self, directory: Path, *, seed: bytes = b"eiraku", policy: Policy | None = None) -> None:
+        self.directory = directory
+        self.random = Drbg(seed)
+        self.policy = policies.default() if policy is None else policy
+        self.scheme_key = self.random(32)
+        master = PurseMasterKey(key=SigningKey(self.random(32)), valid_from=0, valid_to=LAST_EPOCH)
+        money = issuing.MoneyKey(
+            unit_key=SigningKey(self.random(32)),
+            history_key=AgreementKey(self.random(32)),
+            valid_from=0,
+            valid_to=LAST_EPOCH,
+        )
+        self.device_centre = DeviceCentre(keys=(master,), seal=self.random(16), economy=ECONOMY)
+        self.issuing_centre = IssuingCentre(keys=(money,), seal=self.random(16), economy=ECONOMY)
+        self.members: dict[bytes, Member] = {}
+        self._units = 0
+
+    @property
+    def anchor(self) -> TrustAnchor:
+        """What every purse trusts."""
+        return TrustAnchor(
+            economies=frozenset({ECONOMY}),
+            device_keys={
+                key.kid: DeviceKey(public=key.key.public, valid_from=key.valid_from, valid_to=key.valid_to)
+                for key in self.device_centre.keys
+            },
+            money_keys={
+                key.kid: MoneyKey(
+                    public=key.unit_key.public,
+                    history=key.history_key.public,
+                    valid_from=key.valid_from,
+                    valid_to=key.valid_to,
+                )
+                for key in self.issuing_centre.keys
+            },
+            device_seal=self.device_centre.seal,
+            money_seal=self.issuing_centre.seal,
+            scheme_key=self.scheme_key,
+        )
+
+    def bulletin(self, epoch: int = EPOCH, revoked: Iterable[bytes] = ()) -> bytes:
+        """A signed bulletin."""
+        return self.device_centre.bulletin(epoch=epoch, revoked=tuple(revoked), policy_digest=bytes(32))
+
+    def unit(self, value: int, **changes: Any) -> Unit:
+        """The next unit, unsigned."""
+        self._units += 1
+        base = Unit(
+            number=self._units,
+            issue=0,
+            value=value,
+            economy=ECONOMY,
+            issued=1,
+            expires=LAST_EPOCH,
+            max_hops=255,
+            seal=self.issuing_centre.seal,
+        )
+        return replace(base, **changes)
+
+    def holding(self, unit: Unit, holder: bytes) -> GivenHolding:
+        """A unit fresh from the issuing centre, for a purse number."""
+        held = self.issuing_centre.issue(unit, holder=holder, transaction=self.random(16), random=self.random)
+        return GivenHolding(unit=held.unit, hop=held.hop, history=held.history)
+
+    def claims(self, public_key: bytes, **changes: Any) -> PurseId:
+        """Claims of a new purse: a person of tier 2 with a holder of its own, but for `changes`."""
+        base = PurseId(
+            number=self.random(8),
+            public_key=public_key,
+            role=Role.PERSON,
+            tier=2,
+            holder=self.random(32),
+            economy=ECONOMY,
+            issued=1,
+            expires=LAST_EPOCH,
+            seal=self.device_centre.seal,
+        )
+        return replace(base, **changes)
+
+    def provisioning(
+        self, values: Iterable[int | Unit] = (), *, seed: bytes | None = None, **changes: Any
+    ) -> Provisioning:
+        """Everything for a new purse that holds units of these values, or these units."""
+        seed = self.random(32) if seed is None else seed
+        claims = self.claims(SigningKey(seed).public, **changes)
+        return Provisioning(
+            number=claims.number,
+            private_key=seed,
+            purse_id=self.device_centre.sign(b"EPP/1 purse ID", claims.encode()),
+            anchor=self.anchor.to_mapping(),
+            policy=self.policy.to_mapping(),
+            bulletin=self.bulletin(),
+            holdings=tuple(
+                self.holding(self.unit(value) if isinstance(value, int) else value, claims.number)
+                for value in values
+            ),
+        )
+
+    def purse(
+        self,
+        values: Iterable[int | Unit] = (),
+        *,
+        behaviour: Purse | None = None,
+        provisioning: Provisioning | None = None,
+        **changes: Any,
+    ) -> Member:
+        """A provisioned purse. `changes`: to its claims."""
+        given = provisioning or self.provisioning(values, **changes)
+        path = self.directory / f"{len(self.members)}-{given.number.hex()}.db"
+        device = Device(path, Drbg(self.random(32)), purse=behaviour)
+        result = device.provision(given)
+        if not isinstance(result, Accepted):
+            raise ValueError(f"cannot be provisioned: {result}")
+        key = SigningKey(given.private_key)
+        claims = self.claims(key.public, number=given.number, **changes)
+        member = Member(device=device, claims=claims, key=key, purse_id=given.purse_id)
+        self.members[given.number] = member
+        return member
+
+    def total(self) -> int:
+        """Value of all purses: spendable here, or pending here and not yet credited there."""
+        value = 0
+        for member in self.members.values():
+            now = member.device.snapshot()
+            value += now.balance
+            for pending in now.pending:
+                payee = self.members[pending.payee].device
+                if payee.store.credit(member.number, pending.transaction) is None:
+                    value += pending.amount
+        return value
+
+    def close(self) -> None:
+        """Close all memories."""
+        for member in self.members.values():
+            member.device.close()
+
+
+def meet(initiator: Device, responder: Device, channel: Channel | None = None) -> Exchange:
+    """Open a session on both and carry messages until nobody speaks, or one is lost."""
+    exchange = Exchange()
+    exchange.responder.append(responder.open(Side.RESPONDER))
+    result = initiator.open(Side.INITIATOR)
+    exchange.initiator.append(result)
+    sides = [(responder, exchange.responder), (initiator, exchange.initiator)]
+    while not isinstance(result, PowerLost) and result.out is not None:
+        exchange.messages.append(result.out)
+        data = result.out if channel is None else channel(len(exchange.messages), result.out)
+        if data is None:
+            break
+        device, results = sides[0]
+        sides.reverse()
+        result = device.deliver(data)
+        results.append(result)
+    return exchange
+
+
+def transfer(
+    initiator: Device, order: Order, responder: Device, answer: Order, channel: Channel | None = None
+) -> Exchange:
+    """Set both purposes, then `meet`. A refused order is in the exchange, and then nothing else."""
+    exchange = Exchange(initiator=[initiator.order(order)], responder=[responder.order(answer)])
+    if exchange.rejections:
+        return exchange
+    return meet(initiator, responder, channel)

@@ -1,0 +1,374 @@
+"""The volatile state of a purse, what it can meet, and what follows from it.
+
+`Purse.step(state, input, env)` gives a new state and effects. One class for each row of the tables in
+`eiraku.spec.tables`, holding exactly the data that exists in that row; all of it is lost with power.
+Purse numbers are 8 bytes, transactions 16, digests 32; amounts are in minor units.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+from eiraku.reference.anchor import SignedUnit, TrustAnchor
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.edhoc import initiator, responder
+from eiraku.reference.policy import Policy
+from eiraku.reference.purse.ledger import Change, Ledger
+from eiraku.reference.records import Channel
+from eiraku.spec.errors import Refusal
+from eiraku.spec.messages import OfferedUnit, Reject
+from eiraku.spec.objects import PurseId
+from eiraku.spec.tables import Purpose, Session, Side, Transfer
+
+Random: TypeAlias = Callable[[int], bytes]
+"""Gives so many fresh random bytes (EPP-KEY-012)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Env:
+    """What a step may look at beside its state: the memory, and a source of randomness."""
+
+    ledger: Ledger
+    random: Random
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Identity:
+    """Who this purse is and what it trusts; fixed from provisioning on. `purse_id`: as signed."""
+
+    key: SigningKey
+    purse_id: bytes
+    claims: PurseId
+    anchor: TrustAnchor
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What holds for a whole session: a bulletin accepted meanwhile counts for the next (EPP-BUL-004)."""
+
+    identity: Identity
+    epoch: int
+    revoked: frozenset[bytes]
+
+
+# --- what the holder has set for the next session (EPP-GEN-002) ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayOrder:
+    """Pay this amount."""
+
+    purpose: ClassVar = Purpose.PAY
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestOrder:
+    """Be paid exactly this amount. `reference`: at most 64 bytes of text, for the payer's holder."""
+
+    purpose: ClassVar = Purpose.REQUEST
+    amount: int
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiveOrder:
+    """Be paid whatever is offered."""
+
+    purpose: ClassVar = Purpose.RECEIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedeliverOrder:
+    """Deliver a pending transaction again."""
+
+    purpose: ClassVar = Purpose.REDELIVER
+    transaction: bytes
+
+
+Order: TypeAlias = PayOrder | RequestOrder | ReceiveOrder | RedeliverOrder
+
+
+# --- inputs ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenHolding:
+    """A unit to be provisioned, not yet verified: signed bytes, hop, sealed history."""
+
+    unit: bytes
+    hop: int
+    history: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provisioning:
+    """Everything for an empty purse; `anchor` and `policy` in their JSON forms."""
+
+    number: bytes
+    private_key: bytes
+    purse_id: bytes
+    anchor: Mapping[str, Any]
+    policy: Mapping[str, Any]
+    bulletin: bytes | None
+    holdings: tuple[GivenHolding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetOrder:
+    """The holder consents to something for the next session."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBulletin:
+    """A bulletin reaches the purse, as signed."""
+
+    bulletin: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSession:
+    """A session begins; an earlier one ends (EPP-SES-027)."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deliver:
+    """Bytes from the peer."""
+
+    data: bytes
+
+
+Input: TypeAlias = Provisioning | SetOrder | TakeBulletin | OpenSession | Deliver
+
+
+# --- effects, carried out in order ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One durable write."""
+
+    change: Change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """Bytes for the peer."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refuse:
+    """The input was refused: for the purse's own holder, who sees the precise code."""
+
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerRejected:
+    """The peer has refused and the session is over; `reject` says why, as far as one believes it."""
+
+    reject: Reject
+
+
+Effect: TypeAlias = Write | Send | Refuse | PeerRejected
+
+
+class UnitRefusal(Refusal):
+    """A refusal about one unit of a bundle; `index` is its position."""
+
+    def __init__(self, refusal: Refusal, index: int) -> None:
+        super().__init__(refusal.code, refusal.requirement, f"unit {index}: {refusal.detail}")
+        self.index = index
+
+
+# --- sessions: handshake ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoSession:
+    """No session is open."""
+
+    row: ClassVar = Session.IDLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitMessage1:
+    """Responder, nothing received."""
+
+    row: ClassVar = Session.WAIT_MESSAGE_1
+    terms: Terms
+    order: Order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitMessage2:
+    """Initiator, message_1 sent."""
+
+    row: ClassVar = Session.WAIT_MESSAGE_2
+    terms: Terms
+    order: Order
+    edhoc: initiator.WaitMessage2[PurseId]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitMessage3:
+    """Responder, message_2 sent."""
+
+    row: ClassVar = Session.WAIT_MESSAGE_3
+    terms: Terms
+    order: Order
+    edhoc: responder.WaitMessage3[PurseId]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitMessage4:
+    """Initiator, message_3 sent. `limit`: of the operation, for both tiers."""
+
+    row: ClassVar = Session.WAIT_MESSAGE_4
+    terms: Terms
+    order: Order
+    limit: int
+    edhoc: initiator.WaitMessage4[PurseId]
+
+
+# --- sessions: transfer ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """What every open session has: the authenticated peer, the records, the limit of the operation."""
+
+    terms: Terms
+    purpose: Purpose
+    peer: PurseId
+    channel: Channel
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayerWaitRequest:
+    """Payer and responder."""
+
+    row: ClassVar = Transfer.PAYER_WAIT_REQUEST
+    link: Link
+    order: PayOrder | RedeliverOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentOffer:
+    """An OFFER as it was sent; units in its order, each with its hop and the digest of its history."""
+
+    transaction: bytes
+    amount: int
+    encoded: bytes
+    digest: bytes
+    units: tuple[tuple[bytes, int, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayerOffered:
+    """OFFER sent; nothing is endorsed."""
+
+    row: ClassVar = Transfer.PAYER_OFFERED
+    link: Link
+    offer: SentOffer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayerPaid:
+    """PAY or REDELIVER sent: the transaction is pending."""
+
+    row: ClassVar = Transfer.PAYER_PAID
+    link: Link
+    transaction: bytes
+    amount: int
+    offer_digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayeeRequested:
+    """REQUEST sent."""
+
+    row: ClassVar = Transfer.PAYEE_REQUESTED
+    link: Link
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayeeWaitOffer:
+    """Payee and responder."""
+
+    row: ClassVar = Transfer.PAYEE_WAIT_OFFER
+    link: Link
+    order: RequestOrder | ReceiveOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedOffer:
+    """An OFFER without fault; `units` verified, in its order."""
+
+    transaction: bytes
+    amount: int
+    digest: bytes
+    units: tuple[tuple[SignedUnit, OfferedUnit], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayeeAccepted:
+    """ACCEPT sent."""
+
+    row: ClassVar = Transfer.PAYEE_ACCEPTED
+    link: Link
+    offer: ReceivedOffer
+
+
+Handshaking: TypeAlias = WaitMessage1 | WaitMessage2 | WaitMessage3 | WaitMessage4
+Payer: TypeAlias = PayerWaitRequest | PayerOffered | PayerPaid
+Payee: TypeAlias = PayeeRequested | PayeeWaitOffer | PayeeAccepted
+Open: TypeAlias = Payer | Payee
+SessionState: TypeAlias = NoSession | Handshaking | Open
+
+
+# --- the purse ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBulletin:
+    """The newest bulletin: as signed, and what it says."""
+
+    signed: bytes
+    epoch: int
+    revoked: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Empty:
+    """Not provisioned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Provisioned. `bulletin` is None before the first, `order` while no purpose is set."""
+
+    identity: Identity
+    bulletin: HeldBulletin | None
+    order: Order | None
+    session: SessionState
+
+    @property
+    def epoch(self) -> int:
+        """The current epoch."""
+        # EPP-GEN-003
+        return 0 if self.bulletin is None else self.bulletin.epoch
+
+
+PurseState: TypeAlias = Empty | Ready
+Turn: TypeAlias = tuple[SessionState, tuple[Effect, ...]]
+"""What a session comes to, and the effects."""

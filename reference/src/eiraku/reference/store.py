@@ -1,0 +1,405 @@
+"""The durable memory of a purse in one SQLite file (specification, chapter 8).
+
+Each change is one transaction, on the medium before `apply` returns: write-ahead log with
+`synchronous=FULL`, which costs one fsync for a commit, where a rollback journal costs two or three; a torn
+write of the log is recognised by its checksums and rolled back at the next opening.
+The file is locked for as long as it is open: two programs with one purse could both offer the same unit.
+
+Nothing is ever removed from the seen-set or the credited transactions: EPP-CRS-016 asks for it until the units
+expire, and a session that began under an older bulletin may still measure expiry by that.
+
+Every failure is a `StoreError`, whose message says what was expected and what to do.
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from eiraku.reference.anchor import TrustAnchor
+from eiraku.reference.policy import Policy
+from eiraku.reference.purse.ledger import (
+    BulletinAccepted,
+    Change,
+    Credit,
+    Holding,
+    HoldingSummary,
+    PaymentCredited,
+    PaymentPending,
+    PaymentSettled,
+    Pending,
+    Provision,
+    Provisioned,
+    Settlement,
+)
+from eiraku.reference.purse.select import unit_size
+
+APPLICATION = 0x45505031
+"""SQLite application_id of a purse: "EPP1"."""
+SCHEMA_VERSION = 1
+
+_TABLES = """
+CREATE TABLE purse (
+    id INTEGER PRIMARY KEY CHECK (id = 1), number BLOB NOT NULL, private_key BLOB NOT NULL, purse_id BLOB NOT NULL,
+    anchor TEXT NOT NULL, policy TEXT NOT NULL);
+CREATE TABLE bulletin (id INTEGER PRIMARY KEY CHECK (id = 1), signed BLOB NOT NULL);
+CREATE TABLE holding (
+    unit_id BLOB PRIMARY KEY, unit BLOB NOT NULL, value INTEGER NOT NULL, expires INTEGER NOT NULL,
+    max_hops INTEGER NOT NULL, hop INTEGER NOT NULL, history BLOB NOT NULL);
+CREATE TABLE pending (
+    tx BLOB PRIMARY KEY, payee BLOB NOT NULL, amount INTEGER NOT NULL, offer BLOB NOT NULL,
+    endorsements BLOB NOT NULL, unit_ids BLOB NOT NULL);
+CREATE TABLE pending_unit (unit_id BLOB PRIMARY KEY, tx BLOB NOT NULL);
+CREATE TABLE settled (
+    tx BLOB PRIMARY KEY, payee BLOB NOT NULL, amount INTEGER NOT NULL, offer_digest BLOB NOT NULL,
+    receipt BLOB NOT NULL);
+CREATE TABLE credited (
+    payer BLOB NOT NULL, tx BLOB NOT NULL, amount INTEGER NOT NULL, offer_digest BLOB NOT NULL,
+    receipt BLOB NOT NULL, PRIMARY KEY (payer, tx));
+CREATE TABLE seen (unit_id BLOB PRIMARY KEY, hop INTEGER NOT NULL);
+"""
+# Each table in the order of its primary key, so that equal content has an equal digest.
+_CONTENT = (
+    "SELECT number, private_key, purse_id, anchor, policy FROM purse",
+    "SELECT signed FROM bulletin",
+    "SELECT unit_id, unit, value, expires, max_hops, hop, history FROM holding ORDER BY unit_id",
+    "SELECT tx, payee, amount, offer, endorsements, unit_ids FROM pending ORDER BY tx",
+    "SELECT unit_id, tx FROM pending_unit ORDER BY unit_id",
+    "SELECT tx, payee, amount, offer_digest, receipt FROM settled ORDER BY tx",
+    "SELECT payer, tx, amount, offer_digest, receipt FROM credited ORDER BY payer, tx",
+    "SELECT unit_id, hop FROM seen ORDER BY unit_id",
+)
+
+
+class StoreError(Exception):
+    """The memory of the purse cannot be used, or a write to it failed and changed nothing."""
+
+
+class Store:
+    """An open store; implements `Ledger`. `writes` counts the changes applied by this object."""
+
+    def __init__(self, path: Path, *, max_pages: int | None = None) -> None:
+        """Open or create `path`. `max_pages` bounds its size, in pages of 4096 bytes. Raises StoreError."""
+        self.path = path
+        self.writes = 0
+        self._max_pages = max_pages
+        self._digest: bytes | None = None
+        self._provision: Provision | None = None
+        self._db = self._connect()
+
+    def reopen(self) -> None:
+        """Forget everything that is not on the medium, and open the file again. Raises StoreError."""
+        self.close()
+        self._digest = None
+        self._provision = None
+        self._db = self._connect()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    # --- writing ---
+
+    def apply(self, change: Change) -> None:
+        """Make one change durable, whole or not at all. Raises StoreError."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._write(change)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            # EPP-CRS-018
+            raise StoreError(
+                f"{self.path}: {type(change).__name__} could not be written and nothing was changed: {error}; "
+                "make room on the disk, or end the program that locks the file"
+            ) from error
+        self._digest = None
+        self.writes += 1
+
+    def _write(self, change: Change) -> None:
+        match change:
+            case Provisioned():
+                self._provision = None
+                self._insert_provision(change.provision)
+                if change.bulletin is not None:
+                    self._insert("bulletin", (1, change.bulletin))
+                self._add(change.holdings)
+            case BulletinAccepted():
+                self._db.execute("INSERT OR REPLACE INTO bulletin VALUES (1, ?)", (change.bulletin,))
+            case PaymentPending():
+                self._move_to_pending(change.pending)
+            case PaymentSettled():
+                settled = change.settlement
+                self._db.execute("DELETE FROM pending_unit WHERE tx = ?", (settled.transaction,))
+                gone = self._db.execute("DELETE FROM pending WHERE tx = ?", (settled.transaction,))
+                _expect(gone.rowcount, 1)
+                row = (settled.transaction, settled.payee, settled.amount, settled.offer_digest)
+                self._insert("settled", (*row, settled.receipt))
+            case PaymentCredited():
+                credit = change.credit
+                row = (credit.payer, credit.transaction, credit.amount, credit.offer_digest)
+                self._insert("credited", (*row, credit.receipt))
+                self._add(change.holdings)
+
+    def _insert_provision(self, provision: Provision) -> None:
+        keys = (provision.number, provision.private_key, provision.purse_id)
+        anchor = json.dumps(provision.anchor.to_mapping(), sort_keys=True)
+        policy = json.dumps(provision.policy.to_mapping(), sort_keys=True)
+        self._insert("purse", (1, *keys, anchor, policy))
+
+    def _add(self, holdings: Iterable[Holding]) -> None:
+        rows = [(h.unit_id, h.unit, h.value, h.expires, h.max_hops, h.hop, h.history) for h in holdings]
+        self._db.executemany("INSERT INTO holding VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        self._db.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", [(r[0], r[5]) for r in rows])
+
+    def _move_to_pending(self, p: Pending) -> None:
+        gone = self._db.executemany("DELETE FROM holding WHERE unit_id = ?", [(u,) for u in p.unit_ids])
+        _expect(gone.rowcount, len(p.unit_ids))
+        lists = (b"".join(p.endorsements), b"".join(p.unit_ids))
+        self._insert("pending", (p.transaction, p.payee, p.amount, p.offer, *lists))
+        self._db.executemany(
+            "INSERT INTO pending_unit VALUES (?, ?)", [(u, p.transaction) for u in p.unit_ids]
+        )
+
+    def _insert(self, table: str, row: tuple[Any, ...]) -> None:
+        marks = ", ".join("?" * len(row))
+        self._db.execute(f"INSERT INTO {table} VALUES ({marks})", row)  # noqa: S608 - our own names
+
+    # --- reading: `Ledger` ---
+
+    def provision(self) -> Provision | None:
+        """See `Ledger`."""
+        if self._provision is None:
+            row = self._one("SELECT number, private_key, purse_id, anchor, policy FROM purse")
+            if row is not None:
+                number, private_key, purse_id, anchor, policy = row
+                self._provision = Provision(
+                    number=number,
+                    private_key=private_key,
+                    purse_id=purse_id,
+                    anchor=TrustAnchor.from_mapping(json.loads(anchor)),
+                    policy=Policy.from_mapping(json.loads(policy)),
+                )
+        return self._provision
+
+    def bulletin(self) -> bytes | None:
+        """See `Ledger`."""
+        row = self._one("SELECT signed FROM bulletin")
+        return None if row is None else row[0]
+
+    def summaries(self) -> Sequence[HoldingSummary]:
+        """See `Ledger`."""
+        rows = self._all(
+            "SELECT unit_id, value, expires, max_hops, hop, length(unit), length(history) FROM holding ORDER BY unit_id"
+        )
+        return [
+            HoldingSummary(
+                unit_id=unit_id,
+                value=value,
+                expires=expires,
+                max_hops=max_hops,
+                hop=hop,
+                size=unit_size(unit, hop, history),
+            )
+            for unit_id, value, expires, max_hops, hop, unit, history in rows
+        ]
+
+    def holdings(self, unit_ids: Sequence[bytes]) -> tuple[Holding, ...]:
+        """See `Ledger`."""
+        return tuple(map(self._holding, unit_ids))
+
+    def _holding(self, unit_id: bytes) -> Holding:
+        row = self._one(
+            "SELECT unit, value, expires, max_hops, hop, history FROM holding WHERE unit_id = ?", unit_id
+        )
+        if row is None:
+            raise KeyError(unit_id.hex())
+        unit, value, expires, max_hops, hop, history = row
+        return Holding(
+            unit_id=unit_id,
+            unit=unit,
+            value=value,
+            expires=expires,
+            max_hops=max_hops,
+            hop=hop,
+            history=history,
+        )
+
+    def total(self) -> tuple[int, int]:
+        """See `Ledger`."""
+        row = self._one("SELECT count(*), coalesce(sum(value), 0) FROM holding")
+        return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+    def pending_units(self) -> int:
+        """See `Ledger`."""
+        row = self._one("SELECT count(*) FROM pending_unit")
+        return 0 if row is None else int(row[0])
+
+    def is_held(self, unit_id: bytes) -> bool:
+        """See `Ledger`."""
+        return (
+            self._one(
+                "SELECT 1 FROM holding WHERE unit_id = ?1 UNION ALL SELECT 1 FROM pending_unit WHERE unit_id = ?1",
+                unit_id,
+            )
+            is not None
+        )
+
+    def last_seen(self, unit_id: bytes) -> int | None:
+        """See `Ledger`."""
+        row = self._one("SELECT hop FROM seen WHERE unit_id = ?", unit_id)
+        return None if row is None else int(row[0])
+
+    def pending(self, transaction: bytes) -> Pending | None:
+        """See `Ledger`."""
+        return next(self._pendings("WHERE tx = ?", transaction), None)
+
+    def credit(self, payer: bytes, transaction: bytes) -> Credit | None:
+        """See `Ledger`."""
+        return next(self._credits("WHERE payer = ? AND tx = ?", payer, transaction), None)
+
+    # --- reading: for the holder ---
+
+    def pendings(self) -> tuple[Pending, ...]:
+        """Every pending transaction, by transaction."""
+        return tuple(self._pendings("ORDER BY tx"))
+
+    def credits(self) -> tuple[Credit, ...]:
+        """Every credited transaction, by payer and transaction."""
+        return tuple(self._credits("ORDER BY payer, tx"))
+
+    def settlements(self) -> tuple[Settlement, ...]:
+        """Every settled transaction, by transaction."""
+        rows = self._all("SELECT tx, payee, amount, offer_digest, receipt FROM settled ORDER BY tx")
+        return tuple(
+            Settlement(transaction=tx, payee=payee, amount=amount, offer_digest=digest, receipt=receipt)
+            for tx, payee, amount, digest, receipt in rows
+        )
+
+    def digest(self) -> bytes:
+        """SHA-256 over all content, 32 bytes: equal if and only if the content is."""
+        if self._digest is None:
+            sha = sha256()
+            for query in _CONTENT:
+                for row in self._all(query):
+                    for value in row:
+                        raw = value if isinstance(value, bytes) else str(value).encode()
+                        sha.update(len(raw).to_bytes(4, "big") + raw)
+                sha.update(b"\xff" * 4)  # no value is this long: it ends a table
+            self._digest = sha.digest()
+        return self._digest
+
+    def _pendings(self, where: str, *values: bytes) -> Iterator[Pending]:
+        rows = self._all(
+            f"SELECT tx, payee, amount, offer, endorsements, unit_ids FROM pending {where}", *values
+        )
+        for tx, payee, amount, offer, endorsements, unit_ids in rows:
+            yield Pending(
+                transaction=tx,
+                payee=payee,
+                amount=amount,
+                offer=offer,
+                endorsements=_cut(endorsements, 64),
+                unit_ids=_cut(unit_ids, 32),
+            )
+
+    def _credits(self, where: str, *values: bytes) -> Iterator[Credit]:
+        rows = self._all(f"SELECT payer, tx, amount, offer_digest, receipt FROM credited {where}", *values)
+        for payer, tx, amount, digest, receipt in rows:
+            yield Credit(transaction=tx, payer=payer, amount=amount, offer_digest=digest, receipt=receipt)
+
+    def _all(self, query: str, *values: bytes) -> list[Any]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"{self.path}: cannot be read ({error}); restore it, or recall the purse"
+            ) from error
+
+    def _one(self, query: str, *values: bytes) -> Any:
+        rows = self._all(query, *values)
+        return rows[0] if rows else None
+
+    # --- opening ---
+
+    def _connect(self) -> sqlite3.Connection:
+        try:
+            # The private key is in it: nobody but the owner reads the file.
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise StoreError(
+                f"{self.path}: expected a file that can be read and written ({error})"
+            ) from error
+        # The caller may serve from another thread than the one that opened; never from two at once.
+        db = sqlite3.connect(self.path, isolation_level=None, timeout=0, check_same_thread=False)
+        try:
+            self._prepare(db)
+        except BaseException as error:
+            db.close()
+            if not isinstance(error, sqlite3.Error):
+                raise
+            raise StoreError(_advice(self.path, error)) from error
+        return db
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        application = _pragma(db, "application_id")
+        version = _pragma(db, "user_version")
+        empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        if not empty and application != APPLICATION:
+            raise StoreError(
+                f"{self.path}: expected the store of a purse, found another database; name another file"
+            )
+        if not empty and version != SCHEMA_VERSION:
+            advice = "use the program that wrote it" if version > SCHEMA_VERSION else "provision a new store"
+            raise StoreError(
+                f"{self.path}: expected schema version {SCHEMA_VERSION}, found {version}; {advice}"
+            )
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        if self._max_pages is not None:
+            db.execute(f"PRAGMA max_page_count = {self._max_pages:d}")
+        if empty:
+            db.executescript(
+                f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id = {APPLICATION};"
+                f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            )
+        else:
+            damage = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if damage != "ok":
+                raise StoreError(f"{self.path}: damaged ({damage}); restore it, or recall the purse")
+        # Takes the lock now rather than at the first write.
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("COMMIT")
+
+
+def _cut(raw: bytes, length: int) -> tuple[bytes, ...]:
+    return tuple(raw[i : i + length] for i in range(0, len(raw), length))
+
+
+def _pragma(db: sqlite3.Connection, name: str) -> int:
+    return int(db.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _expect(found: int, wanted: int) -> None:
+    if found != wanted:
+        raise sqlite3.IntegrityError(f"expected {wanted} rows to move, found {found}")
+
+
+def _advice(path: Path, error: sqlite3.Error) -> str:
+    match error.sqlite_errorname:
+        case "SQLITE_BUSY" | "SQLITE_LOCKED":
+            return f"{path}: locked; end the other program that has this purse open"
+        case "SQLITE_NOTADB":
+            return f"{path}: expected the store of a purse, found a file of another kind; name another file"
+        case "SQLITE_CORRUPT":
+            return f"{path}: damaged ({error}); restore it, or recall the purse"
+        case _:
+            return f"{path}: cannot be opened ({error}); check the disk and the permissions"
