@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from eiraku.conformance.adapter.client import Reply
+from eiraku.conformance.tester import forging
 from eiraku.conformance.tester.channel import Channel
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity
@@ -46,6 +47,14 @@ class Manner:
     ead_4: tuple[Ead, ...] = ()
     alter: Callable[[str, bytes], bytes] = field(default=lambda _, data: data)
     """Last word on each message: given its name (``message_1`` ...) and bytes, gives the bytes to send."""
+    plaintext: forging.Change | None = None
+    """Changes PLAINTEXT_2 or PLAINTEXT_3, whichever is ours, before it is encrypted."""
+    plaintext_4: forging.Change | None = None
+    """Changes PLAINTEXT_4 before it is encrypted."""
+    small_order_key: bytes | None = None
+    """Ephemeral key G_Y of a responder that knows the shared secret to be all zero."""
+    notice: Callable[[cbor.Map], None] = field(default=lambda _: None)
+    """Is told the wallet's ID_CRED."""
 
 
 RIGHT = Manner()
@@ -60,8 +69,8 @@ class Answer:
     message: Message | None = None
 
 
-class HandshakeRefused(Exception):
-    """The wallet refused a handshake message; `reply` says how, `message` which."""
+class HandshakeRefused(AssertionError):
+    """The wallet refused a handshake message; `reply` says how, `message` which. Unexpected, it is a failure."""
 
     def __init__(self, message: str, reply: Reply) -> None:
         super().__init__(f"{message}: {reply}")
@@ -80,6 +89,7 @@ class Talk:
         self.peer = peer
         self.side = side
         self.wallet_id = handshake.peer.subject
+        self.wallet_connection_id = handshake.peer_connection_id
         ours = Side.RESPONDER if side is Side.INITIATOR else Side.INITIATOR
         self.channel = Channel(handshake, suite, ours)  # type: ignore[arg-type]  # the subject does not matter
         self.opening: Message | None = None
@@ -144,7 +154,7 @@ def party(stage: Stage, peer: Identity, manner: Manner) -> Party[PurseId]:
         id_cred=manner.id_cred if manner.id_cred is not None else sealed,
         cred=manner.cred or peer.purse_id,
         key=manner.key or peer.key,
-        resolve=lambda id_cred: _resolve(stage, id_cred),
+        resolve=lambda id_cred: _resolve(stage, id_cred, manner),
         ead_labels=frozenset({LABEL_VERSION}),
     )
 
@@ -164,6 +174,8 @@ def _as_initiator(stage: Stage, peer: Identity, manner: Manner) -> Talk:
         read = initiator.read_message_2(state, message_2)
     _require_version(stage, read.ead)
     waiting, message_3 = initiator.write_message_3(read, ead=manner.ead_3)
+    if manner.plaintext is not None:
+        waiting, message_3 = forging.message_3(manner.plaintext, read, waiting, message_3)
     message_4 = _deliver(stage, "message_3", manner.alter("message_3", message_3))
     with _ReadingWallet("message_4"):
         done = initiator.read_message_4(waiting, message_4)
@@ -173,13 +185,20 @@ def _as_initiator(stage: Stage, peer: Identity, manner: Manner) -> Talk:
 def _as_responder(stage: Stage, peer: Identity, manner: Manner, message_1: bytes) -> Talk:
     us = party(stage, peer, manner)
     with _ReadingWallet("message_1"):
-        read = responder.read_message_1(replace(us, suites=(4, 0)), message_1)
-    read = replace(read, party=us)
-    waiting, message_2 = responder.write_message_2(read, ephemeral=stage.world.random(32), ead=manner.ead_2)
+        read = replace(responder.read_message_1(replace(us, suites=(4, 0)), message_1), party=us)
+        waiting, message_2 = responder.write_message_2(
+            read, ephemeral=stage.world.random(32), ead=manner.ead_2
+        )
+    if manner.plaintext is not None:
+        waiting, message_2 = forging.message_2(manner.plaintext, read, waiting, message_2)
+    if manner.small_order_key is not None:
+        message_2 = forging.message_2_of_zero_secret(read, manner.small_order_key, manner.ead_2)
     message_3 = _deliver(stage, "message_2", manner.alter("message_2", message_2))
     with _ReadingWallet("message_3"):
         read_3 = responder.read_message_3(waiting, message_3)
     done, message_4 = responder.write_message_4(read_3, ead=manner.ead_4)
+    if manner.plaintext_4 is not None:
+        message_4 = forging.message_4(manner.plaintext_4, read_3, message_4)
     talk = Talk(stage, peer, Side.INITIATOR, done, read.suite.number)
     first = _deliver(stage, "message_4", manner.alter("message_4", message_4), answer="the first record")
     talk.read_opening(first)
@@ -201,8 +220,9 @@ def _deliver(stage: Stage, name: str, data: bytes, answer: str = "") -> bytes:
     return reply.out
 
 
-def _resolve(stage: Stage, id_cred: cbor.Map) -> Credential[PurseId]:
+def _resolve(stage: Stage, id_cred: cbor.Map, manner: Manner) -> Credential[PurseId]:
     """Open the wallet's sealed purse ID and verify it."""
+    manner.notice(id_cred)
     sealed = id_cred.get(objects.LABEL_SEALED_PURSE_ID)
     # EPP-PID-008
     if len(id_cred) != 1 or not isinstance(sealed, bytes):
