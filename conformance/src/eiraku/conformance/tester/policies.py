@@ -1,0 +1,62 @@
+"""Policies made for one check, where the check is about a number that the policy gives (chapter 9)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+PURSES = ("person", "merchant")
+PLENTY = 1 << 50
+"""A limit that no check reaches unless it means to."""
+UNITS_MAX = 64
+CAPACITY_MAX = 65535
+HOPS_MAX = 255
+
+
+def operation(
+    name: str,
+    payer: tuple[str, ...],
+    payee: tuple[str, ...],
+    *,
+    same_holder: bool,
+    limits: Mapping[int, int],
+) -> dict[str, Any]:
+    """One operation in JSON form; `limits` in minor units by tier."""
+    return {
+        "name": name,
+        "payer": list(payer),
+        "payee": list(payee),
+        "same_holder": same_holder,
+        "limits": by_tier(limits),
+    }
+
+
+def by_tier(limits: Mapping[int, int]) -> dict[str, int]:
+    """Limits with tiers as JSON has them."""
+    return {str(tier): limit for tier, limit in limits.items()}
+
+
+def policy(
+    *,
+    max_units: int = 16,
+    capacity: int = 64,
+    max_hops: int = 10,
+    balance_limits: Mapping[int, int] | None = None,
+    transfer: Mapping[int, int] | None = None,
+    own: Mapping[int, int] | None = None,
+) -> dict[str, Any]:
+    """A policy with the operations of the suite's own: transfers between holders up to the limits `transfer`,
+    pay-in and pay-out between a holder and a vault, and redemption, up to the limits `own`.
+    """
+    ample = {1: PLENTY}
+    home = own or ample
+    return {
+        "max_units": max_units,
+        "capacity": capacity,
+        "max_hops": max_hops,
+        "balance_limits": by_tier(balance_limits or ample),
+        "operations": [
+            operation("transfer", PURSES, PURSES, same_holder=False, limits=transfer or ample),
+            operation("pay-in", PURSES, ("vault",), same_holder=True, limits=home),
+            operation("pay-out", ("vault",), PURSES, same_holder=True, limits=home),
+            operation("redemption", (*PURSES, "vault"), ("centre",), same_holder=False, limits=home),
+        ],
+    }
