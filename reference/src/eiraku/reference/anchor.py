@@ -230,7 +230,7 @@ def check_purse_id_economy(anchor: TrustAnchor, claims: PurseId) -> None:
 
 
 def verify_purse_id(anchor: TrustAnchor, raw: bytes) -> SignedPurseId:
-    """Shape, signature, seal, economy; not expiry, which depends on the epoch. Raises Refusal(AUTHENTICATION)."""
+    """Shape, signature, seal, economy; not expiry, which depends on the epoch. Raises Refusal."""
     purse_id = parse_purse_id(raw)
     check_purse_id_signature(anchor, purse_id)
     check_purse_id_seal(anchor, purse_id.claims)

@@ -41,7 +41,7 @@ from eiraku.spec.tables import Side
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """Done. `out`: bytes for the peer; `is_open`: whether a session is; `reject`: the REJECT received, if one was."""
+    """Done. `out`: bytes for the peer; `is_open`: a session is open; `reject`: what the peer refused with."""
 
     out: bytes | None
     is_open: bool
@@ -67,7 +67,7 @@ Result: TypeAlias = Accepted | Rejected | PowerLost
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What a holder, or a test, can see. `balance`: sum of spendable units; `digest`: of all durable content."""
+    """What a holder, or a test, can see. `balance`: of spendable units; `digest`: of all durable content."""
 
     balance: int
     epoch: int
@@ -131,7 +131,7 @@ class Device:
         self._state = self.purse.restore(self.store)
 
     def arm(self, when: Literal["before", "after"], write: int) -> None:
-        """Cut the power before or after the `write`-th durable write from now (from 1); replaces an earlier one."""
+        """Cut the power before or after the `write`-th durable write from now, counted from 1."""
         if write < 1:
             raise ValueError("writes are counted from 1")
         self._armed = _Armed(when=when, write=write)

@@ -42,7 +42,7 @@ class Channel:
     receiving: Direction
 
     def seal(self, message: bytes) -> tuple[bytes, "Channel"]:
-        """The record that carries `message`. Raises ValueError if that is over 65 535 bytes: our own fault."""
+        """The record that carries `message`. Raises ValueError over 65 535 bytes: our own fault."""
         if len(message) > PLAINTEXT_MAX:
             raise ValueError(f"message of {len(message)} bytes, at most {PLAINTEXT_MAX} allowed")
         sealed = self.aead.seal(self.sending.key, self.sending.nonce, b"", message)

@@ -1,18 +1,14 @@
 """The durable memory of a purse in one SQLite file (specification, chapter 8).
 
-Each change is one transaction, on the medium before `apply` returns: write-ahead log with
-`synchronous=FULL`, which costs one fsync for a commit, where a rollback journal costs two or three; a torn
-write of the log is recognised by its checksums and rolled back at the next opening.
-The file is locked for as long as it is open: two programs with one purse could both offer the same unit.
+Each change is one transaction, on the medium before `apply` returns; `eiraku.reference.database` says how.
 
-Nothing is ever removed from the seen-set or the credited transactions: EPP-CRS-016 asks for it until the units
-expire, and a session that began under an older bulletin may still measure expiry by that.
+Nothing is ever removed from the seen-set or the credited transactions: EPP-CRS-016 asks for them until the
+units expire, and a session that began under an older bulletin still measures expiry by that one.
 
 Every failure is a `StoreError`, whose message says what was expected and what to do.
 """
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
@@ -20,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from eiraku.reference.anchor import TrustAnchor
+from eiraku.reference.database import StoreError, connect
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse.ledger import (
     BulletinAccepted,
@@ -37,45 +34,19 @@ from eiraku.reference.purse.ledger import (
 )
 from eiraku.reference.purse.select import unit_size
 
-APPLICATION = 0x45505031
-"""SQLite application_id of a purse: "EPP1"."""
-SCHEMA_VERSION = 1
-
-_TABLES = """
-CREATE TABLE purse (
-    id INTEGER PRIMARY KEY CHECK (id = 1), number BLOB NOT NULL, private_key BLOB NOT NULL, purse_id BLOB NOT NULL,
-    anchor TEXT NOT NULL, policy TEXT NOT NULL);
-CREATE TABLE bulletin (id INTEGER PRIMARY KEY CHECK (id = 1), signed BLOB NOT NULL);
-CREATE TABLE holding (
-    unit_id BLOB PRIMARY KEY, unit BLOB NOT NULL, value INTEGER NOT NULL, expires INTEGER NOT NULL,
-    max_hops INTEGER NOT NULL, hop INTEGER NOT NULL, history BLOB NOT NULL);
-CREATE TABLE pending (
-    tx BLOB PRIMARY KEY, payee BLOB NOT NULL, amount INTEGER NOT NULL, offer BLOB NOT NULL,
-    endorsements BLOB NOT NULL, unit_ids BLOB NOT NULL);
-CREATE TABLE pending_unit (unit_id BLOB PRIMARY KEY, tx BLOB NOT NULL);
-CREATE TABLE settled (
-    tx BLOB PRIMARY KEY, payee BLOB NOT NULL, amount INTEGER NOT NULL, offer_digest BLOB NOT NULL,
-    receipt BLOB NOT NULL);
-CREATE TABLE credited (
-    payer BLOB NOT NULL, tx BLOB NOT NULL, amount INTEGER NOT NULL, offer_digest BLOB NOT NULL,
-    receipt BLOB NOT NULL, PRIMARY KEY (payer, tx));
-CREATE TABLE seen (unit_id BLOB PRIMARY KEY, hop INTEGER NOT NULL);
-"""
 # Each table in the order of its primary key, so that equal content has an equal digest.
+_PENDING = "SELECT tx, payee, amount, offer, endorsements, unit_ids FROM pending"
+_CREDITED = "SELECT payer, tx, amount, offer_digest, receipt FROM credited"
 _CONTENT = (
     "SELECT number, private_key, purse_id, anchor, policy FROM purse",
     "SELECT signed FROM bulletin",
     "SELECT unit_id, unit, value, expires, max_hops, hop, history FROM holding ORDER BY unit_id",
-    "SELECT tx, payee, amount, offer, endorsements, unit_ids FROM pending ORDER BY tx",
+    _PENDING + " ORDER BY tx",
     "SELECT unit_id, tx FROM pending_unit ORDER BY unit_id",
     "SELECT tx, payee, amount, offer_digest, receipt FROM settled ORDER BY tx",
-    "SELECT payer, tx, amount, offer_digest, receipt FROM credited ORDER BY payer, tx",
+    _CREDITED + " ORDER BY payer, tx",
     "SELECT unit_id, hop FROM seen ORDER BY unit_id",
 )
-
-
-class StoreError(Exception):
-    """The memory of the purse cannot be used, or a write to it failed and changed nothing."""
 
 
 class Store:
@@ -88,14 +59,14 @@ class Store:
         self._max_pages = max_pages
         self._digest: bytes | None = None
         self._provision: Provision | None = None
-        self._db = self._connect()
+        self._db = connect(self.path, max_pages=self._max_pages)
 
     def reopen(self) -> None:
         """Forget everything that is not on the medium, and open the file again. Raises StoreError."""
         self.close()
         self._digest = None
         self._provision = None
-        self._db = self._connect()
+        self._db = connect(self.path, max_pages=self._max_pages)
 
     def close(self) -> None:
         """Close the file."""
@@ -117,8 +88,8 @@ class Store:
         except sqlite3.Error as error:
             # EPP-CRS-018
             raise StoreError(
-                f"{self.path}: {type(change).__name__} could not be written and nothing was changed: {error}; "
-                "make room on the disk, or end the program that locks the file"
+                f"{self.path}: {type(change).__name__} could not be written, nothing was changed: {error}; "
+                "make room on the disk"
             ) from error
         self._digest = None
         self.writes += 1
@@ -197,7 +168,8 @@ class Store:
     def summaries(self) -> Sequence[HoldingSummary]:
         """See `Ledger`."""
         rows = self._all(
-            "SELECT unit_id, value, expires, max_hops, hop, length(unit), length(history) FROM holding ORDER BY unit_id"
+            "SELECT unit_id, value, expires, max_hops, hop, length(unit), length(history)"
+            " FROM holding ORDER BY unit_id"
         )
         return [
             HoldingSummary(
@@ -246,7 +218,8 @@ class Store:
         """See `Ledger`."""
         return (
             self._one(
-                "SELECT 1 FROM holding WHERE unit_id = ?1 UNION ALL SELECT 1 FROM pending_unit WHERE unit_id = ?1",
+                "SELECT 1 FROM holding WHERE unit_id = ?1"
+                " UNION ALL SELECT 1 FROM pending_unit WHERE unit_id = ?1",
                 unit_id,
             )
             is not None
@@ -259,21 +232,21 @@ class Store:
 
     def pending(self, transaction: bytes) -> Pending | None:
         """See `Ledger`."""
-        return next(self._pendings("WHERE tx = ?", transaction), None)
+        return next(self._pendings(_PENDING + " WHERE tx = ?", transaction), None)
 
     def credit(self, payer: bytes, transaction: bytes) -> Credit | None:
         """See `Ledger`."""
-        return next(self._credits("WHERE payer = ? AND tx = ?", payer, transaction), None)
+        return next(self._credits(_CREDITED + " WHERE payer = ? AND tx = ?", payer, transaction), None)
 
     # --- reading: for the holder ---
 
     def pendings(self) -> tuple[Pending, ...]:
         """Every pending transaction, by transaction."""
-        return tuple(self._pendings("ORDER BY tx"))
+        return tuple(self._pendings(_PENDING + " ORDER BY tx"))
 
     def credits(self) -> tuple[Credit, ...]:
         """Every credited transaction, by payer and transaction."""
-        return tuple(self._credits("ORDER BY payer, tx"))
+        return tuple(self._credits(_CREDITED + " ORDER BY payer, tx"))
 
     def settlements(self) -> tuple[Settlement, ...]:
         """Every settled transaction, by transaction."""
@@ -296,10 +269,8 @@ class Store:
             self._digest = sha.digest()
         return self._digest
 
-    def _pendings(self, where: str, *values: bytes) -> Iterator[Pending]:
-        rows = self._all(
-            f"SELECT tx, payee, amount, offer, endorsements, unit_ids FROM pending {where}", *values
-        )
+    def _pendings(self, query: str, *values: bytes) -> Iterator[Pending]:
+        rows = self._all(query, *values)
         for tx, payee, amount, offer, endorsements, unit_ids in rows:
             yield Pending(
                 transaction=tx,
@@ -310,8 +281,8 @@ class Store:
                 unit_ids=_cut(unit_ids, 32),
             )
 
-    def _credits(self, where: str, *values: bytes) -> Iterator[Credit]:
-        rows = self._all(f"SELECT payer, tx, amount, offer_digest, receipt FROM credited {where}", *values)
+    def _credits(self, query: str, *values: bytes) -> Iterator[Credit]:
+        rows = self._all(query, *values)
         for payer, tx, amount, digest, receipt in rows:
             yield Credit(transaction=tx, payer=payer, amount=amount, offer_digest=digest, receipt=receipt)
 
@@ -327,79 +298,11 @@ class Store:
         rows = self._all(query, *values)
         return rows[0] if rows else None
 
-    # --- opening ---
-
-    def _connect(self) -> sqlite3.Connection:
-        try:
-            # The private key is in it: nobody but the owner reads the file.
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        except OSError as error:
-            raise StoreError(
-                f"{self.path}: expected a file that can be read and written ({error})"
-            ) from error
-        # The caller may serve from another thread than the one that opened; never from two at once.
-        db = sqlite3.connect(self.path, isolation_level=None, timeout=0, check_same_thread=False)
-        try:
-            self._prepare(db)
-        except BaseException as error:
-            db.close()
-            if not isinstance(error, sqlite3.Error):
-                raise
-            raise StoreError(_advice(self.path, error)) from error
-        return db
-
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        application = _pragma(db, "application_id")
-        version = _pragma(db, "user_version")
-        empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-        if not empty and application != APPLICATION:
-            raise StoreError(
-                f"{self.path}: expected the store of a purse, found another database; name another file"
-            )
-        if not empty and version != SCHEMA_VERSION:
-            advice = "use the program that wrote it" if version > SCHEMA_VERSION else "provision a new store"
-            raise StoreError(
-                f"{self.path}: expected schema version {SCHEMA_VERSION}, found {version}; {advice}"
-            )
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        if self._max_pages is not None:
-            db.execute(f"PRAGMA max_page_count = {self._max_pages:d}")
-        if empty:
-            db.executescript(
-                f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id = {APPLICATION};"
-                f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-            )
-        else:
-            damage = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if damage != "ok":
-                raise StoreError(f"{self.path}: damaged ({damage}); restore it, or recall the purse")
-        # Takes the lock now rather than at the first write.
-        db.execute("BEGIN IMMEDIATE")
-        db.execute("COMMIT")
-
 
 def _cut(raw: bytes, length: int) -> tuple[bytes, ...]:
     return tuple(raw[i : i + length] for i in range(0, len(raw), length))
 
 
-def _pragma(db: sqlite3.Connection, name: str) -> int:
-    return int(db.execute(f"PRAGMA {name}").fetchone()[0])
-
-
 def _expect(found: int, wanted: int) -> None:
     if found != wanted:
         raise sqlite3.IntegrityError(f"expected {wanted} rows to move, found {found}")
-
-
-def _advice(path: Path, error: sqlite3.Error) -> str:
-    match error.sqlite_errorname:
-        case "SQLITE_BUSY" | "SQLITE_LOCKED":
-            return f"{path}: locked; end the other program that has this purse open"
-        case "SQLITE_NOTADB":
-            return f"{path}: expected the store of a purse, found a file of another kind; name another file"
-        case "SQLITE_CORRUPT":
-            return f"{path}: damaged ({error}); restore it, or recall the purse"
-        case _:
-            return f"{path}: cannot be opened ({error}); check the disk and the permissions"

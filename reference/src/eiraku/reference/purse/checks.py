@@ -79,7 +79,7 @@ class PeerChecks:
             raise Refusal(
                 Code.ROLE_PAIR,
                 "EPP-SES-023",
-                f"policy: nothing from {payer.role.name} to {payee.role.name} of {'one' if same else 'another'} holder",
+                f"policy: nothing from {payer.role.name} to {payee.role.name}, same holder: {same}",
             )
         # EPP-POL-005
         return policy.limit(operation, payer.tier, payee.tier)
@@ -268,7 +268,7 @@ class PayeeChecks:
         anchor.check_unit_value(unit)
 
     def hop_limit(self, terms: Terms, unit: Unit, new_hop: int) -> None:
-        """Within the limits of the unit and of the policy, inclusive, unless this is a vault or the centre."""
+        """Within the limits of the unit and of the policy; a vault or the centre takes more."""
         identity = terms.identity
         most = min(unit.max_hops, identity.policy.max_hops)
         # EPP-HIS-005: an endorsement has no room for a hop above 255, not even to a vault

@@ -8,21 +8,16 @@ A step raises no Refusal: input at fault becomes a `Refuse` effect. Other except
 
 from dataclasses import replace
 
-from eiraku.reference.anchor import AnchorError, TrustAnchor, parse_purse_id, verify_purse_id, verify_unit
 from eiraku.reference.crypto import cose
-from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.policy import Policy, PolicyError
 from eiraku.reference.purse.handshake import Handshake
-from eiraku.reference.purse.ledger import BulletinAccepted, Holding, Ledger, Provision, Provisioned
+from eiraku.reference.purse.ledger import BulletinAccepted, Ledger
+from eiraku.reference.purse.provisioning import Maker, held_bulletin, identity
 from eiraku.reference.purse.select import choose
 from eiraku.reference.purse.state import (
     Deliver,
     Effect,
     Empty,
     Env,
-    GivenHolding,
-    HeldBulletin,
-    Identity,
     Input,
     NoSession,
     Open,
@@ -56,13 +51,13 @@ from eiraku.reference.purse.state import (
 from eiraku.spec import tables
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Accept, Message, Offer, Pay, Receipt, Redeliver, Reject, Request
-from eiraku.spec.objects import Bulletin, history_size
+from eiraku.spec.objects import Bulletin
 from eiraku.spec.tables import Transfer, TransferEvent
 
 Result = tuple[PurseState, tuple[Effect, ...]]
 
 
-class Purse(Handshake):
+class Purse(Handshake, Maker):
     """The behaviour of a purse. It has no state of its own."""
 
     def restore(self, ledger: Ledger) -> PurseState:
@@ -80,22 +75,27 @@ class Purse(Handshake):
         try:
             if isinstance(given, Provisioning):
                 return self.provision(state, given)
-            # EPP-GEN-004
-            if isinstance(state, Empty):
-                raise Refusal(Code.NOT_PROVISIONED, "EPP-GEN-004", "this purse is empty")
+            ready = self.ready(state)
             match given:
                 case SetOrder():
-                    return replace(state, order=self.order(state, given.order, env)), ()
+                    return replace(ready, order=self.order(ready, given.order, env)), ()
                 case TakeBulletin():
-                    return self.take_bulletin(state, given.bulletin)
+                    return self.take_bulletin(ready, given.bulletin)
                 case OpenSession():
-                    return self.open(state, given, env)
+                    return self.open(ready, given, env)
                 case Deliver():
-                    session, effects = self.deliver(state, given.data, env)
-                    return replace(state, session=session), effects
+                    session, effects = self.deliver(ready, given.data, env)
+                    return replace(ready, session=session), effects
         except Refusal as refusal:
             # EPP-CRS-015
             return state, (Refuse(refusal=refusal),)
+
+    def ready(self, state: PurseState) -> Ready:
+        """A purse that can do something. Raises Refusal(NOT_PROVISIONED)."""
+        # EPP-GEN-004
+        if isinstance(state, Empty):
+            raise Refusal(Code.NOT_PROVISIONED, "EPP-GEN-004", "this purse is empty")
+        return state
 
     # --- the holder ---
 
@@ -138,67 +138,6 @@ class Purse(Handshake):
         # EPP-GEN-002
         return replace(closed, session=session, order=None), effects
 
-    # --- provisioning ---
-
-    def provision(self, state: PurseState, given: Provisioning) -> Result:
-        """Fill an empty purse. Raises Refusal, and then nothing is stored."""
-        # EPP-GEN-005
-        rule = "EPP-GEN-005"
-        if not isinstance(state, Empty):
-            raise Refusal(Code.PROVISION, rule, "this purse is provisioned already")
-        policy = self.read_policy(given)
-        try:
-            anchor = TrustAnchor.from_mapping(given.anchor)
-            purse_id = verify_purse_id(anchor, given.purse_id)
-            key = SigningKey(given.private_key)
-            if key.public != purse_id.claims.public_key:
-                raise Refusal(Code.PROVISION, rule, "the private key does not belong to the purse ID")
-            if given.number != purse_id.claims.number:
-                raise Refusal(Code.PROVISION, rule, "the number is not that of the purse ID")
-            holdings = tuple(self.verify_holding(anchor, item) for item in given.holdings)
-            if len({holding.unit_id for holding in holdings}) != len(holdings):
-                raise Refusal(Code.PROVISION, rule, "one unit is there twice")
-        except (AnchorError, ValueError) as error:
-            raise Refusal(Code.PROVISION, rule, str(error)) from None
-        except Refusal as refusal:
-            raise Refusal(Code.PROVISION, rule, refusal.detail) from None
-        bulletin = None
-        if given.bulletin is not None:
-            bulletin = held_bulletin(self.checks.bulletin(anchor, given.bulletin), given.bulletin)
-        provision = Provision(
-            number=given.number,
-            private_key=given.private_key,
-            purse_id=given.purse_id,
-            anchor=anchor,
-            policy=policy,
-        )
-        ready = Ready(identity=identity(provision), bulletin=bulletin, order=None, session=NoSession())
-        change = Provisioned(provision=provision, bulletin=given.bulletin, holdings=holdings)
-        return ready, (Write(change=change),)
-
-    def read_policy(self, given: Provisioning) -> Policy:
-        """The policy. Raises Refusal(POLICY)."""
-        try:
-            return Policy.from_mapping(given.policy)
-        except PolicyError as error:
-            # EPP-POL-001
-            raise Refusal(Code.POLICY, "EPP-POL-001", str(error)) from None
-
-    def verify_holding(self, anchor: TrustAnchor, item: GivenHolding) -> Holding:
-        """A unit to begin with; one that has expired is no fault, it is only not spent. Raises Refusal."""
-        unit = verify_unit(anchor, item.unit)
-        if not 0 <= item.hop <= 255 or len(item.history) != history_size(item.hop):
-            raise Refusal(Code.HISTORY_SIZE, "EPP-HIS-004", "history does not fit the hop")
-        return Holding(
-            unit_id=unit.unit_id,
-            unit=item.unit,
-            value=unit.unit.value,
-            expires=unit.unit.expires,
-            max_hops=unit.unit.max_hops,
-            hop=item.hop,
-            history=item.history,
-        )
-
     # --- the peer ---
 
     def deliver(self, state: Ready, data: bytes, env: Env) -> Turn:
@@ -225,23 +164,22 @@ class Purse(Handshake):
         link = replace(state.link, channel=channel)
         try:
             message = self.decode_message(plaintext)
-            row = self.next_row(state, message)
-            # EPP-TRF-001
-            if row is None:
-                raise Refusal(
-                    Code.UNEXPECTED_MESSAGE,
-                    "EPP-TRF-001",
-                    f"{type(message).__name__} in state: {state.row.value}",
-                )
+            row = self.permitted(state, message)
             turn = self.message(replace(state, link=link), message, plaintext, env)
         except Refusal as refusal:
             return self.refuse(link, refusal)
         self.agree(row, turn[0])
         return turn
 
-    def next_row(self, state: Open, message: Message) -> Transfer | None:
-        """The row that a message leads to; None if it is not permitted."""
-        return tables.next_transfer(state.row, TransferEvent(message.TYPE), state.link.purpose)
+    def permitted(self, state: Open, message: Message) -> Transfer:
+        """The row that a message leads to. Raises Refusal(UNEXPECTED_MESSAGE)."""
+        row = tables.next_transfer(state.row, TransferEvent(message.TYPE), state.link.purpose)
+        # EPP-TRF-001
+        if row is None:
+            raise Refusal(
+                Code.UNEXPECTED_MESSAGE, "EPP-TRF-001", f"{type(message).__name__} to a {state.row.value}"
+            )
+        return row
 
     def agree(self, row: Transfer, session: SessionState) -> None:
         """The purse does what the table says, or is defective."""
@@ -268,20 +206,3 @@ class Purse(Handshake):
             case PayeeAccepted(), Pay():
                 return self.on_pay(state, message, env)
         raise AssertionError(f"the table permits {type(message).__name__} in {state.row}, the purse does not")
-
-
-def identity(provision: Provision) -> Identity:
-    """The working form of what is stored; it was verified when it was provisioned."""
-    claims = parse_purse_id(provision.purse_id).claims
-    return Identity(
-        key=SigningKey(provision.private_key),
-        purse_id=provision.purse_id,
-        claims=claims,
-        anchor=provision.anchor,
-        policy=provision.policy,
-    )
-
-
-def held_bulletin(bulletin: Bulletin, signed: bytes) -> HeldBulletin:
-    """The working form of a bulletin."""
-    return HeldBulletin(signed=signed, epoch=bulletin.epoch, revoked=frozenset(bulletin.revoked))

@@ -74,7 +74,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provision:
-    """What a purse has when it leaves the device centre, verified. `private_key`: 32 bytes; `purse_id`: as signed."""
+    """What a purse is made with, verified. `private_key`: 32 bytes; `purse_id`: as signed."""
 
     number: bytes
     private_key: bytes = field(repr=False)

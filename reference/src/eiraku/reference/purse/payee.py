@@ -102,7 +102,7 @@ class Payee(Seams):
         )
 
     def check_duplicates(self, offer: Offer) -> list[SignedUnit | Refusal]:
-        """Every unit parsed, or why it cannot be: that counts only when its turn comes. Raises UnitRefusal."""
+        """Every unit parsed, or why it cannot be: that counts when its turn comes. Raises UnitRefusal."""
         parsed: list[SignedUnit | Refusal] = []
         earlier: set[bytes] = set()
         for index, offered in enumerate(offer.units):
@@ -136,7 +136,7 @@ class Payee(Seams):
         return units
 
     def check_unit(self, link: Link, unit: SignedUnit, offered: OfferedUnit, env: Env) -> None:
-        """The checks on one unit after its shape, in the order of EPP-TRF-036 to EPP-TRF-041. Raises Refusal."""
+        """The checks on a unit after its shape, in the order of EPP-TRF-036 to 041. Raises Refusal."""
         checks, terms, new_hop = self.checks, link.terms, offered.hop + 1
         checks.unit_signature(terms, unit)
         checks.unit_seal(terms, unit.unit)
@@ -186,7 +186,9 @@ class Payee(Seams):
             receipt=receipt,
         )
         holdings = tuple(
-            self.holding(link, unit, offered, offer.transaction, signature, env)
+            self.holding(
+                link, unit=unit, offered=offered, transaction=offer.transaction, signature=signature, env=env
+            )
             for (unit, offered), signature in zip(offer.units, endorsements, strict=True)
         )
         _, sent = self.say(link, Receipt(transaction=offer.transaction, signature=receipt).encode())
@@ -196,6 +198,7 @@ class Payee(Seams):
     def holding(
         self,
         link: Link,
+        *,
         unit: SignedUnit,
         offered: OfferedUnit,
         transaction: bytes,

@@ -11,8 +11,8 @@ again, finds an exact choice whenever there is one; and since replacing a part o
 units, that choice is the only one, as a collection of values, with the fewest units. Among units of equal
 value the smaller encodings are taken, so no choice with as few units is smaller in bytes either.
 
-Only when that choice is too long for a record can another, with more but shorter units, still do:
-`_lightest` then looks for the fewest units that fit, by dynamic programming over the binary digits of the amount.
+Only when that choice is too long for a record can another, with more but shorter units, still do. `_lightest`
+looks for the fewest units that fit, by dynamic programming over the binary digits of the amount.
 """
 
 from collections import defaultdict
@@ -28,7 +28,7 @@ MESSAGE_MAX = 65535
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A unit that could be offered. `value`: minor units, a power of two; `size`: bytes it adds to REDELIVER."""
+    """A unit that could be offered. `value`: a power of two; `size`: bytes it adds to REDELIVER."""
 
     unit_id: bytes
     value: int
@@ -87,8 +87,8 @@ class _Part:
 def _lightest(ordered: list[Candidate], amount: int, max_units: int) -> list[Candidate]:
     """The fewest units that sum to `amount` and fit a message. Raises Refusal(TOO_LARGE).
 
-    For each binary digit, from the lowest, `best` holds for every (carry, count) the lightest choice of
-    `count` units below that digit whose sum is the amount's lower digits plus `carry` times the digit's value.
+    For each binary digit, from the lowest, `best` holds for every (carry, count) the lightest choice of `count`
+    units below that digit whose sum is the amount's lower digits plus `carry` times the digit.
     """
     by_value: defaultdict[int, list[Candidate]] = defaultdict(list)
     for candidate in ordered:

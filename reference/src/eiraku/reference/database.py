@@ -1,0 +1,106 @@
+"""Opening the SQLite file of a purse: its schema, its settings, its lock.
+
+Write-ahead log with `synchronous=FULL`: one fsync for a commit, where a rollback journal costs two or three; a
+torn write of the log is recognised by its checksums and rolled back at the next opening. The file is locked
+for as long as it is open: two programs with one purse could both offer the same unit.
+"""
+
+import os
+import sqlite3
+from pathlib import Path
+
+APPLICATION = 0x45505031
+"""SQLite application_id of a purse: "EPP1"."""
+SCHEMA_VERSION = 1
+
+_TABLES = """
+CREATE TABLE purse (
+    id INTEGER PRIMARY KEY CHECK (id = 1), number BLOB NOT NULL, private_key BLOB NOT NULL,
+    purse_id BLOB NOT NULL, anchor TEXT NOT NULL, policy TEXT NOT NULL);
+CREATE TABLE bulletin (id INTEGER PRIMARY KEY CHECK (id = 1), signed BLOB NOT NULL);
+CREATE TABLE holding (
+    unit_id BLOB PRIMARY KEY, unit BLOB NOT NULL, value INTEGER NOT NULL, expires INTEGER NOT NULL,
+    max_hops INTEGER NOT NULL, hop INTEGER NOT NULL, history BLOB NOT NULL);
+CREATE TABLE pending (
+    tx BLOB PRIMARY KEY, payee BLOB NOT NULL, amount INTEGER NOT NULL, offer BLOB NOT NULL,
+    endorsements BLOB NOT NULL, unit_ids BLOB NOT NULL);
+CREATE TABLE pending_unit (unit_id BLOB PRIMARY KEY, tx BLOB NOT NULL);
+CREATE TABLE settled (
+    tx BLOB PRIMARY KEY, payee BLOB NOT NULL, amount INTEGER NOT NULL, offer_digest BLOB NOT NULL,
+    receipt BLOB NOT NULL);
+CREATE TABLE credited (
+    payer BLOB NOT NULL, tx BLOB NOT NULL, amount INTEGER NOT NULL, offer_digest BLOB NOT NULL,
+    receipt BLOB NOT NULL, PRIMARY KEY (payer, tx));
+CREATE TABLE seen (unit_id BLOB PRIMARY KEY, hop INTEGER NOT NULL);
+"""
+
+
+class StoreError(Exception):
+    """The memory of the purse cannot be used, or a write to it failed and changed nothing."""
+
+
+def connect(path: Path, *, max_pages: int | None = None) -> sqlite3.Connection:
+    """Open or create the store at `path`, at most `max_pages` pages of 4096 bytes. Raises StoreError."""
+    try:
+        # The private key is in it: nobody but the owner reads the file.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError(f"{path}: expected a file that can be read and written ({error})") from error
+    # The caller may serve from another thread than the one that opened; never from two at once.
+    db = sqlite3.connect(path, isolation_level=None, timeout=0, check_same_thread=False)
+    try:
+        _prepare(db, path, max_pages)
+    except sqlite3.Error as error:
+        db.close()
+        raise StoreError(_advice(path, error)) from error
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path, max_pages: int | None) -> None:
+    db.execute("PRAGMA locking_mode = EXCLUSIVE")
+    empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    if not empty:
+        _check(db, path)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    if max_pages is not None:
+        db.execute(f"PRAGMA max_page_count = {max_pages:d}")
+    if empty:
+        db.executescript(
+            f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id = {APPLICATION};"
+            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        )
+    # Takes the lock now rather than at the first write.
+    db.execute("BEGIN IMMEDIATE")
+    db.execute("COMMIT")
+
+
+def _check(db: sqlite3.Connection, path: Path) -> None:
+    if _pragma(db, "application_id") != APPLICATION:
+        raise StoreError(f"{path}: expected the store of a purse, found another database; name another file")
+    version = _pragma(db, "user_version")
+    if version != SCHEMA_VERSION:
+        advice = "use the program that wrote it" if version > SCHEMA_VERSION else "recall the purse"
+        raise StoreError(f"{path}: expected schema version {SCHEMA_VERSION}, found {version}; {advice}")
+    damage = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if damage != "ok":
+        raise StoreError(f"{path}: damaged ({damage}); restore it, or recall the purse")
+
+
+def _pragma(db: sqlite3.Connection, name: str) -> int:
+    return int(db.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _advice(path: Path, error: sqlite3.Error) -> str:
+    match error.sqlite_errorname:
+        case "SQLITE_BUSY" | "SQLITE_LOCKED":
+            return f"{path}: locked; end the other program that has this purse open"
+        case "SQLITE_NOTADB":
+            return f"{path}: expected the store of a purse, found a file of another kind; name another file"
+        case "SQLITE_CORRUPT":
+            return f"{path}: damaged ({error}); restore it, or recall the purse"
+        case _:
+            return f"{path}: cannot be opened ({error}); check the disk and the permissions"
