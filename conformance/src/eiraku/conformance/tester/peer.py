@@ -70,7 +70,7 @@ class Answer:
 
 
 class HandshakeRefused(AssertionError):
-    """The wallet refused a handshake message; `reply` says how, `message` which. Unexpected, it is a failure."""
+    """The wallet refused a handshake message; `reply` says how, `message` which. Unexpected, it fails."""
 
     def __init__(self, message: str, reply: Reply) -> None:
         super().__init__(f"{message}: {reply}")
@@ -89,6 +89,7 @@ class Talk:
         self.peer = peer
         self.side = side
         self.wallet_id = handshake.peer.subject
+        self.wallet_purse_id = handshake.peer.cred
         self.wallet_connection_id = handshake.peer_connection_id
         ours = Side.RESPONDER if side is Side.INITIATOR else Side.INITIATOR
         self.channel = Channel(handshake, suite, ours)  # type: ignore[arg-type]  # the subject does not matter

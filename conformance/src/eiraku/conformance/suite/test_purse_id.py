@@ -1,0 +1,412 @@
+"""Purse IDs: what a wallet believes of its peer, and what it shows of itself (chapter 3)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from eiraku.conformance.suite.negative_session import (
+    AMOUNT,
+    PARTS,
+    SIDES,
+    Attack,
+    Part,
+    handshake_attack,
+    meet,
+    money,
+    prepare,
+    refused_in_handshake,
+    set_purpose,
+)
+from eiraku.conformance.tester.flows import (
+    expect_accept,
+    expect_reject,
+    give,
+    meet_payee,
+    offer_of,
+    pay_of,
+    still_alive,
+    take,
+)
+from eiraku.conformance.tester.peer import Manner, connect, seal_purse_id
+from eiraku.conformance.tester.stage import Stage
+from eiraku.conformance.tester.world import (
+    ECONOMY,
+    EPOCH,
+    FOREIGN_ECONOMY,
+    LAST_EPOCH,
+    OTHER_ECONOMY,
+    Identity,
+)
+from eiraku.reference.centres.device import PurseMasterKey
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.spec import cbor, objects
+from eiraku.spec.errors import Code
+from eiraku.spec.objects import PurseId
+from eiraku.spec.tables import Side
+
+Claims = dict[Any, Any]
+
+
+# --- claims of the wrong shape or out of range --------------------------------------------------------------
+
+
+def claims_of(purse_id: PurseId) -> Claims:
+    """The claims as nested dicts and lists, to be altered."""
+    key = {1: 1, -1: 6, -2: purse_id.public_key}
+    fields = [purse_id.number, int(purse_id.role), purse_id.tier, purse_id.holder, purse_id.economy]
+    fields += [purse_id.issued, purse_id.expires, purse_id.seal, purse_id.reserved]
+    return {8: {1: key}, objects.LABEL_EPP_CLAIMS: fields}
+
+
+def raw_purse(stage: Stage, change: Callable[[Claims], object]) -> Identity:
+    """A purse whose claims were altered before the device centre signed them."""
+    honest = stage.world.purse()
+    claims = claims_of(honest.claims)
+    change(claims)
+    frozen = {key: _frozen(value) for key, value in claims.items()}
+    signed = stage.world.device.sign(objects.CONTEXT_PURSE_ID, cbor.encode(frozen))
+    return replace(honest, purse_id=signed)
+
+
+def _frozen(value: Any) -> cbor.Item:
+    found: cbor.Item = tuple(value) if isinstance(value, list) else value
+    return found
+
+
+def field(index: int, value: object) -> Callable[[Claims], object]:
+    """Sets one of the nine fields."""
+    return lambda claims: claims[objects.LABEL_EPP_CLAIMS].__setitem__(index, value)
+
+
+def key_entry(name: int, value: object) -> Callable[[Claims], object]:
+    """Sets an entry of the COSE_Key."""
+    return lambda claims: claims[8][1].__setitem__(name, value)
+
+
+NUMBER, ROLE, TIER, HOLDER, ECONOMY_FIELD, ISSUED, EXPIRES, SEAL, RESERVED = range(9)
+
+SHAPES: dict[str, Callable[[Claims], object]] = {
+    "number-zero": field(NUMBER, bytes(8)),
+    "number-7-bytes": field(NUMBER, bytes(range(1, 8))),
+    "number-9-bytes": field(NUMBER, bytes(range(1, 10))),
+    "number-integer": field(NUMBER, 7),
+    "role-0": field(ROLE, 0),
+    "role-5": field(ROLE, 5),
+    "role-text": field(ROLE, "person"),
+    "role-true": field(ROLE, True),  # true is not 1
+    "tier-8": field(TIER, 8),
+    "tier-negative": field(TIER, -1),
+    "holder-31-bytes": field(HOLDER, bytes(31)),
+    "holder-33-bytes": field(HOLDER, bytes(33)),
+    "holder-null": field(HOLDER, None),
+    "economy-0": field(ECONOMY_FIELD, 0),
+    "economy-65536": field(ECONOMY_FIELD, 65536),
+    "issued-negative": field(ISSUED, -1),
+    "issued-bytes": field(ISSUED, b"\x5a"),
+    "expires-2-to-the-32": field(EXPIRES, 2**32),
+    "issued-after-expires": lambda claims: (field(ISSUED, 151)(claims), field(EXPIRES, 150)(claims)),
+    "seal-15-bytes": lambda claims: field(SEAL, claims[objects.LABEL_EPP_CLAIMS][SEAL][:15])(claims),
+    "seal-17-bytes": lambda claims: field(SEAL, claims[objects.LABEL_EPP_CLAIMS][SEAL] + b"\0")(claims),
+    "reserved-text": field(RESERVED, ""),
+    "reserved-null": field(RESERVED, None),
+    "8-fields": lambda claims: claims[objects.LABEL_EPP_CLAIMS].pop(),
+    "10-fields": lambda claims: claims[objects.LABEL_EPP_CLAIMS].append(0),
+    "fields-not-an-array": lambda claims: claims.__setitem__(objects.LABEL_EPP_CLAIMS, b""),
+    "no-private-claim": lambda claims: claims.pop(objects.LABEL_EPP_CLAIMS),
+    "no-cnf": lambda claims: claims.pop(8),
+    "surplus-claim-exp": lambda claims: claims.__setitem__(4, 10**9),
+    "surplus-claim-text": lambda claims: claims.__setitem__("iss", "centre"),
+    "cnf-not-a-map": lambda claims: claims.__setitem__(8, claims[8][1][-2]),
+    "cnf-surplus-entry": lambda claims: claims[8].__setitem__(3, b"kid"),
+    "cnf-kid-instead-of-key": lambda claims: claims.__setitem__(8, {3: b"kid"}),
+    "key-type-2": key_entry(1, 2),
+    "key-curve-4": key_entry(-1, 4),
+    "key-31-bytes": lambda claims: key_entry(-2, claims[8][1][-2][:31])(claims),
+    "key-33-bytes": lambda claims: key_entry(-2, claims[8][1][-2] + b"\0")(claims),
+    "key-without-curve": lambda claims: claims[8][1].pop(-1),
+    "key-with-alg": key_entry(3, -8),
+    "longer-than-512": field(RESERVED, bytes(400)),
+}
+
+
+@pytest.mark.requirement("EPP-PID-001", "EPP-SES-016")
+@pytest.mark.parametrize("part", SIDES)
+@pytest.mark.parametrize("name", sorted(SHAPES))
+def test_shape(stage: Stage, name: str, part: Part) -> None:
+    """A purse ID of another shape, or out of range, is refused"""
+    handshake_attack(stage, part, Attack(peer=lambda stage: raw_purse(stage, SHAPES[name])))
+
+
+# --- a purse ID that the anchor does not vouch for ----------------------------------------------------------
+
+
+def _stranger_centre(stage: Stage) -> Identity:
+    key = PurseMasterKey(key=SigningKey(stage.world.random(32)), valid_from=1, valid_to=LAST_EPOCH)
+    return stage.world.purse(centre=replace(stage.world.device, keys=(key,)))
+
+
+def _altered_after_signing(stage: Stage) -> Identity:
+    honest = stage.world.purse(tier=1)
+    return replace(honest, purse_id=_swapped(honest.purse_id, honest.claims, tier=2))
+
+
+def _key_exchanged(stage: Stage) -> Identity:
+    """The purse ID of somebody else, with one's own key put in: what a thief of purse IDs would try."""
+    victim, seed = stage.world.purse(), stage.world.random(32)
+    mine = SigningKey(seed)
+    altered = _swapped(victim.purse_id, victim.claims, public_key=mine.public)
+    return Identity(claims=victim.claims, purse_id=altered, key=mine, seed=seed)
+
+
+def _swapped(purse_id: bytes, claims: PurseId, **changes: Any) -> bytes:
+    return purse_id.replace(claims.encode(), replace(claims, **changes).encode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stranger:
+    """A peer that must not be believed, and the peer of the positive control, which differs in that alone."""
+
+    peer: Callable[[Stage], Identity]
+    like: Callable[[Stage], Identity] = lambda stage: stage.world.purse()
+
+
+STRANGERS = {
+    "stranger-centre": (("EPP-PID-002",), Stranger(peer=_stranger_centre)),
+    "altered-after-signing": (("EPP-PID-002",), Stranger(peer=_altered_after_signing)),
+    "key-exchanged": (("EPP-PID-002",), Stranger(peer=_key_exchanged)),
+    "other-seal": (("EPP-PID-003",), Stranger(peer=lambda stage: stage.world.purse(seal=bytes(16)))),
+    "seal-off-by-one-bit": (
+        ("EPP-PID-003",),
+        Stranger(peer=lambda stage: stage.world.purse(seal=_flipped(stage.world.device.seal))),
+    ),
+    "seal-of-the-issuing-centre": (
+        ("EPP-PID-003",),
+        Stranger(peer=lambda stage: stage.world.purse(seal=stage.world.issuing.seal)),
+    ),
+    "foreign-economy": (
+        ("EPP-PID-007",),
+        Stranger(
+            peer=lambda stage: stage.world.purse(economy=FOREIGN_ECONOMY),
+            like=lambda stage: stage.world.purse(economy=OTHER_ECONOMY),
+        ),
+    ),
+    "reserved-33-bytes": (
+        ("EPP-PID-001", "EPP-PID-006"),
+        Stranger(
+            peer=lambda stage: stage.world.purse(reserved=bytes(33)),
+            like=lambda stage: stage.world.purse(reserved=bytes(32)),
+        ),
+    ),
+}
+
+
+def _flipped(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        pytest.param(stranger, id=name, marks=pytest.mark.requirement(*ids))
+        for name, (ids, stranger) in STRANGERS.items()
+    ],
+)
+def test_stranger(stage: Stage, stranger: Stranger, part: Part) -> None:
+    """A purse ID that does not verify under the anchor is refused"""
+    handshake_attack(stage, part, Attack(peer=stranger.peer), control=stranger.like)
+
+
+@pytest.mark.requirement("EPP-PID-004")
+@pytest.mark.parametrize("part", PARTS)
+def test_expired(stage: Stage, part: Part) -> None:
+    """A purse ID is good in its last epoch and refused in the next"""
+    attack = Attack(
+        codes=Code.PURSE_EXPIRED, peer=lambda stage: stage.world.purse(issued=90, expires=EPOCH - 1)
+    )
+    handshake_attack(stage, part, attack, control=lambda stage: stage.world.purse(issued=90, expires=EPOCH))
+
+
+@pytest.mark.requirement("EPP-PID-004")
+@pytest.mark.parametrize("part", SIDES)
+def test_expires_with_a_new_bulletin(stage: Stage, part: Part) -> None:
+    """A purse ID expires when the wallet learns of a later epoch"""
+    peer = stage.world.purse(expires=EPOCH)
+    stage.begin(money(stage, part))
+    meet(stage, part, peer=peer)
+    stage.order("bulletin", bulletin=stage.world.bulletin(EPOCH + 1))
+    before = stage.state()
+    set_purpose(stage, part)
+    refused_in_handshake(stage, part, Attack(codes=Code.PURSE_EXPIRED), peer=peer)
+    stage.unchanged(before, "expired peer")
+    still_alive(stage)
+
+
+ACCEPTABLE: dict[str, tuple[str, dict[str, Any]]] = {
+    "issued-in-the-future": ("EPP-PID-005", {"issued": LAST_EPOCH - 1}),
+    "issued-next-epoch": ("EPP-PID-005", {"issued": EPOCH + 1}),
+    "issued-and-expires-now": ("EPP-PID-004", {"issued": EPOCH, "expires": EPOCH}),
+    "expires-at-the-end-of-time": ("EPP-PID-001", {"expires": 2**32 - 1}),
+    "tier-0": ("EPP-PID-001", {"tier": 0}),
+    "reserved-1-byte": ("EPP-PID-006", {"reserved": b"\xff"}),
+    "reserved-32-bytes": ("EPP-PID-006", {"reserved": bytes(range(32))}),
+    "reserved-looks-like-cbor": ("EPP-PID-006", {"reserved": cbor.encode({8: 1})}),
+    "other-economy-of-the-anchor": ("EPP-PID-007", {"economy": OTHER_ECONOMY}),
+    "number-almost-zero": ("EPP-PID-001", {"number": bytes(7) + b"\x01"}),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(
+    "claims",
+    [
+        pytest.param(claims, id=name, marks=pytest.mark.requirement(requirement))
+        for name, (requirement, claims) in ACCEPTABLE.items()
+    ],
+)
+def test_acceptable(stage: Stage, claims: dict[str, Any], part: Part) -> None:
+    """A purse ID at the edge of what is permitted is accepted"""
+    prepare(stage, part)
+    peer = stage.world.purse(**claims)
+    if part.pays:
+        take(stage, part.side, AMOUNT, peer=peer)
+    else:
+        give(stage, part.side, [stage.world.holding(AMOUNT, holder=peer.number)], peer=peer)
+
+
+# --- the sealed form ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("EPP-PID-008")
+@pytest.mark.level("smoke")
+@pytest.mark.parametrize("part", SIDES)
+def test_own_purse_id_is_sealed(stage: Stage, part: Part) -> None:
+    """The wallet shows exactly the purse ID it was given, sealed"""
+    seen: list[cbor.Map] = []
+    prepare(stage, part)
+    talk = connect(stage, part.side, manner=Manner(notice=seen.append))
+    stage.equal(list(seen[0]), [objects.LABEL_SEALED_PURSE_ID], "labels in ID_CRED")
+    stage.equal(talk.wallet_id, stage.world.wallet.claims, "claims of the wallet's purse ID")
+    stage.equal(talk.wallet_purse_id.hex(), stage.world.wallet.purse_id.hex(), "the wallet's purse ID")
+
+
+@pytest.mark.requirement("EPP-PID-009")
+def test_own_purse_id_is_sealed_afresh(stage: Stage) -> None:
+    """Every session has another nonce and another sealed purse ID"""
+    seen: list[cbor.Map] = []
+    stage.begin()
+    for part in (*_both(), *_both()):
+        set_purpose(stage, part)
+        connect(stage, part.side, manner=Manner(notice=seen.append))
+    stage.wallet.power_cut("now")
+    for part in _both():
+        set_purpose(stage, part)
+        connect(stage, part.side, manner=Manner(notice=seen.append))
+    sealed = [bytes(item[objects.LABEL_SEALED_PURSE_ID]) for item in seen]  # type: ignore[arg-type]
+    stage.equal(len(sealed), 6, "sessions")
+    stage.equal(len({item[: objects.SEALED_NONCE] for item in sealed}), 6, "different nonces")
+    stage.equal(len({item[objects.SEALED_NONCE :] for item in sealed}), 6, "different ciphertexts")
+
+
+def _both() -> tuple[Part, Part]:
+    return Part(side=Side.RESPONDER), Part(side=Side.INITIATOR)
+
+
+IdCred = Callable[[Stage, Identity], cbor.Map]
+
+
+def _sealed(stage: Stage, peer: Identity) -> bytes:
+    value = seal_purse_id(stage, peer.purse_id)[objects.LABEL_SEALED_PURSE_ID]
+    if not isinstance(value, bytes):
+        raise TypeError("a sealed purse ID is a byte string")
+    return value
+
+
+def _with_value(change: Callable[[bytes], cbor.Item]) -> IdCred:
+    return lambda stage, peer: {objects.LABEL_SEALED_PURSE_ID: change(_sealed(stage, peer))}
+
+
+def _flip(position: int) -> IdCred:
+    def flip(sealed: bytes) -> bytes:
+        found = bytearray(sealed)
+        found[position] ^= 0x01
+        return bytes(found)
+
+    return _with_value(flip)
+
+
+ID_CREDS: dict[str, IdCred] = {
+    "kid": lambda _, peer: {4: peer.number},
+    "kid-one-byte": lambda *_: {4: b"\x07"},
+    "x5t": lambda *_: {34: (-15, bytes(8))},
+    "kccs-in-clear": lambda _, peer: {14: peer.claims.encode()},
+    "purse-id-in-clear": lambda _, peer: {13: peer.purse_id},
+    "purse-id-unsealed-under-the-label": lambda _, peer: {objects.LABEL_SEALED_PURSE_ID: peer.purse_id},
+    "claims-in-clear": lambda _, peer: {objects.LABEL_EPP_CLAIMS: peer.claims.number},
+    "empty-map": lambda *_: {},
+    "two-entries": lambda stage, peer: {4: b"kid", objects.LABEL_SEALED_PURSE_ID: _sealed(stage, peer)},
+    "other-label": lambda stage, peer: {-70002: _sealed(stage, peer)},
+    "positive-label": lambda stage, peer: {70001: _sealed(stage, peer)},
+    "value-null": _with_value(lambda _: None),
+    "value-array": _with_value(lambda sealed: (sealed[:16], sealed[16:])),
+    "value-empty": _with_value(lambda _: b""),
+    "nonce-only": _with_value(lambda sealed: sealed[:16]),
+    "shorter-than-nonce-and-tag": _with_value(lambda sealed: sealed[:31]),
+    "empty-ciphertext": _with_value(lambda sealed: sealed[:32]),
+    "truncated": _with_value(lambda sealed: sealed[:-1]),
+    "extended": _with_value(lambda sealed: sealed + b"\0"),
+    "nonce-flipped": _flip(0),
+    "ciphertext-flipped": _flip(16),
+    "tag-flipped": _flip(-1),
+    "other-scheme-key": lambda stage, peer: seal_purse_id(stage, peer.purse_id, bytes(range(32))),
+}
+
+
+@pytest.mark.requirement("EPP-PID-010", "EPP-SES-016")
+@pytest.mark.parametrize("part", SIDES)
+@pytest.mark.parametrize("name", sorted(ID_CREDS))
+def test_other_id_cred(stage: Stage, name: str, part: Part) -> None:
+    """An ID_CRED of another form, or that does not open, is refused"""
+    attack = Attack(manner=lambda stage, peer: Manner(id_cred=ID_CREDS[name](stage, peer)))
+    handshake_attack(stage, part, attack)
+
+
+# --- who the peer is ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("EPP-PID-011")
+@pytest.mark.parametrize("part", SIDES)
+def test_endorsed_by_another_purse(stage: Stage, part: Part) -> None:
+    """An endorsement by a purse other than the one the handshake authenticated is refused"""
+    world = stage.world
+    stage.begin()
+    give(stage, part.side, [world.holding(AMOUNT)])
+    before = stage.begin()
+    other = world.purse()
+    held = [world.holding(AMOUNT, holder=other.number)]
+    talk = meet_payee(stage, part.side, AMOUNT)
+    offer = offer_of(talk, held)
+    expect_accept(talk, offer, talk.send(offer))
+    talk.peer = other
+    expect_reject(talk, talk.send(pay_of(talk, offer, held)), Code.ENDORSEMENT, "PAY", 0)
+    stage.unchanged(before, "PAY by another purse")
+    still_alive(stage)
+
+
+@pytest.mark.requirement("EPP-PID-011")
+@pytest.mark.parametrize("side", [pytest.param(side, id=side.value) for side in Side])
+def test_each_session_has_its_own_peer(stage: Stage, side: Side) -> None:
+    """What the wallet signs and records names the purse of this session, not of an earlier one"""
+    world = stage.world
+    first, second = world.purse(), world.purse(economy=ECONOMY, tier=2)
+    stage.begin()
+    for peer in (first, second):
+        give(stage, side, [world.holding(AMOUNT, holder=peer.number)], peer=peer)
+    credited = {(payment.peer, payment.amount) for payment in stage.state().credited}
+    stage.equal(credited, {(first.number, AMOUNT), (second.number, AMOUNT)}, "payers credited")
+    for peer in (second, first):
+        take(stage, side, AMOUNT, peer=peer)
+    settled = {(payment.peer, payment.amount) for payment in stage.state().settled}
+    stage.equal(settled, {(first.number, AMOUNT), (second.number, AMOUNT)}, "payees settled")
