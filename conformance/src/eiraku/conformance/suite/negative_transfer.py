@@ -115,6 +115,8 @@ class Plan:
     capacity_slack: int | None = None
     balance_slack: int | None = None
     peer: Identity | None = None
+    alter: Callable[[Offer], Offer] = field(default=lambda offer: offer)
+    """Last word on the OFFER."""
 
     def unit(self, index: int, alter: Callable[[UnitPlan], UnitPlan]) -> "Plan":
         """With one unit altered."""
@@ -193,11 +195,8 @@ def set_up(stage: Stage, side: Side, plan: Plan) -> Scene:
 
 def offer_of(plan: Plan, holdings: list[Holding], transaction: bytes) -> Offer:
     """The OFFER of a plan."""
-    return Offer(
-        transaction=transaction,
-        amount=plan.offered_amount,
-        units=tuple(OfferedUnit(unit=h.unit, hop=h.hop, history=h.history) for h in holdings),
-    )
+    units = tuple(OfferedUnit(unit=h.unit, hop=h.hop, history=h.history) for h in holdings)
+    return plan.alter(Offer(transaction=transaction, amount=plan.offered_amount, units=units))
 
 
 def complete(scene: Scene, answer: Answer) -> None:
