@@ -9,6 +9,6 @@ import click
 @click.pass_context
 def main(ctx: click.Context) -> int:
     """Measure a wallet and the reference."""
-    from eiraku.conformance import bench
+    from eiraku.conformance.bench import main as bench
 
-    return int(bench.main(ctx.args) or 0)
+    return bench(ctx.args)
