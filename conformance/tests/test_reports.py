@@ -1,10 +1,10 @@
-"""The reports: what they say, what they never do, and how they are written."""
+"""The reports other than the page: what they say, what they never do, and how they are written."""
 
-import html.parser
 import io
 import json
-import random
 import re
+import runpy
+import shlex
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -14,157 +14,257 @@ import pytest
 from rich.console import Console
 
 from eiraku.conformance import reports
-from eiraku.conformance.findings import requirement_set
-from eiraku.conformance.reports import diagram, html as page, json_report, junit, summary, terminal, text
-from eiraku.conformance.results import (
-    CheckResult,
-    Evidence,
-    Exchange,
-    Level,
-    Outcome,
-    RoundTrips,
-    Run,
-    Step,
-    WalletInfo,
-    to_json,
-)
+from eiraku.conformance.reports import badge, json_report, junit, summary, terminal, text
+from eiraku.conformance.results import Level, Outcome, Run
 
-HOSTILE = "<script>alert(1)</script>\x1b[31mred\x1b[0m\x00\x08\u202eback\ud800]]>&\"'\ufffe`{{ 7*7 }}"
-CAPABILITIES = ("deterministic", "initiator", "payee", "payer", "power-cut", "responder", "suite-0")
-DECODED = "[\n  3,              / METHOD /\n  4,              / suite /\n  h'8af6f430ebe18d34',\n  h'2b'\n]"
-UNTESTED = {Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.NOT_RUN}
+SAMPLES = runpy.run_path(str(Path(__file__).with_name("report_samples.py")))
+sample, hostile, MIXED = (SAMPLES[name] for name in ("sample", "hostile", "MIXED"))
+
+# --- files --------------------------------------------------------------------------------------------
 
 
-def evidence(rng: random.Random, outcome: Outcome) -> Evidence:
-    """What a check of a session would show."""
-    steps = [
-        Step(source="suite", target="wallet", label="power on", outcome="accepted"),
-        Step(
-            source="suite", target="wallet", label="message_1", data=rng.randbytes(37).hex(), decoded=DECODED
-        ),
-        Step(
-            source="wallet",
-            target="suite",
-            label="message_2",
-            data=rng.randbytes(190).hex(),
-            decoded=DECODED,
-            outcome="verified",
-        ),
-        Step(source="wallet", target="wallet", label="power cut before durable write 2"),
-        Step(
-            source="suite",
-            target="wallet",
-            label="TRANSFER with a unit whose hop is 11",
-            data=rng.randbytes(412).hex(),
-            decoded=DECODED,
-            outcome="no answer" if outcome is Outcome.CRASH else "accepted",
-        ),
-    ]
-    exchanges = [
-        Exchange(
-            seq=at,
-            request=json.dumps({"seq": at, "verb": "deliver", "data": rng.randbytes(150).hex()}),
-            response=json.dumps({"seq": at, "outcome": "accepted", "out": rng.randbytes(90).hex()}),
-            milliseconds=1.5 * at,
-        )
-        for at in range(1, 15)
-    ]
-    crashed = outcome in {Outcome.CRASH, Outcome.HARNESS_ERROR}
-    trace = 'File "test_transfer.py", line 91, in test_hops\n    wallet.deliver(message)'
-    return Evidence(
-        expected="rejected hop-limit\nstate unchanged",
-        actual="" if crashed else "accepted\nbalance 1200, was 1000",
-        steps=tuple(steps),
-        exchanges=tuple(exchanges),
-        stderr="thread main panicked at src/transfer.rs:118\nnote: index out of bounds" if crashed else "",
-        traceback=trace if crashed else "",
-        notes=("The positive control passed: hop 10 was accepted.",),
-    )
+def test_all_files_are_written_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    written = reports.write_all(sample(), folder)
+    assert [path.name for path in written] == ["report.html", "report.json", "junit.xml", "badge.svg"]
+    assert sorted(folder.iterdir()) == sorted(written)
 
 
-def sample(
-    outcomes: dict[int, Outcome] | None = None,
-    *,
-    per_requirement: int = 3,
-    level: Level = Level.STANDARD,
-    **changes: object,
-) -> Run:
-    """A run of the built-in suite; ``outcomes`` says which results, by place, did not pass."""
-    rng = random.Random(1)
+def test_a_second_run_replaces_the_first(tmp_path: Path) -> None:
+    reports.write_all(sample(), tmp_path)
+    reports.write_all(sample(MIXED), tmp_path)
+    report = json_report.load_report((tmp_path / "report.json").read_bytes())
+    assert report.judgement.verdict == "non-conformant"
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_run(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(reports.ReportError, match=r"cannot write reports into .*file"):
+        reports.prepare(tmp_path / "file" / "reports")
+
+
+def test_a_file_that_cannot_be_replaced_leaves_no_trace(tmp_path: Path) -> None:
+    (tmp_path / "junit.xml").mkdir()
+    (tmp_path / "junit.xml" / "kept").touch()
+    with pytest.raises(reports.ReportError, match=r"cannot write .*junit\.xml"):
+        reports.write_all(sample(), tmp_path)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+# --- JSON ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("run", (sample(), sample(MIXED), sample(wallet=None), hostile()))
+def test_json_follows_its_schema_and_reads_back(run: Run) -> None:
+    content = json_report.render(run)
+    schema = json.loads(json_report.stored_schema())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(json.loads(content))
+    assert json_report.encode(json_report.load_report(content)) == content
+
+
+def test_the_packaged_schema_is_that_of_the_types() -> None:
+    assert json_report.stored_schema() == json_report.schema()
+
+
+def test_another_format_is_refused() -> None:
+    content = json_report.render(sample()).replace(b"eiraku-report/1", b"eiraku-report/9")
+    with pytest.raises(msgspec.ValidationError, match="eiraku-report/9"):
+        json_report.load_report(content)
+
+
+def test_reruns_differ_in_times_only() -> None:
+    run = sample(MIXED)
+    replace = msgspec.structs.replace
     results = []
-    for requirement in requirement_set().requirements:
-        for part in range(0 if requirement.not_tested else per_requirement):
-            outcome = (outcomes or {}).get(len(results), Outcome.PASS)
-            module = requirement.chapter.split("-", 1)[1]
-            results.append(
-                CheckResult(
-                    id=f"test_{module}::test_{requirement.id[4:].lower().replace('-', '_')}[case-{part}]",
-                    title=f"Case {part} of {requirement.id}: the wallet does as required and stays alive",
-                    location=f"test_{module}.py:{20 + 7 * part}",
-                    requirements=(requirement.id,),
-                    level=Level.STANDARD,
-                    outcome=outcome,
-                    seconds=round(rng.random(), 3),
-                    reason="" if outcome is Outcome.PASS else f"expected a refusal, found {outcome.lower()}",
-                    evidence=None if outcome in UNTESTED else evidence(rng, outcome),
-                )
-            )
-    fields = {
-        "suite_version": "0.1.0",
-        "suite": "eiraku.conformance.suite",
-        "requirement_set": requirement_set(),
-        "wallet": WalletInfo(name="Sample wallet", version="2.3", protocol=1, capabilities=CAPABILITIES),
-        "selector": "cmd:./my-wallet --adapter",
-        "seed": "00" * 32,
-        "level": level,
-        "started": "2026-11-22T09:00:00Z",
-        "finished": "2026-11-22T09:03:21Z",
-        "round_trips": (
-            RoundTrips(verb="deliver", count=4120, median=1.1, p95=4.7, maximum=81.2, total=6110.4),
-            RoundTrips(verb="act", count=920, median=0.2, p95=0.3, maximum=2.2, total=201.9),
-        ),
-        "results": tuple(sorted(results, key=lambda result: result.id)),
-        **changes,
-    }
-    return Run(**fields)  # type: ignore[arg-type]
+    for result in reversed(run.results):
+        proof = result.evidence and replace(
+            result.evidence,
+            exchanges=tuple(replace(e, milliseconds=e.milliseconds + 7) for e in result.evidence.exchanges),
+        )
+        results.append(replace(result, seconds=result.seconds + 7, evidence=proof))
+    rows = tuple(replace(r, median=9.0, p95=9.0, maximum=9.0, total=9.0) for r in reversed(run.round_trips))
+    later = replace(run, started="later", finished="later", results=tuple(results), round_trips=rows)
+    first, second = json_report.report(run), json_report.report(later)
+    assert json_report.encode(first) != json_report.encode(second)
+    cleared = [json_report.encode(json_report.without_times(report)) for report in (first, second)]
+    assert cleared[0] == cleared[1]
+    assert cleared[0] != json_report.encode(json_report.without_times(json_report.report(sample())))
 
 
-MIXED = {
-    4: Outcome.FAIL,
-    9: Outcome.CRASH,
-    17: Outcome.WARN,
-    40: Outcome.TIMEOUT,
-    77: Outcome.ADAPTER_ERROR,
-    120: Outcome.HARNESS_ERROR,
-    130: Outcome.NOT_RUN,
-    140: Outcome.NOT_APPLICABLE,
-    200: Outcome.FAIL,
+# --- JUnit --------------------------------------------------------------------------------------------
+
+SUITE_ATTRIBUTES = {
+    *("name", "tests", "failures", "errors", "skipped", "time", "timestamp", "hostname", "id", "package"),
+}
+CHILDREN = {
+    "testsuites": {"testsuite"},
+    "testsuite": {"properties", "testcase"},
+    "properties": {"property"},
+    "testcase": {"skipped", "error", "failure", "system-out", "system-err"},
+}
+ATTRIBUTES = {
+    "testsuites": {"name", "time", "tests", "failures", "errors"},
+    "testsuite": SUITE_ATTRIBUTES,
+    "property": {"name", "value"},
+    "testcase": {"name", "classname", "time"},
+    **{tag: {"type", "message"} for tag in ("skipped", "error", "failure")},
+}
+REQUIRED = {
+    "testsuite": {"name", "tests", "failures", "errors"},
+    "testcase": {"name"},
+    "property": {"name", "value"},
 }
 
 
-def hostile() -> Run:
-    """Everything a wallet has a say in is hostile."""
+def assert_junit(root: ET.Element) -> None:
+    """The rules of the schema that the xUnit plugin of Jenkins applies."""
+    assert root.tag == "testsuites"
+    for element in root.iter():
+        assert {child.tag for child in element} <= CHILDREN.get(element.tag, set())
+        assert set(element.attrib) <= ATTRIBUTES.get(element.tag, set())
+        assert set(element.attrib) >= REQUIRED.get(element.tag, set())
+        if "time" in element.attrib:
+            assert re.fullmatch(r"\d+\.\d{3}", element.attrib["time"])
+    for suite in root:
+        for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            assert int(suite.attrib[attribute]) == len(suite.findall(f"testcase/{tag}"))
+        assert int(suite.attrib["tests"]) == len(suite.findall("testcase"))
+    assert int(root.attrib["tests"]) == sum(int(suite.attrib["tests"]) for suite in root)
+    names = [(case.attrib["classname"], case.attrib["name"]) for case in root.iter("testcase")]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("run", (sample(), sample(MIXED), hostile(), sample(wallet=None, results=())))
+def test_junit_keeps_to_the_strictest_reader(run: Run) -> None:
+    root = ET.fromstring(junit.render(run))
+    assert_junit(root)
+    assert len(list(root.iter("testcase"))) == len(run.results)
+
+
+def test_junit_says_which_kind_of_failure() -> None:
     run = sample(MIXED)
-    bad = Evidence(
-        expected=HOSTILE,
-        actual=HOSTILE,
-        steps=(
-            Step(source=HOSTILE, target="wallet", label=HOSTILE, data="zz", decoded=HOSTILE, outcome=HOSTILE),
-        ),
-        exchanges=(Exchange(seq=1, request=HOSTILE, response=HOSTILE, milliseconds=1.0),),
-        stderr=HOSTILE,
-        traceback=HOSTILE,
-        notes=(HOSTILE,),
+    kinds = {
+        (child.tag, child.attrib["type"])
+        for case in ET.fromstring(junit.render(run)).iter("testcase")
+        for child in case
+        if "type" in child.attrib
+    }
+    assert kinds == {
+        ("failure", "FAIL"),
+        *(("error", kind) for kind in ("CRASH", "TIMEOUT", "ADAPTER_ERROR", "HARNESS_ERROR")),
+        ("skipped", "NOT_APPLICABLE"),
+        ("skipped", "NOT_RUN"),
+    }
+
+
+def test_junit_names_the_requirements_of_each_check() -> None:
+    run = sample()
+    properties = {
+        p.attrib["name"]: p.attrib["value"] for p in ET.fromstring(junit.render(run)).iter("property")
+    }
+    for result in run.results:
+        assert properties[f"requirements {result.id}"] == " ".join(result.requirements)
+
+
+# --- terminal -----------------------------------------------------------------------------------------
+
+
+def printed(run: Run, *, encoding: str = "utf-8") -> list[str]:
+    """The lines printed where there is no terminal."""
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding)
+    terminal.print_run(run, Console(file=stream), files=[Path("out/report.html")])
+    stream.flush()
+    return raw.getvalue().decode(encoding).split("\n")
+
+
+@pytest.mark.parametrize("encoding", ("utf-8", "ascii"))
+@pytest.mark.parametrize("run", (sample(), sample(MIXED), hostile(), sample(wallet=None, results=())))
+def test_without_a_terminal_the_report_is_plain(run: Run, encoding: str) -> None:
+    lines = printed(run, encoding=encoding)
+    assert not [line for line in lines if re.search(r"[\x00-\x1f\x7f-\x9f\u202e]", line)]
+    assert not [line for line in lines if len(line) > 100 and not line.startswith("  reproduce: ")]
+    assert not [line for line in lines if line.endswith(" ")]
+
+
+def test_a_failure_shows_what_is_needed_to_work_on_it() -> None:
+    lines = "\n".join(printed(sample({4: Outcome.FAIL})))
+    for words in (
+        "FAIL test_",
+        "EPP-GEN-002  A purse takes part in a session only for a purpose",
+        "expected     rejected hop-limit",
+        "actual       accepted",
+        "reproduce: eiraku certify 'cmd:./my-wallet --adapter' --only 'test_scope::test_gen_002[case-1]'",
+        "Verdict: non-conformant",
+        "out/report.html",
+    ):
+        assert words in lines
+
+
+def test_it_fits_into_80_columns_of_a_terminal() -> None:
+    stream = io.StringIO()
+    terminal.print_run(sample(MIXED), Console(file=stream, width=80, force_terminal=True))
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
+    assert "\x1b[" in stream.getvalue()
+    assert not [x for x in plain.split("\n") if len(x) > 80 and not x.startswith("  reproduce: ")]
+    assert "Not ap-" in plain  # the table kept all its columns
+
+
+def test_very_many_failures_are_summed_up() -> None:
+    lines = printed(sample(dict.fromkeys(range(80), Outcome.FAIL)))
+    assert "and 30 more, which the report files show" in lines
+
+
+# --- common -------------------------------------------------------------------------------------------
+
+
+def test_the_command_survives_a_shell() -> None:
+    run = sample(
+        selector="cmd:./it's here --x='$HOME'", level=Level.FULL, policy="ab" * 32, suite="my checks"
     )
-    results = tuple(
-        msgspec.structs.replace(
-            r, title=HOSTILE, id=r.id + HOSTILE, location=HOSTILE, reason=HOSTILE, evidence=bad
-        )
-        for r in run.results
-    )
-    wallet = WalletInfo(
-        name=HOSTILE, version=HOSTILE, protocol=1, capabilities=CAPABILITIES, unknown_capabilities=(HOSTILE,)
-    )
-    return msgspec.structs.replace(
-        run, results=results, wallet=wallet, selector=HOSTILE, interrupted=HOSTILE, selection=HOSTILE
-    )
+    words = shlex.split(summary.reproduce(run, "test_a::test_b[c d]"))
+    assert words[:3] == ["eiraku", "certify", run.selector]
+    assert words[3:] == [
+        *("--level", "full", "--only", "test_a::test_b[c d]", "--seed", run.seed),
+        *("--suite", "my checks", "--policy", "POLICY.toml"),
+    ]
+
+
+def test_chapters_add_up() -> None:
+    for chapter in summary.summarise(sample(MIXED)).chapters:
+        parts = sum(count for column, count in chapter.counts.items() if column != "tested")
+        assert parts == len(chapter.requirements)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    (
+        ("a\x1b[1;31mb\x1b[0m", "ab"),
+        ("\x1b]0;title\x07", "<U+001B>]0;title<U+0007>"),
+        ("one\r\ntwo\tthree", "one\ntwo\tthree"),
+        ("over\rwritten", "over<U+000D>written"),
+        ("\ud800\u202e\ufeff", "<U+D800><U+202E><U+FEFF>"),
+    ),
+)
+def test_control_characters_are_written_out(given: str, shown: str) -> None:
+    assert text.visible(given) == shown
+
+
+@pytest.mark.parametrize(
+    ("markdown", "sentence"),
+    (
+        ("One. Two.", "One."),
+        ("See `a. B` there. Then.", "See `a. B` there."),
+        ("Section 4.2.1 holds, e.g. here. `x` is next.", "Section 4.2.1 holds, e.g. here."),
+        ("No stop\n\nNext.", "No stop"),
+    ),
+)
+def test_first_sentence(markdown: str, sentence: str) -> None:
+    assert text.first_sentence(markdown) == sentence
+
+
+@pytest.mark.parametrize("run", (sample(), sample(MIXED), hostile()))
+def test_the_badge_is_well_formed(run: Run) -> None:
+    root = ET.fromstring(badge.render(run))
+    assert root.attrib["aria-label"].startswith("EPP/1: ")

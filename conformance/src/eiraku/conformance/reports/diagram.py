@@ -10,8 +10,10 @@ from html import escape
 from eiraku.conformance.reports.text import one_line
 from eiraku.conformance.results import Step
 
-MOST_STEPS = 40
+MOST_STEPS = 24
 _MARGIN = 84
+_RIGHT = 50
+"""The margins: on the left are the numbers."""
 _GAP = 312
 """Between the lifelines of two parties, in units of the drawing: pixels at full size. Of more, 3/4 of it."""
 _TOP = 46
@@ -22,9 +24,9 @@ _CHARACTER = 6.6
 _NAMES = {"suite": "suite (peer)"}
 
 
-def byte_count(step: Step) -> int:
-    """Bytes on the wire."""
-    return len(step.data) // 2
+def size(step: Step) -> str:
+    """``, 37 bytes`` for a step that carries as many, else nothing."""
+    return f", {len(step.data) // 2} bytes" if step.data else ""
 
 
 def draw(steps: Sequence[Step]) -> str:
@@ -37,15 +39,15 @@ def draw(steps: Sequence[Step]) -> str:
     shown = steps[-MOST_STEPS:]
     parties = _parties(shown)
     places = _places(parties)
-    width = max(places.values()) + _MARGIN
+    width = max(places.values()) + _RIGHT
     height = _TOP + _ROW * len(shown) + 14
     left_out = len(steps) - len(shown)
     words = f"{len(steps)} steps between {' and '.join(parties)}; the last is where the check stopped"
-    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-    parts = [f'<svg class="seq" {size} role="img" aria-label="{escape(one_line(words))}">']
+    box = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    parts = [f'<svg class="seq" {box} role="img" aria-label="{escape(one_line(words))}">']
     for party, x in places.items():
         parts.append(f'<path class="life" d="M{x} {_TOP - 18}V{height - 4}"/>')
-        name = _fit(_NAMES.get(party, party), 2 * _MARGIN - 8)
+        name = _fit(_NAMES.get(party, party), 2 * _RIGHT)
         parts.append(f'<text class="who" x="{x}" y="18">{name}</text>')
     if left_out:
         parts.append(f'<text class="mark" x="4" y="{_TOP - 8}">{left_out} before</text>')
@@ -73,9 +75,8 @@ def _places(parties: Sequence[str]) -> dict[str, int]:
 
 def _step(step: Step, *, number: int, top: int, places: dict[str, int], stopped: bool) -> str:
     start, end = places[step.source], places[step.target]
-    width = max(places.values()) + _MARGIN
+    width = max(places.values()) + _RIGHT
     line = top + 22
-    label = step.label + (f", {byte_count(step)} bytes" if step.data else "")
     if start == end:
         inward = 1 if start < width / 2 else -1
         bend = start + inward * _LOOP
@@ -83,15 +84,15 @@ def _step(step: Step, *, number: int, top: int, places: dict[str, int], stopped:
         tip = _tip(start, line + 6, -inward)
         anchor = "start" if inward > 0 else "end"
         text = bend + inward * 8
-        room = width - 2 * _MARGIN - _LOOP - 8
-        words = _text(label, text, line + 4, room, f"lab {anchor}")
+        room = width - _MARGIN - _RIGHT - _LOOP - 8
+        words = _text(step.label, text, line + 4, room, f"lab {anchor}", end=size(step))
         result = _text(step.outcome, text, line + 18, room, f"out {anchor}")
     else:
         way = 1 if end > start else -1
         path = f"M{start} {line}H{end - way * 6}"
         tip = _tip(end, line, way)
         middle, room = (start + end) / 2, abs(end - start) - 16
-        words = _text(label, middle, line - 6, room, "lab")
+        words = _text(step.label, middle, line - 6, room, "lab", end=size(step))
         result = _text(step.outcome, middle, line + 14, room, "out")
     band = f'<rect x="0" y="{top}" width="{width}" height="{_ROW - 4}" rx="4"/>' if stopped else ""
     mark = f'<text class="mark" x="6" y="{line + 15}">stopped here</text>' if stopped else ""
@@ -106,8 +107,11 @@ def _tip(x: int, y: int, way: int) -> str:
     return f'<path class="tip" d="M{x} {y}l{-9 * way} -5v10z"/>'
 
 
-def _text(words: str, x: float, y: float, room: float, css: str) -> str:
-    return f'<text class="{css}" x="{x:g}" y="{y:g}">{_fit(words, room)}</text>' if words else ""
+def _text(words: str, x: float, y: float, room: float, css: str, *, end: str = "") -> str:
+    """``words``, cut to ``room`` units, and all of ``end``."""
+    if not words + end:
+        return ""
+    return f'<text class="{css}" x="{x:g}" y="{y:g}">{_fit(words, room - _CHARACTER * len(end))}{end}</text>'
 
 
 def _fit(words: str, room: float) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import BaseLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from eiraku.conformance.reports import diagram
+from eiraku.conformance.reports.proof import proofs
 from eiraku.conformance.reports.summary import (
     COLUMNS,
     Summary,
@@ -24,16 +24,9 @@ from eiraku.conformance.reports.summary import (
     reproduce,
     summarise,
 )
-from eiraku.conformance.reports.text import code_spans, first_sentence, one_line, shorten, tail, visible
-from eiraku.conformance.results import CheckResult, Evidence, Exchange, Outcome, Run, Step
+from eiraku.conformance.reports.text import code_spans, first_sentence, one_line, visible
+from eiraku.conformance.results import CheckResult, Outcome, Run
 from eiraku.spec import registry
-
-FULL_EVIDENCE = 60
-"""Failures shown with all their evidence; of any more only expected, actual and how to reproduce them."""
-_MOST_EXCHANGES = 12
-_LINE = 320
-_BLOCK = 4_000
-_BYTES = 1_024
 
 _TONES = {
     Outcome.PASS: ("pass", "✓"),
@@ -83,8 +76,7 @@ def render(run: Run) -> bytes:
         "sign": lambda outcome: _TONES[outcome][1],
         "anchor": lambda result: anchors[result.id],
         "reproduce": lambda result: one_line(reproduce(run, result.id)),
-        "diagram": lambda steps: Markup(diagram.draw(steps)),  # noqa: S704 - escapes what it draws
-        "size": diagram.byte_count,
+        "diagram": lambda proof: Markup(proof.diagram),  # noqa: S704 - escapes what it draws
     }
     environment.filters.update(filters)
     page = environment.from_string(template).render(
@@ -130,11 +122,7 @@ def _facts(summary: Summary) -> dict[str, Any]:
         "summary": summary,
         "columns": COLUMNS,
         "problems": [(key, title, group) for key, title, group in problems if group],
-        "evidence": {
-            result.id: _evidence(result.evidence or Evidence(), full=at < FULL_EVIDENCE)
-            for at, result in enumerate(shown)
-        },
-        "full_evidence": FULL_EVIDENCE,
+        "proofs": proofs(shown),
         "linked": {result.id for result in shown},
         "texts": {requirement.id: requirement.text for requirement in registry.load()},
         "known": {info.id: info.keyword for info in summary.run.requirement_set.requirements},
@@ -168,50 +156,6 @@ def _rows(run: Run, requirements: Sequence[Any], results: dict[str, CheckResult]
             )
         )
     return rows
-
-
-def _evidence(evidence: Evidence, *, full: bool) -> dict[str, Any]:
-    """What is shown of ``evidence``, cut and cleaned."""
-    cut = {
-        "expected": visible(shorten(evidence.expected, _BLOCK)),
-        "actual": visible(shorten(evidence.actual, _BLOCK)),
-        "notes": [one_line(shorten(note, _BLOCK)) for note in evidence.notes],
-        "steps": (),
-        "messages": [],
-        "exchanges": [],
-        "earlier": 0,
-        "stderr": "",
-        "traceback": "",
-        "left_out": not full and bool(evidence.steps or evidence.exchanges or evidence.stderr),
-    }
-    if full:
-        last = evidence.exchanges[-_MOST_EXCHANGES:]
-        cut |= {
-            "steps": evidence.steps,
-            "messages": [_message(step) for step in evidence.steps[-diagram.MOST_STEPS :]],
-            "exchanges": [_exchange(exchange) for exchange in last],
-            "earlier": len(evidence.exchanges) - len(last),
-            "stderr": visible(tail(evidence.stderr, _BLOCK)),
-            "traceback": visible(tail(evidence.traceback, _BLOCK)),
-        }
-    return cut
-
-
-def _exchange(exchange: Exchange) -> dict[str, Any]:
-    return {
-        "seq": exchange.seq,
-        "request": one_line(shorten(exchange.request, _LINE)),
-        "response": one_line(shorten(exchange.response, _LINE)),
-        "milliseconds": exchange.milliseconds,
-    }
-
-
-def _message(step: Step) -> dict[str, Any]:
-    return {
-        "step": step,
-        "decoded": visible(shorten(step.decoded, _BLOCK)),
-        "hex": one_line(shorten(step.data, 2 * _BYTES)),
-    }
 
 
 def _anchors(results: Sequence[CheckResult]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from eiraku.conformance import SUITE_PACKAGE
 from eiraku.conformance.results import FAILURES, SEVERITY, CheckResult, Level, Outcome, Run
 from eiraku.conformance.verdict import Judgement, RequirementResult, in_scope, verdict
 from eiraku.spec import registry
@@ -140,6 +141,8 @@ def reproduce(run: Run, check: str) -> str:
     if run.level is not Level.STANDARD:
         words += ["--level", str(run.level)]
     words += ["--only", check, "--seed", run.seed]
+    if run.suite != SUITE_PACKAGE:
+        words += ["--suite", run.suite]
     if run.policy:
         words += ["--policy", "POLICY.toml"]
     return shlex.join(words)

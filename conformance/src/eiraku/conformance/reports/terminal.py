@@ -58,7 +58,7 @@ def print_run(run: Run, console: Console, *, files: Sequence[Path] = ()) -> None
     with plain.capture() as captured:
         _Printer(summarise(run), plain).print(files)
     # Cells are filled up with blanks, which a log has no use for.
-    plain.file.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    plain.file.writelines(f"{line.rstrip()}\n" for line in captured.get().removesuffix("\n").split("\n"))
 
 
 class _Printer:

@@ -40,7 +40,7 @@ def first_sentence(markdown: str) -> str:
     """The first sentence of the first paragraph."""
     paragraph = " ".join(markdown.split("\n\n", 1)[0].split())
     # A stop inside a code span ends nothing: hide spans behind text of the same length.
-    masked = _CODE_SPAN.sub(lambda match: "x" * len(match[0]), paragraph)
+    masked = _CODE_SPAN.sub(lambda match: f"`{'x' * len(match[1])}`", paragraph)
     end = _SENTENCE_END.search(masked)
     return paragraph[: end.end()] if end else paragraph
 
