@@ -156,3 +156,8 @@ def padded(message: bytes, length: int) -> bytes:
 def padding(length: int) -> Ead:
     """Padding whose value has `length` bytes (256 or more), 4 bytes longer on the wire."""
     return Ead(label=0, value=bytes(length))
+
+
+def own_suites(stage: Stage) -> tuple[int, ...]:
+    """The suites that the wallet supports, most preferred first."""
+    return (4, 0) if stage.wallet.declares("suite-0") else (4,)

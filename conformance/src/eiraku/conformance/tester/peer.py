@@ -14,7 +14,7 @@ from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity
 from eiraku.reference.crypto import aead, cose, hkdf
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.edhoc import initiator, responder
+from eiraku.reference.edhoc import initiator, responder, schedule
 from eiraku.reference.edhoc.errors import PeerError
 from eiraku.reference.edhoc.messages import Ead
 from eiraku.reference.edhoc.party import Credential, Established, Party
@@ -47,6 +47,8 @@ class Manner:
     ead_4: tuple[Ead, ...] = ()
     alter: Callable[[str, bytes], bytes] = field(default=lambda _, data: data)
     """Last word on each message: given its name (``message_1`` ...) and bytes, gives the bytes to send."""
+    message_1: forging.Change | None = None
+    """Changes our message_1; unlike `alter`, our own transcript then has the changed bytes."""
     plaintext: forging.Change | None = None
     """Changes PLAINTEXT_2 or PLAINTEXT_3, whichever is ours, before it is encrypted."""
     plaintext_4: forging.Change | None = None
@@ -170,6 +172,9 @@ def seal_purse_id(stage: Stage, purse_id: bytes, scheme_key: bytes | None = None
 def _as_initiator(stage: Stage, peer: Identity, manner: Manner) -> Talk:
     us = party(stage, peer, manner)
     state, message_1 = initiator.write_message_1(us, ephemeral=stage.world.random(32), ead=manner.ead_1)
+    if manner.message_1 is not None:
+        message_1 = manner.message_1(message_1)
+        state = replace(state, message_1_digest=schedule.digest(message_1))
     message_2 = _deliver(stage, "message_1", manner.alter("message_1", message_1))
     with _ReadingWallet("message_2"):
         read = initiator.read_message_2(state, message_2)

@@ -1,0 +1,213 @@
+"""Extensions, size and shape of handshake messages (chapter 5)."""
+
+from dataclasses import replace
+
+import pytest
+
+from eiraku.conformance.suite import message_1
+from eiraku.conformance.suite.negative_session import (
+    INITIATOR,
+    RESPONDER,
+    Attack,
+    Part,
+    altering,
+    first_message,
+    handshake_attack,
+    meet,
+    own_suites,
+    padded,
+    padding,
+    prepare,
+    silent,
+)
+from eiraku.conformance.tester.flows import (
+    still_alive,
+)
+from eiraku.conformance.tester.peer import (
+    LABEL_VERSION,
+    REFUSED,
+    VERSION_CHOICE,
+    VERSION_OFFER,
+    Manner,
+    connect,
+)
+from eiraku.conformance.tester.stage import Stage
+from eiraku.reference.edhoc.errors import wrong_suite
+from eiraku.reference.edhoc.messages import LIMIT, Ead, encode_ead
+from eiraku.spec import cbor
+from eiraku.spec.errors import Code
+
+# --- EAD ----------------------------------------------------------------------------------------------------
+
+
+def with_item(number: int, *items: Ead) -> Manner:
+    """The suite's purse with these items in its EAD of message 1, 2, 3 or 4, after what belongs there."""
+    if number == 1:
+        return Manner(ead_1=(VERSION_OFFER, *items))
+    if number == 2:
+        return Manner(ead_2=(VERSION_CHOICE, *items))
+    return Manner(ead_3=items) if number == 3 else Manner(ead_4=items)
+
+
+def reader(number: int) -> Part:
+    """The part of the one who reads message `number`."""
+    return RESPONDER if number in (1, 3) else INITIATOR
+
+
+NUMBERS = [pytest.param(number, id=f"message_{number}") for number in (1, 2, 3, 4)]
+
+UNKNOWN = {
+    "with-value": (Ead(label=7, value=b"value"),),
+    "without-value": (Ead(label=7),),
+    "empty-value": (Ead(label=23, value=b""),),
+    "twice": (Ead(label=7, value=b"a"), Ead(label=7, value=b"b")),
+    "great-label": (Ead(label=65000, value=b"\xff"),),
+    "greater-label": (Ead(label=2**63, value=b"\xff"),),
+    "padding-without-value": (Ead(label=0),),
+    "padding": (padding(300), Ead(label=0, value=b"")),
+}
+
+
+@pytest.mark.requirement("EPP-SES-010")
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("name", sorted(UNKNOWN))
+def test_unknown_item(stage: Stage, name: str, number: int) -> None:
+    """An EAD item with an unknown non-critical label is ignored"""
+    part = reader(number)
+    prepare(stage, part)
+    meet(stage, part, manner=with_item(number, *UNKNOWN[name]))
+
+
+CRITICAL = {
+    "with-value": (Ead(label=7, value=b"value", critical=True),),
+    "without-value": (Ead(label=7, critical=True),),
+    "label-next-to-version": (Ead(label=65002, value=cbor.encode(1), critical=True),),
+    "great-label": (Ead(label=2**32, critical=True),),
+    "after-unknown": (Ead(label=7), Ead(label=8, critical=True)),
+    "before-unknown": (Ead(label=8, critical=True), Ead(label=7)),
+    "among-padding": (Ead(label=0), Ead(label=1, critical=True), Ead(label=0)),
+}
+
+
+@pytest.mark.requirement("EPP-SES-010", "EPP-SES-016")
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("name", sorted(CRITICAL))
+def test_unknown_critical_item(stage: Stage, name: str, number: int) -> None:
+    """An EAD item with an unknown critical label is refused"""
+    handshake_attack(stage, reader(number), _refused_items(number, with_item(number, *CRITICAL[name])))
+
+
+@pytest.mark.requirement("EPP-SES-010", "EPP-SES-016")
+@pytest.mark.parametrize("number", NUMBERS[:2])
+def test_critical_item_before_version(stage: Stage, number: int) -> None:
+    """An unknown critical item before the version is refused like one after it"""
+    unknown = Ead(label=7, critical=True)
+    right = with_item(number)
+    manner = replace(right, ead_1=(unknown, *right.ead_1), ead_2=(unknown, *right.ead_2))
+    handshake_attack(stage, reader(number), _refused_items(number, manner))
+
+
+@pytest.mark.requirement("EPP-SES-010")
+@pytest.mark.parametrize("number", NUMBERS[:2])
+@pytest.mark.parametrize("same", (True, False), ids=["same-value", "other-value"])
+def test_version_twice(stage: Stage, number: int, same: bool) -> None:  # noqa: FBT001
+    """The item EPP version twice is refused"""
+    first = (VERSION_OFFER, VERSION_CHOICE)[number - 1]
+    second = (
+        first if same else Ead(label=LABEL_VERSION, value=cbor.encode(((1, 2), 2)[number - 1]), critical=True)
+    )
+    handshake_attack(stage, reader(number), _refused_items(number, with_item(number, second)))
+
+
+def _refused_items(number: int, manner: Manner) -> Attack:
+    return Attack(
+        codes=Code.MALFORMED,
+        at=f"message_{number}",
+        answer=REFUSED if number < 4 else None,
+        manner=lambda *_: manner,
+    )
+
+
+# --- size ---------------------------------------------------------------------------------------------------
+
+
+def _length(stage: Stage, number: int) -> int:
+    """Length of our message `number` with padding of 300 bytes."""
+    lengths: dict[str, int] = {}
+
+    def measure(name: str, data: bytes) -> bytes:
+        lengths[name] = len(data)
+        return data
+
+    prepare(stage, reader(number))
+    connect(stage, reader(number).side, manner=replace(with_item(number, padding(300)), alter=measure))
+    return lengths[f"message_{number}"]
+
+
+@pytest.mark.requirement("EPP-SES-026", "EPP-SES-016")
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("surplus", (1, 2, 1000, 60000))
+def test_size(stage: Stage, number: int, surplus: int) -> None:
+    """A handshake message of 2 048 bytes is accepted, a longer one refused"""
+    part = reader(number)
+    fitting = padding(300 + LIMIT - _length(stage, number))
+    prepare(stage, part)
+    meet(stage, part, manner=with_item(number, fitting))
+    longer = encode_ead([padding(len(fitting.value or b"") + surplus)])
+    manner = {
+        1: Manner(message_1=lambda message: padded(message, LIMIT + surplus)),
+        4: Manner(plaintext_4=lambda plaintext: plaintext + longer),
+    }.get(number, Manner(plaintext=lambda plaintext: plaintext + longer))
+    if number == 2 and surplus > 6000:
+        # KEYSTREAM_2 ends at 8 160 bytes: what is longer can only be noise.
+        noise = cbor.encode(stage.world.random(LIMIT + surplus))
+        manner = altering("message_2", lambda _: noise)
+    handshake_attack(stage, part, replace(_refused_items(number, manner), codes=Code.TOO_LARGE))
+
+
+# --- shape --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("EPP-SES-029", "EPP-SES-016")
+@pytest.mark.parametrize("name", sorted(message_1.SHAPES))
+def test_shape_of_message_1(stage: Stage, name: str) -> None:
+    """A message_1 of another shape is refused"""
+    handshake_attack(
+        stage,
+        RESPONDER,
+        Attack(
+            codes=Code.MALFORMED, at="message_1", manner=lambda *_: Manner(message_1=message_1.SHAPES[name])
+        ),
+    )
+
+
+@pytest.mark.requirement("EPP-SES-029")
+@pytest.mark.parametrize("name", sorted(message_1.RFC_9529_MESSAGE_1))
+def test_rfc_9529_message_1(stage: Stage, name: str) -> None:
+    """The invalid message_1 of RFC 9529 are refused"""
+    # Their methods and suites are not ours either, and no order between those faults is given.
+    stage.begin()
+    meet(stage, RESPONDER)
+    before = prepare(stage, RESPONDER)
+    first_message(stage, RESPONDER)
+    reply = stage.deliver(bytes.fromhex(message_1.RFC_9529_MESSAGE_1[name]), "message_1")
+    stage.refused(reply, (Code.MALFORMED, Code.SUITE), "message_1")
+    expected = wrong_suite(own_suites(stage)) if reply.code == Code.SUITE.label else REFUSED
+    stage.equal(reply.out, expected, "answer to message_1")
+    stage.unchanged(before, "refused message_1")
+    still_alive(stage)
+
+
+@pytest.mark.requirement("EPP-ENC-008", "EPP-SES-016")
+def test_rfc_9529_message_2(stage: Stage) -> None:
+    """The invalid message_2 of RFC 9529, two byte strings instead of one, is refused"""
+    stage.begin()
+    meet(stage, INITIATOR)
+    before = prepare(stage, INITIATOR)
+    first_message(stage, INITIATOR)
+    reply = stage.deliver(bytes.fromhex(message_1.RFC_9529_MESSAGE_2), "message_2")
+    stage.refused(reply, Code.MALFORMED, "message_2")
+    stage.equal(reply.out, REFUSED, "answer to message_2")
+    silent(stage, b"\x40", Code.UNEXPECTED_MESSAGE, "bytes afterwards")
+    stage.unchanged(before, "refused message_2")
+    still_alive(stage)
