@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 PURSES = ("person", "merchant")
-PLENTY = 1 << 50
+PLENTY = (1 << 53) - 1
 """A limit that no check reaches unless it means to."""
 UNITS_MAX = 64
 CAPACITY_MAX = 65535
