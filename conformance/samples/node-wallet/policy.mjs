@@ -1,0 +1,84 @@
+// Policy (chapter 9): validity, and the operation that applies to a pair of purses.
+import { Refusal } from "./codes.mjs";
+import { ROLES } from "./identity.mjs";
+
+const fail = (detail) => {
+  throw new Refusal("policy", detail);
+};
+
+function names(object, expected, where) {
+  if (object === null || typeof object !== "object" || Array.isArray(object)) fail(`${where} is no table`);
+  const got = Object.keys(object);
+  if (got.length !== expected.length || !expected.every((name) => got.includes(name))) fail(`names in ${where}`);
+}
+
+function range(value, low, high, where) {
+  if (!Number.isSafeInteger(value) || value < low || value > high) fail(`${where} outside ${low}..${high}`);
+}
+
+function limits(table, where) {
+  if (table === null || typeof table !== "object" || Array.isArray(table)) fail(`${where} is no table`);
+  let last = 0;
+  for (let tier = 0; tier <= 7; tier++) {
+    if (!(tier in table)) continue;
+    range(table[tier], 0, Number.MAX_SAFE_INTEGER, where);
+    if (table[tier] < last) fail(`${where} falls as the tier rises`);
+    last = table[tier];
+  }
+  if (Object.keys(table).some((tier) => !/^[0-7]$/.test(tier))) fail(`tier in ${where}`);
+}
+
+function roles(list, where) {
+  if (!Array.isArray(list) || !list.every((role) => ROLES.has(role))) fail(`roles in ${where}`);
+}
+
+/** Refuse an invalid policy with `policy` (EPP-POL-001). */
+export function checkPolicy(policy) {
+  names(policy, ["max_units", "capacity", "max_hops", "balance_limits", "operations"], "policy");
+  range(policy.max_units, 1, 64, "max_units");
+  range(policy.capacity, 1, 65535, "capacity");
+  range(policy.max_hops, 1, 255, "max_hops");
+  limits(policy.balance_limits, "balance_limits");
+  if (!Array.isArray(policy.operations)) fail("operations");
+  const taken = new Set();
+  for (const operation of policy.operations) {
+    names(operation, ["name", "payer", "payee", "same_holder", "limits"], "operation");
+    if (typeof operation.name !== "string") fail("name of operation");
+    if (typeof operation.same_holder !== "boolean") fail("same_holder");
+    roles(operation.payer, "payer");
+    roles(operation.payee, "payee");
+    limits(operation.limits, "limits");
+    const pairs = new Set(
+      operation.payer.flatMap((a) => operation.payee.map((b) => `${a} ${b} ${operation.same_holder}`)),
+    );
+    for (const pair of pairs) {
+      if (taken.has(pair)) fail(`two operations for ${pair}`);
+      taken.add(pair);
+    }
+  }
+}
+
+const roleName = (number) => [...ROLES.keys()][number - 1];
+
+/** The operation for a payer and a payee (parsed purse IDs), or undefined (EPP-POL-002, EPP-POL-003). */
+export function operationFor(policy, payer, payee) {
+  const same = payer.holder.equals(payee.holder);
+  return policy.operations.find(
+    (o) => o.same_holder === same && o.payer.includes(roleName(payer.role)) && o.payee.includes(roleName(payee.role)),
+  );
+}
+
+const limitOf = (table, tier) => table[tier] ?? 0;
+
+/** EPP-POL-005 */
+export const transferLimit = (operation, payer, payee) =>
+  Math.min(limitOf(operation.limits, payer.tier), limitOf(operation.limits, payee.tier));
+
+/** Largest amount that this purse could pay in any operation open to it (EPP-TRF-010). */
+export const payerLimit = (policy, self) =>
+  Math.max(
+    0,
+    ...policy.operations.filter((o) => o.payer.includes(roleName(self.role))).map((o) => limitOf(o.limits, self.tier)),
+  );
+
+export const balanceLimit = (policy, tier) => limitOf(policy.balance_limits, tier);

@@ -1,0 +1,182 @@
+// The purse: provisioning, orders of the holder, sessions, state. Everything volatile hangs on `this` and is
+// dropped by restart(); everything durable is in the store.
+import { choose } from "./choose.mjs";
+import { LOCAL, Refusal, as } from "./codes.mjs";
+import { Handshake } from "./handshake.mjs";
+import { checkPurseId } from "./identity.mjs";
+import { edPublic } from "./keys.mjs";
+import { reject } from "./messages.mjs";
+import { checkBulletin, checkValue, historySize, parseUnit, verifyUnit } from "./money.mjs";
+import { checkPolicy, payerLimit } from "./policy.mjs";
+import { Records } from "./records.mjs";
+import * as shape from "./shape.mjs";
+import { newTransfer, spendable, stored } from "./transfer.mjs";
+
+const hexBytes = (text) => Buffer.from(text, "hex");
+
+export class Purse {
+  constructor(store) {
+    this.store = store;
+    this.restart();
+  }
+
+  /** After a loss of power: sessions and purposes are volatile. */
+  restart() {
+    this.store.load();
+    this.purpose = null;
+    this.session = null;
+  }
+
+  #provisioned() {
+    // EPP-GEN-004
+    if (this.store.state.purse === null) throw new Refusal("not-provisioned");
+    return this.store.state;
+  }
+
+  epoch() {
+    return this.store.state.bulletin?.epoch ?? 0; // EPP-GEN-003
+  }
+
+  /** EPP-GEN-005: all or nothing, one durable write. */
+  provision({ purse, anchor, policy, bulletin, holdings }) {
+    checkPolicy(policy);
+    as("provision", () => {
+      const self = checkPurseId(hexBytes(purse.purse_id), anchor);
+      if (self.number.toString("hex") !== purse.number) throw new Refusal("provision", "number");
+      if (!edPublic(hexBytes(purse.private_key)).equals(self.publicKey)) throw new Refusal("provision", "private key");
+    });
+    const news = bulletin === null ? null : checkBulletin(hexBytes(bulletin), anchor);
+    const units = as("provision", () =>
+      holdings.map(({ unit, hop, history }) => {
+        const parsed = parseUnit(hexBytes(unit));
+        verifyUnit(parsed, anchor);
+        checkValue(parsed);
+        if (hexBytes(history).length !== historySize(hop)) throw new Refusal("history-size");
+        return stored(parsed.raw, hop, hexBytes(history));
+      }));
+    if (new Set(units.map(([id]) => id)).size !== units.length) throw new Refusal("provision", "unit given twice");
+    this.store.write((state) => {
+      Object.assign(state, { purse, anchor, policy, bulletin: news, pending: {}, settled: {}, credited: {} });
+      state.units = Object.fromEntries(units);
+      state.seen = Object.fromEntries(units.map(([id, unit]) => [id, unit.hop]));
+    });
+    this.purpose = null;
+    this.session = null;
+  }
+
+  /** An order to pay (EPP-TRF-010, EPP-TRF-011). */
+  pay(amount) {
+    const { policy } = this.#provisioned();
+    shape.amount(amount);
+    if (amount === 0) throw new Refusal("amount", "zero");
+    if (amount > payerLimit(policy, this.#own().self)) throw new Refusal("amount-limit");
+    choose(spendable(this.store.state, this.epoch()), amount, policy.max_units);
+    this.purpose = { kind: "pay", amount };
+  }
+
+  request(amount, reference) {
+    this.#provisioned();
+    shape.amount(amount);
+    shape.text(0, 64)(reference);
+    if (!reference.isWellFormed()) throw new Refusal("malformed", "reference");
+    if (amount === 0) throw new Refusal("amount", "zero");
+    this.purpose = { kind: "request", amount, reference };
+  }
+
+  receive() {
+    this.#provisioned();
+    this.purpose = { kind: "receive" };
+  }
+
+  redeliver(transaction) {
+    const pending = this.#provisioned().pending[transaction];
+    if (!pending) throw new Refusal("unknown-transaction"); // EPP-CRS-009
+    this.purpose = { kind: "redeliver", transaction, payee: pending.payee };
+  }
+
+  /** EPP-BUL-002, EPP-BUL-004 */
+  bulletin(raw) {
+    const state = this.#provisioned();
+    const news = checkBulletin(raw, state.anchor);
+    const held = state.bulletin;
+    if (held !== null && held.payload === news.payload) return;
+    if (held !== null && news.epoch <= held.epoch) throw new Refusal("bulletin-stale");
+    this.store.write((next) => (next.bulletin = news));
+  }
+
+  /** What a session sees of the purse, fixed when it opens. */
+  #own() {
+    const { purse, anchor, policy, bulletin } = this.store.state;
+    return {
+      self: checkPurseId(hexBytes(purse.purse_id), anchor), privateKey: hexBytes(purse.private_key),
+      anchor, policy, epoch: this.epoch(), revoked: new Set(bulletin?.revoked ?? []),
+    };
+  }
+
+  /** Begin a session; returns {out, open}. */
+  open(role) {
+    this.session = null; // EPP-SES-027
+    this.#provisioned();
+    const purpose = this.purpose;
+    // EPP-GEN-002
+    if (purpose === null) throw new Refusal("declined", "no purpose");
+    if (purpose.kind === "receive" && role === "initiator") throw new Refusal("declined", "nothing to say");
+    this.purpose = null;
+    const own = this.#own();
+    const handshake = new Handshake(own, role, purpose);
+    this.session = { role, purpose, own, handshake, transfer: null, records: null };
+    return { out: role === "initiator" ? handshake.start() : null, open: true };
+  }
+
+  /** Bytes from the peer; returns {out, open}. A Refusal it throws carries `out`; the session is then closed. */
+  deliver(raw) {
+    const session = this.session;
+    // EPP-REC-005
+    if (session === null) throw Object.assign(new Refusal("unexpected-message", "no session"), { out: null });
+    try {
+      const result = session.transfer === null ? this.#handshake(session, raw) : this.#record(session, raw);
+      if (!result.open) this.session = null;
+      return result;
+    } catch (error) {
+      this.session = null;
+      if (error instanceof Refusal && error.out === undefined) {
+        // EPP-TRF-007, EPP-ERR-002
+        error.out = LOCAL.has(error.code) ? null : session.records.seal(reject(error.code, error.index));
+      }
+      throw error;
+    }
+  }
+
+  #handshake(session, raw) {
+    const { handshake, role, purpose, own } = session;
+    const out = handshake.receive(raw);
+    if (handshake.state !== "open") return { out, open: handshake.state !== "closed" };
+    session.records = new Records(handshake.schedule, role);
+    session.transfer = newTransfer(this.store, own, handshake, purpose, role);
+    const first = session.transfer.first();
+    return { out: first === null ? out : session.records.seal(first.out), open: true };
+  }
+
+  #record(session, raw) {
+    const { out, closed } = session.transfer.receive(session.records.open(raw));
+    return { out: out === null ? null : session.records.seal(out), open: !closed };
+  }
+
+  /** The durable state as the adapter reports it. */
+  report() {
+    const { units, pending, credited, settled } = this.store.state;
+    const list = Object.entries(units);
+    return {
+      balance: list.reduce((sum, [, unit]) => sum + unit.value, 0),
+      epoch: this.epoch(),
+      units: list.map(([unit_id, { value, hop }]) => ({ unit_id, value, hop })),
+      pending: Object.entries(pending).map(([transaction, p]) => ({
+        transaction, payee: p.payee, amount: p.amount, units: p.units,
+      })),
+      credited: Object.values(credited).map(({ transaction, payer, amount }) => ({ transaction, payer, amount })),
+      settled: Object.entries(settled).map(([transaction, s]) => ({ transaction, payee: s.payee, amount: s.amount })),
+      writes: this.store.writes,
+      digest: this.store.digest().toString("hex"),
+    };
+  }
+}

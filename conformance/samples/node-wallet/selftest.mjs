@@ -1,0 +1,231 @@
+// Two wallets against each other, with centres of our own: node --test selftest.mjs
+import { test } from "node:test";
+import * as assert from "node:assert";
+import { Adapter } from "./adapter.mjs";
+import { decode, encode } from "./cbor.mjs";
+import { CONTEXT, signAttached } from "./cose.mjs";
+import { Refusal } from "./codes.mjs";
+import * as keys from "./keys.mjs";
+import { endorse, endorsed, parseUnit, sealHistory } from "./money.mjs";
+
+const pair = () => {
+  const secret = keys.random(32);
+  return { secret, public: keys.edPublic(secret) };
+};
+const money = pair();
+const device = pair();
+const historySecret = keys.random(32);
+const SEAL = keys.random(16);
+const ZERO = Buffer.alloc(8);
+const kid = (key) => keys.sha256(key).subarray(0, 8).toString("hex");
+const ANCHOR = {
+  economies: [392],
+  device_keys: [{ kid: kid(device.public), public: device.public.toString("hex"), from: 0, to: 1000 }],
+  money_keys: [{
+    kid: kid(money.public), public: money.public.toString("hex"),
+    history: keys.xPublic(historySecret).toString("hex"), from: 0, to: 1000,
+  }],
+  device_seal: SEAL.toString("hex"), money_seal: SEAL.toString("hex"), scheme_key: keys.random(32).toString("hex"),
+};
+const POLICY = {
+  max_units: 8, capacity: 20, max_hops: 10, balance_limits: { 0: 100000 },
+  operations: [{ name: "transfer", payer: ["person"], payee: ["person", "merchant"], same_holder: false, limits: { 0: 5000 } }],
+};
+let serial = 0;
+
+function bulletin(epoch, revoked = []) {
+  return signAttached(device.secret, device.public, CONTEXT.bulletin, encode([epoch, revoked, Buffer.alloc(32)])).toString("hex");
+}
+
+function unit(holder, value, expires = 100) {
+  const payload = encode([++serial, 0, value, 392, 1, expires, 12, SEAL, Buffer.alloc(0)]);
+  const raw = signAttached(money.secret, money.public, CONTEXT.unit, payload);
+  const move = {
+    unitId: parseUnit(raw).id, hop: 0, history: Buffer.alloc(0), payer: ZERO, payee: holder, transaction: keys.random(16),
+  };
+  const history = sealHistory(keys.xPublic(historySecret), move, endorse(money.secret, move));
+  return { unit: raw.toString("hex"), hop: 0, history: history.toString("hex") };
+}
+
+class Wallet {
+  constructor(values, changes = {}) {
+    this.adapter = new Adapter();
+    this.key = pair();
+    this.number = keys.random(8);
+    const claims = new Map([
+      [8, new Map([[1, new Map([[1, 1], [-1, 6], [-2, this.key.public]])]])],
+      [-70000, [this.number, changes.role ?? 1, 0, keys.random(32), 392, 1, changes.expires ?? 100, SEAL, Buffer.alloc(0)]],
+    ]);
+    const id = signAttached(device.secret, device.public, CONTEXT.purseId, encode(claims));
+    this.call("start", { protocol: { min: 1, max: 1 } });
+    const answer = this.call("provision", {
+      purse: { number: this.number.toString("hex"), private_key: this.key.secret.toString("hex"), purse_id: id.toString("hex") },
+      anchor: ANCHOR, policy: POLICY, bulletin: bulletin(5, changes.revoked ?? []), holdings: values.map((v) => unit(this.number, v)),
+    });
+    assert.equal(answer.outcome, "accepted", JSON.stringify(answer));
+  }
+
+  call(verb, fields = {}) {
+    const answer = this.adapter.handle({ seq: 7, verb, ...fields });
+    assert.equal(answer.seq, 7);
+    assert.notEqual(answer.outcome, "errored", answer.detail);
+    return answer;
+  }
+
+  act(action, fields = {}) { return this.call("act", { action, ...fields }); }
+  get state() { return this.call("state"); }
+}
+
+/** Run a session to its end or to `steps` messages; returns all answers. */
+function session(initiator, responder, { steps = 99, suites } = {}) {
+  responder.call("open", { role: "responder" });
+  let answer = initiator.call("open", { role: "initiator" });
+  if (suites) answer = { out: restart(initiator, suites) };
+  const answers = [answer];
+  let to = responder;
+  while (answer.out && steps-- > 0) {
+    answer = to.call("deliver", { data: answer.out });
+    answers.push(answer);
+    to = to === responder ? initiator : responder;
+  }
+  return answers;
+}
+
+/** message_1 of an open session again, with other suites. */
+function restart(wallet, suites) {
+  const { handshake } = wallet.adapter.purse.session;
+  handshake.suites = suites;
+  return handshake.start().toString("hex");
+}
+
+const outcome = (answers) => answers.map((a) => a.code ?? a.outcome).filter((o) => o !== "accepted");
+
+test("all four combinations of roles", () => {
+  for (const [payerFirst, order] of [[true, "receive"], [true, "request"], [false, "request"]]) {
+    const [payer, payee] = [new Wallet([1, 2, 4, 8]), new Wallet([16])];
+    assert.equal(payer.act("pay", { amount: 11 }).outcome, "accepted");
+    payee.act(order, order === "request" ? { amount: 11, reference: "tea" } : {});
+    const answers = payerFirst ? session(payer, payee) : session(payee, payer);
+    assert.deepEqual(outcome(answers), []);
+    assert.deepEqual([payer.state.balance, payee.state.balance], [4, 27]);
+    assert.deepEqual([payer.state.settled.length, payee.state.credited.length, payer.state.pending.length], [1, 1, 0]);
+    assert.deepEqual([payer.state.writes, payee.state.writes], [3, 2]);
+    assert.equal(payee.state.units.filter((u) => u.hop === 1).length, 3);
+    // and on to a third, hop 2
+    const third = new Wallet([]);
+    payee.act("pay", { amount: 3 });
+    third.act("receive");
+    assert.deepEqual(outcome(session(payee, third)), []);
+    assert.ok(third.state.units.every((u) => u.hop === 2));
+  }
+});
+
+test("the centre can open the history", () => {
+  const [payer, payee] = [new Wallet([4]), new Wallet([])];
+  payer.act("pay", { amount: 4 });
+  payee.act("receive");
+  session(payer, payee);
+  const [[id, held]] = Object.entries(payee.adapter.store.state.units);
+  const info = Buffer.concat([Buffer.from("EPP/1 history"), Buffer.from(id, "hex")]);
+  const sealed = Buffer.from(held.history, "hex");
+  assert.equal(sealed.length, 303);
+  const [inner, from, to, transaction, signature] = decode(keys.hpkeOpen(historySecret, info, sealed));
+  const move = { unitId: id, hop: 1, history: inner, payer: from, payee: to, transaction };
+  assert.ok(endorsed(payer.key.public, move, signature));
+  assert.equal(decode(keys.hpkeOpen(historySecret, info, inner)).length, 5);
+});
+
+test("power cuts at every write and every message, then redelivery", () => {
+  for (const when of ["before", "after"]) {
+    for (const victim of [0, 1]) {
+      for (const write of [1, 2]) {
+        const both = [new Wallet([1, 2, 4]), new Wallet([])];
+        both[0].act("pay", { amount: 5 });
+        both[1].act("receive");
+        both[victim].call("power_cut", { when, write });
+        session(...both);
+        settle(...both);
+      }
+    }
+  }
+  for (let steps = 0; steps < 9; steps++) {
+    const both = [new Wallet([1, 2, 4]), new Wallet([])];
+    both[0].act("pay", { amount: 5 });
+    both[1].act("receive");
+    session(...both, { steps });
+    both.forEach((w) => w.call("power_cut", { when: "now" }));
+    settle(...both);
+  }
+});
+
+function settle(payer, payee) {
+  payer.call("power_cut", { when: "never" });
+  payee.call("power_cut", { when: "never" });
+  const [before, there] = [payer.state, payee.state];
+  const twice = before.pending.some((p) => there.credited.some((c) => c.transaction === p.transaction)) ? 5 : 0;
+  const total = before.balance + before.pending.reduce((n, p) => n + p.amount, 0) + there.balance - twice;
+  assert.equal(total, 7);
+  for (const { transaction } of before.pending) {
+    assert.equal(payer.act("redeliver", { transaction }).outcome, "accepted");
+    payee.act("request", { amount: 1, reference: "" });
+    assert.deepEqual(outcome(session(payee, payer)), []);
+    assert.equal(payer.act("redeliver", { transaction }).code, "unknown-transaction");
+  }
+  assert.equal(payer.state.pending.length, 0);
+  assert.equal(payer.state.balance + payee.state.balance, 7);
+}
+
+test("suite 0, which this wallet answers but never proposes", () => {
+  const [payer, payee] = [new Wallet([1, 2, 4]), new Wallet([])];
+  payer.act("pay", { amount: 7 });
+  payee.act("receive");
+  assert.deepEqual(outcome(session(payer, payee, { suites: [0] })), []);
+  assert.equal(payee.state.balance, 7);
+});
+
+test("refusals on both sides", () => {
+  const payer = new Wallet([8, 8]);
+  assert.equal(payer.act("pay", { amount: 0 }).code, "amount");
+  assert.equal(payer.act("pay", { amount: 5001 }).code, "amount-limit");
+  assert.equal(payer.act("pay", { amount: 17 }).code, "insufficient-funds");
+  assert.equal(payer.act("pay", { amount: 9 }).code, "no-exact-change");
+  assert.equal(payer.call("open", { role: "initiator" }).code, "declined");
+  assert.equal(payer.call("deliver", { data: "00" }).code, "unexpected-message");
+  const run = (payee, order = "receive", fields = {}) => {
+    payer.act("pay", { amount: 8 });
+    payee.act(order, fields);
+    return outcome(session(payer, payee));
+  };
+  assert.deepEqual(run(new Wallet([], { expires: 4 })), ["purse-expired"]);
+  assert.deepEqual(run(new Wallet([], { role: 3 })), ["role-pair"]);
+  assert.deepEqual(run(new Wallet([], { revoked: [payer.number] })), ["purse-revoked"]);
+  assert.deepEqual(run(new Wallet([]), "request", { amount: 7, reference: "" }), ["amount"]);
+  assert.deepEqual(run(new Wallet(Array(20).fill(1))), ["capacity"]);
+  assert.deepEqual(run(new Wallet([65536, 32768, 1024, 512, 128, 16, 8, 4, 1])), ["balance-limit"]);
+  assert.equal(payer.state.writes, 1);
+  const payee = new Wallet([]);
+  payee.act("bulletin", { bulletin: bulletin(101) });
+  assert.deepEqual(run(payee), ["purse-expired"]);
+  assert.equal(payee.act("bulletin", { bulletin: bulletin(100) }).code, "bulletin-stale");
+  assert.equal(payee.act("bulletin", { bulletin: bulletin(101) }).outcome, "accepted");
+  assert.equal(payee.state.writes, 2);
+  assert.deepEqual(run(new Wallet([])), []);
+});
+
+test("every bit of every message matters", () => {
+  for (let target = 0; target < 8; target++) {
+    const [payer, payee] = [new Wallet([1, 2, 4]), new Wallet([])];
+    payer.act("pay", { amount: 5 });
+    payee.act("receive");
+    const answers = session(payer, payee, { steps: target });
+    const out = Buffer.from(answers.at(-1).out, "hex");
+    out[Math.floor(Math.random() * out.length)] ^= 1 << Math.floor(Math.random() * 8);
+    const victim = target % 2 === 0 ? payee : payer;
+    const answer = victim.call("deliver", { data: out.toString("hex") });
+    // a flipped message_1 may still be a valid one; it then fails at message_2
+    if (target > 0) assert.equal(answer.outcome, "rejected");
+    if (target > 3) assert.equal(answer.out, null);
+  }
+});
+
+test("codes have numbers", () => assert.throws(() => new Refusal("nonsense"), /no such code/));
