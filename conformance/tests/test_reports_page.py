@@ -166,12 +166,17 @@ def test_a_large_run_stays_readable() -> None:
 # --- diagrams -----------------------------------------------------------------------------------------
 
 
-def test_a_diagram_has_one_arrow_per_step_and_marks_the_last() -> None:
+@pytest.mark.parametrize(
+    ("actual", "marked", "words"),
+    (("", 4, "stopped here"), ("verified", 2, "failed here"), ("anything else", 4, "stopped here")),
+)
+def test_a_diagram_has_one_arrow_per_step_and_marks_one(actual: str, marked: int, words: str) -> None:
     steps = SAMPLES["evidence"](SAMPLES["random"].Random(2), Outcome.FAIL).steps
-    root = ET.fromstring(diagram.draw(steps))
+    root = ET.fromstring(diagram.draw(steps, actual))
     groups = root.findall("g")
     assert len(groups) == len(steps)
-    assert [group.attrib["class"] for group in groups] == ["step"] * (len(steps) - 1) + ["step stop"]
+    assert [at for at, group in enumerate(groups) if "stop" in group.attrib["class"].split()] == [marked]
+    assert words in ET.tostring(groups[marked], encoding="unicode")
     assert "412 bytes" in ET.tostring(groups[-1], encoding="unicode")
     assert "suite (peer)" in ET.tostring(root, encoding="unicode")
 

@@ -15,7 +15,10 @@ _MARGIN = 84
 _RIGHT = 50
 """The margins: on the left are the numbers."""
 _GAP = 312
-"""Between the lifelines of two parties, in units of the drawing: pixels at full size. Of more, 3/4 of it."""
+_NARROW = 190
+"""Between the lifelines of the first two parties, and of further ones. Units are pixels at full size."""
+_SMALLEST = 0.76
+"""Scale below which the labels could not be read; a narrower screen scrolls."""
 _TOP = 46
 _ROW = 46
 _LOOP = 36
@@ -29,62 +32,66 @@ def size(step: Step) -> str:
     return f", {len(step.data) // 2} bytes" if step.data else ""
 
 
-def draw(steps: Sequence[Step]) -> str:
-    """An SVG element for ``steps``, the last of which is marked as the one where the check stopped.
+def failing(steps: Sequence[Step], actual: str) -> tuple[int, str]:
+    """Place of the step to be marked, and the words to mark it with.
+
+    It is the last one that ended as ``actual`` says, else the last of all: there the check stopped.
+    """
+    for at in range(len(steps) - 1, -1, -1):
+        if actual and steps[at].outcome == actual:
+            return at, "failed here"
+    return len(steps) - 1, "stopped here"
+
+
+def draw(steps: Sequence[Step], actual: str = "") -> str:
+    """An SVG element for ``steps``, with one step marked; see `failing`.
 
     Of more than `MOST_STEPS` the last are drawn. Empty for no steps.
     """
     if not steps:
         return ""
+    marked, word = failing(steps, actual)
     shown = steps[-MOST_STEPS:]
-    parties = _parties(shown)
-    places = _places(parties)
-    width = max(places.values()) + _RIGHT
-    height = _TOP + _ROW * len(shown) + 14
     left_out = len(steps) - len(shown)
-    words = f"{len(steps)} steps between {' and '.join(parties)}; the last is where the check stopped"
+    places = _places(shown)
+    width, height = max(places.values()) + _RIGHT, _TOP + _ROW * len(shown) + 14
+    words = f"{len(steps)} steps between {' and '.join(places)}; step {marked + 1}: {word}"
     box = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-    parts = [f'<svg class="seq" {box} role="img" aria-label="{escape(one_line(words))}">']
+    parts = [
+        f'<svg class="seq" {box} style="min-width:{_SMALLEST * width:.0f}px" role="img"',
+        f' aria-label="{escape(one_line(words))}">',
+    ]
     for party, x in places.items():
         parts.append(f'<path class="life" d="M{x} {_TOP - 18}V{height - 4}"/>')
-        name = _fit(_NAMES.get(party, party), 2 * _RIGHT)
-        parts.append(f'<text class="who" x="{x}" y="18">{name}</text>')
+        parts.append(f'<text class="who" x="{x}" y="18">{_fit(_NAMES.get(party, party), 2 * _RIGHT)}</text>')
     if left_out:
-        parts.append(f'<text class="mark" x="4" y="{_TOP - 8}">{left_out} before</text>')
+        parts.append(f'<text class="num" x="6" y="{_TOP - 8}">{left_out} before</text>')
     for at, step in enumerate(shown):
-        number, top, stopped = left_out + at + 1, _TOP + _ROW * at, at == len(shown) - 1
-        parts.append(_step(step, number=number, top=top, places=places, stopped=stopped))
+        mark = word if left_out + at == marked else ""
+        parts.append(_step(step, left_out + at + 1, _TOP + _ROW * at, places, mark))
     parts.append("</svg>")
     return "".join(parts)
 
 
-def _parties(steps: Sequence[Step]) -> list[str]:
-    """In the order in which they appear, but the wallet last: it is the one looked at."""
+def _places(steps: Sequence[Step]) -> dict[str, int]:
+    """Where each party stands: the two who talk side by side, anybody else beyond the wallet."""
     names = list(dict.fromkeys(name for step in steps for name in (step.source, step.target)))
-    known = [name for name in ("suite", "wallet") if name in names]
-    middle = [name for name in names if name not in known]
-    return [*(n for n in known if n == "suite"), *middle, *(n for n in known if n == "wallet")]
+    ordered = sorted({"suite", "wallet"} & set(names))
+    ordered += [name for name in names if name not in ordered]
+    return {name: _MARGIN + (_GAP + _NARROW * (at - 1) if at else 0) for at, name in enumerate(ordered)}
 
 
-def _places(parties: Sequence[str]) -> dict[str, int]:
-    if len(parties) == 1:
-        return {parties[0]: _MARGIN + _GAP // 2}
-    gap = _GAP if len(parties) == 2 else 3 * _GAP // 4
-    return {party: _MARGIN + gap * at for at, party in enumerate(parties)}
-
-
-def _step(step: Step, *, number: int, top: int, places: dict[str, int], stopped: bool) -> str:
+def _step(step: Step, number: int, top: int, places: dict[str, int], mark: str) -> str:
     start, end = places[step.source], places[step.target]
-    width = max(places.values()) + _RIGHT
-    line = top + 22
+    width, line = max(places.values()) + _RIGHT, top + 22
     if start == end:
+        # A loop, with its words on the wider side.
         inward = 1 if start < width / 2 else -1
         bend = start + inward * _LOOP
         path = f"M{start} {line - 6}H{bend}V{line + 6}H{start + inward * 2}"
         tip = _tip(start, line + 6, -inward)
-        anchor = "start" if inward > 0 else "end"
-        text = bend + inward * 8
-        room = width - _MARGIN - _RIGHT - _LOOP - 8
+        text, anchor = bend + inward * 8, "start" if inward > 0 else "end"
+        room = width - _MARGIN - text if inward > 0 else text - _MARGIN
         words = _text(step.label, text, line + 4, room, f"lab {anchor}", end=size(step))
         result = _text(step.outcome, text, line + 18, room, f"out {anchor}")
     else:
@@ -94,12 +101,12 @@ def _step(step: Step, *, number: int, top: int, places: dict[str, int], stopped:
         middle, room = (start + end) / 2, abs(end - start) - 16
         words = _text(step.label, middle, line - 6, room, "lab", end=size(step))
         result = _text(step.outcome, middle, line + 14, room, "out")
-    band = f'<rect x="0" y="{top}" width="{width}" height="{_ROW - 4}" rx="4"/>' if stopped else ""
-    mark = f'<text class="mark" x="6" y="{line + 15}">stopped here</text>' if stopped else ""
+    band = f'<rect x="0" y="{top}" width="{width}" height="{_ROW - 4}" rx="4"/>' if mark else ""
+    note = f'<text class="mark" x="6" y="{line + 15}">{mark}</text>' if mark else ""
     return (
-        f'<g class="{"step stop" if stopped else "step"}">{band}'
+        f'<g class="{"step stop" if mark else "step"}">{band}'
         f'<text class="num" x="6" y="{line}">{number}</text>'
-        f'<path class="arrow" d="{path}"/>{tip}{words}{result}{mark}</g>'
+        f'<path class="arrow" d="{path}"/>{tip}{words}{result}{note}</g>'
     )
 
 

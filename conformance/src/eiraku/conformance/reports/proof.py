@@ -16,7 +16,7 @@ _BLOCK = 3_000
 _LINE = 240
 _MOST_EXCHANGES = 12
 _MESSAGES = 12_000
-"""Characters kept of all messages of a check, shared out evenly."""
+"""Characters kept of the contents of all messages of a check; the long ones are cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +29,14 @@ class Message:
     outcome: str
     decoded: str
     hex: str
+    mark: str
+    """``failed here`` or ``stopped here``; empty for the other steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One exchange with the adapter."""
 
-    seq: int
     request: str
     response: str
     milliseconds: float
@@ -103,13 +104,12 @@ def _full(evidence: Evidence) -> Proof:
         expected=visible(shorten(evidence.expected, _BLOCK)),
         actual=visible(shorten(evidence.actual, _BLOCK)),
         notes=tuple(one_line(shorten(note, _BLOCK)) for note in evidence.notes),
-        diagram=diagram.draw(evidence.steps),
+        diagram=diagram.draw(evidence.steps, evidence.actual),
         steps=len(evidence.steps),
         messages=_messages(evidence),
         earlier=len(evidence.exchanges) - len(last),
         exchanges=tuple(
             Line(
-                seq=exchange.seq,
                 request=one_line(shorten(exchange.request, _LINE)),
                 response=one_line(shorten(exchange.response, _LINE)),
                 milliseconds=exchange.milliseconds,
@@ -122,15 +122,29 @@ def _full(evidence: Evidence) -> Proof:
 
 
 def _messages(evidence: Evidence) -> tuple[Message, ...]:
-    steps = evidence.steps[-diagram.MOST_STEPS :]
-    share = _MESSAGES // (2 * max(len(steps), 1))
+    marked, word = diagram.failing(evidence.steps, evidence.actual)
+    first = max(len(evidence.steps) - diagram.MOST_STEPS, 0)
+    steps = evidence.steps[first:]
+    limit = _limit([len(content) for step in steps for content in (step.decoded, step.data)], _MESSAGES)
     return tuple(
         Message(
             title=one_line(shorten(step.label, _LINE)),
             way=one_line(f"{step.source} to {step.target}{diagram.size(step)}"),
             outcome=one_line(shorten(step.outcome, _LINE)),
-            decoded=visible(shorten(step.decoded, share)),
-            hex=one_line(shorten(step.data, share)),
+            decoded=visible(shorten(step.decoded, limit)),
+            hex=one_line(shorten(step.data, limit)),
+            mark=word if at == marked else "",
         )
-        for step in steps
+        for at, step in enumerate(steps, start=first)
     )
+
+
+def _limit(lengths: list[int], total: int) -> int:
+    """The length to cut to so that contents of ``lengths`` take ``total`` together: short ones stay whole."""
+    left = total
+    for at, length in enumerate(sorted(lengths)):
+        fair = left // (len(lengths) - at)
+        if length > fair:
+            return fair
+        left -= length
+    return total
