@@ -67,12 +67,12 @@ def passed_on(stage: Stage, payment: Payment, unit: Holding) -> Holding:
     raise AssertionError
 
 
-def sealed_by_peer(world: World, payment: Payment, held: Holding) -> Holding:
-    """What the suite's purse holds after the wallet gave it `held` in `payment`."""
+def sealed_by_peer(world: World, payment: Payment, held: Holding, *, peer: Identity | None = None) -> Holding:
+    """What the suite's purse, or another `peer`, holds after the wallet gave it `held` in `payment`."""
     layer = Layer(
         inner=held.history,
         payer=world.wallet.number,
-        payee=world.peer.number,
+        payee=(peer or world.peer).number,
         transaction=payment.offer.transaction,
         signature=payment.pay.endorsements[_position(payment, held)],
     )
