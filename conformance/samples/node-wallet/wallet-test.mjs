@@ -1,4 +1,4 @@
-// Two wallets against each other, with centres of our own: node --test selftest.mjs
+// Two wallets against each other, with centres of our own: node --test wallet-test.mjs
 import { test } from "node:test";
 import * as assert from "node:assert";
 import { Adapter } from "./adapter.mjs";
