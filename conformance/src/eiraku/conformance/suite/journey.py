@@ -1,8 +1,8 @@
 """Whole flows between the wallet and a till, over a line that may lose or spoil any message.
 
-A `Flow` says who pays, who speaks first, and whether it is a redelivery; a `Journey` carries one out, tells the
-oracle what has been agreed, and stops where the line or the power does. A `Scenario` is a flow with everything
-that it needs, and with the way back to order after it was disturbed.
+A `Flow` says who pays, who speaks first, and whether it is a redelivery; a `Journey` carries one out, tells
+the oracle what has been agreed, and stops where the line or the power does. A `Scenario` is a flow with
+everything that it needs, and with the way back to order after it was disturbed.
 """
 
 import itertools
@@ -14,7 +14,7 @@ from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.flows import REFERENCE, Payment
 from eiraku.conformance.tester.peer import REFUSED, Answer, HandshakeRefused, Manner, Talk, connect
 from eiraku.conformance.tester.stage import Stage
-from eiraku.conformance.tester.world import Identity
+from eiraku.conformance.tester.world import Identity, identifier, value
 from eiraku.reference.centres.issuing import Holding
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import Message, Offer, Pay, Redeliver, Request
@@ -162,7 +162,7 @@ class Journey:
 
     def receive(self, holdings: tuple[Holding, ...]) -> None:
         """The till pays the wallet with these of its units."""
-        amount = sum(map(flows.value, holdings))
+        amount = sum(map(value, holdings))
         flows.order_receive(self.stage, self.flow.side, amount)
         talk = self._connect()
         self._expect_request(talk, amount)
@@ -282,9 +282,9 @@ class Scenario:
         self.stage = stage
         self.flow = flow
         self.till = Till(identity=world.purse())
-        for held in (world.holding(value, holder=self.till.number) for value in (1, 2, 4)):
-            self.till.held[flows.identifier(held)] = held
-        holdings = [world.holding(value, holder=world.wallet.number) for value in (1, 2, 4, 8)]
+        for held in (world.holding(worth, holder=self.till.number) for worth in (1, 2, 4)):
+            self.till.held[identifier(held)] = held
+        holdings = [world.holding(worth, holder=world.wallet.number) for worth in (1, 2, 4, 8)]
         self.oracle = Oracle(stage, holdings, [self.till])
         self.target = self.oracle.balance + (-AMOUNT if flow.wallet_pays else AMOUNT)
         if flow.redelivery:
@@ -329,7 +329,7 @@ class Scenario:
 
 
 def expect_refused_peer(stage: Stage, side: Side, peer: Identity, code: Code, what: str) -> None:
-    """The wallet, which has a purpose, must refuse this peer in the handshake, without saying why on the wire."""
+    """The wallet, which has a purpose, must refuse this peer in the handshake, silent about the reason."""
     try:
         connect(stage, side, peer=peer)
     except HandshakeRefused as refused:

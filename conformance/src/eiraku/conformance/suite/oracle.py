@@ -1,8 +1,8 @@
 """Who must have what: the wallet's book as it must be, the suite's tills, and that no unit is in two places.
 
 The oracle is told what has been agreed on the wire and never asks the wallet what to expect; `Oracle.check`
-then compares the wallet's own account with it, and counts every unit over all purses. Units are named by their
-32-byte ids, transactions by 16 bytes; amounts are in minor units.
+then compares the wallet's own account with it, and counts every unit over all purses. Units are named by
+their 32-byte ids, transactions by 16 bytes; amounts are in minor units.
 """
 
 from collections.abc import Iterable, Sequence

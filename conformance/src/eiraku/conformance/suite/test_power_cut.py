@@ -117,7 +117,7 @@ def cut_in(scenario: Scenario, line: Line, name: str) -> PowerLost:
     except PowerLost as lost:
         scenario.stage.equal(lost.name, name, "message at which power was lost")
         return lost
-    scenario.stage.require(False, "loss of power", "an answer", f"armed cut at {name}")  # noqa: FBT003
+    scenario.stage.require(False, "loss of power", "an answer", f"armed cut at {name}")
     raise AssertionError
 
 
@@ -196,9 +196,9 @@ def test_cut_at_bulletin(stage: Stage, when: When) -> None:
 
 
 @pytest.mark.requirement("EPP-BUL-004", "EPP-GEN-003")
-@pytest.mark.parametrize("session", [False, True], ids=["alone", "in-session"])
+@pytest.mark.parametrize("session", (False, True), ids=["alone", "in-session"])
 def test_bulletin_is_durable_when_accepted(stage: Stage, session: bool) -> None:  # noqa: FBT001
-    """An accepted bulletin is there after loss of power, with its numbers; also one that came in a session."""
+    """An accepted bulletin is there after loss of power, with its numbers; also one accepted in a session."""
     world = stage.world
     stage.begin()
     if session:

@@ -46,7 +46,7 @@ def test_wallet_redelivers(stage: Stage, side: Side) -> None:
 
 
 @pytest.mark.requirement("EPP-CRS-007", "EPP-CRS-008", "EPP-CRS-013")
-@pytest.mark.parametrize("lost", ["REDELIVER", "RECEIPT"])
+@pytest.mark.parametrize("lost", ("REDELIVER", "RECEIPT"))
 @each_side
 def test_wallet_redelivers_many_times(stage: Stage, side: Side, lost: str) -> None:
     """A transaction can be redelivered until it is settled, in either session role, with the same bytes."""
@@ -95,7 +95,7 @@ def test_wallet_redelivers_whatever_is_requested(stage: Stage) -> None:
 
 
 @pytest.mark.requirement("EPP-CRS-009", "EPP-TRF-018")
-@pytest.mark.parametrize("which", ["settled", "credited", "never-seen", "of-the-next"])
+@pytest.mark.parametrize("which", ("settled", "credited", "never-seen", "of-the-next"))
 def test_wallet_refuses_to_redeliver_what_is_not_pending(stage: Stage, which: str) -> None:
     """Only a pending transaction can be redelivered."""
     scenario = Scenario(stage, payer(Side.INITIATOR))
@@ -117,7 +117,7 @@ def test_wallet_refuses_to_redeliver_what_is_not_pending(stage: Stage, which: st
 
 
 @pytest.mark.requirement("EPP-SES-024", "EPP-CRS-013", "EPP-CRS-015")
-@pytest.mark.parametrize("cut", [False, True], ids=["", "after-power-cut"])
+@pytest.mark.parametrize("cut", (False, True), ids=["", "after-power-cut"])
 @each_side
 def test_wallet_redelivers_to_the_payee_only(stage: Stage, side: Side, cut: bool) -> None:  # noqa: FBT001
     """A purse that redelivers refuses every peer but the payee of that transaction."""
@@ -166,12 +166,11 @@ def test_wallet_credits_redelivery_of_another_amount(stage: Stage) -> None:
 
 
 @pytest.mark.requirement("EPP-CRS-010", "EPP-CRS-015")
-@pytest.mark.parametrize("between", ["nothing", "power-cut", "bulletin", "spent"])
+@pytest.mark.parametrize("between", ("nothing", "power-cut", "bulletin", "spent"))
 @each_side
 def test_wallet_receipts_again(stage: Stage, side: Side, between: str) -> None:
     """A redelivery of what is credited gets the same receipt, byte for byte, and credits nothing."""
     scenario = Scenario(stage, payee(side, known=True))
-    first = scenario.oracle.credited
     (payment,) = scenario.till.pending.values()
     scenario.run()  # settles; from here on the till has the receipt to compare with
     payment = scenario.till.settled[payment.offer.transaction]
@@ -189,7 +188,6 @@ def test_wallet_receipts_again(stage: Stage, side: Side, between: str) -> None:
         turn = side if attempt % 2 == 0 else other(side)
         Journey(scenario.oracle, payee(turn), scenario.till).receive_again(payment)
         stage.unchanged(before, f"redelivery {attempt + 1} of what is credited")
-    stage.equal(len(first), 1, "transactions credited")
     scenario.oracle.check("redelivery of what is credited")
     flows.still_alive(stage)
 
