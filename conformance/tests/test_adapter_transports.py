@@ -254,7 +254,7 @@ def test_the_wallet_never_outlives_the_harness(ending: str | signal.Signals) -> 
         assert harness.stdout is not None
         pid = int(harness.stdout.readline())
         if ending != "exit":
-            harness.send_signal(ending)
+            harness.send_signal(int(ending))
         harness.wait(10)
     assert gone(pid)
 

@@ -5,8 +5,11 @@ wallet each; what they find travels to the controller in the ``user_properties``
 test, and the first of them brings the catalogue of all checks with it.
 """
 
+import contextlib
 import hashlib
+import os
 import re
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -46,6 +49,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     """What a process that runs checks tells the one that collects results."""
 
     result: CheckResult
+    process: int
+    """Id of the process that ran the check."""
     wallet: WalletInfo | None
     times: dict[str, list[float]]
     catalogue: tuple[Check, ...] = ()
@@ -107,6 +112,7 @@ class Harness:
         """Told of every result as it comes."""
         self._failed_starts = 0
         self._catalogue_sent = False
+        self._workers: set[int] = set()
 
     # --- the wallet -----------------------------------------------------------------------------------
 
@@ -240,6 +246,7 @@ class Harness:
                 reason=trial.reason,
                 evidence=evidence,
             ),
+            process=os.getpid(),
             wallet=self.wallet.info,
             times=self.wallet.take_times(),
             catalogue=catalogue if self.is_worker else (),
@@ -281,6 +288,7 @@ class Harness:
     def _take(self, message: Message) -> None:
         findings = self.findings
         self._record(message.result)
+        self._workers.add(message.process)
         findings.wallet = message.wallet or findings.wallet
         findings.add_times(message.times)
         if message.catalogue:
@@ -290,6 +298,10 @@ class Harness:
         """Ctrl-C, or pytest.exit."""
         reason = "interrupted" if isinstance(excinfo.value, KeyboardInterrupt) else str(excinfo.value)
         self.findings.interrupted = reason
+        # Left alone, a worker goes on for as long as its check does.
+        for worker in self._workers - {os.getpid()}:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGINT)
 
     def conditions(self) -> Conditions:
         """What this run was asked to do."""

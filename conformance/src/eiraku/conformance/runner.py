@@ -202,5 +202,6 @@ def _base_arguments(suite: Path | None) -> list[str]:
         *("-p", "no:cacheprovider"),
         *("-c", os.devnull),
         f"--rootdir={folder}",
+        f"--confcutdir={folder}",
         str(folder),
     ]
