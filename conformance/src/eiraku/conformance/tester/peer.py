@@ -55,6 +55,8 @@ class Manner:
     """Changes PLAINTEXT_4 before it is encrypted."""
     small_order_key: bytes | None = None
     """Ephemeral key G_Y of a responder that knows the shared secret to be all zero."""
+    hear: forging.Change | None = None
+    """What the channel makes of the wallet's message_1 before we read it."""
     notice: Callable[[cbor.Map], None] = field(default=lambda _: None)
     """Is told the wallet's ID_CRED."""
 
@@ -78,6 +80,8 @@ class HandshakeRefused(AssertionError):
         super().__init__(f"{message}: {reply}")
         self.message = message
         self.reply = reply
+        self.talk: Talk | None = None
+        """After message_4: what can read the wallet's first record, if it sent one."""
 
 
 class Talk:
@@ -108,13 +112,14 @@ class Talk:
 
     def send_record(self, record: bytes, decoded: str = "") -> Answer:
         """Any bytes in place of a record."""
-        return self._read(self.stage.deliver(record, decoded.split(",", maxsplit=1)[0] or "bytes", decoded))
+        return self.read(self.stage.deliver(record, decoded.split(",", maxsplit=1)[0] or "bytes", decoded))
 
     def read_opening(self, record: bytes) -> None:
         """The wallet's first record."""
         self.opening = self._message(self._open(record))
 
-    def _read(self, reply: Reply) -> Answer:
+    def read(self, reply: Reply) -> Answer:
+        """The wallet's reply with the message that its record holds."""
         if reply.out is None:
             return Answer(reply=reply)
         plaintext = self._open(reply.out)
@@ -190,6 +195,7 @@ def _as_initiator(stage: Stage, peer: Identity, manner: Manner) -> Talk:
 
 def _as_responder(stage: Stage, peer: Identity, manner: Manner, message_1: bytes) -> Talk:
     us = party(stage, peer, manner)
+    message_1 = manner.hear(message_1) if manner.hear is not None else message_1
     with _ReadingWallet("message_1"):
         read = replace(responder.read_message_1(replace(us, suites=(4, 0)), message_1), party=us)
         waiting, message_2 = responder.write_message_2(
@@ -206,7 +212,11 @@ def _as_responder(stage: Stage, peer: Identity, manner: Manner, message_1: bytes
     if manner.plaintext_4 is not None:
         message_4 = forging.message_4(manner.plaintext_4, read_3, message_4)
     talk = Talk(stage, peer, Side.INITIATOR, done, read.suite.number)
-    first = _deliver(stage, "message_4", manner.alter("message_4", message_4), answer="the first record")
+    try:
+        first = _deliver(stage, "message_4", manner.alter("message_4", message_4), answer="the first record")
+    except HandshakeRefused as refused:
+        refused.talk = talk
+        raise
     talk.read_opening(first)
     return talk
 
