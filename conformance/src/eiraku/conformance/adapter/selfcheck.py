@@ -184,6 +184,9 @@ def _accepts(context: _Context) -> None:
         state.balance == sum(unit.value for unit in state.units),
         f"expected a balance equal to the sum of the units, found {state.balance}",
     )
+    # EPP-GEN-002: a session has a purpose, which the user names first.
+    reply = context.wallet.act("pay", amount=state.units[0].value)
+    _require(reply.accepted, f"act pay: expected accepted, found {reply}")
     reply = context.wallet.open("initiator")
     _require(
         reply.accepted and reply.out is not None, f"open as initiator: expected message_1, found {reply}"
