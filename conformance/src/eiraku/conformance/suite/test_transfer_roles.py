@@ -1,4 +1,4 @@
-"""Chapter 7: whole transfers, the wallet in every pair of roles, and money that changes hands again and again."""
+"""Chapter 7: whole transfers, the wallet in every pair of roles, and money that goes from hand to hand."""
 
 from dataclasses import replace
 
@@ -8,6 +8,7 @@ from eiraku.conformance.adapter.client import Payment as Booked
 from eiraku.conformance.suite.chains import Chain, check_chain, passed_on, sealed_by_peer
 from eiraku.conformance.suite.negative_transfer import BOTH_SIDES
 from eiraku.conformance.tester import flows
+from eiraku.conformance.tester.peer import connect
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity, World, identifier, value
@@ -49,7 +50,7 @@ def test_wallet_is_paid(stage: Stage, side: Side, count: int) -> None:
 @pytest.mark.level("smoke")
 @pytest.mark.requirement("EPP-GEN-001", "EPP-HIS-001", "EPP-TRF-012", "EPP-TRF-016", "EPP-TRF-018")
 def test_wallet_pays(stage: Stage, side: Side, count: int) -> None:
-    """The wallet pays: it offers what it holds, its endorsements verify, and the receipt settles the payment."""
+    """The wallet pays: it offers what it holds, its endorsements verify, the receipt settles the payment."""
     world = stage.world
     kept = world.holding(1 << 12, holder=world.wallet.number)
     stage.begin([*units(world, count, world.wallet), kept])
@@ -70,7 +71,7 @@ def test_receipt_of_an_open_amount(stage: Stage, side: Side) -> None:
     stage.begin()
     stage.order("request", amount=8, reference="")
     held = [world.holding(8)]
-    talk = flows.connect(stage, side)
+    talk = connect(stage, side)
     if side is Side.INITIATOR:
         stage.equal(talk.opening, Request(amount=8, reference=""), "REQUEST")
     offer = flows.offer_of(talk, held)
@@ -83,7 +84,7 @@ def test_receipt_of_an_open_amount(stage: Stage, side: Side) -> None:
 @pytest.mark.parametrize("inward", [pytest.param(side, id=f"paid-as-{side.value}") for side in BOTH_SIDES])
 @pytest.mark.parametrize("outward", [pytest.param(side, id=f"pays-as-{side.value}") for side in BOTH_SIDES])
 def test_change_of_hands(stage: Stage, inward: Side, outward: Side) -> None:
-    """What the wallet was paid it can pay on at once to a third purse; the centre can verify the whole way."""
+    """What the wallet was paid it can pay on at once to a third purse; the centre verifies the whole way."""
     world = stage.world
     chains = [Chain.to_peer(world, 1 << n, moves=n) for n in range(3)]
     third = world.purse(role=Role.PERSON)
@@ -122,12 +123,12 @@ def test_fresh_transactions(stage: Stage, side: Side) -> None:
     stage.begin([world.holding(8, holder=world.wallet.number)])
     seen: list[int] = []
     for turn in range(8):
-        talk, offer = flows.meet_payer(stage, side, 8)
+        _, offer = flows.meet_payer(stage, side, 8)
         seen.append(int.from_bytes(offer.transaction, "big"))
         if turn == 4:
             stage.wallet.power_cut("now")
     distances = [(a ^ b).bit_count() for number, a in enumerate(seen) for b in seen[:number]]
-    # 128 random bits differ in fewer than 20 places with a probability below 2^-50.
+    # 128 random bits differ in fewer than 20 places with a probability below 2^-45.
     stage.require(min(distances) >= 20, "at least 20 bits", min(distances), "difference of two transactions")
     stage.equal(stage.state().balance, 8, "balance")
 
