@@ -154,7 +154,11 @@ def _roles(item: object, where: str) -> frozenset[Role]:
         role = _ROLES.get(name) if isinstance(name, str) else None
         if role is None:
             _refuse(f"{where}[{index}]", f"a role ({', '.join(_ROLES)}), found {name!r}")
+        if role in roles:
+            _refuse(f"{where}[{index}]", f"each role once, found {name!r} again")
         roles.add(role)
+    if not roles:
+        _refuse(where, "at least one role")
     return frozenset(roles)
 
 

@@ -131,7 +131,12 @@ class Store:
         self._db.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", [(r[0], r[5]) for r in rows])
 
     def _move_to_pending(self, p: Pending) -> None:
-        gone = self._db.executemany("DELETE FROM holding WHERE unit_id = ?", [(u,) for u in p.unit_ids])
+        ids = [(unit_id,) for unit_id in p.unit_ids]
+        # EPP-TRF-041: seen at the hop of our own endorsement
+        self._db.executemany(
+            "INSERT OR REPLACE INTO seen SELECT unit_id, hop + 1 FROM holding WHERE unit_id = ?", ids
+        )
+        gone = self._db.executemany("DELETE FROM holding WHERE unit_id = ?", ids)
         _expect(gone.rowcount, len(p.unit_ids))
         lists = (b"".join(p.endorsements), b"".join(p.unit_ids))
         self._insert("pending", (p.transaction, p.payee, p.amount, p.offer, *lists))

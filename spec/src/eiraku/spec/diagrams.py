@@ -1,6 +1,6 @@
 """State diagrams, drawn from the tables: ``python -m eiraku.spec.diagrams FOLDER`` writes them with Graphviz.
 
-The pictures are kept in ``spec/diagrams``, because `dot` is not everywhere. Each holds the digest of the graph
+The pictures are kept in ``spec/diagrams``: `dot` is not everywhere. Each holds the digest of the graph
 it was drawn from, so that a test can tell a picture that no longer matches its table.
 """
 

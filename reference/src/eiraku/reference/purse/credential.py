@@ -51,16 +51,18 @@ def choice(version: int) -> Ead:
 
 
 def only(ead: Sequence[Ead]) -> bytes | None:
-    """The value of the one critical `EPP version` item; None if there is none. Raises Refusal(MALFORMED)."""
-    items = [item for item in ead if item.critical]
-    if not items:
+    """The value of the one `EPP version` item; None if there is none. Raises Refusal(MALFORMED)."""
+    if not ead:
         return None
     # EPP-SES-010
-    if len(items) > 1:
+    if len(ead) > 1:
         raise Refusal(Code.MALFORMED, "EPP-SES-010", "EPP version occurs twice")
-    if items[0].value is None:
+    # EPP-SES-010
+    if not ead[0].critical:
+        raise Refusal(Code.MALFORMED, "EPP-SES-010", "EPP version is not critical")
+    if ead[0].value is None:
         raise Refusal(Code.MALFORMED, "EPP-SES-006", "EPP version without a value")
-    return items[0].value
+    return ead[0].value
 
 
 def read_offer(value: bytes | None) -> tuple[int, ...]:
