@@ -1,7 +1,7 @@
 """Opening the SQLite file of a purse: its schema, its settings, its lock.
 
-Write-ahead log with `synchronous=FULL`: one fsync for a commit, where a rollback journal costs two or three; a
-torn write of the log is recognised by its checksums and rolled back at the next opening. The file is locked
+Write-ahead log with `synchronous=FULL`: one fsync for a commit, where a rollback journal costs two or three.
+A torn write of the log is recognised by its checksums and rolled back at the next opening. The file is locked
 for as long as it is open: two programs with one purse could both offer the same unit.
 """
 

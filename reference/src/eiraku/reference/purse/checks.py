@@ -136,12 +136,12 @@ class HolderChecks:
 
     def amount_to_request(self, amount: int, reference: str) -> None:
         """Something that a REQUEST can say."""
-        # EPP-TRF-030: the payee's own OFFER check would refuse the answer to any other request
+        # EPP-TRF-029
         if not 0 < amount <= shape.AMOUNT_MAX:
-            raise Refusal(Code.AMOUNT, "EPP-TRF-030", f"cannot request {amount}")
-        # EPP-TRF-002
+            raise Refusal(Code.AMOUNT, "EPP-TRF-029", f"cannot request {amount}")
+        # EPP-TRF-029
         if len(reference.encode()) > messages.REFERENCE_MAX:
-            raise Refusal(Code.MALFORMED, "EPP-TRF-002", "reference: longer than 64 bytes")
+            raise Refusal(Code.MALFORMED, "EPP-TRF-029", "reference: longer than 64 bytes")
 
     def to_redeliver(self, ledger: Ledger, transaction: bytes) -> Pending:
         """A transaction that is pending."""

@@ -101,7 +101,7 @@ class BulletinAccepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentPending:
-    """The payer's commit point: the units leave what can be spent (EPP-CRS-001)."""
+    """The payer's commit point: the units leave what can be spent, seen at their next hop (EPP-CRS-001)."""
 
     pending: Pending
 
@@ -149,7 +149,7 @@ class Ledger(Protocol):
         """Whether a unit is here, spendable or pending."""
 
     def last_seen(self, unit_id: bytes) -> int | None:
-        """The highest hop at which this unit came here; None if it never did."""
+        """The highest hop at which this unit came here or was given away; None if it never was here."""
 
     def pending(self, transaction: bytes) -> Pending | None:
         """A transaction that is pending."""

@@ -31,6 +31,7 @@ _LOCAL: dict[Code, Code | None] = {
     Code.RECORD: None,
     Code.INSUFFICIENT_FUNDS: Code.AMOUNT,
     Code.NO_EXACT_CHANGE: Code.AMOUNT,
+    Code.UNKNOWN_TRANSACTION: Code.TRANSACTION,
 }
 
 

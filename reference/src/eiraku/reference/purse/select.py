@@ -87,8 +87,8 @@ class _Part:
 def _lightest(ordered: list[Candidate], amount: int, max_units: int) -> list[Candidate]:
     """The fewest units that sum to `amount` and fit a message. Raises Refusal(TOO_LARGE).
 
-    For each binary digit, from the lowest, `best` holds for every (carry, count) the lightest choice of `count`
-    units below that digit whose sum is the amount's lower digits plus `carry` times the digit.
+    For each binary digit, from the lowest, `best` holds for every (carry, count) the lightest choice of
+    `count` units below that digit whose sum is the amount's lower digits plus `carry` times the digit.
     """
     by_value: defaultdict[int, list[Candidate]] = defaultdict(list)
     for candidate in ordered:
