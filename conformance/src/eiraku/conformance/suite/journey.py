@@ -9,6 +9,8 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pytest
+
 from eiraku.conformance.suite.oracle import Commit, Effect, Oracle, Till
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.flows import REFERENCE, Payment
@@ -68,6 +70,23 @@ REDELIVERIES = tuple(
 )
 REPEATS = tuple(Flow(wallet_pays=False, side=side, redelivery=True, known=True) for side in Side)
 FLOWS = PAYMENTS + REDELIVERIES + REPEATS
+HANDSHAKE = ("message_1", "message_2", "message_3", "message_4")
+
+
+def each_message() -> list[object]:
+    """Parameters: every message to the wallet in every flow. A handshake is the same whatever follows, so at
+    the standard level only those of payments count.
+    """
+    return [
+        pytest.param(
+            flow,
+            name,
+            id=f"{flow}-{name}",
+            marks=[pytest.mark.level("full")] if name in HANDSHAKE and flow.redelivery else [],
+        )
+        for flow in FLOWS
+        for name in flow.messages
+    ]
 
 
 class Line:
@@ -276,20 +295,27 @@ def _hex(signatures: tuple[bytes, ...]) -> list[str]:
 class Scenario:
     """A wallet and a till with money each, and a flow of `AMOUNT` to be carried out between them."""
 
-    def __init__(self, stage: Stage, flow: Flow) -> None:
-        """Reset, provision, and for a redelivery make the transaction that is to be redelivered."""
+    def __init__(self, stage: Stage, flow: Flow, *, times: int = 1) -> None:
+        """Reset, provision with money for so many times, and make ready for the flow."""
         world = stage.world
         self.stage = stage
         self.flow = flow
         self.till = Till(identity=world.purse())
-        for held in (world.holding(worth, holder=self.till.number) for worth in (1, 2, 4)):
-            self.till.held[identifier(held)] = held
-        holdings = [world.holding(worth, holder=world.wallet.number) for worth in (1, 2, 4, 8)]
+        for _ in range(times):
+            for held in (world.holding(worth, holder=self.till.number) for worth in (1, 2, 4)):
+                self.till.held[identifier(held)] = held
+        worths = (1, 2, 4, 8) * times
+        holdings = [world.holding(worth, holder=world.wallet.number) for worth in worths]
         self.oracle = Oracle(stage, holdings, [self.till])
-        self.target = self.oracle.balance + (-AMOUNT if flow.wallet_pays else AMOUNT)
-        if flow.redelivery:
-            lost = "RECEIPT" if flow.known else "PAY"
-            self.interrupt(Flow(wallet_pays=flow.wallet_pays, side=flow.side), Losing(lost))
+        self.target = 0
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Make ready for the flow, or for the next; a redelivery needs a transaction whose first try failed."""
+        self.target = self.oracle.balance + (-AMOUNT if self.flow.wallet_pays else AMOUNT)
+        if self.flow.redelivery:
+            lost = "RECEIPT" if self.flow.known else "PAY"
+            self.interrupt(Flow(wallet_pays=self.flow.wallet_pays, side=self.flow.side), Losing(lost))
 
     def interrupt(self, flow: Flow, line: Line) -> None:
         """Carry out a flow that must end early, by loss of a message."""

@@ -4,7 +4,15 @@ from typing import Literal
 
 import pytest
 
-from eiraku.conformance.suite.journey import FLOWS, Flow, Line, PowerLost, Scenario, expect_refused_peer
+from eiraku.conformance.suite.journey import (
+    FLOWS,
+    Flow,
+    Line,
+    PowerLost,
+    Scenario,
+    each_message,
+    expect_refused_peer,
+)
 from eiraku.conformance.suite.oracle import Oracle
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.stage import Stage
@@ -121,13 +129,8 @@ def cut_in(scenario: Scenario, line: Line, name: str) -> PowerLost:
     raise AssertionError
 
 
-def between_messages() -> list[object]:
-    """Each message of each flow."""
-    return [pytest.param(flow, name, id=f"{flow}-before-{name}") for flow in FLOWS for name in flow.messages]
-
-
 @pytest.mark.requirement("EPP-CRS-005", "EPP-CRS-014", "EPP-CRS-017", "EPP-REC-005")
-@pytest.mark.parametrize(("flow", "name"), between_messages())
+@pytest.mark.parametrize(("flow", "name"), each_message())
 def test_cut_between_messages(stage: Stage, flow: Flow, name: str) -> None:
     """Power is lost between two messages: the session is gone, what was committed is there."""
     uncut(stage, flow)
