@@ -176,6 +176,7 @@ class Journey:
         effect = Effect(commit=Commit.PENDING, offer=offer, till=self.till)
         payment = flows.expect_pay(talk, offer, self._send(talk, "ACCEPT", flows.accept_of(offer), effect))
         self.oracle.sent[offer.transaction] = payment
+        self.oracle.saw_endorsed(offer, self.till)
         self.line.from_wallet("PAY")
         self._receipt(talk, payment)
 
@@ -242,6 +243,7 @@ class Journey:
         self.stage.equal(message.offer, offer.encode(), "bytes of the OFFER in REDELIVER")
         pay = Pay(transaction=transaction, endorsements=message.endorsements)
         flows.check_endorsements(talk, offer, pay)
+        self.oracle.saw_endorsed(offer, self.till)
         payment = Payment(offer=offer, offered=message.offer, holdings=flows.held_by_payer(offer), pay=pay)
         first = self.oracle.sent.setdefault(transaction, payment)
         self.stage.equal(
@@ -311,11 +313,12 @@ class Scenario:
         self.prepare()
 
     def prepare(self) -> None:
-        """Make ready for the flow, or for the next; a redelivery needs a transaction whose first try failed."""
+        """Make ready for the flow, or for the next: a redelivery needs a transaction that failed before."""
         self.target = self.oracle.balance + (-AMOUNT if self.flow.wallet_pays else AMOUNT)
         if self.flow.redelivery:
             lost = "RECEIPT" if self.flow.known else "PAY"
-            self.interrupt(Flow(wallet_pays=self.flow.wallet_pays, side=self.flow.side), Losing(lost))
+            payment = Flow(wallet_pays=self.flow.wallet_pays, side=self.flow.side)
+            self.interrupt(payment, Losing(lost))
 
     def interrupt(self, flow: Flow, line: Line) -> None:
         """Carry out a flow that must end early, by loss of a message."""

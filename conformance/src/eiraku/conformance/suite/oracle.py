@@ -111,6 +111,8 @@ class Oracle:
         """Last hop at which the wallet saw each unit (EPP-TRF-041)."""
         self.sent: dict[bytes, Payment] = {}
         """What the wallet has endorsed, as far as the suite saw it; by transaction."""
+        self.endorsed: dict[tuple[bytes, int], tuple[bytes, bytes]] = {}
+        """Payee and transaction of what the wallet has signed, by unit and new hop."""
         issued = [*holdings, *(held for till in tills for held in till.held.values())]
         self.values = {identifier(held): value(held) for held in issued}
         stage.begin(holdings)
@@ -135,6 +137,14 @@ class Oracle:
                 self.spendable[name] = HeldUnit(unit_id=name, value=value(held), hop=held.hop + 1)
                 self.seen[name] = held.hop + 1
             self.credited[till.number, offer.transaction] = effect
+
+    def saw_endorsed(self, offer: Offer, till: Till) -> None:
+        """The wallet has sent endorsements of this OFFER: never two for one unit and hop."""
+        for held in held_by_payer(offer):
+            move = (till.number, offer.transaction)
+            first = self.endorsed.setdefault((identifier(held), held.hop + 1), move)
+            # EPP-HIS-006
+            self.stage.equal(move, first, f"payee and transaction of the endorsement at hop {held.hop + 1}")
 
     def resolve(self, effect: Effect) -> None:
         """The wallet may have made this write, wholly or not at all: take its word for which."""
