@@ -1,0 +1,102 @@
+"""The nine places in a session where a wallet waits for a record, and how to get there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from eiraku.conformance.suite.negative_session import AMOUNT, Part, money
+from eiraku.conformance.tester.flows import (
+    REFERENCE,
+    accept_of,
+    expect_accept,
+    expect_pay,
+    meet_payee,
+    meet_payer,
+    offer_of,
+    pay_of,
+    receipt_of,
+)
+from eiraku.conformance.tester.peer import Talk, connect
+from eiraku.conformance.tester.stage import Stage
+from eiraku.spec.messages import Message, Offer, Request
+from eiraku.spec.tables import Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A session in which the wallet waits for `message`."""
+
+    talk: Talk
+    message: Message
+    """The right one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Which message the wallet waits for, and in which part."""
+
+    message: str
+    part: Part
+    reach: Callable[[Stage, Part], Waiting]
+
+    def __str__(self) -> str:
+        return f"{self.message}-{self.part}"
+
+    def go(self, stage: Stage) -> Waiting:
+        """Reset and provision the wallet and bring it there."""
+        stage.begin(money(stage, self.part))
+        return self.reach(stage, self.part)
+
+
+def _at_offer(stage: Stage, part: Part) -> Waiting:
+    talk = meet_payee(stage, part.side, AMOUNT)
+    return Waiting(talk=talk, message=offer_of(talk, [stage.world.holding(AMOUNT)]))
+
+
+def _at_pay(stage: Stage, part: Part) -> Waiting:
+    held = [stage.world.holding(AMOUNT)]
+    talk = meet_payee(stage, part.side, AMOUNT)
+    offer = offer_of(talk, held)
+    expect_accept(talk, offer, talk.send(offer))
+    return Waiting(talk=talk, message=pay_of(talk, offer, held))
+
+
+def _at_request(stage: Stage, part: Part) -> Waiting:
+    stage.order("pay", amount=AMOUNT)
+    return Waiting(talk=connect(stage, part.side), message=Request(amount=AMOUNT, reference=REFERENCE))
+
+
+def _offered(stage: Stage, part: Part) -> tuple[Talk, Offer]:
+    return meet_payer(stage, part.side, AMOUNT)
+
+
+def _at_accept(stage: Stage, part: Part) -> Waiting:
+    talk, offer = _offered(stage, part)
+    return Waiting(talk=talk, message=accept_of(offer))
+
+
+def _at_receipt(stage: Stage, part: Part) -> Waiting:
+    talk, offer = _offered(stage, part)
+    expect_pay(talk, offer, talk.send(accept_of(offer)))
+    return Waiting(talk=talk, message=receipt_of(talk, offer))
+
+
+ALL = (
+    *(
+        Position(message=name, part=Part(side=side, pays=pays), reach=reach)
+        for name, pays, reach in (
+            ("OFFER", False, _at_offer),
+            ("PAY", False, _at_pay),
+            ("ACCEPT", True, _at_accept),
+            ("RECEIPT", True, _at_receipt),
+        )
+        for side in Side
+    ),
+    Position(message="REQUEST", part=Part(side=Side.RESPONDER, pays=True), reach=_at_request),
+)
+POSITIONS = tuple(pytest.param(position, id=str(position)) for position in ALL)
+EACH_MESSAGE = tuple(
+    pytest.param(position, id=position.message) for position in ALL if position.part.side is Side.RESPONDER
+)
+"""One position for each kind of message that a wallet waits for."""
