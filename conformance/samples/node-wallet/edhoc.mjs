@@ -102,7 +102,7 @@ export function parseMessage1(raw) {
 export function isError(raw) {
   try {
     const items = decodeSequence(raw).map((item) => item.value);
-    if (items.length !== 2 || !Number.isSafeInteger(items[0])) return false;
+    if (items.length !== 2 || !Number.isSafeInteger(items[0]) || items[0] === 0) return false;
     if (items[0] === 1) return typeof items[1] === "string";
     if (items[0] === 2) return Number.isSafeInteger(items[1]) || Array.isArray(items[1]);
     return true;

@@ -16,14 +16,17 @@ const NO_EAD = Buffer.alloc(0);
 const VERSION = shape.int(1, 255);
 const errorMessage = (info) => sequence(1, info);
 
-/** The value of `EPP version` among EAD items, or null; unknown critical items are refused (EPP-SES-010). */
+/**
+ * The value of `EPP version` among EAD items, or null. Unknown critical items are refused; where the item is not
+ * permitted it is an unknown one (EPP-SES-010).
+ */
 function versionItem(items, permitted) {
   let value = null;
   for (const item of items) {
-    if (item.label === -VERSION_LABEL && permitted && value === null) {
+    if (permitted && item.label === -VERSION_LABEL && value === null) {
       if (item.value === null) throw new Refusal("malformed", "EPP version without a value");
       value = decode(item.value);
-    } else if (item.label < 0 || item.label === VERSION_LABEL) {
+    } else if (item.label < 0 || (permitted && item.label === VERSION_LABEL)) {
       throw new Refusal("malformed", `EAD item ${item.label}`);
     }
   }
@@ -112,7 +115,7 @@ export class Handshake {
 
   #message2(raw) {
     const body = edhoc.oneByteString(raw);
-    if (body.length <= 32) throw new Refusal("malformed", "message_2 too short");
+    if (body.length < 32) throw new Refusal("malformed", "message_2 too short");
     const gy = body.subarray(0, 32);
     this.aead = edhoc.SUITES.get(this.suites[0]);
     this.schedule = new edhoc.Schedule(this.aead, this.message1, gy, this.#shared(gy));

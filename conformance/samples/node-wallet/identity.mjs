@@ -37,11 +37,11 @@ export function checkPurseId(raw, anchor) {
 }
 
 function schemeSecrets(schemeKey, nonce) {
-  const okm = keys.expand(keys.extract(nonce, schemeKey), Buffer.from("EPP/1 sealed purse ID"), 44);
+  const okm = keys.expand(keys.extract(nonce, Buffer.from(schemeKey, "hex")), Buffer.from("EPP/1 sealed purse ID"), 44);
   return [okm.subarray(0, 32), okm.subarray(32)];
 }
 
-/** ID_CRED_x with a fresh nonce (EPP-PID-008, EPP-PID-009). */
+/** schemeKey: 32 bytes in hex, as in the anchor. ID_CRED_x with a fresh nonce (EPP-PID-008, EPP-PID-009). */
 export function sealPurseId(raw, schemeKey) {
   const nonce = keys.random(16);
   const [key, iv] = schemeSecrets(schemeKey, nonce);

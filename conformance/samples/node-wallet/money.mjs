@@ -76,7 +76,7 @@ export const receiptVerifies = (publicKey, r, signature) =>
 
 const BULLETIN = shape.tuple(shape.epoch, shape.list(shape.number8), shape.digest);
 
-/** Check a bulletin under the anchor. Returns {epoch, revoked: [hex], payload: hex}. */
+/** Check a bulletin under the anchor. Returns {epoch, revoked: [hex], digest: of its bytes, hex}. */
 export function checkBulletin(raw, anchor) {
   // EPP-BUL-005
   if (raw.length > MAX_BULLETIN) throw new Refusal("too-large", "bulletin");
@@ -88,5 +88,5 @@ export function checkBulletin(raw, anchor) {
   }
   // EPP-BUL-001
   verifySigned(object, anchor.device_keys, epoch, "bulletin-signature");
-  return { epoch, revoked: revoked.map((n) => n.toString("hex")), payload: object.payload.toString("hex") };
+  return { epoch, revoked: revoked.map((n) => n.toString("hex")), digest: sha256(raw).toString("hex") };
 }

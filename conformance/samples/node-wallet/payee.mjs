@@ -119,7 +119,8 @@ export class Payee {
     money.checkValue(unit);
     const hop = offered.hop + 1;
     // EPP-HIS-005
-    if (self.role < VAULT && hop > Math.min(unit.maxHops, policy.max_hops)) throw new Refusal("hop-limit");
+    const limit = self.role < VAULT ? Math.min(unit.maxHops, policy.max_hops) : 255;
+    if (hop > limit) throw new Refusal("hop-limit");
     // EPP-HIS-004
     if (offered.history.length !== money.historySize(offered.hop)) throw new Refusal("history-size");
     const pending = Object.values(state.pending).some((p) => p.units.includes(unit.id));

@@ -29,7 +29,8 @@ function limits(table, where) {
 }
 
 function roles(list, where) {
-  if (!Array.isArray(list) || !list.every((role) => ROLES.has(role))) fail(`roles in ${where}`);
+  const known = Array.isArray(list) && list.every((role) => ROLES.has(role));
+  if (!known || list.length === 0 || new Set(list).size !== list.length) fail(`roles in ${where}`);
 }
 
 /** Refuse an invalid policy with `policy` (EPP-POL-001). */

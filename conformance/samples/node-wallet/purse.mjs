@@ -4,7 +4,7 @@ import { choose } from "./choose.mjs";
 import { LOCAL, Refusal, as } from "./codes.mjs";
 import { Handshake } from "./handshake.mjs";
 import { checkPurseId } from "./identity.mjs";
-import { edPublic } from "./keys.mjs";
+import { edPublic, sha256 } from "./keys.mjs";
 import { reject } from "./messages.mjs";
 import { checkBulletin, checkValue, historySize, parseUnit, verifyUnit } from "./money.mjs";
 import { checkPolicy, payerLimit } from "./policy.mjs";
@@ -37,15 +37,18 @@ export class Purse {
     return this.store.state.bulletin?.epoch ?? 0; // EPP-GEN-003
   }
 
-  /** EPP-GEN-005: all or nothing, one durable write. */
+  /** EPP-GEN-005: all or nothing, in that order, one durable write. */
   provision({ purse, anchor, policy, bulletin, holdings }) {
+    if (this.store.state.purse !== null) throw new Refusal("provision", "provisioned already");
     checkPolicy(policy);
     as("provision", () => {
+      for (const key of [...anchor.device_keys, ...anchor.money_keys]) {
+        if (sha256(hexBytes(key.public)).toString("hex", 0, 8) !== key.kid) throw new Refusal("provision", "kid");
+      }
       const self = checkPurseId(hexBytes(purse.purse_id), anchor);
       if (self.number.toString("hex") !== purse.number) throw new Refusal("provision", "number");
       if (!edPublic(hexBytes(purse.private_key)).equals(self.publicKey)) throw new Refusal("provision", "private key");
     });
-    const news = bulletin === null ? null : checkBulletin(hexBytes(bulletin), anchor);
     const units = as("provision", () =>
       holdings.map(({ unit, hop, history }) => {
         const parsed = parseUnit(hexBytes(unit));
@@ -55,6 +58,7 @@ export class Purse {
         return stored(parsed.raw, hop, hexBytes(history));
       }));
     if (new Set(units.map(([id]) => id)).size !== units.length) throw new Refusal("provision", "unit given twice");
+    const news = bulletin === null ? null : checkBulletin(hexBytes(bulletin), anchor);
     this.store.write((state) => {
       Object.assign(state, { purse, anchor, policy, bulletin: news, pending: {}, settled: {}, credited: {} });
       state.units = Object.fromEntries(units);
@@ -67,19 +71,18 @@ export class Purse {
   /** An order to pay (EPP-TRF-010, EPP-TRF-011). */
   pay(amount) {
     const { policy } = this.#provisioned();
-    shape.amount(amount);
     if (amount === 0) throw new Refusal("amount", "zero");
     if (amount > payerLimit(policy, this.#own().self)) throw new Refusal("amount-limit");
     choose(spendable(this.store.state, this.epoch()), amount, policy.max_units);
     this.purpose = { kind: "pay", amount };
   }
 
+  /** EPP-TRF-029 */
   request(amount, reference) {
     this.#provisioned();
-    shape.amount(amount);
+    if (amount === 0 || amount > Number.MAX_SAFE_INTEGER) throw new Refusal("amount", "outside the range");
     shape.text(0, 64)(reference);
     if (!reference.isWellFormed()) throw new Refusal("malformed", "reference");
-    if (amount === 0) throw new Refusal("amount", "zero");
     this.purpose = { kind: "request", amount, reference };
   }
 
@@ -99,7 +102,7 @@ export class Purse {
     const state = this.#provisioned();
     const news = checkBulletin(raw, state.anchor);
     const held = state.bulletin;
-    if (held !== null && held.payload === news.payload) return;
+    if (held !== null && held.digest === news.digest) return;
     if (held !== null && news.epoch <= held.epoch) throw new Refusal("bulletin-stale");
     this.store.write((next) => (next.bulletin = news));
   }
@@ -131,6 +134,7 @@ export class Purse {
   /** Bytes from the peer; returns {out, open}. A Refusal it throws carries `out`; the session is then closed. */
   deliver(raw) {
     const session = this.session;
+    if (this.store.state.purse === null) throw new Refusal("not-provisioned");
     // EPP-REC-005
     if (session === null) throw Object.assign(new Refusal("unexpected-message", "no session"), { out: null });
     try {
@@ -141,7 +145,7 @@ export class Purse {
       this.session = null;
       if (error instanceof Refusal && error.out === undefined) {
         // EPP-TRF-007, EPP-ERR-002
-        error.out = LOCAL.has(error.code) ? null : session.records.seal(reject(error.code, error.index));
+        error.out = session.records.seal(reject(LOCAL.has(error.code) ? "amount" : error.code, error.index));
       }
       throw error;
     }

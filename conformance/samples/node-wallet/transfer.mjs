@@ -60,7 +60,7 @@ class Payer {
     const anyHop = this.payee.role >= RECEIVES_AT_ANY_HOP;
     // EPP-TRF-012
     const fit = spendable(this.store.state, epoch).filter(
-      (u) => anyHop || u.hop + 1 <= Math.min(u.maxHops, policy.max_hops),
+      (u) => u.hop + 1 <= (anyHop ? 255 : Math.min(u.maxHops, policy.max_hops)),
     );
     this.units = choose(fit, amount, policy.max_units);
     this.transaction = random(16); // EPP-TRF-003
@@ -96,7 +96,10 @@ class Payer {
       }));
     // EPP-CRS-001
     this.store.write((state) => {
-      for (const unit of this.units) delete state.units[unit.id];
+      for (const unit of this.units) {
+        delete state.units[unit.id];
+        state.seen[unit.id] = unit.hop + 1; // EPP-TRF-041
+      }
       state.pending[this.transaction.toString("hex")] = {
         payee: this.payee.number.toString("hex"), amount: this.amount, offer: this.offer.toString("hex"),
         signatures: signatures.map((s) => s.toString("hex")), units: this.units.map((u) => u.id),

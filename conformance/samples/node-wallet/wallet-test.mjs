@@ -80,7 +80,7 @@ class Wallet {
 function session(initiator, responder, { steps = 99, suites } = {}) {
   responder.call("open", { role: "responder" });
   let answer = initiator.call("open", { role: "initiator" });
-  if (suites) answer = { out: restart(initiator, suites) };
+  if (suites) answer = { ...answer, out: restart(initiator, suites) };
   const answers = [answer];
   let to = responder;
   while (answer.out && steps-- > 0) {
