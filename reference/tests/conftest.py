@@ -26,13 +26,13 @@ name = "transfer"
 payer = ["person"]
 payee = ["person", "vault"]
 same_holder = false
-limits = { 1 = 50, 2 = 1000 }
+limits = { 1 = 50, 2 = 1024 }
 [[operations]]
 name = "own"
 payer = ["person"]
 payee = ["person"]
 same_holder = true
-limits = { 1 = 60, 2 = 1500 }
+limits = { 1 = 65, 2 = 1500 }
 [[operations]]
 name = "redemption"
 payer = ["vault"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from eiraku.reference import policy as policies
-from eiraku.reference.anchor import DeviceKey, MoneyKey, TrustAnchor
+from eiraku.reference.anchor import DeviceKey, MoneyKey, TrustAnchor, parse_purse_id
 from eiraku.reference.centres import issuing
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
 from eiraku.reference.centres.issuing import IssuingCentre
@@ -203,7 +203,7 @@ class World:
         if not isinstance(result, Accepted):
             raise ValueError(f"cannot be provisioned: {result}")
         key = SigningKey(given.private_key)
-        claims = self.claims(key.public, number=given.number, **changes)
+        claims = parse_purse_id(given.purse_id).claims
         member = Member(device=device, claims=claims, key=key, purse_id=given.purse_id)
         self.members[given.number] = member
         return member

@@ -1,0 +1,423 @@
+"""The handshake: whom a purse refuses, what it answers, and what it ignores."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.device import Accepted, Rejected
+from eiraku.reference.edhoc import errors
+from eiraku.reference.edhoc.messages import Ead
+from eiraku.reference.policy import Policy
+from eiraku.reference.purse import credential, handshake
+from eiraku.reference.purse.checks import Checks
+from eiraku.reference.purse.core import Purse
+from eiraku.reference.purse.provisioning import Maker
+from eiraku.reference.purse.simulation import ECONOMY, EPOCH, LAST_EPOCH, Member, World, transfer
+from eiraku.reference.purse.state import PayOrder, Provisioning, ReceiveOrder, Ready, RequestOrder
+from eiraku.spec import cbor
+from eiraku.spec.errors import Code
+from eiraku.spec.tables import Side
+
+RECEIVE = ReceiveOrder()
+REFUSED = cbor.encode_sequence(1, "refused")
+
+
+class Naive(Checks):
+    """Believes any peer, so that only the other side refuses."""
+
+    def purse_id_signature(self, *_: Any) -> None: ...
+
+    def purse_id_seal(self, *_: Any) -> None: ...
+
+    def purse_id_economy(self, *_: Any) -> None: ...
+
+    def peer_expiry(self, *_: Any) -> None: ...
+
+    def same_purse(self, *_: Any) -> None: ...
+
+    def revocation(self, *_: Any) -> None: ...
+
+    def role_pair(self, *_: Any) -> int:
+        return 10**6
+
+
+class Unchecked(Purse):
+    """Takes any purse ID as its own."""
+
+    def __init__(self) -> None:
+        super().__init__(checks=Naive())
+
+    def check_identity(self, *_: Any) -> None: ...
+
+
+assert issubclass(Unchecked, Maker)
+
+PEERS: dict[str, tuple[dict[str, Any], Code]] = {
+    "seal": ({"seal": bytes(16)}, Code.AUTHENTICATION),
+    "economy": ({"economy": ECONOMY + 1}, Code.AUTHENTICATION),
+    "issued outside its key": ({"issued": LAST_EPOCH + 1, "expires": LAST_EPOCH + 1}, Code.AUTHENTICATION),
+    "expired": ({"expires": EPOCH - 1}, Code.PURSE_EXPIRED),
+    "revoked": ({"number": b"revoked!"}, Code.PURSE_REVOKED),
+    "same number": ({"number": b"myself.."}, Code.SAME_PURSE),
+}
+
+
+def member(world: World, **changes: Any) -> Member:
+    return world.purse([1, 1], behaviour=Unchecked(), **changes)
+
+
+@pytest.fixture
+def wary(world: World) -> Member:
+    made = world.purse([1, 1], number=b"myself..")
+    made.device.bulletin(world.bulletin(epoch=EPOCH + 0, revoked=[]))
+    return made
+
+
+@pytest.mark.parametrize("opens", (True, False), ids=("initiator", "responder"))
+@pytest.mark.parametrize("name", PEERS)
+def test_refused_peers(world: World, opens: bool, name: str) -> None:
+    changes, expected = PEERS[name]
+    given = world.provisioning([1, 1], number=b"myself.." if "same" not in name else b"another.")
+    wary = world.purse(provisioning=given)
+    if name == "revoked":
+        wary.device.bulletin(world.bulletin(epoch=EPOCH + 1, revoked=[b"revoked!"]))
+    peer = member(world, **({"number": b"another."} if name == "same number" else changes))
+    before = wary.device.snapshot()
+    if opens:
+        exchange = transfer(wary.device, PayOrder(amount=1), peer.device, RECEIVE)
+        mine, theirs = exchange.initiator, exchange.responder
+    else:
+        exchange = transfer(peer.device, PayOrder(amount=1), wary.device, RECEIVE)
+        mine, theirs = exchange.responder, exchange.initiator
+    assert isinstance(mine[-1], Rejected)
+    assert mine[-1].refusal.code is expected
+    assert mine[-1].out == REFUSED
+    assert isinstance(theirs[-1], Accepted)
+    assert not theirs[-1].is_open
+    assert wary.device.snapshot() == before
+    friend = world.purse()
+    assert not transfer(wary.device, PayOrder(amount=1), friend.device, RECEIVE).codes
+
+
+@pytest.mark.parametrize(
+    "changes", ({"expires": EPOCH}, {"issued": LAST_EPOCH}, {"reserved": bytes(range(32))}), ids=str
+)
+def test_peers_just_good_enough(world: World, changes: dict[str, Any]) -> None:
+    purse, peer = world.purse([1]), world.purse(**changes)
+    assert not transfer(purse.device, PayOrder(amount=1), peer.device, RECEIVE).codes
+
+
+def test_the_same_key_under_another_number(world: World) -> None:
+    first = world.provisioning([1], seed=bytes(32))
+    second = world.provisioning([1], seed=bytes(32))
+    a, b = world.purse(provisioning=first), world.purse(provisioning=second)
+    exchange = transfer(a.device, PayOrder(amount=1), b.device, RECEIVE)
+    assert exchange.codes == ["same-purse"]
+
+
+def test_another_scheme_key(world: World) -> None:
+    a = world.purse([1])
+    world.scheme_key = bytes(32)
+    b = world.purse()
+    assert transfer(a.device, PayOrder(amount=1), b.device, RECEIVE).codes == ["authentication"]
+
+
+def test_a_reflected_message(world: World) -> None:
+    """One's own message_1 is a fine message_1; the purse meets itself and refuses."""
+    a, b = world.purse([1]), world.purse([1])
+    b.device.order(RECEIVE)
+    b.device.open(Side.RESPONDER)
+    a.device.order(PayOrder(amount=1))
+    opened = a.device.open(Side.INITIATOR)
+    assert isinstance(opened, Accepted)
+    assert opened.out is not None
+    answered = a.device.deliver(opened.out)
+    assert isinstance(answered, Rejected)
+    assert answered.out == REFUSED
+
+
+# --- versions ---
+
+
+class Version(Purse):
+    """Sends other EAD."""
+
+    def __init__(self, *ead: Ead) -> None:
+        super().__init__()
+        self.ead = ead
+
+
+def version(value: cbor.Item, *, critical: bool = True, label: int = 65001) -> Ead:
+    return Ead(label=label, value=cbor.encode(value), critical=critical)
+
+
+@pytest.fixture
+def offers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Ead]]:
+    """What every initiator puts into EAD_1."""
+    ead: list[Ead] = []
+    write = handshake.initiator.write_message_1
+    monkeypatch.setattr(
+        handshake.initiator, "write_message_1", lambda party, **k: write(party, **{**k, "ead": ead})
+    )
+    yield ead
+
+
+@pytest.mark.parametrize(
+    ("items", "expected", "answer"),
+    (
+        ([], Code.VERSION, "version"),
+        ([version((2, 3))], Code.VERSION, "version"),
+        ([version((1,), critical=False)], Code.MALFORMED, "refused"),
+        ([version((1,)), version((1,))], Code.MALFORMED, "refused"),
+        ([version(())], Code.MALFORMED, "refused"),
+        ([version((2, 1))], Code.MALFORMED, "refused"),
+        ([version((1, 1))], Code.MALFORMED, "refused"),
+        ([version(1)], Code.MALFORMED, "refused"),
+        ([version((0, 1))], Code.MALFORMED, "refused"),
+        ([Ead(label=65001, critical=True)], Code.MALFORMED, "refused"),
+        ([version((1,)), Ead(label=7, critical=True)], Code.MALFORMED, "refused"),
+        ([version((1, 2))], None, ""),
+        ([version((1,)), Ead(label=7, value=b"x"), Ead(label=0)], None, ""),
+    ),
+)
+def test_versions_offered(
+    world: World, offers: list[Ead], items: list[Ead], expected: Code | None, answer: str
+) -> None:
+    offers += items
+    a, b = world.purse([1]), world.purse()
+    exchange = transfer(a.device, PayOrder(amount=1), b.device, RECEIVE)
+    if expected is None:
+        assert not exchange.codes
+        return
+    result = exchange.responder[-1]
+    assert isinstance(result, Rejected)
+    assert result.refusal.code is expected
+    assert result.out == cbor.encode_sequence(1, answer)
+
+
+@pytest.mark.parametrize(
+    ("items", "expected"),
+    (
+        ((), Code.VERSION),
+        ((version(2),), Code.VERSION),
+        ((version((1,)),), Code.MALFORMED),
+        ((version(1), version(1)), Code.MALFORMED),
+        ((version(1), Ead(label=9, critical=True)), Code.MALFORMED),
+        ((version(1), Ead(label=9)), None),
+    ),
+)
+def test_versions_chosen(
+    world: World, monkeypatch: pytest.MonkeyPatch, items: tuple[Ead, ...], expected: Code | None
+) -> None:
+    write = handshake.responder.write_message_2
+    monkeypatch.setattr(
+        handshake.responder, "write_message_2", lambda state, **k: write(state, **{**k, "ead": items})
+    )
+    a, b = world.purse([1]), world.purse()
+    exchange = transfer(a.device, PayOrder(amount=1), b.device, RECEIVE)
+    if expected is None:
+        assert not exchange.codes
+        return
+    result = exchange.initiator[-1]
+    assert isinstance(result, Rejected)
+    assert (result.refusal.code, result.out) == (expected, REFUSED)
+
+
+def test_a_critical_item_in_message_3(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = handshake.initiator.write_message_3
+    monkeypatch.setattr(
+        handshake.initiator, "write_message_3", lambda state: write(state, ead=[credential.choice(1)])
+    )
+    a, b = world.purse([1]), world.purse()
+    assert transfer(a.device, PayOrder(amount=1), b.device, RECEIVE).codes == ["malformed"]
+
+
+def test_suites(world: World) -> None:
+    a, b = world.purse([1], behaviour=Purse(suites=(0,))), world.purse(behaviour=Purse(suites=(4,)))
+    exchange = transfer(a.device, PayOrder(amount=1), b.device, RECEIVE)
+    assert exchange.codes == ["suite"]
+    assert exchange.messages[1:] == [errors.wrong_suite((4,))]
+
+
+# --- errors and noise ---
+
+NOISE = (b"", b"\x00", bytes(40), bytes(2049), cbor.encode(b"x"), cbor.encode_sequence(0, 4, bytes(32), b""))
+
+
+@pytest.mark.parametrize("position", (1, 2, 3, 4))
+@pytest.mark.parametrize("noise", NOISE, ids=lambda n: f"{len(n)} bytes")
+def test_noise_ends_the_session_and_nothing_else(world: World, position: int, noise: bytes) -> None:
+    a, b = world.purse([1]), world.purse([1])
+    before = [m.device.snapshot() for m in (a, b)]
+    exchange = transfer(
+        a.device, PayOrder(amount=1), b.device, RECEIVE, lambda n, m: noise if n == position else m
+    )
+    assert [m.device.snapshot() for m in (a, b)] == before
+    (rejected,) = exchange.rejections
+    if len(noise) > 2048:
+        assert rejected.refusal.code is Code.TOO_LARGE
+    if position == 4:
+        assert rejected.out is None, "a refused message_4 is answered with nothing"
+    else:
+        assert rejected.out is not None
+    for device in (a.device, b.device) if position != 4 else (a.device,):
+        after = device.deliver(b"\x40")
+        assert isinstance(after, Rejected)
+        assert (after.refusal.code, after.out) == (Code.UNEXPECTED_MESSAGE, None)
+    assert not transfer(a.device, PayOrder(amount=1), b.device, RECEIVE).codes
+
+
+@pytest.mark.parametrize("position", (1, 2, 3, 4))
+def test_an_error_is_not_answered(world: World, position: int) -> None:
+    a, b = world.purse([1]), world.purse([1])
+    exchange = transfer(
+        a.device, PayOrder(amount=1), b.device, RECEIVE, lambda n, m: REFUSED if n == position else m
+    )
+    assert not exchange.codes
+    assert len(exchange.messages) == position
+    receiver = exchange.initiator if position in (2, 4) else exchange.responder
+    assert receiver[-1] == Accepted(out=None, is_open=False)
+
+
+@pytest.mark.parametrize("position", range(1, 9))
+def test_every_bit_counts(world: World, position: int) -> None:
+    """A flipped bit anywhere: refused or, if it hits a receipt's carrier, redeliverable; never lost."""
+    a, b = world.purse([1 << n for n in range(3)]), world.purse([1])
+    for at in (0, 1, 2, 33, 50, -20, -1):
+
+        def flip(n: int, data: bytes, at: int = at) -> bytes:
+            if n != position:
+                return data
+            raw = bytearray(data)
+            raw[at % len(raw)] ^= 4
+            return bytes(raw)
+
+        order = PayOrder(amount=1) if a.device.snapshot().balance % 2 else PayOrder(amount=2)
+        transfer(a.device, order, b.device, RECEIVE, flip)
+        for pending in a.device.snapshot().pending:
+            from eiraku.reference.purse.state import RedeliverOrder  # noqa: PLC0415
+
+            again = RedeliverOrder(transaction=pending.transaction)
+            assert not transfer(a.device, again, b.device, RECEIVE).codes
+        assert world.total() == 8
+        back = PayOrder(amount=b.balance - 1)
+        if back.amount:
+            assert not transfer(b.device, back, a.device, RECEIVE).codes
+
+
+def test_replayed_from_another_session(world: World) -> None:
+    a, b = world.purse([1, 1]), world.purse()
+    old = transfer(a.device, PayOrder(amount=1), b.device, RECEIVE).messages
+    for position in range(2, 9):
+        exchange = transfer(
+            a.device, PayOrder(amount=1), b.device, RECEIVE, lambda n, m, p=position: old[n - 1] if n == p else m  # type: ignore[misc]
+        )
+        assert exchange.codes in (["authentication"], ["record"])
+        for pending in a.device.snapshot().pending:
+            from eiraku.reference.purse.state import RedeliverOrder  # noqa: PLC0415
+
+            assert not transfer(
+                a.device, RedeliverOrder(transaction=pending.transaction), b.device, RECEIVE
+            ).codes
+            assert not transfer(b.device, PayOrder(amount=1), a.device, RECEIVE).codes
+
+
+# --- provisioning ---
+
+
+def provision_code(world: World, **changes: Any) -> Code:
+    from dataclasses import replace  # noqa: PLC0415
+
+    from eiraku.reference.device import Device  # noqa: PLC0415
+
+    device = Device(world.directory / "fresh.db", world.random)
+    good = world.provisioning([1, 2])
+    before = device.snapshot()
+    result = device.provision(replace(good, **{k: v(good) if callable(v) else v for k, v in changes.items()}))
+    assert isinstance(result, Rejected)
+    assert device.snapshot() == before
+    assert isinstance(device.provision(good), Accepted)
+    second = device.provision(good)
+    assert isinstance(second, Rejected)
+    assert second.refusal.code is Code.PROVISION
+    device.close()
+    return result.refusal.code
+
+
+def flipped(raw: bytes) -> bytes:
+    return raw[:-1] + bytes([raw[-1] ^ 1])
+
+
+def _anchor(good: Provisioning, **changes: Any) -> dict[str, Any]:
+    return {**good.anchor, **changes}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    (
+        ("private_key", bytes(32), Code.PROVISION),
+        ("private_key", bytes(31), Code.PROVISION),
+        ("number", bytes(8), Code.PROVISION),
+        ("purse_id", lambda g: flipped(g.purse_id), Code.PROVISION),
+        ("purse_id", b"", Code.PROVISION),
+        ("holdings", lambda g: (g.holdings[0], g.holdings[0]), Code.PROVISION),
+        ("policy", {}, Code.POLICY),
+        ("anchor", lambda g: _anchor(g, economies=[1]), Code.PROVISION),
+        ("anchor", lambda g: _anchor(g, device_keys=[]), Code.PROVISION),
+        ("anchor", lambda g: _anchor(g, money_keys=[]), Code.PROVISION),
+        ("anchor", lambda g: _anchor(g, money_seal="00" * 16), Code.PROVISION),
+        ("anchor", lambda g: _anchor(g, scheme_key="00"), Code.PROVISION),
+        ("anchor", lambda g: _anchor(g, device_keys=[{**g.anchor["device_keys"][0], "kid": "00" * 8}]), Code.PROVISION),
+        ("anchor", {}, Code.PROVISION),
+        ("bulletin", lambda g: flipped(g.bulletin), Code.BULLETIN_SIGNATURE),
+    ),
+)
+def test_refused_provisioning(world: World, field: str, value: Any, expected: Code) -> None:
+    assert provision_code(world, **{field: value}) is expected
+
+
+def test_holdings_are_verified(world: World) -> None:
+    from dataclasses import replace  # noqa: PLC0415
+
+    for change in (
+        {"unit": lambda h: flipped(h.unit)},
+        {"hop": lambda _: 1},
+        {"hop": lambda _: 256},
+        {"history": lambda h: h.history + b"\x00"},
+    ):
+        (world.directory / "fresh.db").unlink(missing_ok=True)
+        altered = lambda g, c=change: (  # noqa: E731
+            replace(g.holdings[0], **{k: v(g.holdings[0]) for k, v in c.items()}),
+        )
+        assert provision_code(world, holdings=altered) is Code.PROVISION
+
+
+def test_an_empty_purse_does_nothing(world: World) -> None:
+    from eiraku.reference.device import Device  # noqa: PLC0415
+
+    device = Device(world.directory / "empty.db", world.random)
+    for result in (
+        device.order(RECEIVE),
+        device.order(RequestOrder(amount=1)),
+        device.open(Side.RESPONDER),
+        device.deliver(b""),
+        device.bulletin(b""),
+    ):
+        assert isinstance(result, Rejected)
+        assert (result.refusal.code, result.out) == (Code.NOT_PROVISIONED, None)
+    assert device.snapshot().writes == 0
+    device.close()
+
+
+def test_the_working_state_is_rebuilt_from_memory(world: World) -> None:
+    purse = world.purse([1])
+    before = purse.device.state
+    purse.device.power_cut()
+    after = purse.device.state
+    assert isinstance(before, Ready)
+    assert isinstance(after, Ready)
+    assert after.identity.policy == before.identity.policy == Policy.from_mapping(world.policy.to_mapping())
+    assert after.identity.anchor == before.identity.anchor
+    assert after.identity.key.public == SigningKey(world.members[purse.number].device.store.provision().private_key).public  # type: ignore[union-attr]
