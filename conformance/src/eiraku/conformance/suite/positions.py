@@ -30,6 +30,8 @@ class Waiting:
     talk: Talk
     message: Message
     """The right one."""
+    offer: Offer | None = None
+    """The OFFER that it is about, if one was made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ def _at_pay(stage: Stage, part: Part) -> Waiting:
     talk = meet_payee(stage, part.side, AMOUNT)
     offer = offer_of(talk, held)
     expect_accept(talk, offer, talk.send(offer))
-    return Waiting(talk=talk, message=pay_of(talk, offer, held))
+    return Waiting(talk=talk, message=pay_of(talk, offer, held), offer=offer)
 
 
 def _at_request(stage: Stage, part: Part) -> Waiting:
@@ -67,19 +69,15 @@ def _at_request(stage: Stage, part: Part) -> Waiting:
     return Waiting(talk=connect(stage, part.side), message=Request(amount=AMOUNT, reference=REFERENCE))
 
 
-def _offered(stage: Stage, part: Part) -> tuple[Talk, Offer]:
-    return meet_payer(stage, part.side, AMOUNT)
-
-
 def _at_accept(stage: Stage, part: Part) -> Waiting:
-    talk, offer = _offered(stage, part)
-    return Waiting(talk=talk, message=accept_of(offer))
+    talk, offer = meet_payer(stage, part.side, AMOUNT)
+    return Waiting(talk=talk, message=accept_of(offer), offer=offer)
 
 
 def _at_receipt(stage: Stage, part: Part) -> Waiting:
-    talk, offer = _offered(stage, part)
+    talk, offer = meet_payer(stage, part.side, AMOUNT)
     expect_pay(talk, offer, talk.send(accept_of(offer)))
-    return Waiting(talk=talk, message=receipt_of(talk, offer))
+    return Waiting(talk=talk, message=receipt_of(talk, offer), offer=offer)
 
 
 ALL = (

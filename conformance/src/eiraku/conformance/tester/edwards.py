@@ -14,28 +14,45 @@ L = 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, -1, P) % P
 
 Point: TypeAlias = tuple[int, int]
+_Extended: TypeAlias = tuple[int, int, int, int]
 
 IDENTITY: Point = (0, 1)
 
 
 def add(a: Point, b: Point) -> Point:
     """Sum of two points."""
-    (x1, y1), (x2, y2) = a, b
-    t = D * x1 * x2 * y1 * y2 % P
-    x = (x1 * y2 + x2 * y1) * pow(1 + t, -1, P)
-    y = (y1 * y2 + x1 * x2) * pow(1 - t, -1, P)
-    return x % P, y % P
+    return _affine(_sum(_extended(a), _extended(b)))
 
 
 def multiply(n: int, point: Point) -> Point:
     """The point added n times, n >= 0."""
-    found = IDENTITY
+    found, power = _extended(IDENTITY), _extended(point)
     while n:
         if n & 1:
-            found = add(found, point)
-        point = add(point, point)
+            found = _sum(found, power)
+        power = _sum(power, power)
         n >>= 1
-    return found
+    return _affine(found)
+
+
+def _sum(a: _Extended, b: _Extended) -> _Extended:
+    # RFC 8032 section 5.1.4; complete, so it also doubles.
+    (x1, y1, z1, t1), (x2, y2, z2, t2) = a, b
+    minus, plus = (y1 - x1) * (y2 - x2) % P, (y1 + x1) * (y2 + x2) % P
+    c, d = 2 * D * t1 * t2 % P, 2 * z1 * z2 % P
+    e, f, g, h = plus - minus, d - c, d + c, plus + minus
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def _extended(point: Point) -> _Extended:
+    x, y = point
+    return x, y, 1, x * y % P
+
+
+def _affine(point: _Extended) -> Point:
+    x, y, z, _ = point
+    inverse = pow(z, -1, P)
+    return x * inverse % P, y * inverse % P
 
 
 def encode(point: Point) -> bytes:
