@@ -71,8 +71,8 @@ def raise_peer_error(items: tuple[cbor.Item, ...]) -> None:
             raise PeerError(code, text)
         case (int(code), info) if code == WRONG_SUITE and (suites := parse_suites(info)) is not None:
             raise PeerError(code, suites=suites)
-        # 0 is reserved for success and never sent.
-        case (int(code), _) if code not in (0, UNSPECIFIED, WRONG_SUITE):
+        # EPP-SES-018: whatever else it says; 0 is reserved for success and never sent
+        case (int(code), _) if code != 0:
             raise PeerError(code)
     # EPP-ENC-008
     raise Refusal(Code.MALFORMED, "EPP-ENC-008", "EDHOC error of another shape")
