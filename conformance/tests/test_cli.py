@@ -68,7 +68,8 @@ def certify(
 ) -> subprocess.CompletedProcess[str]:
     (folder / "suite").mkdir(exist_ok=True)
     (folder / "suite" / "test_tiny.py").write_text(suite)
-    return eiraku(folder, "certify", wallet(how), "--suite", "suite", *arguments)
+    # One worker unless the test says otherwise: starting more takes longer than these checks do.
+    return eiraku(folder, "certify", wallet(how), "--suite", "suite", "--workers", "1", *arguments)
 
 
 def outcomes(folder: Path) -> dict[str, str]:
@@ -302,7 +303,7 @@ def test_explain(tmp_path: Path) -> None:
     assert "Why: " in done.stdout
     by_label = eiraku(tmp_path, "explain", "unit-expired")
     assert by_label.returncode == 0
-    assert by_label.stdout == eiraku(tmp_path, "explain", "19").stdout
+    assert "unit-expired: error code 19" in by_label.stdout
     assert "EPP-UNI-" in by_label.stdout
 
 
