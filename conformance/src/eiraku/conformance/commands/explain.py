@@ -95,5 +95,7 @@ def _nearest(subject: str, catalogue: dict[str, Check]) -> list[str]:
 
 def _paragraphs(text: str, indent: str = "") -> None:
     for paragraph in text.split("\n\n"):
-        lines = paragraph.splitlines() if "\n" in paragraph else textwrap.wrap(paragraph, _WIDTH, break_on_hyphens=False)
+        # Lists and tables keep their lines.
+        wrapped = textwrap.wrap(paragraph, _WIDTH, break_on_hyphens=False)
+        lines = paragraph.splitlines() if "\n" in paragraph else wrapped
         click.echo("\n".join(f"{indent}{line}" for line in lines) + "\n")
