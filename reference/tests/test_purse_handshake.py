@@ -1,21 +1,26 @@
 """The handshake: whom a purse refuses, what it answers, and what it ignores."""
 
-from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.device import Accepted, Rejected
-from eiraku.reference.edhoc import errors
+from eiraku.reference.device import Accepted, Device, Rejected
+from eiraku.reference.edhoc import errors, initiator, responder
 from eiraku.reference.edhoc.messages import Ead
 from eiraku.reference.policy import Policy
-from eiraku.reference.purse import credential, handshake
+from eiraku.reference.purse import credential
 from eiraku.reference.purse.checks import Checks
 from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.provisioning import Maker
 from eiraku.reference.purse.simulation import ECONOMY, EPOCH, LAST_EPOCH, Member, World, transfer
-from eiraku.reference.purse.state import PayOrder, Provisioning, ReceiveOrder, Ready, RequestOrder
+from eiraku.reference.purse.state import (
+    PayOrder,
+    Provisioning,
+    Ready,
+    ReceiveOrder,
+    RedeliverOrder,
+    RequestOrder,
+)
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code
 from eiraku.spec.tables import Side
@@ -52,8 +57,6 @@ class Unchecked(Purse):
     def check_identity(self, *_: Any) -> None: ...
 
 
-assert issubclass(Unchecked, Maker)
-
 PEERS: dict[str, tuple[dict[str, Any], Code]] = {
     "seal": ({"seal": bytes(16)}, Code.AUTHENTICATION),
     "economy": ({"economy": ECONOMY + 1}, Code.AUTHENTICATION),
@@ -68,16 +71,9 @@ def member(world: World, **changes: Any) -> Member:
     return world.purse([1, 1], behaviour=Unchecked(), **changes)
 
 
-@pytest.fixture
-def wary(world: World) -> Member:
-    made = world.purse([1, 1], number=b"myself..")
-    made.device.bulletin(world.bulletin(epoch=EPOCH + 0, revoked=[]))
-    return made
-
-
 @pytest.mark.parametrize("opens", (True, False), ids=("initiator", "responder"))
 @pytest.mark.parametrize("name", PEERS)
-def test_refused_peers(world: World, opens: bool, name: str) -> None:
+def test_refused_peers(world: World, *, opens: bool, name: str) -> None:
     changes, expected = PEERS[name]
     given = world.provisioning([1, 1], number=b"myself.." if "same" not in name else b"another.")
     wary = world.purse(provisioning=given)
@@ -141,27 +137,17 @@ def test_a_reflected_message(world: World) -> None:
 # --- versions ---
 
 
-class Version(Purse):
-    """Sends other EAD."""
-
-    def __init__(self, *ead: Ead) -> None:
-        super().__init__()
-        self.ead = ead
-
-
 def version(value: cbor.Item, *, critical: bool = True, label: int = 65001) -> Ead:
     return Ead(label=label, value=cbor.encode(value), critical=critical)
 
 
 @pytest.fixture
-def offers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Ead]]:
+def offers(monkeypatch: pytest.MonkeyPatch) -> list[Ead]:
     """What every initiator puts into EAD_1."""
     ead: list[Ead] = []
-    write = handshake.initiator.write_message_1
-    monkeypatch.setattr(
-        handshake.initiator, "write_message_1", lambda party, **k: write(party, **{**k, "ead": ead})
-    )
-    yield ead
+    write = initiator.write_message_1
+    monkeypatch.setattr(initiator, "write_message_1", lambda party, **k: write(party, **{**k, "ead": ead}))
+    return ead
 
 
 @pytest.mark.parametrize(
@@ -211,10 +197,8 @@ def test_versions_offered(
 def test_versions_chosen(
     world: World, monkeypatch: pytest.MonkeyPatch, items: tuple[Ead, ...], expected: Code | None
 ) -> None:
-    write = handshake.responder.write_message_2
-    monkeypatch.setattr(
-        handshake.responder, "write_message_2", lambda state, **k: write(state, **{**k, "ead": items})
-    )
+    write = responder.write_message_2
+    monkeypatch.setattr(responder, "write_message_2", lambda state, **k: write(state, **{**k, "ead": items}))
     a, b = world.purse([1]), world.purse()
     exchange = transfer(a.device, PayOrder(amount=1), b.device, RECEIVE)
     if expected is None:
@@ -226,10 +210,8 @@ def test_versions_chosen(
 
 
 def test_a_critical_item_in_message_3(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    write = handshake.initiator.write_message_3
-    monkeypatch.setattr(
-        handshake.initiator, "write_message_3", lambda state: write(state, ead=[credential.choice(1)])
-    )
+    write = initiator.write_message_3
+    monkeypatch.setattr(initiator, "write_message_3", lambda state: write(state, ead=[credential.choice(1)]))
     a, b = world.purse([1]), world.purse()
     assert transfer(a.device, PayOrder(amount=1), b.device, RECEIVE).codes == ["malformed"]
 
@@ -297,8 +279,6 @@ def test_every_bit_counts(world: World, position: int) -> None:
         order = PayOrder(amount=1) if a.device.snapshot().balance % 2 else PayOrder(amount=2)
         transfer(a.device, order, b.device, RECEIVE, flip)
         for pending in a.device.snapshot().pending:
-            from eiraku.reference.purse.state import RedeliverOrder  # noqa: PLC0415
-
             again = RedeliverOrder(transaction=pending.transaction)
             assert not transfer(a.device, again, b.device, RECEIVE).codes
         assert world.total() == 8
@@ -312,12 +292,14 @@ def test_replayed_from_another_session(world: World) -> None:
     old = transfer(a.device, PayOrder(amount=1), b.device, RECEIVE).messages
     for position in range(2, 9):
         exchange = transfer(
-            a.device, PayOrder(amount=1), b.device, RECEIVE, lambda n, m, p=position: old[n - 1] if n == p else m  # type: ignore[misc]
+            a.device,
+            PayOrder(amount=1),
+            b.device,
+            RECEIVE,
+            lambda n, m, p=position: old[n - 1] if n == p else m,  # type: ignore[misc]
         )
         assert exchange.codes in (["authentication"], ["record"])
         for pending in a.device.snapshot().pending:
-            from eiraku.reference.purse.state import RedeliverOrder  # noqa: PLC0415
-
             assert not transfer(
                 a.device, RedeliverOrder(transaction=pending.transaction), b.device, RECEIVE
             ).codes
@@ -328,10 +310,6 @@ def test_replayed_from_another_session(world: World) -> None:
 
 
 def provision_code(world: World, **changes: Any) -> Code:
-    from dataclasses import replace  # noqa: PLC0415
-
-    from eiraku.reference.device import Device  # noqa: PLC0415
-
     device = Device(world.directory / "fresh.db", world.random)
     good = world.provisioning([1, 2])
     before = device.snapshot()
@@ -369,7 +347,11 @@ def _anchor(good: Provisioning, **changes: Any) -> dict[str, Any]:
         ("anchor", lambda g: _anchor(g, money_keys=[]), Code.PROVISION),
         ("anchor", lambda g: _anchor(g, money_seal="00" * 16), Code.PROVISION),
         ("anchor", lambda g: _anchor(g, scheme_key="00"), Code.PROVISION),
-        ("anchor", lambda g: _anchor(g, device_keys=[{**g.anchor["device_keys"][0], "kid": "00" * 8}]), Code.PROVISION),
+        (
+            "anchor",
+            lambda g: _anchor(g, device_keys=[{**g.anchor["device_keys"][0], "kid": "00" * 8}]),
+            Code.PROVISION,
+        ),
         ("anchor", {}, Code.PROVISION),
         ("bulletin", lambda g: flipped(g.bulletin), Code.BULLETIN_SIGNATURE),
     ),
@@ -379,8 +361,6 @@ def test_refused_provisioning(world: World, field: str, value: Any, expected: Co
 
 
 def test_holdings_are_verified(world: World) -> None:
-    from dataclasses import replace  # noqa: PLC0415
-
     for change in (
         {"unit": lambda h: flipped(h.unit)},
         {"hop": lambda _: 1},
@@ -395,8 +375,6 @@ def test_holdings_are_verified(world: World) -> None:
 
 
 def test_an_empty_purse_does_nothing(world: World) -> None:
-    from eiraku.reference.device import Device  # noqa: PLC0415
-
     device = Device(world.directory / "empty.db", world.random)
     for result in (
         device.order(RECEIVE),
@@ -420,4 +398,4 @@ def test_the_working_state_is_rebuilt_from_memory(world: World) -> None:
     assert isinstance(after, Ready)
     assert after.identity.policy == before.identity.policy == Policy.from_mapping(world.policy.to_mapping())
     assert after.identity.anchor == before.identity.anchor
-    assert after.identity.key.public == SigningKey(world.members[purse.number].device.store.provision().private_key).public  # type: ignore[union-attr]
+    assert after.identity.key.public == purse.key.public

@@ -1,4 +1,4 @@
-"""What a payee refuses: each check with its code and position, the order of checks, nothing changed, still alive."""
+"""What a payee refuses: each check with its code and position, in order; nothing changed, still alive."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +10,14 @@ import pytest
 from eiraku.reference.device import Accepted, Rejected
 from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.simulation import ECONOMY, EPOCH, LAST_EPOCH, Exchange, Member, World, transfer
-from eiraku.reference.purse.state import GivenHolding, Order, PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder
+from eiraku.reference.purse.state import (
+    GivenHolding,
+    Order,
+    PayOrder,
+    ReceiveOrder,
+    RedeliverOrder,
+    RequestOrder,
+)
 from eiraku.spec import messages
 from eiraku.spec.messages import Accept, Message, Offer, OfferedUnit, Pay, Redeliver, Request
 from eiraku.spec.objects import Role, history_size
@@ -60,7 +67,9 @@ class Till:
         """What the payee's holder sees, which must be what the payer is told."""
         exchange = self.offer(alter, order)
         asked = isinstance(order, RequestOrder)
-        theirs, ours = (exchange.responder, exchange.initiator) if asked else (exchange.initiator, exchange.responder)
+        theirs, ours = (
+            (exchange.responder, exchange.initiator) if asked else (exchange.initiator, exchange.responder)
+        )
         rejected, told = ours[-1], theirs[-1]
         assert isinstance(rejected, Rejected), rejected
         assert isinstance(told, Accepted)
@@ -105,8 +114,12 @@ def test_numbers_of_units(till: Till) -> None:
 
 def test_one_unit_twice(till: Till) -> None:
     assert till.refusal(lambda o: with_units(o.units[0])(o)) == ("duplicate-unit", 2)
-    resigned = lambda o: replace(o.units[1], unit=flipped(o.units[1].unit))  # noqa: E731
-    assert till.refusal(lambda o: with_units(resigned(o))(o)) == ("duplicate-unit", 2), "EPP-UNI-009"
+
+    def resigned(offer: Offer) -> Offer:
+        second = offer.units[1]
+        return with_units(replace(second, unit=flipped(second.unit)))(offer)
+
+    assert till.refusal(resigned) == ("duplicate-unit", 2), "EPP-UNI-009"
     junk = OfferedUnit(unit=b"junk", hop=0, history=bytes(151))
     assert till.refusal(lambda o: replace(o, units=(junk, junk, *o.units))) == ("malformed", 0)
     assert till.refusal(lambda o: replace(o, units=(junk, o.units[0], o.units[0]))) == ("duplicate-unit", 2)
@@ -132,7 +145,10 @@ def test_faults_of_one_unit(till: Till, name: str) -> None:
 
 def test_a_unit_from_a_key_outside_the_anchor_or_its_validity(till: Till) -> None:
     world = till.world
-    assert till.refusal(swapped(till.unit(issued=LAST_EPOCH + 1, expires=LAST_EPOCH + 9))) == ("unit-signature", 1)
+    assert till.refusal(swapped(till.unit(issued=LAST_EPOCH + 1, expires=LAST_EPOCH + 9))) == (
+        "unit-signature",
+        1,
+    )
     other = World(world.directory, seed=b"other", policy=world.policy)
     foreign = offered(other.holding(other.unit(4, seal=world.issuing_centre.seal), bytes(8)))
     assert till.refusal(swapped(foreign)) == ("unit-signature", 1)
@@ -155,7 +171,10 @@ def test_just_good_enough(till: Till, name: str) -> None:
 
 
 def test_unit_limits(till: Till) -> None:
-    assert till.refusal(swapped(replace(till.unit(), hop=3, history=bytes(history_size(3))))) == ("hop-limit", 1)
+    assert till.refusal(swapped(replace(till.unit(), hop=3, history=bytes(history_size(3))))) == (
+        "hop-limit",
+        1,
+    )
     assert till.refusal(swapped(till.unit(issued=EPOCH, expires=EPOCH - 1))) == ("malformed", 1)
     assert till.refusal(swapped(replace(till.unit(), unit=bytes(257)))) == ("malformed", 1)
 
@@ -180,7 +199,9 @@ def test_units_that_are_or_were_here(till: Till) -> None:
     assert till.refusal(swapped(own)) == ("unit-held", 1)
     assert till.refusal(swapped(later)) == ("unit-held", 1)
     friend = till.world.purse()
-    transfer(till.payee.device, PayOrder(amount=64), friend.device, RECEIVE, lambda n, m: m if n < 7 else None)
+    transfer(
+        till.payee.device, PayOrder(amount=64), friend.device, RECEIVE, lambda n, m: m if n < 7 else None
+    )
     (pending,) = till.payee.device.snapshot().pending
     assert till.refusal(swapped(later)) == ("unit-held", 1), "pending is held too"
     again = transfer(
@@ -261,7 +282,10 @@ PAY_FAULTS: dict[str, tuple[Callable[[Pay], Message], tuple[str, int | None]]] =
         lambda p: replace(p, endorsements=(p.endorsements[0], flipped(p.endorsements[1]))),
         ("endorsement", 1),
     ),
-    "not PAY": (lambda p: Accept(transaction=p.transaction, offer_digest=bytes(32)), ("unexpected-message", None)),
+    "not PAY": (
+        lambda p: Accept(transaction=p.transaction, offer_digest=bytes(32)),
+        ("unexpected-message", None),
+    ),
 }
 
 
@@ -295,7 +319,9 @@ def test_bad_payments(till: Till, name: str) -> None:
 def pending_payment(till: Till, *, delivered: bool) -> tuple[Member, RedeliverOrder]:
     payer = till.world.purse([8, 4], behaviour=till.crook(lambda m: m))
     cut = 8 if delivered else 7
-    transfer(payer.device, PayOrder(amount=12), till.payee.device, RECEIVE, lambda n, m: m if n < cut else None)
+    transfer(
+        payer.device, PayOrder(amount=12), till.payee.device, RECEIVE, lambda n, m: m if n < cut else None
+    )
     (pending,) = payer.device.snapshot().pending
     return payer, RedeliverOrder(transaction=pending.transaction)
 
@@ -331,7 +357,7 @@ REDELIVERIES: dict[str, tuple[Alter, str, str]] = {
 
 @pytest.mark.parametrize("delivered", (False, True), ids=("not credited", "credited"))
 @pytest.mark.parametrize("name", REDELIVERIES)
-def test_bad_redeliveries(till: Till, name: str, delivered: bool) -> None:
+def test_bad_redeliveries(till: Till, name: str, *, delivered: bool) -> None:
     payer, order = pending_payment(till, delivered=delivered)
     alter, fresh, known = REDELIVERIES[name]
     payer.device.purse = till.crook(alter)

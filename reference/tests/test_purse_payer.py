@@ -71,7 +71,7 @@ RECEIPTS: dict[str, tuple[Alter, str]] = {
 
 @pytest.mark.parametrize("again", (False, True), ids=("paid", "redelivered"))
 @pytest.mark.parametrize("name", RECEIPTS)
-def test_after_the_commit_point_it_is_pending(world: World, crook: Crooks, name: str, again: bool) -> None:
+def test_after_the_commit_point_it_is_pending(world: World, crook: Crooks, name: str, *, again: bool) -> None:
     alter, expected = RECEIPTS[name]
     payer, payee = world.purse([1, 2]), world.purse(behaviour=crook(alter))
     codes = [expected] if expected else []

@@ -37,9 +37,7 @@ def unit(n: int, hop: int = 0) -> Holding:
 
 
 def credited(*units: Holding, transaction: bytes = bytes(16)) -> PaymentCredited:
-    credit = Credit(
-        transaction=transaction, payer=PAYER, amount=3, offer_digest=bytes(32), receipt=bytes(64)
-    )
+    credit = Credit(transaction=transaction, payer=PAYER, amount=3, offer_digest=bytes(32), receipt=bytes(64))
     return PaymentCredited(credit=credit, holdings=units)
 
 
@@ -104,7 +102,8 @@ def test_everything_is_there_after_reopening(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", (pending(1, 7), pending(7), SETTLED, credited(unit(1), transaction=b"3" * 16), credited(unit(5)))
+    "change",
+    (pending(1, 7), pending(7), SETTLED, credited(unit(1), transaction=b"3" * 16), credited(unit(5))),
 )
 def test_an_impossible_change_changes_nothing(path: Path, change: Change) -> None:
     """Units that are not here cannot leave, one that is here cannot come, a transaction is credited once."""
@@ -177,7 +176,9 @@ def test_another_database(path: Path) -> None:
 )
 def test_another_schema(path: Path, version: int, advice: str) -> None:
     make(path, user_version=version)
-    with pytest.raises(StoreError, match=rf"expected schema version {SCHEMA_VERSION}, found {version}.*{advice}"):
+    with pytest.raises(
+        StoreError, match=rf"expected schema version {SCHEMA_VERSION}, found {version}.*{advice}"
+    ):
         Store(path)
 
 
@@ -271,7 +272,7 @@ while True:
 
 @pytest.mark.parametrize("delay", (0.0, 0.007, 0.013, 0.021))
 def test_killed_in_the_middle(tmp_path: Path, delay: float) -> None:
-    """SIGKILL at an arbitrary instant: both purses open again, every unit is in one place, value is conserved."""
+    """SIGKILL at any instant: both purses open again, every unit is in one place, value is conserved."""
     process = subprocess.Popen([sys.executable, "-c", LOOP, str(tmp_path)], stdout=subprocess.PIPE)
     assert process.stdout is not None
     numbers = process.stdout.readline().split()

@@ -9,7 +9,9 @@ in a temporary directory.
 
 import argparse
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -61,7 +63,7 @@ class ReferenceWallet:
         self._checks_class = checks_class
         self._store_class = store_class
         self._directory = directory
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._temporary: Path | None = None
         self._seed: bytes | None = None
         self._device: Device | None = None
         self._verbs: dict[str, Callable[[dict[str, Any]], Response]] = {
@@ -121,15 +123,17 @@ class ReferenceWallet:
             self._directory.mkdir(parents=True, exist_ok=True)
             return self._directory
         if self._temporary is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="eiraku-purse-")
-        return Path(self._temporary.name)
+            self._temporary = Path(tempfile.mkdtemp(prefix="eiraku-purse-"))
+            # Also if nobody says stop.
+            self._remove = weakref.finalize(self, shutil.rmtree, self._temporary, ignore_errors=True)
+        return self._temporary
 
     def _end(self) -> None:
         if self._device is not None:
             self._device.close()
             self._device = None
         if self._temporary is not None:
-            self._temporary.cleanup()
+            self._remove()
             self._temporary = None
 
     @property
