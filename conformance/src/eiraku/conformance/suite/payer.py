@@ -13,6 +13,22 @@ from eiraku.spec.messages import Offer, Redeliver, Reject, Request
 from eiraku.spec.objects import history_size
 from eiraku.spec.tables import Side
 
+LOCAL = frozenset(
+    {
+        Code.RECORD,
+        Code.INSUFFICIENT_FUNDS,
+        Code.NO_EXACT_CHANGE,
+        Code.DECLINED,
+        Code.BULLETIN_SIGNATURE,
+        Code.BULLETIN_STALE,
+        Code.UNKNOWN_TRANSACTION,
+        Code.NOT_PROVISIONED,
+        Code.POLICY,
+        Code.PROVISION,
+    }
+)
+"""Codes that are never sent (chapter 10)."""
+
 
 def own(world: World, values: Iterable[int], **fields: Any) -> list[Holding]:
     """Units for the wallet to begin with. `fields`: `hop`, or fields of the unit."""
