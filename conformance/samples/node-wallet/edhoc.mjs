@@ -98,14 +98,12 @@ export function parseMessage1(raw) {
   };
 }
 
-/** Whether these bytes are an EDHOC error: ERR_CODE, ERR_INFO and nothing else (RFC 9528 section 6). */
+/** Whether these bytes are an EDHOC error: ERR_CODE, ERR_INFO and nothing else (EPP-SES-018). */
 export function isError(raw) {
   try {
     const items = decodeSequence(raw).map((item) => item.value);
-    if (items.length !== 2 || !Number.isSafeInteger(items[0]) || items[0] === 0) return false;
-    if (items[0] === 1) return typeof items[1] === "string";
-    if (items[0] === 2) return Number.isSafeInteger(items[1]) || Array.isArray(items[1]);
-    return true;
+    const integer = typeof items[0] === "number" || typeof items[0] === "bigint";
+    return items.length === 2 && integer && items[0] !== 0;
   } catch (error) {
     if (error instanceof Refusal) return false;
     throw error;

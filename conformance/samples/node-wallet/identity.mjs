@@ -42,8 +42,7 @@ function schemeSecrets(schemeKey, nonce) {
 }
 
 /** schemeKey: 32 bytes in hex, as in the anchor. ID_CRED_x with a fresh nonce (EPP-PID-008, EPP-PID-009). */
-export function sealPurseId(raw, schemeKey) {
-  const nonce = keys.random(16);
+export function sealPurseId(raw, schemeKey, nonce = keys.random(16)) {
   const [key, iv] = schemeSecrets(schemeKey, nonce);
   return new Map([[ID_CRED_LABEL, Buffer.concat([nonce, keys.seal(keys.CHACHA, key, iv, Buffer.alloc(0), raw)])]]);
 }

@@ -58,11 +58,11 @@ export const endorse = (privateKey, move) => signDetached(privateKey, CONTEXT.en
 export const endorsed = (publicKey, move, signature) =>
   verifyDetached(publicKey, CONTEXT.endorsement, endorsementPayload(move), signature);
 
-/** EPP-HIS-003: the new layer, sealed for the issuing centre. */
-export function sealHistory(historyKey, move, signature) {
+/** EPP-HIS-003: the new layer, sealed for the issuing centre; the ephemeral key is given in tests only. */
+export function sealHistory(historyKey, move, signature, ephemeral) {
   const layer = encode([move.history, move.payer, move.payee, move.transaction, signature]);
   const info = Buffer.concat([Buffer.from("EPP/1 history"), Buffer.from(move.unitId, "hex")]);
-  return hpkeSeal(historyKey, info, layer);
+  return hpkeSeal(historyKey, info, layer, ephemeral);
 }
 
 const receiptPayload = (r) => encode([r.transaction, r.payer, r.payee, r.amount, r.digest]);

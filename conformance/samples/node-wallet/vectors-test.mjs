@@ -1,10 +1,15 @@
-// EDHOC key schedule against the published trace (RFC 9529 section 2), Ed25519 against the published edge cases.
+// Against published vectors: EDHOC (RFC 9529 section 2), Ed25519 edge cases, HPKE, one payment of EPP/1.
 import { test } from "node:test";
 import * as assert from "node:assert";
 import { readFileSync } from "node:fs";
 import { decode, decodeSequence, encode } from "./cbor.mjs";
-import { Schedule, isError, parseMessage1, parsePlaintext } from "./edhoc.mjs";
+import { CONTEXT, signAttached } from "./cose.mjs";
+import { Schedule, isError, oneByteString, parseMessage1, parsePlaintext } from "./edhoc.mjs";
+import { sealPurseId } from "./identity.mjs";
 import * as keys from "./keys.mjs";
+import { parseMessage } from "./messages.mjs";
+import { endorse, parseUnit, sealHistory } from "./money.mjs";
+import { Records } from "./records.mjs";
 
 const vectors = (name) => JSON.parse(readFileSync(new URL(`../../../spec/vectors/${name}`, import.meta.url)));
 const trace = vectors("rfc9529.json");
@@ -53,6 +58,63 @@ test("published invalid message_1", () => {
     }
     assert.ok(refused, entry.section);
     assert.ok(!isError(raw));
+  }
+});
+
+test("one payment of EPP/1", () => {
+  const entries = new Map(vectors("epp1.json").vectors.map((v) => [v.id, v.values]));
+  const value = (id, name) => Buffer.from(entries.get(id)[name], "hex");
+  const unit = parseUnit(value("unit", "unit"));
+  assert.equal(unit.id, entries.get("unit").unit_id);
+  for (const [id, name, context] of [["unit", "unit", CONTEXT.unit], ["bulletin", "bulletin", CONTEXT.bulletin],
+    ["purse-id-A", "purse_id", CONTEXT.purseId], ["purse-id-B", "purse_id", CONTEXT.purseId]]) {
+    const key = value(id, "private_key");
+    assert.deepEqual(signAttached(key, keys.edPublic(key), context, value(id, "payload")), value(id, name));
+  }
+  const move = (id) => {
+    const [unitId, hop, , payer, payee, transaction] = decode(value(id, "endorsement_payload"));
+    const history = decode(value(id, "layer"))[0];
+    return { unitId: unitId.toString("hex"), hop, history, payer, payee, transaction };
+  };
+  const historyKey = keys.xPublic(value("first-move", "history_private_key"));
+  for (const id of ["genesis", "first-move"]) {
+    const sealed = sealHistory(historyKey, move(id), value(id, "signature"), value(id, "ephemeral"));
+    assert.deepEqual(sealed, value(id, "sealed_history"));
+  }
+  assert.deepEqual(endorse(value("unit", "private_key"), move("genesis")), value("genesis", "signature"));
+
+  const cred = { I: value("purse-id-B", "purse_id"), R: value("purse-id-A", "purse_id") };
+  const idCred = Object.fromEntries([["I", "B"], ["R", "A"]].map(([side, purse]) => {
+    const id = `sealed-purse-id-${purse}`;
+    const sealed = sealPurseId(cred[side], entries.get(id).scheme_key, value(id, "nonce"));
+    assert.deepEqual(encode(sealed), value(id, "id_cred"));
+    return [side, sealed];
+  }));
+  const publicKey = (purseId) => decode(decode(purseId)[2]).get(8).get(1).get(-2);
+  const wire = (n) => value("handshake", `message_${n}`);
+  const [mine, gx] = [value("handshake", "ephemeral_responder"), parseMessage1(wire(1)).gx];
+  const s = new Schedule(keys.CHACHA, wire(1), keys.xPublic(mine), keys.x25519(mine, gx));
+  const plaintext2 = s.stream2(oneByteString(wire(2)).subarray(32));
+  const two = parsePlaintext(plaintext2, true);
+  assert.deepEqual(two.idCred, idCred.R);
+  assert.ok(keys.verify(publicKey(cred.R), s.signed2(two.cR, two.idCred, cred.R, two.eadRaw), two.signature));
+  s.after2(plaintext2, cred.R);
+  const plaintext3 = s.open3(oneByteString(wire(3)));
+  const three = parsePlaintext(plaintext3, false);
+  assert.ok(keys.verify(publicKey(cred.I), s.signed3(idCred.I, cred.I, three.eadRaw), three.signature));
+  s.after3(plaintext3, cred.I);
+  assert.deepEqual(encode(s.seal4(Buffer.alloc(0))), wire(4));
+  assert.deepEqual(s.prkExporter, value("handshake", "prk_exporter"));
+
+  const sides = { initiator: new Records(s, "initiator"), responder: new Records(s, "responder") };
+  let [from, to] = ["initiator", "responder"];
+  for (const name of ["request", "offer", "accept", "pay", "receipt"]) {
+    const plaintext = value(`message-${name}`, "plaintext");
+    assert.equal(parseMessage(plaintext).type, name);
+    const record = sides[from].seal(plaintext);
+    assert.deepEqual(record, value(`message-${name}`, "record"));
+    assert.deepEqual(sides[to].open(record), plaintext);
+    [from, to] = [to, from];
   }
 });
 
