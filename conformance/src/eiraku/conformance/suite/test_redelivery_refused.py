@@ -22,7 +22,9 @@ PLAN = Plan(limit_slack=0, count_slack=0, capacity_slack=0, balance_slack=0)
 """Right, but as near to each limit as it may be."""
 
 # Where an OFFER is refused for another amount than requested, a REDELIVER is only for an amount of 0.
-NOTHING = replace(FAULTS[0], plan=lambda plan: replace(plan, amount=0, requested_off=1, limit_slack=1))
+NOTHING = replace(
+    FAULTS[0], plan=lambda plan: replace(plan, amount=0, requested_off=1, limit_slack=1, balance_slack=1)
+)
 # A transaction that is credited has a rule of its own (EPP-CRS-011), before all of these.
 ALL = (NOTHING, *(fault for fault in FAULTS[1:] if fault.code is not Code.TRANSACTION))
 LIMIT, COUNT = ALL[1:3]
