@@ -1,4 +1,4 @@
-"""Input that no specification foresees: seeded alterations of messages at every step of a session (EPP-ERR-003)."""
+"""Input that no specification foresees: seeded alterations of messages at every step (EPP-ERR-003)."""
 
 from collections.abc import Callable
 from random import Random

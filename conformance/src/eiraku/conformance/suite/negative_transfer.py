@@ -48,6 +48,7 @@ class Place(Enum):
     PENDING = "pending here; offered as by its payee, at h + 1"
     SEEN = "was here at h + 1"
     SEEN_LATER = "was here at h + 2"
+    GIVEN = "was here at h, and was given away at h + 1"
     CIRCLE = "was here at h + 1, and came to the suite's purse at h + 2"
 
 
@@ -170,7 +171,7 @@ def set_up(stage: Stage, side: Side, plan: Plan) -> Scene:
     offered: list[Holding] = []
     for unit, held in planned:
         mine = here[id(unit)]
-        if unit.place in {Place.SEEN, Place.SEEN_LATER, Place.CIRCLE}:
+        if unit.place in {Place.SEEN, Place.SEEN_LATER, Place.GIVEN, Place.CIRCLE}:
             flows.take(stage, Side.RESPONDER, unit.value, peer=peer)
         elif unit.place is Place.PENDING:
             talk, offer = flows.meet_payer(stage, Side.RESPONDER, unit.value, peer=peer)
@@ -234,7 +235,7 @@ def _in_wallet(world: World, unit: UnitPlan, held: Holding, peer: Identity) -> H
     match unit.place:
         case Place.NEW:
             return None
-        case Place.HELD | Place.PENDING:
+        case Place.HELD | Place.PENDING | Place.GIVEN:
             return held
         case Place.HELD_LATER | Place.SEEN | Place.CIRCLE:
             return world.move(held, payer=peer, payee=world.wallet.number)

@@ -54,6 +54,8 @@ def refuse_peer(stage: Stage, side: Side, peer: Identity) -> None:
     stage.equal(caught.value.reply.out, REFUSED, "answer to a revoked peer")
 
 
+FIRST, LAST = bytes(7) + b"\x01", b"\xff" * 8
+
 Make = Callable[[World], bytes]
 
 
@@ -290,17 +292,53 @@ def test_epoch_expires_what_the_wallet_holds(stage: Stage, side: Side) -> None:
     flows.take(stage, side, 4)
 
 
+def _forged(make: Make) -> Make:
+    return lambda world: flip(make(world))
+
+
+ORDER: dict[str, tuple[Make, Code]] = {
+    "size-before-signature": (_forged(lambda world: _longest(world, 1)), Code.TOO_LARGE),
+    "size-before-order": (lambda world: world.raw_bulletin(NEXT, (LOW,) * 7300), Code.TOO_LARGE),
+    "order-before-signature": (
+        _forged(lambda world: world.raw_bulletin(NEXT, (HIGH, LOW))),
+        Code.MALFORMED,
+    ),
+    "order-before-epoch": (lambda world: world.raw_bulletin(EPOCH - 1, (HIGH, LOW)), Code.MALFORMED),
+    "signature-before-epoch": (
+        _forged(lambda world: signed(world, epoch=EPOCH - 1)),
+        Code.BULLETIN_SIGNATURE,
+    ),
+    "signature-of-the-one-held": (_forged(lambda world: world.bulletin()), Code.BULLETIN_SIGNATURE),
+}
+
+
+@pytest.mark.requirement("EPP-BUL-001", "EPP-ERR-001")
+@pytest.mark.parametrize("name", tuple(ORDER))
+def test_order_of_the_checks_on_a_bulletin(stage: Stage, name: str) -> None:
+    """A bulletin with two faults is refused for the first: size, shape, signature, epoch."""
+    make, code = ORDER[name]
+    stage.begin()
+    refuse_bulletin(stage, make(stage.world), code)
+    accept_bulletin(stage, signed(stage.world))
+
+
+def _longest(world: World, more: int = 0) -> bytes:
+    """A bulletin with as many numbers as 65 535 bytes have room for, and `more`."""
+    overhead = len(signed(world, revoked=tuple(n.to_bytes(8, "big") for n in range(256)))) - 9 * 256
+    count = (LIMIT - overhead) // 9 + more
+    between = tuple(b"\x40" + n.to_bytes(7, "big") for n in range(count - 2))
+    return signed(world, revoked=(FIRST, *between, LAST))
+
+
 @SIDES
 @pytest.mark.requirement("EPP-BUL-005")
 def test_largest_bulletin(stage: Stage, side: Side) -> None:
     """A bulletin as long as 65 535 bytes permit is accepted, and its first and last numbers count."""
     world = stage.world
-    first, last, other = (world.purse(number=number) for number in (bytes(7) + b"\x01", b"\xff" * 8, HIGH))
-    overhead = len(signed(world, revoked=(LOW,) * 256)) - 9 * 256
-    count = (LIMIT - overhead) // 9
-    between = tuple(b"\x40" + n.to_bytes(7, "big") for n in range(count - 2))
-    bulletin = signed(world, revoked=(first.number, *between, last.number))
-    assert LIMIT - 9 < len(bulletin) <= LIMIT
+    first, last, other = (world.purse(number=number) for number in (FIRST, LAST, HIGH))
+    bulletin = _longest(world)
+    if not LIMIT - 9 < len(bulletin) <= LIMIT:
+        raise ValueError(f"the longest bulletin has {len(bulletin)} bytes")
     stage.begin()
     accept_bulletin(stage, bulletin)
     refuse_peer(stage, side, first)

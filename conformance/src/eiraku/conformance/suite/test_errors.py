@@ -28,7 +28,7 @@ LABELS = {code.label: code for code in Code}
 
 
 def answered(stage: Stage, reply: Reply, what: str) -> None:
-    """The wallet must have taken the input or refused it with a code of chapter 10; nothing else is an answer."""
+    """The wallet must have taken the input or refused it with a code of chapter 10."""
     stage.require(reply.outcome in {"accepted", "rejected"}, "accepted or rejected", reply, what)
     if reply.outcome == "rejected":
         stage.require(reply.code in LABELS, "a code of chapter 10", reply.code, f"code after {what}")
@@ -109,7 +109,7 @@ class Delivered(Exception):
 def test_altered_handshake(
     stage: Stage, side: Side, position: str, run_level: Level, check_seed: bytes
 ) -> None:
-    """Whatever comes in place of a handshake message, the wallet answers or stays silent, and loses nothing."""
+    """Whatever comes in place of a handshake message, the wallet answers or is silent, and loses nothing."""
     random = Random(check_seed)  # noqa: S311 - variety, not secrecy
     before = stage.begin(own(stage.world, (8,)))
     for name, alter in ALTERATIONS.items():
@@ -144,7 +144,7 @@ INPUTS = {
 @pytest.mark.requirement("EPP-ERR-003", "EPP-REC-005")
 @pytest.mark.parametrize("name", tuple(INPUTS))
 def test_input_without_a_session(stage: Stage, name: str) -> None:
-    """Without a session any input is refused without an answer, with money in the purse or without a purse."""
+    """Without a session any input is refused without an answer, with money in the purse or without purse."""
     before = stage.state()
     reply = stage.deliver(INPUTS[name], name)
     stage.refused(reply, Code.NOT_PROVISIONED, "bytes for a purse that is empty")
@@ -164,7 +164,7 @@ def test_input_without_a_session(stage: Stage, name: str) -> None:
 @pytest.mark.requirement("EPP-ERR-003")
 @pytest.mark.parametrize("name", tuple(INPUTS))
 def test_input_in_place_of_a_handshake(stage: Stage, side: Side, name: str) -> None:
-    """In place of the first message of a handshake any input is taken as an answer to nothing, and survived."""
+    """In place of the first message of a handshake any input is survived, and changes nothing."""
     before = stage.begin(own(stage.world, (8,)))
     stage.order("pay", amount=8)
     stage.accepted(stage.open(side), "open", "open")

@@ -152,6 +152,27 @@ def test_vault_and_centre_take_units_at_their_limit(stage: Stage, side: Side, ro
 
 
 @SIDES
+@pytest.mark.requirement("EPP-HIS-005", "EPP-ERR-001")
+def test_last_hop_of_all(stage: Stage, side: Side) -> None:
+    """Hop 255 is the last for everybody: a vault takes a unit from hop 254, and none from hop 255."""
+    world = stage.world
+    world.policy = policy()
+    vault = world.purse(role=Role.VAULT, tier=1)
+    peer = world.purse(tier=1, holder=vault.claims.holder)
+    last, over, plain = (
+        Holding(unit=world.holding(8).unit, hop=hop, history=world.random(history_size(hop)))
+        for hop in (254, 255, 1)
+    )
+    stage.begin(identity=vault)
+    flows.give(stage, side, [last], peer=peer)
+    before = stage.state()
+    talk = flows.meet_payee(stage, side, 8, peer=peer)
+    flows.expect_reject(talk, talk.send(flows.offer_of(talk, [over])), Code.HOP_LIMIT, "OFFER", 0)
+    stage.unchanged(before, "a refused OFFER")
+    flows.give(stage, side, [plain], peer=peer)
+
+
+@SIDES
 @pytest.mark.requirement("EPP-HIS-006", "EPP-TRF-019")
 def test_no_second_endorsement(stage: Stage, side: Side) -> None:
     """Whatever happens to a payment, there is one endorsement for each unit and hop."""

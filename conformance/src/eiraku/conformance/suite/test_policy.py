@@ -220,7 +220,7 @@ PAIRS = [Pair(wallet=a, peer=b, one_holder=one) for a in Role for b in Role for 
     ],
 )
 def test_who_may_pay_whom(stage: Stage, pair: Pair, side: Side, wallet_pays: bool) -> None:  # noqa: FBT001
-    """A session leads to a transfer if an operation applies to both roles and holders, and else is refused."""
+    """A session leads to a transfer if an operation applies to roles and holders, else it is refused."""
     world = stage.world
     found = policy(own={1: 1000})
     # Every role needs an operation as payer, or it could not be ordered to pay.

@@ -16,6 +16,7 @@ from eiraku.conformance.suite.negative_transfer import (
     set_up,
 )
 from eiraku.conformance.suite.offer_faults import FAULTS, Fault
+from eiraku.conformance.suite.payer import paid
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
@@ -69,6 +70,11 @@ def _second_differs(change: Callable[[Offer], Offer]) -> Plan:
 
 def _last_unit(offer: Offer, **changes: object) -> Offer:
     return replace(offer, units=(*offer.units[:-1], replace(offer.units[-1], **changes)))  # type: ignore[arg-type]
+
+
+def _two_of_another_shape(offer: Offer) -> Offer:
+    neither = replace(offer.units[-1], unit=b"\x80")
+    return replace(offer, units=(*offer.units[:-2], neither, neither))
 
 
 def _many(count: int, **slack: int) -> Plan:
@@ -157,6 +163,13 @@ CASES = (
         index=3,
     ),
     Case(
+        name="no-unit-twice",
+        requirements=("EPP-TRF-033", "EPP-TRF-035"),
+        code=Code.MALFORMED,
+        wrong=_second_differs(_two_of_another_shape),
+        index=2,
+    ),
+    Case(
         name="held",
         requirements=("EPP-TRF-040",),
         code=Code.UNIT_HELD,
@@ -197,6 +210,14 @@ CASES = (
         requirements=("EPP-TRF-041",),
         code=Code.UNIT_SEEN,
         wrong=_one(Place.SEEN_LATER),
+        right=_one(Place.CIRCLE),
+        index=1,
+    ),
+    Case(
+        name="given-away-at-this-hop",
+        requirements=("EPP-TRF-041",),
+        code=Code.UNIT_SEEN,
+        wrong=_one(Place.GIVEN),
         right=_one(Place.CIRCLE),
         index=1,
     ),
@@ -268,6 +289,23 @@ def test_full_purse(stage: Stage, side: Side, limits: dict[str, object], code: C
     stage.unchanged(before, "a refused OFFER")
     flows.take(stage, side, 2)
     flows.give(stage, side, [extra])
+
+
+@SIDES
+@pytest.mark.requirement("EPP-TRF-043", "EPP-POL-004")
+def test_pending_units_take_room(stage: Stage, side: Side) -> None:
+    """Units that are pending still count against the capacity."""
+    world = stage.world
+    world.policy = policy(capacity=3)
+    stage.begin([world.holding(value, holder=world.wallet.number) for value in (8, 4)])
+    paid(stage, side, 8)
+    flows.give(stage, side, [world.holding(1)])
+    before = stage.state()
+    talk = flows.meet_payee(stage, side, 1)
+    flows.expect_reject(talk, talk.send(flows.offer_of(talk, [world.holding(1)])), Code.CAPACITY, "OFFER")
+    stage.unchanged(before, "a refused OFFER")
+    flows.take(stage, side, 4)
+    flows.still_alive(stage)
 
 
 @SIDES
