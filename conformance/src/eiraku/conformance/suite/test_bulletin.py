@@ -1,14 +1,17 @@
 """Chapter 4, bulletins: the clock of a purse and its list of revoked purses."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from eiraku.conformance.suite.negative_transfer import BOTH_SIDES, flip
+from eiraku.conformance.suite.second_signature import signed_again
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import REFUSED, HandshakeRefused, connect
 from eiraku.conformance.tester.stage import Stage
-from eiraku.conformance.tester.world import EPOCH, Identity, World
+from eiraku.conformance.tester.world import EPOCH, LAST_EPOCH, Identity, World
+from eiraku.reference.centres.device import PurseMasterKey
 from eiraku.reference.crypto import cose, ed25519
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import cbor, objects
@@ -188,6 +191,24 @@ def test_bulletin_held_already(stage: Stage) -> None:
         after = stage.state()
         stage.equal(after.digest.hex(), before.digest.hex(), "digest of durable state")
         stage.equal(after.epoch, before.epoch, "epoch")
+
+
+@pytest.mark.requirement("EPP-BUL-002")
+def test_bulletin_held_already_but_signed_again(stage: Stage) -> None:
+    """Of one epoch there is one bulletin: the same content in other bytes is refused."""
+    world = stage.world
+    seed = world.random(32)
+    key = PurseMasterKey(key=SigningKey(seed), valid_from=1, valid_to=LAST_EPOCH)
+    world.device = replace(world.device, keys=(*world.device.keys, key))
+    held = signed(world)
+    parts = cose.parse(held)
+    protected = cbor.encode({1: -8, 4: key.kid})
+    message = cbor.encode(("Signature1", protected, objects.CONTEXT_BULLETIN, parts.payload))
+    again = cbor.encode((protected, {}, parts.payload, signed_again(seed, world.random(32), message)))
+    for bulletin in (again, held):
+        stage.begin()
+        accept_bulletin(stage, bulletin)
+    refuse_bulletin(stage, again, Code.BULLETIN_STALE)
 
 
 @SIDES

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from hashlib import sha512
 
 import pytest
 
@@ -16,6 +15,7 @@ from eiraku.conformance.suite.negative_transfer import (
     refuse_offer,
     set_up,
 )
+from eiraku.conformance.suite.second_signature import signed_again
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
@@ -33,7 +33,6 @@ from eiraku.spec.tables import Side
 SIDES = pytest.mark.parametrize("side", [pytest.param(side, id=side.value) for side in BOTH_SIDES])
 RIGHT = Plan()
 FIELDS = ("number", "issue", "value", "economy", "issued", "expires", "max_hops", "seal", "reserved")
-ORDER_OF_BASE = 2**252 + 27742317777372353535851937790883648493
 Alter = Callable[[UnitPlan], UnitPlan]
 
 
@@ -366,22 +365,6 @@ def test_same_number_other_unit(stage: Stage, side: Side) -> None:
     stage.equal(len(stage.state().units), 4, "units held")
 
 
-def _signed_again(seed: bytes, other: bytes, message: bytes) -> bytes:
-    """A second valid signature of a message by the key of `seed`; `other` (32 bytes) decides its R."""
-
-    def scalar(secret: bytes) -> int:
-        digest = bytearray(sha512(secret).digest()[:32])
-        digest[0] &= 248
-        digest[31] = digest[31] & 127 | 64
-        return int.from_bytes(digest, "little")
-
-    point = SigningKey(other).public
-    public = SigningKey(seed).public
-    challenge = int.from_bytes(sha512(point + public + message).digest(), "little")
-    total = (scalar(other) + challenge * scalar(seed)) % ORDER_OF_BASE
-    return point + total.to_bytes(32, "little")
-
-
 @SIDES
 @pytest.mark.requirement("EPP-UNI-009", "EPP-TRF-033", "EPP-TRF-040")
 @pytest.mark.parametrize("where", ("in-one-bundle", "held"))
@@ -395,7 +378,7 @@ def test_one_unit_with_two_signatures(stage: Stage, side: Side, where: str) -> N
     parts = cose.parse(held.unit)
     protected = cbor.encode({1: -8, 4: ed25519.key_id(key.unit_key.public)})
     message = cbor.encode(("Signature1", protected, objects.CONTEXT_UNIT, parts.payload))
-    signature = _signed_again(seed, world.random(32), message)
+    signature = signed_again(seed, world.random(32), message)
     twin = Holding(unit=cbor.encode((protected, {}, parts.payload, signature)), hop=0, history=held.history)
     # Positive control: either is good money by itself.
     for each in (twin, held):
