@@ -130,6 +130,12 @@ class Harness:
                 raise
         return self.wallet
 
+    def judge_another(self, selector: str) -> None:
+        """End this wallet and go on with another."""
+        self.wallet.close()
+        self.wallet = Wallet(selector, timeout=self.config.getoption("wallet_timeout"), seed=self.seed)
+        self._failed_starts = 0
+
     def ready_wallet(self) -> Wallet:
         """The wallet, running and reset. Raises as `running_wallet`."""
         wallet = self.running_wallet()

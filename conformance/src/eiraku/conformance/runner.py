@@ -94,7 +94,7 @@ def collect(suite: Path | None = None, expression: str = "") -> dict[str, Check]
         arguments += ["-k", expression]
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-        code = pytest.main([*_base_arguments(suite), *arguments], plugins=[observer])
+        code = pytest.main([*base_arguments(suite), *arguments], plugins=[observer])
     if code == pytest.ExitCode.USAGE_ERROR:
         error = PlanError if expression else SuiteError
         raise error(said.getvalue().strip().removeprefix("ERROR: "))
@@ -150,7 +150,7 @@ def execute(plan: Plan, catalogue: dict[str, Check], progress: Callable[[CheckRe
     narrowing, chosen = select(plan, catalogue)
     observer = _Observer(progress)
     arguments = [
-        *_base_arguments(plan.suite),
+        *base_arguments(plan.suite),
         "--wallet",
         plan.selector,
         f"--wallet-level={plan.level}",
@@ -190,7 +190,8 @@ def _reason(code: int, said: str) -> str:
     return f"pytest ended with {code}" + (f": {lines[-1]}" if lines else "")
 
 
-def _base_arguments(suite: Path | None) -> list[str]:
+def base_arguments(suite: Path | None) -> list[str]:
+    """pytest's arguments for collecting a suite, the built-in one if none is given, and nothing else."""
     installed = any(
         entry.value == _PLUGIN for entry in metadata.entry_points(group="pytest11", name="eiraku")
     )

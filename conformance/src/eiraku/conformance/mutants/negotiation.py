@@ -1,0 +1,204 @@
+"""Mutants of chapter 5: method, cipher suite, version, EAD, the shape of message_1."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+from eiraku.conformance.mutants.registry import defect, replaces, sets
+from eiraku.reference.edhoc import errors, initiator, messages, responder
+from eiraku.reference.edhoc.messages import Ead, Message1, Plaintext
+from eiraku.reference.edhoc.party import Credential, Party, SubjectT, identify
+from eiraku.reference.purse import credential
+from eiraku.reference.purse.checks import Checks
+from eiraku.reference.purse.core import Purse
+from eiraku.reference.purse.state import Env, Ready, Turn, WaitMessage1
+from eiraku.spec import cbor
+from eiraku.spec.cbor import Item
+from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.tables import Side
+
+AREA = "negotiation"
+_read, _read_1, _understood = messages.read_message_1, responder.read_message_1, messages.understood
+
+
+@replaces("EPP-SES-001", (messages, "read_message_1"))
+def takes_any_method(data: bytes) -> Message1:
+    """Goes on with method 0 whatever method message_1 names."""
+    return replace(_read(data), method=0)
+
+
+@defect("EPP-SES-002")
+class SelectsSuite0First(Purse):
+    """As initiator selects cipher suite 0."""
+
+    def open_session(self, ready: Ready, side: Side, env: Env) -> Turn:
+        self.suites = (0, 4)
+        try:
+            return super().open_session(ready, side, env)
+        finally:
+            self.suites = (4, 0)
+
+
+@defect("EPP-SES-003")
+class DeclaresSuite0InVain(Purse):
+    """Declares suite 0 and refuses it."""
+
+    def message_1(self, state: WaitMessage1, data: bytes, env: Env) -> Turn:
+        self.suites = (4,)
+        return super().message_1(state, data, env)
+
+
+@replaces("EPP-SES-004", (errors, "wrong_suite"))
+def answers_suites_with_error_1(suites: tuple[int, ...]) -> bytes:
+    """Answers an unsupported suite like any other fault, without its own suites."""
+    return errors.unspecified("refused")
+
+
+@replaces("EPP-SES-004", (errors, "suites_item"))
+def lists_suites_in_reverse(suites: tuple[int, ...]) -> Item:
+    """Lists its suites from the least preferred to the most."""
+    return suites[0] if len(suites) == 1 else tuple(reversed(suites))
+
+
+@replaces("EPP-SES-005", (messages, "read_message_1"))
+def lets_suites_be_downgraded(data: bytes) -> Message1:
+    """Looks only at the selected suite, not at those that come before it."""
+    message = _read(data)
+    return replace(message, suites=message.suites[-1:])
+
+
+@replaces("EPP-SES-006", (credential, "offer"))
+def offers_an_unknown_version() -> Ead:
+    """Offers version 2 beside version 1."""
+    return Ead(label=credential.LABEL_VERSION, value=cbor.encode((1, 2)), critical=True)
+
+
+@replaces("EPP-SES-007", (credential, "choose_version"))
+def picks_the_highest_version(offered: tuple[int, ...]) -> int:
+    """Picks the highest version that the peer offers, known or not."""
+    if 1 not in offered:
+        raise Refusal(Code.VERSION, "EPP-SES-008", "no common version")
+    return max(offered)
+
+
+@replaces("EPP-SES-008", (credential, "choose_version"))
+def assumes_version_1(offered: tuple[int, ...]) -> int:
+    """Goes on without the item `EPP version`."""
+    if offered and 1 not in offered:
+        raise Refusal(Code.VERSION, "EPP-SES-008", "no common version")
+    return 1
+
+
+@replaces("EPP-SES-008", (credential, "choose_version"))
+def ignores_the_versions_offered(offered: tuple[int, ...]) -> int:
+    """Goes on with version 1 though the peer does not offer it."""
+    if not offered:
+        raise Refusal(Code.VERSION, "EPP-SES-008", "no version")
+    return 1
+
+
+@replaces("EPP-SES-009", (credential, "check_choice"))
+def goes_on_without_a_version(value: bytes | None) -> None:
+    """As initiator goes on if message_2 names no version."""
+    if value is not None and cbor.decode(value) != 1:
+        raise Refusal(Code.VERSION, "EPP-SES-009", "not offered")
+
+
+@replaces("EPP-SES-009", (credential, "check_choice"))
+def takes_a_version_it_did_not_offer(value: bytes | None) -> None:
+    """As initiator goes on with whatever version message_2 names."""
+    if value is None:
+        raise Refusal(Code.VERSION, "EPP-SES-009", "no version")
+
+
+@replaces("EPP-SES-010", (messages, "understood"))
+def ignores_unknown_critical_items(items: Iterable[Ead], labels: Collection[int]) -> tuple[Ead, ...]:
+    """Ignores critical EAD items that it does not know."""
+    return tuple(item for item in items if item.label in labels)
+
+
+@replaces("EPP-SES-010", (messages, "understood"))
+def refuses_unknown_items(items: Iterable[Ead], labels: Collection[int]) -> tuple[Ead, ...]:
+    """Refuses every EAD item that it does not know."""
+    return _understood((replace(item, critical=bool(item.label)) for item in items), labels)
+
+
+@replaces("EPP-SES-010", (credential, "only"))
+def takes_the_first_version_item(ead: Sequence[Ead]) -> bytes | None:
+    """Takes the first of two version items."""
+    return next((item.value for item in ead if item.critical), None)
+
+
+@replaces("EPP-SES-010", (credential, "only"))
+def takes_a_version_item_that_is_not_critical(ead: Sequence[Ead]) -> bytes | None:
+    """Takes a version item that is not critical."""
+    if len(ead) > 1:
+        raise Refusal(Code.MALFORMED, "EPP-SES-010", "twice")
+    return next((item.value for item in ead), None)
+
+
+@replaces("EPP-SES-010", (initiator, "identify"), (responder, "identify"))
+def judges_ead_before_the_signature(
+    party: Party[SubjectT], plain: Plaintext, prk: bytes, label: int, th: bytes, *, c_r: bytes = b""
+) -> Credential[SubjectT]:
+    """Looks at the EAD of messages 2 and 3 before it verifies the signature."""
+    messages.understood(plain.ead, party.ead_labels)
+    return identify(party, plain, prk, label, th, c_r=c_r)
+
+
+sets(
+    AREA,
+    "reads_handshake_messages_of_any_size",
+    (messages, "LIMIT"),
+    65535,
+    "EPP-SES-026",
+    "Reads a handshake message of more than 2048 bytes.",
+)
+
+
+@replaces("EPP-SES-020", (messages, "read_message_1"))
+def refuses_connection_identifiers(data: bytes) -> Message1:
+    """Refuses every connection identifier but the empty one."""
+    message = _read(data)
+    if message.c_i:
+        raise Refusal(Code.MALFORMED, "EPP-SES-020", "connection identifier")
+    return message
+
+
+@replaces("EPP-SES-029", (responder, "read_message_1"))
+def unwraps_message_1(party: Party[SubjectT], data: bytes) -> responder.Message1[SubjectT]:
+    """Takes a message_1 inside a byte string."""
+    try:
+        items = cbor.decode_sequence(data)
+    except Refusal:
+        items = ()
+    match items:
+        case (bytes(inner),):
+            return _read_1(party, inner)
+    return _read_1(party, data)
+
+
+@replaces("EPP-SES-029", (messages, "parse_suites"))
+def takes_an_array_of_one_suite(item: Item) -> tuple[int, ...] | None:
+    """Takes an array with a single suite."""
+    if isinstance(item, tuple) and len(item) == 1:
+        item = item[0]
+    return errors.parse_suites(item)
+
+
+@defect("EPP-SES-029")
+class JudgesTheVersionBeforeTheSuite(Purse):
+    """Looks at the version before it looks at method and suite."""
+
+    def message_1(self, state: WaitMessage1, data: bytes, env: Env) -> Turn:
+        message = messages.read_message_1(data)
+        self.checks.version_offer(messages.understood(message.ead, {credential.LABEL_VERSION}))
+        return super().message_1(state, data, env)
+
+
+@defect("EPP-SES-025")
+class ChecksRevocationBeforeExpiry(Checks):
+    """Looks whether a peer is revoked before it looks whether its purse ID has expired."""
+
+    def peer_expiry(self, terms, peer):
+        super().revocation(terms, peer)
+        super().peer_expiry(terms, peer)

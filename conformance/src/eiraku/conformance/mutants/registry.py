@@ -1,0 +1,196 @@
+"""Every mutant: the reference wallet with one defect, and what the suite must make of it.
+
+A mutant is declared where its defect is written, in one of the modules of `AREAS`:
+
+- `@defect` on a subclass of `Checks`, `Purse`, `Device` or `Store`, or of several of them;
+- `@replaces` on a function that stands in for a function of the reference while the wallet works;
+- `omits` for a check that is simply not made.
+
+The name is that of the class or function, in snake_case; the summary is the first line of its docstring.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib import import_module
+from types import ModuleType
+from typing import Any, TypeVar
+
+from eiraku.conformance.mutants.wallet import MutantWallet, Parts, Patch
+from eiraku.reference.purse.checks import Checks
+
+AREAS = (
+    "provisioning",
+    "encoding",
+    "keys",
+    "purse_ids",
+    "units",
+    "bulletins",
+    "handshake",
+    "negotiation",
+    "records",
+    "turns",
+    "payer",
+    "offers",
+    "payee",
+    "commits",
+    "recovery",
+    "policies",
+    "privacy",
+    "gross",
+)
+"""Modules of this package that declare mutants; also the parts of the kill matrix."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """One defective wallet."""
+
+    name: str
+    requirement: str
+    """The requirement that it violates."""
+    summary: str
+    """What it does, in one line."""
+    area: str
+    parts: Parts = field(repr=False)
+    expected: tuple[str, ...]
+    """Checks that must fail: ids of requirements, or patterns (`fnmatch`) of check ids. Each must be met."""
+    collateral: Mapping[str, str]
+    """Other checks that may fail, by the same kinds of names, each with the reason."""
+    survives: str = ""
+    """Why the suite does not kill it; empty if it does."""
+
+    def wallet(self) -> MutantWallet:
+        """A new wallet with the defect."""
+        return MutantWallet(self.name, self.parts)
+
+    @property
+    def selector(self) -> str:
+        """For `--wallet`: in the suite's own process."""
+        return f"python:eiraku.conformance.mutants:{self.name}"
+
+
+class UnknownMutantError(LookupError):
+    """There is no mutant of this name; the message names those that are near."""
+
+
+_MUTANTS: dict[str, Mutant] = {}
+
+
+def mutants() -> dict[str, Mutant]:
+    """All mutants by name, in the order of their declaration."""
+    for area in AREAS:
+        import_module(f"eiraku.conformance.mutants.{area}")
+    return _MUTANTS
+
+
+def find(name: str) -> Mutant:
+    """One mutant. Raises UnknownMutantError."""
+    known = mutants()
+    if name not in known:
+        near = get_close_matches(name, known, n=3, cutoff=0.4)
+        hint = f"the nearest are {', '.join(near)}" if near else "list them with: eiraku mutants --list"
+        raise UnknownMutantError(f"there is no mutant {name!r}; {hint}")
+    return known[name]
+
+
+def defect(
+    requirement: str,
+    *,
+    expected: tuple[str, ...] = (),
+    collateral: Mapping[str, str] | None = None,
+    survives: str = "",
+) -> Callable[[type[T]], type[T]]:
+    """Declare a subclass of a part of the reference wallet as a mutant of `requirement`.
+
+    `expected` is the requirement itself unless given.
+    """
+
+    def declare(part: type[T]) -> type[T]:
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", part.__name__).lower()
+        _add(name, part.__doc__, part.__module__, Parts.of(part), requirement, expected, collateral, survives)
+        return part
+
+    return declare
+
+
+def replaces(
+    requirement: str,
+    *places: tuple[ModuleType, str],
+    expected: tuple[str, ...] = (),
+    collateral: Mapping[str, str] | None = None,
+    survives: str = "",
+) -> Callable[[T], T]:
+    """Declare a function that stands in for those at `places` as a mutant of `requirement`."""
+
+    def declare(function: T) -> T:
+        parts = Parts(patches=tuple(Patch(owner=owner, name=name, value=function) for owner, name in places))
+        name = str(getattr(function, "__name__", ""))
+        where = str(function.__module__)
+        _add(name, function.__doc__, where, parts, requirement, expected, collateral, survives)
+        return function
+
+    return declare
+
+
+def omits(
+    area: str,
+    name: str,
+    method: str,
+    requirement: str,
+    summary: str,
+    *,
+    result: object = None,
+    collateral: Mapping[str, str] | None = None,
+) -> None:
+    """Declare a mutant that lacks one method of `Checks`: it always gives `result`."""
+    if not callable(getattr(Checks, method, None)):
+        raise ValueError(f"Checks has no method {method}")
+
+    def accept(*_: object, **__: object) -> object:
+        return result
+
+    part = type(name, (Checks,), {method: accept})
+    _add(name, summary, area, Parts(checks_class=part), requirement, (), collateral, "")
+
+
+def sets(
+    area: str,
+    name: str,
+    place: tuple[Any, str],
+    value: object,
+    requirement: str,
+    summary: str,
+    *,
+    collateral: Mapping[str, str] | None = None,
+) -> None:
+    """Declare a mutant in which one constant of the reference has another value."""
+    parts = Parts(patches=(Patch(owner=place[0], name=place[1], value=value),))
+    _add(name, summary, area, parts, requirement, (), collateral, "")
+
+
+def _add(
+    name: str,
+    documentation: str | None,
+    module: str,
+    parts: Parts,
+    requirement: str,
+    expected: tuple[str, ...],
+    collateral: Mapping[str, str] | None,
+    survives: str,
+) -> None:
+    if name in _MUTANTS:
+        raise ValueError(f"two mutants are called {name}")
+    _MUTANTS[name] = Mutant(
+        name=name,
+        requirement=requirement,
+        summary=(documentation or "").strip().splitlines()[0],
+        area=module.rpartition(".")[2],
+        parts=parts,
+        expected=expected or (requirement,),
+        collateral=dict(collateral or {}),
+        survives=survives,
+    )
