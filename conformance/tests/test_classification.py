@@ -1,0 +1,52 @@
+"""Every requirement is tested, or says why it cannot be; and no check is without a requirement."""
+
+import subprocess
+import sys
+from collections import defaultdict
+
+import msgspec
+import pytest
+
+from eiraku.conformance.results import Level
+from eiraku.spec import registry
+
+Checks = dict[str, list[tuple[str, str]]]
+
+
+@pytest.fixture(scope="module")
+def checks() -> Checks:
+    """Checks (id, level) by requirement, from a process of its own: pytest in pytest shares plugins."""
+    command = [sys.executable, "-c", "from eiraku.conformance.cli import main; main()", "list", "--json"]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=300)
+    document = msgspec.json.decode(done.stdout)
+    found = defaultdict(list)
+    for check in document["checks"]:
+        assert check["requirements"], check["id"]
+        for requirement in check["requirements"]:
+            found[requirement].append((check["id"], check["level"]))
+    return found
+
+
+def test_a_requirement_that_can_be_tested_is_tested_at_standard(
+    checks: Checks,
+) -> None:
+    bare = [
+        requirement.id
+        for requirement in registry.load()
+        if not requirement.not_tested
+        and not any(level != Level.FULL for _, level in checks.get(requirement.id, []))
+    ]
+    assert bare == []
+
+
+def test_a_requirement_that_says_it_is_not_tested_is_not(checks: Checks) -> None:
+    both = [r.id for r in registry.load() if r.not_tested and checks.get(r.id)]
+    assert both == []
+
+
+def test_every_chapter_with_checks_has_some_at_smoke(checks: Checks) -> None:
+    chapters = {r.chapter for r in registry.load() if not r.not_tested}
+    quick = {
+        r.chapter for r in registry.load() if any(level == Level.SMOKE for _, level in checks.get(r.id, []))
+    }
+    assert chapters - quick == set()
