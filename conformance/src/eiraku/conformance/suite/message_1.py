@@ -84,7 +84,7 @@ ENCODINGS: dict[str, tuple[str, Change]] = {
     "key-indefinite": ("EPP-ENC-003", with_key(lambda key: b"\x5f" + key + b"\xff")),
     "identifier-indefinite": ("EPP-ENC-003", rebuilt(identifier=b"\x5f\xff")),
     "trailing-break": ("EPP-ENC-004", lambda message: message + b"\xff"),
-    "trailing-zeros": ("EPP-ENC-004", lambda message: message + bytes(4)),
+    "trailing-array": ("EPP-ENC-004", lambda message: message + b"\x80"),
     "method-float": ("EPP-ENC-006", rebuilt(method=b"\xf9\x00\x00")),
     "method-undefined": ("EPP-ENC-006", rebuilt(method=b"\xf7")),
     "method-tagged": ("EPP-ENC-006", rebuilt(method=b"\xc0\x00")),

@@ -19,7 +19,7 @@ from eiraku.conformance.tester.flows import (
 )
 from eiraku.conformance.tester.peer import Talk, connect
 from eiraku.conformance.tester.stage import Stage
-from eiraku.spec.messages import Message, Offer, Request
+from eiraku.spec.messages import Message, Offer, Redeliver, Reject, Request
 from eiraku.spec.tables import Side
 
 
@@ -64,6 +64,19 @@ def _at_pay(stage: Stage, part: Part) -> Waiting:
     return Waiting(talk=talk, message=pay_of(talk, offer, held), offer=offer)
 
 
+def _at_redeliver(stage: Stage, part: Part) -> Waiting:
+    """REDELIVER of a transfer of which the wallet knows nothing, so that it has to check all of it."""
+    held = [stage.world.holding(AMOUNT)]
+    talk = meet_payee(stage, part.side, AMOUNT)
+    offer = offer_of(talk, held)
+    endorsements = pay_of(talk, offer, held).endorsements
+    return Waiting(talk=talk, message=Redeliver(offer=offer.encode(), endorsements=endorsements), offer=offer)
+
+
+def _at_reject(stage: Stage, part: Part) -> Waiting:
+    return Waiting(talk=meet_payee(stage, part.side, AMOUNT), message=Reject(code=1, index=None))
+
+
 def _at_request(stage: Stage, part: Part) -> Waiting:
     stage.order("pay", amount=AMOUNT)
     return Waiting(talk=connect(stage, part.side), message=Request(amount=AMOUNT, reference=REFERENCE))
@@ -98,3 +111,11 @@ EACH_MESSAGE = tuple(
     pytest.param(position, id=position.message) for position in ALL if position.part.side is Side.RESPONDER
 )
 """One position for each kind of message that a wallet waits for."""
+EVERY_MESSAGE = (
+    *EACH_MESSAGE,
+    *(
+        pytest.param(Position(message=name, part=Part(side=Side.RESPONDER), reach=reach), id=name)
+        for name, reach in (("REDELIVER", _at_redeliver), ("REJECT", _at_reject))
+    ),
+)
+"""The same, and the two messages that come instead of another."""

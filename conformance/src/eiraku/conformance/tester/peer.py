@@ -101,6 +101,8 @@ class Talk:
         self.channel = Channel(handshake, suite, ours)  # type: ignore[arg-type]  # the subject does not matter
         self.opening: Message | None = None
         """The wallet's first message, if it is the initiator."""
+        self.heard: list[bytes] = []
+        """Plaintexts of the wallet's records."""
 
     def send(self, message: Message) -> Answer:
         """One message in the next record."""
@@ -127,6 +129,7 @@ class Talk:
 
     def _open(self, record: bytes) -> bytes:
         plaintext = self.channel.open(record)
+        self.heard.append(plaintext)
         decoded = describe(plaintext)
         self.stage.sent(record, decoded.split(",")[0], decoded)
         return plaintext
