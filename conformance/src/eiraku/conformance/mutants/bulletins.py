@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from eiraku.conformance.mutants.commits import Forgetful
-from eiraku.conformance.mutants.registry import defect, sets
-from eiraku.reference import anchor
+from eiraku.conformance.mutants.registry import defect
 from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.crypto import cose
 from eiraku.reference.purse.checks import Checks
@@ -12,17 +11,15 @@ from eiraku.reference.purse.core import Purse, Result
 from eiraku.reference.purse.ledger import BulletinAccepted
 from eiraku.reference.purse.state import (
     Env,
+    Handshaking,
     HeldBulletin,
     Link,
+    NoSession,
     Order,
     PayeeWaitOffer,
     PayerWaitRequest,
     Ready,
-    TakeBulletin,
     Turn,
-    Input,
-    PurseState,
-    NoSession,
 )
 from eiraku.spec import cbor, objects
 from eiraku.spec.errors import Code, Refusal
@@ -117,13 +114,13 @@ class AppliesBulletinsAtOnce(Purse):
 
     def take_bulletin(self, state: Ready, signed: bytes) -> Result:
         after, effects = super().take_bulletin(state, signed)
-        session = getattr(after, "session", None)
-        link = getattr(session, "link", None)
-        if not isinstance(after, Ready) or link is None or after.bulletin is None:
+        if not isinstance(after, Ready) or isinstance(after.session, NoSession | Handshaking):
             return after, effects
+        if after.bulletin is None:
+            return after, effects
+        link = after.session.link
         terms = replace(link.terms, epoch=after.epoch, revoked=after.bulletin.revoked)
-        later = replace(session, link=replace(link, terms=terms))  # type: ignore[type-var]  # has a link
-        return replace(after, session=later), effects
+        return replace(after, session=replace(after.session, link=replace(link, terms=terms))), effects
 
 
 @defect("EPP-BUL-005")

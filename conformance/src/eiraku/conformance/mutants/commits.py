@@ -1,27 +1,22 @@
 """Mutants of chapter 8: durable writes that are late, missing, too many or incomplete."""
 
-import sqlite3
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from eiraku.conformance.mutants.registry import defect
 from eiraku.conformance.mutants.wallet import Parts
 from eiraku.reference.device import Accepted, Device, Rejected
-from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.ledger import (
-    BulletinAccepted,
     Change,
     Holding,
     PaymentCredited,
     PaymentPending,
     PaymentSettled,
 )
-from eiraku.reference.purse.state import Effect, Env, Link, NoSession, Open, PayerPaid, PeerRejected, Refuse, Turn, Write
+from eiraku.reference.purse.state import (
+    Write,
+)
 from eiraku.reference.store import Store
-from eiraku.spec import messages
-from eiraku.spec.errors import Refusal
-from eiraku.spec.messages import Message, Offer, Reject
 
 
 class Forgetful(Store):

@@ -1,9 +1,9 @@
-"""Mutants of chapter 2: a lax codec. The functions here stand in for those of `eiraku.spec.cbor` and `.shape`."""
+"""Mutants of chapter 2: a lax codec, in place of functions of `eiraku.spec.cbor` and `eiraku.spec.shape`."""
 
 from eiraku.conformance.mutants.registry import replaces, sets
 from eiraku.reference import records
 from eiraku.spec import cbor, objects, shape
-from eiraku.spec.cbor import Item, Key, Map
+from eiraku.spec.cbor import Item, Map
 from eiraku.spec.errors import Code, Refusal
 
 _read, _decode, _text, _head, _amount = cbor._read, cbor.decode, cbor._text, cbor._head, shape.amount
@@ -72,7 +72,7 @@ def takes_the_last_of_duplicate_keys(data: bytes, pos: int, n: int, depth: int) 
 
 
 @replaces("EPP-ENC-005", (objects, "_map"))
-def ignores_unknown_keys(item: Item, requirement: str, where: str, keys: set[Key]) -> Map:
+def ignores_unknown_keys(item: Item, requirement: str, where: str, keys: set[int]) -> Map:
     """Ignores keys of a purse ID that its shape does not name."""
     if isinstance(item, dict):
         item = {key: value for key, value in item.items() if key in keys}
@@ -91,7 +91,7 @@ def ignores_tags(data: bytes, pos: int, depth: int) -> tuple[Item, int]:
 @replaces("EPP-ENC-006", (cbor, "_read"))
 def reads_undefined_as_null(data: bytes, pos: int, depth: int) -> tuple[Item, int]:
     """Reads undefined, and simple values without a name, as null."""
-    if pos < len(data) and 0xE0 <= data[pos] <= 0xF3 or data[pos : pos + 1] == b"\xf7":
+    if (pos < len(data) and 0xE0 <= data[pos] <= 0xF3) or data[pos : pos + 1] == b"\xf7":
         return None, pos + 1
     if data[pos : pos + 1] == b"\xf8":
         return None, pos + 2
@@ -155,9 +155,9 @@ sets(
     "encoding",
     "decrypts_oversized_records",
     (records, "PLAINTEXT_MAX"),
-    1 << 20,
     "EPP-ENC-010",
     "Decrypts a record of any size before it looks at the size.",
+    value=1 << 20,
 )
 
 

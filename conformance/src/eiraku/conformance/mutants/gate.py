@@ -33,7 +33,10 @@ from eiraku.conformance.results import FAILURES, Check, CheckResult, Outcome
 
 NOBODY = "cmd:true"
 """Selector for collecting, which starts no wallet."""
-CONTROLS = ("test_transfer_roles::test_wallet_is_paid[one-unit-*]", "test_transfer_roles::test_wallet_pays[one-unit-*]")
+CONTROLS = (
+    "test_transfer_roles::test_wallet_is_paid[one-unit-*]",
+    "test_transfer_roles::test_wallet_pays[one-unit-*]",
+)
 """A payment in each of the four combinations of roles (EPP-GEN-001)."""
 
 

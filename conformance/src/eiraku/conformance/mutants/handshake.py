@@ -1,9 +1,10 @@
-"""Mutants of chapter 5: authentication, freshness, key confirmation, errors, and the judgement of the peer."""
+"""Mutants of chapter 5: freshness, authentication, key confirmation, errors, the judgement of the peer."""
 
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from eiraku.conformance.mutants.registry import defect, omits, replaces
+from eiraku.conformance.mutants.wallet import Patch, replaced
 from eiraku.reference.crypto.x25519 import AgreementKey, LowOrderPoint
 from eiraku.reference.edhoc import errors, initiator, messages, responder
 from eiraku.reference.edhoc.messages import Ead, Plaintext
@@ -18,17 +19,16 @@ from eiraku.reference.purse.state import (
     OpenSession,
     Random,
     Ready,
+    ReceiveOrder,
     Refuse,
     Send,
     Terms,
     Turn,
     WaitMessage1,
     WaitMessage2,
-    WaitMessage3,
     WaitMessage4,
     Write,
 )
-from eiraku.reference.purse.state import ReceiveOrder
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import PurseId
 from eiraku.spec.tables import Side
@@ -84,12 +84,6 @@ def agrees_on_zero(ephemeral: AgreementKey, peer: bytes) -> bytes:
         return bytes(32)
 
 
-def _trusting(
-    party: Party[SubjectT], plain: Plaintext, prk: bytes, label: int, th: bytes, *, c_r: bytes = b""
-) -> Credential[SubjectT]:
-    return party.resolve(plain.id_cred)
-
-
 @replaces("EPP-SES-013", (initiator, "identify"))
 def skips_the_signature_of_message_2(
     party: Party[SubjectT], plain: Plaintext, prk: bytes, label: int, th: bytes, *, c_r: bytes = b""
@@ -114,19 +108,13 @@ class SpeaksBeforeKeyConfirmation(Purse):
         try:
             return super().message_4(state, data, env)
         except Refusal as refusal:
-            before = initiator.read_message_4
-            initiator.read_message_4 = trusts_any_message_4
-            try:
+            with replaced(Patch(owner=initiator, name="read_message_4", value=trusts_any_message_4)):
                 _, effects = super().message_4(state, data, env)
-            finally:
-                initiator.read_message_4 = before
             return NoSession(), (*effects, Refuse(refusal=refusal))
 
 
 @replaces("EPP-SES-015", (initiator, "read_message_4"))
-def trusts_any_message_4(
-    state: initiator.WaitMessage4[SubjectT], data: bytes
-) -> Established[SubjectT]:
+def trusts_any_message_4(state: initiator.WaitMessage4[SubjectT], data: bytes) -> Established[SubjectT]:
     """Takes anything that is one byte string for message_4."""
     messages.read_byte_string(data)
     return established(state.prk, state.th_4, state.peer, state.peer_connection_id, ())
@@ -165,7 +153,7 @@ class AnswersABadMessage4(Purse):
 class LetsAHandshakeBeTriedAgain(Purse):
     """After a refused handshake message takes another in its place, with the same ephemeral key."""
 
-    def __init__(self, **parts) -> None:
+    def __init__(self, **parts: Any) -> None:
         super().__init__(**parts)
         self._waiting: Handshaking | None = None
 

@@ -14,7 +14,12 @@ from eiraku.spec import cbor, objects
 from eiraku.spec.objects import Bulletin
 
 ALWAYS = (0, 1 << 32)
-_verify, _acceptable, _parse, _detached = ed25519.verify, ed25519.acceptable_point, cose.parse, cose.verify_detached
+_verify, _acceptable, _parse, _detached = (
+    ed25519.verify,
+    ed25519.acceptable_point,
+    cose.parse,
+    cose.verify_detached,
+)
 
 
 @replaces("EPP-KEY-001", (ed25519, "verify"))
@@ -90,9 +95,7 @@ def ignores_the_context(
     """Verifies an object under the context string of any type."""
     others = (objects.CONTEXT_UNIT, objects.CONTEXT_PURSE_ID, objects.CONTEXT_BULLETIN)
     signs = (objects.CONTEXT_ENDORSEMENT, objects.CONTEXT_RECEIPT)
-    return any(
-        _detached(public, one, payload, signature, kid=kid) for one in (context, *others, *signs)
-    )
+    return any(_detached(public, one, payload, signature, kid=kid) for one in (context, *others, *signs))
 
 
 def _money_for_devices(trusted: TrustAnchor) -> TrustAnchor:

@@ -10,10 +10,11 @@ from eiraku.reference.edhoc.party import Credential, Party, SubjectT, identify
 from eiraku.reference.purse import credential
 from eiraku.reference.purse.checks import Checks
 from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.state import Env, Ready, Turn, WaitMessage1
+from eiraku.reference.purse.state import Env, Ready, Terms, Turn, WaitMessage1
 from eiraku.spec import cbor
 from eiraku.spec.cbor import Item
 from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.objects import PurseId
 from eiraku.spec.tables import Side
 
 AREA = "negotiation"
@@ -149,9 +150,9 @@ sets(
     AREA,
     "reads_handshake_messages_of_any_size",
     (messages, "LIMIT"),
-    65535,
     "EPP-SES-026",
     "Reads a handshake message of more than 2048 bytes.",
+    value=65535,
 )
 
 
@@ -199,6 +200,6 @@ class JudgesTheVersionBeforeTheSuite(Purse):
 class ChecksRevocationBeforeExpiry(Checks):
     """Looks whether a peer is revoked before it looks whether its purse ID has expired."""
 
-    def peer_expiry(self, terms, peer):
+    def peer_expiry(self, terms: Terms, peer: PurseId) -> None:
         super().revocation(terms, peer)
         super().peer_expiry(terms, peer)

@@ -220,7 +220,9 @@ class _CountsTheBundle(Checks):
         super().capacity(policy, self._count)
 
 
-omits(AREA, "ignores_the_balance_limit", "balance_limit", "EPP-TRF-044", "Takes more than its balance may be.")
+omits(
+    AREA, "ignores_the_balance_limit", "balance_limit", "EPP-TRF-044", "Takes more than its balance may be."
+)
 
 
 @defect("EPP-TRF-044")

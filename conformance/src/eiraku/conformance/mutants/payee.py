@@ -6,11 +6,10 @@ from eiraku.conformance.mutants.registry import defect, omits
 from eiraku.reference.anchor import SignedUnit
 from eiraku.reference.purse.checks import Checks
 from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.ledger import BulletinAccepted, Holding
+from eiraku.reference.purse.ledger import BulletinAccepted, Holding, PaymentCredited
 from eiraku.reference.purse.state import (
     Env,
     Link,
-    NoSession,
     PayeeRequested,
     PayeeWaitOffer,
     ReceivedOffer,
@@ -19,9 +18,8 @@ from eiraku.reference.purse.state import (
     UnitRefusal,
     Write,
 )
-from eiraku.spec.errors import Refusal
 from eiraku.spec.messages import Offer, OfferedUnit
-from eiraku.spec.objects import ReceiptPayload
+from eiraku.spec.objects import EndorsementPayload, PurseId, ReceiptPayload
 
 AREA = "payee"
 BADLY_RECEIPTED = {"*": "no payer can take such a receipt, so every flow in which the wallet is paid fails"}
@@ -41,7 +39,9 @@ class WritesWhenItAccepts(Purse):
         return session, (Write(change=BulletinAccepted(bulletin=signed)), *effects)
 
 
-omits(AREA, "takes_pay_for_anything", "paid_transaction", "EPP-TRF-047", "Takes a PAY of another transaction.")
+omits(
+    AREA, "takes_pay_for_anything", "paid_transaction", "EPP-TRF-047", "Takes a PAY of another transaction."
+)
 
 
 @defect("EPP-TRF-047")
@@ -97,7 +97,7 @@ class _OnlyOne(Checks):
     def __init__(self, first: bytes) -> None:
         self._first = first
 
-    def endorsement(self, payer, payload, signature) -> None:
+    def endorsement(self, payer: PurseId, payload: EndorsementPayload, signature: bytes) -> None:
         if signature == self._first:
             super().endorsement(payer, payload, signature)
 
@@ -140,8 +140,8 @@ class LosesTheLastUnit(Purse):
     def take(self, link: Link, offer: ReceivedOffer, endorsements: tuple[bytes, ...], env: Env) -> Turn:
         session, effects = super().take(link, offer, endorsements, env)
         write = effects[0]
-        if isinstance(write, Write) and len(offer.units) > 1:
-            change = replace(write.change, holdings=write.change.holdings[:-1])  # type: ignore[union-attr,call-arg]
+        if isinstance(write, Write) and isinstance(write.change, PaymentCredited) and len(offer.units) > 1:
+            change = replace(write.change, holdings=write.change.holdings[:-1])
             return session, (Write(change=change), *effects[1:])
         return session, effects
 

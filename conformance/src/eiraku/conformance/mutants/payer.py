@@ -2,18 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from hashlib import sha256
 
 from eiraku.conformance.mutants.registry import defect, omits, replaces
-from eiraku.reference.crypto import cose
 from eiraku.reference.purse import core
 from eiraku.reference.purse import payer as payer_module
 from eiraku.reference.purse.checks import Checks
 from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.ledger import Holding, HoldingSummary, Pending
+from eiraku.reference.purse.ledger import Holding, HoldingSummary
 from eiraku.reference.purse.select import Candidate, choose
 from eiraku.reference.purse.state import Env, Link, NoSession, PayerPaid, Random, SentOffer, Terms, Turn
-from eiraku.spec import messages, objects
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Accept, Receipt
 from eiraku.spec.objects import EndorsementPayload, PurseId, ReceiptPayload, Role
@@ -131,9 +128,7 @@ class OffersALowerHop(Purse):
     """Offers units at a hop one lower than they are held at, where that is possible."""
 
     def pick(self, link: Link, amount: int, env: Env) -> tuple[Holding, ...]:
-        return tuple(
-            replace(held, hop=max(held.hop - 1, 0)) for held in super().pick(link, amount, env)
-        )
+        return tuple(replace(held, hop=max(held.hop - 1, 0)) for held in super().pick(link, amount, env))
 
 
 omits(

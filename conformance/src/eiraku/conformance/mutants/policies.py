@@ -3,10 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from eiraku.conformance.mutants.registry import defect, omits, replaces, sets
+from eiraku.conformance.mutants.registry import defect, omits, replaces
 from eiraku.reference import policy as policy_module
 from eiraku.reference.policy import Operation, Policy
-from eiraku.reference.purse import checks as checks_module
 from eiraku.reference.purse.checks import Checks
 from eiraku.reference.purse.state import Terms
 from eiraku.spec import objects

@@ -1,19 +1,18 @@
 """Mutants of chapter 11: what an outsider sees."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 
-from eiraku.conformance.mutants.registry import defect, replaces
+from eiraku.conformance.mutants.registry import defect, lacking
+from eiraku.conformance.mutants.wallet import Patch, replaced
 from eiraku.reference.edhoc import initiator
 from eiraku.reference.edhoc.messages import Ead
-from eiraku.reference.edhoc.party import Party, SubjectT
-from eiraku.reference.purse import credential
-from eiraku.reference.purse.checks import Checks
+from eiraku.reference.edhoc.party import Party
 from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.state import Env, Ready, Terms, Turn
-from eiraku.reference.anchor import SignedPurseId
+from eiraku.reference.purse.state import Env, Ready, Turn
+from eiraku.spec.objects import PurseId
 from eiraku.spec.tables import Side
 
-_write_1, _offer = initiator.write_message_1, credential.offer
+_write_1 = initiator.write_message_1
 LABEL = 65100
 """Of an EAD item that nobody needs."""
 
@@ -39,23 +38,14 @@ def _with_item(purse: Purse, ready: Ready, side: Side, env: Env, item: Ead) -> T
     """Open a session with one more item in EAD_1."""
 
     def write(
-        party: Party[SubjectT], *, ephemeral: bytes, ead: list[Ead]
-    ) -> tuple[initiator.WaitMessage2[SubjectT], bytes]:
+        party: Party[PurseId], *, ephemeral: bytes, ead: Sequence[Ead]
+    ) -> tuple[initiator.WaitMessage2[PurseId], bytes]:
         return _write_1(party, ephemeral=ephemeral, ead=[*ead, item])
 
-    initiator.write_message_1 = write
-    try:
+    with replaced(Patch(owner=initiator, name="write_message_1", value=write)):
         return Purse.open_session(purse, ready, side, env)
-    finally:
-        initiator.write_message_1 = _write_1
 
 
 @defect("EPP-SEC-004")
-class TrustsTheSchemeKey(Checks):
+class TrustsTheSchemeKey(lacking("purse_id_signature", "purse_id_seal")):  # type: ignore[misc]  # made on the spot
     """Takes every purse ID that is sealed under the scheme key for good."""
-
-    def purse_id_signature(self, terms: Terms, purse_id: SignedPurseId) -> None:
-        return
-
-    def purse_id_seal(self, terms, peer) -> None:
-        return

@@ -4,11 +4,9 @@ from dataclasses import replace
 
 from eiraku.conformance.mutants.registry import defect
 from eiraku.reference.anchor import TrustAnchor, parse_unit, verify_purse_id
-from eiraku.reference.policy import Policy
 from eiraku.reference.purse.core import Purse, Result
-from eiraku.reference.purse.ledger import Holding, Provision, Provisioned
+from eiraku.reference.purse.ledger import Holding
 from eiraku.reference.purse.state import (
-    Deliver,
     Effect,
     Empty,
     Env,
@@ -18,7 +16,6 @@ from eiraku.reference.purse.state import (
     Provisioning,
     PurseState,
     Refuse,
-    Write,
 )
 from eiraku.spec.errors import Code, Refusal
 

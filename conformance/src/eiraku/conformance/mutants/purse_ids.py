@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from eiraku.conformance.mutants.registry import defect, omits, replaces, sets
+from eiraku.reference.anchor import SignedPurseId
 from eiraku.reference.purse import credential
 from eiraku.reference.purse.checks import Checks
 from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.state import Identity, Random, Terms
-from eiraku.reference.anchor import SignedPurseId
 from eiraku.spec import cbor, objects, shape
 from eiraku.spec.cbor import Item
 from eiraku.spec.errors import Code, Refusal
@@ -34,9 +34,9 @@ sets(
     AREA,
     "takes_purse_number_zero",
     (objects, "ISSUER_NUMBER"),
-    b"no purse",
     "EPP-PID-001",
     "Takes a purse ID whose number is eight zero bytes.",
+    value=b"no purse",
 )
 
 omits(

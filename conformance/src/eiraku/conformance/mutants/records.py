@@ -1,6 +1,7 @@
 """Mutants of chapter 6."""
 
 from dataclasses import replace
+from typing import Any
 
 from eiraku.conformance.mutants.registry import defect
 from eiraku.reference.edhoc import errors
@@ -155,7 +156,7 @@ class TakesItsOwnRecords(_Lenient):
 class TakesRecordsOfTheLastSession(_Lenient):
     """Takes records that belong to the session before."""
 
-    def __init__(self, **parts) -> None:
+    def __init__(self, **parts: Any) -> None:
         super().__init__(**parts)
         self._channels: list[Channel] = []
 

@@ -1,14 +1,12 @@
 """Mutants of chapter 8: redelivery, and what a purse must remember."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from eiraku.conformance.mutants.registry import defect, omits
+from eiraku.conformance.mutants.registry import defect, lacking, omits
 from eiraku.conformance.mutants.wallet import Parts
 from eiraku.conformance.tester import edwards
-from eiraku.reference.purse.checks import Checks
 from eiraku.reference.purse.core import Purse, Result
 from eiraku.reference.purse.ledger import (
     BulletinAccepted,
@@ -318,18 +316,10 @@ class RefusesUnknownRedeliveries(Purse):
         return super().on_redeliver(state, message, env)
 
 
-class _Nothing(Checks):
-    """Does not look at what a REDELIVER brings."""
-
-    def unit_signature(self, *_: Any) -> None:
-        return
-
-    unit_seal = unit_economy = unit_expiry = hop_limit = held = seen = unit_signature
-
-    def unit_value(self, *_: Any) -> None:
-        return
-
-    offer_limit = unit_count = history_size = capacity = balance_limit = offer_sum = unit_value
+_UNITS = (
+    "unit_signature unit_seal unit_economy unit_expiry unit_value hop_limit history_size held seen "
+    "offer_limit unit_count offer_sum capacity balance_limit"
+)
 
 
 @defect("EPP-CRS-012")
@@ -339,7 +329,7 @@ class TrustsRedeliveries(Purse):
     def on_redeliver(self, state: PayeeRequested | PayeeWaitOffer, message: Redeliver, env: Env) -> Turn:
         checks = self.checks
         try:
-            self.checks = _Nothing()
+            self.checks = lacking(*_UNITS.split())()
             return super().on_redeliver(state, message, env)
         finally:
             self.checks = checks
@@ -352,15 +342,10 @@ class TrustsRedeliveredEndorsements(Purse):
     def on_redeliver(self, state: PayeeRequested | PayeeWaitOffer, message: Redeliver, env: Env) -> Turn:
         checks = self.checks
         try:
-            self.checks = _Unendorsed()
+            self.checks = lacking("endorsement")()
             return super().on_redeliver(state, message, env)
         finally:
             self.checks = checks
-
-
-class _Unendorsed(Checks):
-    def endorsement(self, *_: Any) -> None:
-        return
 
 
 # --- memory -------------------------------------------------------------------------------------------------

@@ -13,9 +13,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import NamedTuple, TypeVar
 
 from eiraku.conformance.mutants.wallet import MutantWallet, Parts, Patch
 from eiraku.reference.purse.checks import Checks
@@ -80,11 +81,12 @@ class UnknownMutantError(LookupError):
 _MUTANTS: dict[str, Mutant] = {}
 
 
+@cache
 def mutants() -> dict[str, Mutant]:
-    """All mutants by name, in the order of their declaration."""
+    """All mutants by name, in the order of their areas and declarations."""
     for area in AREAS:
         import_module(f"eiraku.conformance.mutants.{area}")
-    return _MUTANTS
+    return dict(sorted(_MUTANTS.items(), key=lambda item: AREAS.index(item[1].area)))
 
 
 def find(name: str) -> Mutant:
@@ -111,7 +113,8 @@ def defect(
 
     def declare(part: type[T]) -> type[T]:
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", part.__name__).lower()
-        _add(name, part.__doc__, part.__module__, Parts.of(part), requirement, expected, collateral, survives)
+        mutant = _Named(name, part.__doc__ or "", part.__module__, Parts.of(part))
+        _add(mutant, requirement, expected=expected, collateral=collateral, survives=survives)
         return part
 
     return declare
@@ -129,8 +132,8 @@ def replaces(
     def declare(function: T) -> T:
         parts = Parts(patches=tuple(Patch(owner=owner, name=name, value=function) for owner, name in places))
         name = str(getattr(function, "__name__", ""))
-        where = str(function.__module__)
-        _add(name, function.__doc__, where, parts, requirement, expected, collateral, survives)
+        mutant = _Named(name, function.__doc__ or "", function.__module__, parts)
+        _add(mutant, requirement, expected=expected, collateral=collateral, survives=survives)
         return function
 
     return declare
@@ -147,49 +150,61 @@ def omits(
     collateral: Mapping[str, str] | None = None,
 ) -> None:
     """Declare a mutant that lacks one method of `Checks`: it always gives `result`."""
-    if not callable(getattr(Checks, method, None)):
-        raise ValueError(f"Checks has no method {method}")
+    mutant = _Named(name, summary, area, Parts(checks_class=lacking(method, result=result)))
+    _add(mutant, requirement, collateral=collateral)
+
+
+def lacking(*methods: str, result: object = None) -> type[Checks]:
+    """Checks without these methods: they always give `result`. Raises ValueError for an unknown one."""
 
     def accept(*_: object, **__: object) -> object:
         return result
 
-    part = type(name, (Checks,), {method: accept})
-    _add(name, summary, area, Parts(checks_class=part), requirement, (), collateral, "")
+    for method in methods:
+        if not callable(getattr(Checks, method, None)):
+            raise ValueError(f"Checks has no method {method}")
+    return type("Lacking", (Checks,), dict.fromkeys(methods, accept))
 
 
 def sets(
     area: str,
     name: str,
-    place: tuple[Any, str],
-    value: object,
+    place: tuple[ModuleType, str],
     requirement: str,
     summary: str,
     *,
+    value: object,
     collateral: Mapping[str, str] | None = None,
 ) -> None:
-    """Declare a mutant in which one constant of the reference has another value."""
-    parts = Parts(patches=(Patch(owner=place[0], name=place[1], value=value),))
-    _add(name, summary, area, parts, requirement, (), collateral, "")
+    """Declare a mutant in which the constant at `place` of the reference is `value`."""
+    owner, attribute = place
+    parts = Parts(patches=(Patch(owner=owner, name=attribute, value=value),))
+    _add(_Named(name, summary, area, parts), requirement, collateral=collateral)
+
+
+class _Named(NamedTuple):
+    name: str
+    documentation: str
+    module: str
+    parts: Parts
 
 
 def _add(
-    name: str,
-    documentation: str | None,
-    module: str,
-    parts: Parts,
+    mutant: _Named,
     requirement: str,
-    expected: tuple[str, ...],
+    *,
+    expected: tuple[str, ...] = (),
     collateral: Mapping[str, str] | None,
-    survives: str,
+    survives: str = "",
 ) -> None:
-    if name in _MUTANTS:
-        raise ValueError(f"two mutants are called {name}")
-    _MUTANTS[name] = Mutant(
-        name=name,
+    if mutant.name in _MUTANTS:
+        raise ValueError(f"two mutants are called {mutant.name}")
+    _MUTANTS[mutant.name] = Mutant(
+        name=mutant.name,
         requirement=requirement,
-        summary=(documentation or "").strip().splitlines()[0],
-        area=module.rpartition(".")[2],
-        parts=parts,
+        summary=mutant.documentation.strip().splitlines()[0],
+        area=mutant.module.rpartition(".")[2],
+        parts=mutant.parts,
         expected=expected or (requirement,),
         collateral=dict(collateral or {}),
         survives=survives,

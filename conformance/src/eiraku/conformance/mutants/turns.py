@@ -1,33 +1,26 @@
 """Mutants of chapter 7, messages and turns, and of chapter 10, errors."""
 
 from dataclasses import replace
+from typing import Any
 
 from eiraku.conformance.mutants.registry import defect
 from eiraku.reference.purse.checks import Checks
-from eiraku.reference.purse.core import Purse
+from eiraku.reference.purse.core import Purse, Result
 from eiraku.reference.purse.state import (
-    Deliver,
     Env,
-    Input,
     Link,
     NoSession,
     Open,
     OpenSession,
-    Order,
     PayeeAccepted,
     PayeeWaitOffer,
-    PeerRejected,
-    PurseState,
     Ready,
     ReceiveOrder,
     Refuse,
-    Send,
     Terms,
     Turn,
     UnitRefusal,
 )
-from eiraku.reference.purse.core import Result
-from eiraku.spec import messages
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Message, Pay, Reject
 from eiraku.spec.objects import Unit
@@ -81,7 +74,7 @@ class TakesUnknownTypesForReject(Purse):
 class CarriesASecondTransfer(Purse):
     """After a transfer as payee takes another OFFER in the same session."""
 
-    def __init__(self, **parts) -> None:
+    def __init__(self, **parts: Any) -> None:
         super().__init__(**parts)
         self._link: Link | None = None
 

@@ -7,14 +7,10 @@ from eiraku.conformance.mutants.registry import defect, omits, replaces
 from eiraku.reference.anchor import SignedUnit
 from eiraku.reference.purse.checks import Checks
 from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.ledger import Ledger
-from eiraku.reference.purse.state import Link, Random, Terms
-from eiraku.reference.purse.state import Env
-from eiraku.reference.purse.ledger import Holding
+from eiraku.reference.purse.state import Random, Terms
 from eiraku.spec import objects, shape
 from eiraku.spec.cbor import Item
 from eiraku.spec.errors import Code, Refusal
-from eiraku.spec.messages import Offer, OfferedUnit
 from eiraku.spec.objects import EndorsementPayload, Layer, PurseId, Role, Unit
 
 AREA = "units"
@@ -38,7 +34,9 @@ def takes_long_reserved_areas(
     return _octets(item, requirement, where, low, 255 if long else high)
 
 
-omits(AREA, "skips_unit_signature", "unit_signature", "EPP-UNI-002", "Does not verify the signature of a unit.")
+omits(
+    AREA, "skips_unit_signature", "unit_signature", "EPP-UNI-002", "Does not verify the signature of a unit."
+)
 omits(AREA, "skips_unit_seal", "unit_seal", "EPP-UNI-003", "Does not compare the seal of a unit.")
 omits(AREA, "skips_unit_economy", "unit_economy", "EPP-UNI-004", "Takes a unit of any economy.")
 omits(AREA, "skips_unit_expiry", "unit_expiry", "EPP-UNI-005", "Takes a unit that has expired.")

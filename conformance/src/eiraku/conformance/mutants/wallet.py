@@ -1,7 +1,7 @@
 """The reference wallet with other parts: classes of its own, or functions replaced while it works."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -68,12 +68,13 @@ class MutantWallet(ReferenceWallet):
 
     def handle(self, request: dict[str, Any]) -> Response:
         """Answer one request of the adapter protocol, in its defective way."""
-        with _replaced(self._patches):
+        with replaced(*self._patches):
             return super().handle(request)
 
 
 @contextlib.contextmanager
-def _replaced(patches: Sequence[Patch]) -> Iterator[None]:
+def replaced(*patches: Patch) -> Iterator[None]:
+    """While this context lasts, the patches hold."""
     with contextlib.ExitStack() as stack:
         for patch in patches:
             stack.callback(setattr, patch.owner, patch.name, getattr(patch.owner, patch.name))
