@@ -8,6 +8,7 @@ import pytest
 
 from eiraku.conformance.suite.chains import Chain, check_chain, passed_on, sealed_by_peer
 from eiraku.conformance.suite.negative_transfer import BOTH_SIDES, Plan, UnitPlan, refuse_offer
+from eiraku.conformance.suite.payer import redeliver
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
@@ -192,6 +193,8 @@ def test_no_second_endorsement(stage: Stage, side: Side) -> None:
     stage.refused(stage.act("pay", amount=8), Code.INSUFFICIENT_FUNDS, "pay with a pending unit")
     stage.wallet.power_cut("now")
     stage.refused(stage.act("pay", amount=8), Code.INSUFFICIENT_FUNDS, "pay with a pending unit")
+    for _ in range(2):
+        redeliver(stage, side, lost)
     # The other unit goes round in a circle: each time it leaves, it is one or two hops further.
     for _ in range(3):
         payment = flows.take(stage, side, 4)

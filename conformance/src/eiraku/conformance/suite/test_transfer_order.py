@@ -45,7 +45,13 @@ def test_two_faults(stage: Stage, first: Fault, second: Fault, number: int) -> N
 @pytest.mark.parametrize(
     ("early", "late", "number"),
     [
-        pytest.param(early, late, number, id=f"{early.name}-after-{late.name}")
+        pytest.param(
+            early,
+            late,
+            number,
+            id=f"{early.name}-after-{late.name}",
+            marks=pytest.mark.requirement(*early.requirements),
+        )
         for number, (early, late) in enumerate(pairwise(UNIT_FAULTS))
     ],
 )

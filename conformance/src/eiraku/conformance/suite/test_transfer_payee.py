@@ -267,6 +267,13 @@ def test_offer_at_the_boundary(stage: Stage, side: Side, case: Case) -> None:
     refuse_offer(stage, side, case.wrong, case.code, case.index, right=case.right)
 
 
+@pytest.mark.requirement("EPP-TRF-030", "EPP-ERR-001")
+@pytest.mark.parametrize("units", (3, 1, 0))
+def test_offer_of_nothing(stage: Stage, units: int) -> None:
+    """A payee that takes any amount takes no OFFER of amount 0, whatever is in it."""
+    refuse_offer(stage, Side.RESPONDER, Plan(units=RIGHT.units[:units], amount=0), Code.AMOUNT)
+
+
 @pytest.mark.requirement("EPP-TRF-043", "EPP-TRF-044", "EPP-POL-004")
 @pytest.mark.parametrize(
     ("limits", "code"),

@@ -208,6 +208,7 @@ RECEIPTS: dict[str, Forge] = {
     "over-another-transaction": _receipt(transaction=bytes(16)),
     "over-another-payer": _receipt(payer=b"\x5a" * 8),
     "over-another-payee": _receipt(payee=b"\x5a" * 8),
+    "over-nothing": _receipt(amount=0),
     "over-a-lower-amount": _receipt(amount=11),
     "over-a-higher-amount": _receipt(amount=13),
     "over-another-offer": _receipt(offer_digest=bytes(32)),
