@@ -7,8 +7,8 @@ import pytest
 
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.simulation import World
 from eiraku.reference.purse.state import Link, Send
+from eiraku.reference.simulation import World
 from eiraku.spec import messages
 from eiraku.spec.messages import Message
 

@@ -12,7 +12,6 @@ from eiraku.reference.policy import Policy
 from eiraku.reference.purse import credential
 from eiraku.reference.purse.checks import Checks
 from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.simulation import ECONOMY, EPOCH, LAST_EPOCH, Member, World, transfer
 from eiraku.reference.purse.state import (
     PayOrder,
     Provisioning,
@@ -21,6 +20,7 @@ from eiraku.reference.purse.state import (
     RedeliverOrder,
     RequestOrder,
 )
+from eiraku.reference.simulation import ECONOMY, EPOCH, LAST_EPOCH, Member, World, transfer
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code
 from eiraku.spec.tables import Side

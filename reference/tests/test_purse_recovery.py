@@ -5,11 +5,12 @@ from typing import Literal
 
 import pytest
 
+from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.device import Accepted, Device, PowerLost, Rejected
 from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.ledger import Change
-from eiraku.reference.purse.simulation import Drbg, Exchange, Member, World, meet, transfer
 from eiraku.reference.purse.state import Effect, PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder, Write
+from eiraku.reference.simulation import Exchange, Member, World, meet, transfer
 from eiraku.spec.tables import Side
 
 RECEIVE = ReceiveOrder()

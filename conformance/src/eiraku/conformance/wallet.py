@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from eiraku.conformance.adapter.server import serve_stdio, serve_tcp
+from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.device import Accepted, Device, PowerLost, Rejected, Result
 from eiraku.reference.purse.checks import Checks
 from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.simulation import Drbg
 from eiraku.reference.purse.state import (
     GivenHolding,
     Order,

@@ -12,8 +12,8 @@ from eiraku.conformance.adapter.client import Wallet
 from eiraku.conformance.bench.counting import AGREE, KEY_PAIR, OPEN, SEAL, SIGN, VERIFY, counting
 from eiraku.reference import policy
 from eiraku.reference.device import Accepted, Device, Result
-from eiraku.reference.purse.simulation import World
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RequestOrder
+from eiraku.reference.simulation import World
 from eiraku.spec.tables import Side
 
 UNITS = 10

@@ -8,6 +8,7 @@ from typing import Any
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
 from eiraku.reference.centres.issuing import Holding, IssuingCentre, MoneyKey, seal_layer, unit_id
 from eiraku.reference.crypto import cose
+from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.spec import objects
@@ -21,20 +22,6 @@ ECONOMY = 392
 OTHER_ECONOMY = 702
 FOREIGN_ECONOMY = 840
 """The anchor accepts the first two, not the third."""
-
-
-class Random:
-    """Deterministic randomness: SHAKE-256 of the seed and a counter."""
-
-    def __init__(self, seed: bytes) -> None:
-        """`seed`: any bytes; equal seeds give equal streams."""
-        self._seed = seed
-        self._count = 0
-
-    def __call__(self, length: int) -> bytes:
-        """The next `length` bytes."""
-        self._count += 1
-        return hashlib.shake_256(self._seed + self._count.to_bytes(8, "big")).digest(length)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +45,7 @@ class World:
 
     def __init__(self, seed: bytes, policy: Mapping[str, Any]) -> None:
         """`seed`: 32 bytes; `policy`: JSON form of chapter 9."""
-        self.random = Random(seed)
+        self.random = Drbg(seed)
         self.policy = policy
         self.scheme_key = self.random(32)
         self.device = DeviceCentre(

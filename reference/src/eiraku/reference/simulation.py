@@ -4,7 +4,6 @@ Everything is drawn from one seed, so that a run can be repeated byte for byte. 
 real memories; only the channel between them is simulated, and may lose or alter what goes through it.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from eiraku.reference.anchor import DeviceKey, MoneyKey, TrustAnchor, parse_purs
 from eiraku.reference.centres import issuing
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
 from eiraku.reference.centres.issuing import IssuingCentre
+from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.device import Accepted, Device, PowerLost, Rejected, Result
@@ -32,19 +32,6 @@ ECONOMY = 392
 
 Channel = Callable[[int, bytes], bytes | None]
 """What becomes of the n-th message (from 1) of a session: other bytes, or None if it is lost."""
-
-
-class Drbg:
-    """Deterministic bytes: SHAKE-256 over a seed and a counter. Never for a purse in the field."""
-
-    def __init__(self, seed: bytes) -> None:
-        self._seed = seed
-        self._calls = 0
-
-    def __call__(self, length: int) -> bytes:
-        """The next `length` bytes."""
-        self._calls += 1
-        return hashlib.shake_256(self._seed + self._calls.to_bytes(8, "big")).digest(length)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
