@@ -6,10 +6,10 @@ pieces it is made of are functions of their own, because a purse checks in the o
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, TypeVar
 
 from eiraku.reference.crypto import cose, ed25519
+from eiraku.reference.history import unit_id
 from eiraku.spec import cbor, objects
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import Bulletin, PurseId, Unit
@@ -131,12 +131,9 @@ class SignedPurseId:
 def parse_unit(raw: bytes) -> SignedUnit:
     """The shape of a unit. Raises Refusal(MALFORMED)."""
     signed, kid = _parse(raw, objects.UNIT_MAX, "EPP-UNI-001", "unit")
-    header = cbor.encode({1: -8, 4: kid})
-    covered = cbor.encode(("Signature1", header, objects.CONTEXT_UNIT, signed.payload))
     return SignedUnit(
         raw=raw,
-        # EPP-UNI-009
-        unit_id=sha256(covered).digest(),
+        unit_id=unit_id(kid, signed.payload),
         kid=kid,
         unit=Unit.decode(signed.payload),
         signed=signed,

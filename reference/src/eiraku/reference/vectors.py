@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from eiraku.reference import records
-from eiraku.reference.centres.issuing import seal_layer, unit_id
 from eiraku.reference.crypto import cose, ed25519, hkdf
 from eiraku.reference.crypto.aead import CHACHA20_POLY1305
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.edhoc import initiator, responder
 from eiraku.reference.edhoc.party import Credential, Established, Party
+from eiraku.reference.history import seal_layer, unit_id
 from eiraku.reference.purse import credential
 from eiraku.spec import cbor, objects
 from eiraku.spec.messages import Accept, Message, Offer, OfferedUnit, Pay, Receipt, Request, offer_digest

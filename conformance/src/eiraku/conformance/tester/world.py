@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
-from eiraku.reference.centres.issuing import Holding, IssuingCentre, MoneyKey, seal_layer, unit_id
+from eiraku.reference.centres.issuing import Holding, IssuingCentre, MoneyKey
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
+from eiraku.reference.history import seal_layer, unit_id
 from eiraku.spec import objects
 from eiraku.spec.objects import Bulletin, EndorsementPayload, Layer, PurseId, Role, Unit
 

@@ -11,7 +11,8 @@ from hashlib import sha256
 from eiraku.reference.crypto import cose, ed25519, hpke
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
-from eiraku.spec import cbor, objects
+from eiraku.reference.history import layer_info, seal_layer, unit_id
+from eiraku.spec import objects
 from eiraku.spec.objects import EndorsementPayload, Layer, Unit
 
 
@@ -37,18 +38,6 @@ class Holding:
     unit: bytes
     hop: int
     history: bytes
-
-
-def unit_id(kid: bytes, payload: bytes) -> bytes:
-    """Identifier of a unit, 32 bytes: digest of what its signature covers (EPP-UNI-009)."""
-    protected = cbor.encode({1: -8, 4: kid})
-    return sha256(cbor.encode(("Signature1", protected, objects.CONTEXT_UNIT, payload))).digest()
-
-
-def seal_layer(layer: Layer, *, history_key: bytes, identifier: bytes, ephemeral: bytes) -> bytes:
-    """Seal one layer for the 32-byte `history_key` of the unit's money key (EPP-HIS-003)."""
-    info = objects.INFO_HISTORY + identifier
-    return hpke.seal(history_key, info, layer.encode(), ephemeral=ephemeral)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +85,7 @@ class IssuingCentre:
         """
         signed = cose.parse(holding.unit)
         key = next(key for key in self.keys if key.kid == signed.kid)
-        info = objects.INFO_HISTORY + unit_id(key.kid, signed.payload)
+        info = layer_info(unit_id(key.kid, signed.payload))
         layers: list[Layer] = []
         sealed = holding.history
         while sealed:

@@ -5,7 +5,8 @@ A purse for testing a test suite differs from the reference in one of these, or 
 
 from dataclasses import replace
 
-from eiraku.reference.crypto import cose, hpke
+from eiraku.reference import history
+from eiraku.reference.crypto import cose
 from eiraku.reference.purse import credential
 from eiraku.reference.purse.checks import Checks
 from eiraku.reference.purse.ledger import Pending
@@ -119,8 +120,7 @@ class Seams:
     def seal_layer(self, history_key: bytes, unit_id: bytes, layer: Layer, random: Random) -> bytes:
         """The new sealed history."""
         # EPP-HIS-007
-        ephemeral = random(32)
-        return hpke.seal(history_key, objects.INFO_HISTORY + unit_id, layer.encode(), ephemeral=ephemeral)
+        return history.seal_layer(layer, history_key=history_key, identifier=unit_id, ephemeral=random(32))
 
     def sign_receipt(self, terms: Terms, payload: ReceiptPayload) -> bytes:
         """64 bytes."""
