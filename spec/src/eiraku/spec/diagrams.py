@@ -36,8 +36,8 @@ def transfer_graph() -> str:
     edges: Edges = defaultdict(list)
     for (side, purpose), first in START.items():
         edges[f"open as {side.value}", first.value, False].append(purpose.value)
-    for (state, event, purpose), after in TRANSFER.items():
-        label = event.name if purpose is None else f"{event.name} ({purpose.value})"
+    for (state, event, deciding), after in TRANSFER.items():
+        label = event.name if deciding is None else f"{event.name} ({deciding.value})"
         edges[state.value, after.value, (state, event) in COMMITS].append(label)
     starts = ["open as initiator", "open as responder"]
     return _graph("transfer", [*starts, *(s.value for s in Transfer)], edges, {"closed", *starts})
