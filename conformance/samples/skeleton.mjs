@@ -1,6 +1,6 @@
 // An adapter in Node, without packages: it speaks the protocol and has no wallet behind it.
 //
-// Start here: put calls to your wallet where it says TODO. As it stands, the suite finds it non-conformant:
+// Start here: put calls to your wallet where it says HERE. As it stands, the suite finds it non-conformant:
 //     eiraku certify "cmd:node conformance/samples/skeleton.mjs"
 
 import { createInterface } from "node:readline";
@@ -29,7 +29,7 @@ const verbs = {
     if (protocol.min > SUPPORTED_PROTOCOL || protocol.max < SUPPORTED_PROTOCOL) {
       throw new Error(`this adapter speaks protocol ${SUPPORTED_PROTOCOL} only`);
     }
-    // TODO: keep `seed` if the wallet can draw all its randomness from it; then declare "deterministic".
+    // HERE: keep `seed` if the wallet can draw all its randomness from it; then declare "deterministic".
     return {
       protocol: SUPPORTED_PROTOCOL,
       name: "Skeleton",
@@ -40,34 +40,34 @@ const verbs = {
   },
 
   reset() {
-    // TODO: forget the purse, the money and the session.
+    // HERE: forget the purse, the money and the session.
     return {};
   },
 
   provision({ purse, anchor, policy, bulletin, holdings }) {
-    // TODO: Buffer.from(purse.private_key, "hex") and so on; throw new Refusal("provision") if it does not fit.
+    // HERE: Buffer.from(purse.private_key, "hex") and so on; throw new Refusal("provision") if it does not fit.
     return notYet("provision");
   },
 
   act({ action, amount, reference, transaction, bulletin }) {
-    // TODO: pay, request, receive and redeliver say what the next session is for; bulletin delivers one.
+    // HERE: pay, request, receive and redeliver say what the next session is for; bulletin delivers one.
     return notYet(`act ${action}`);
   },
 
   open({ role }) {
-    // TODO: an initiator returns progress(message1, "open"), a responder progress(null, "open").
+    // HERE: an initiator returns progress(message1, "open"), a responder progress(null, "open").
     return notYet(`open as ${role}`);
   },
 
   deliver({ data }) {
-    // TODO: const { answer, over } = wallet.receive(Buffer.from(data, "hex"));
+    // HERE: const { answer, over } = wallet.receive(Buffer.from(data, "hex"));
     //       return progress(answer, over ? "closed" : "open");
     // A Refusal here also says what the wallet answers its peer: see inSession below.
     return notYet("deliver");
   },
 
   state() {
-    // TODO: read all of it from durable storage. The digest changes if and only if something else does.
+    // HERE: read all of it from durable storage. The digest changes if and only if something else does.
     return {
       balance: 0,
       epoch: 0,
@@ -81,7 +81,7 @@ const verbs = {
   },
 
   power_cut({ when, write }) {
-    // TODO: "now": drop everything that is not on disk and load again. "before" and "after": do so at the
+    // HERE: "now": drop everything that is not on disk and load again. "before" and "after": do so at the
     // write-th durable write from now; the request it happens in is answered { outcome: "power-cut" }.
     return notYet(`power_cut ${when}`);
   },
