@@ -21,6 +21,7 @@ from eiraku.reference.purse.state import (
     Ready,
     ReceiveOrder,
     Refuse,
+    RequestOrder,
     Send,
     Terms,
     Turn,
@@ -38,7 +39,17 @@ NO_LIMIT = 1 << 53
 _plaintext_4 = messages.read_plaintext_4
 
 
-# --- purposes (chapter 1) -----------------------------------------------------------------------------------
+# --- roles and purposes (chapter 1) -------------------------------------------------------------------------
+
+
+@defect("EPP-GEN-001", collateral={"*": "every flow in which the wallet asks for money fails"})
+class CannotAskForMoney(Purse):
+    """Refuses to be an initiator that is paid."""
+
+    def open_session(self, ready: Ready, side: Side, env: Env) -> Turn:
+        if side is Side.INITIATOR and isinstance(ready.order, RequestOrder):
+            raise Refusal(Code.DECLINED, "EPP-GEN-001", "not implemented")
+        return super().open_session(ready, side, env)
 
 
 @defect("EPP-GEN-002")
@@ -71,6 +82,17 @@ class ReusesItsEphemeral(Purse):
 
     def ephemeral(self, random: Random) -> bytes:
         return b"\x29" * 32
+
+
+@defect("EPP-SES-028")
+class IsReplayable(Purse):
+    """Repeats its ephemeral key and its sealing nonce, so that a whole session can be replayed."""
+
+    def ephemeral(self, random: Random) -> bytes:
+        return b"\x29" * 32
+
+    def sealing_nonce(self, random: Random) -> bytes:
+        return b"\x29" * 16
 
 
 @replaces("EPP-SES-012", (initiator, "agree"), (responder, "agree"))

@@ -25,6 +25,17 @@ AREA = "payee"
 BADLY_RECEIPTED = {"*": "no payer can take such a receipt, so every flow in which the wallet is paid fails"}
 
 
+omits(AREA, "requests_anything", "amount_to_request", "EPP-TRF-029", "Takes an order to request anything.")
+
+
+@defect("EPP-TRF-029")
+class CutsReferences(Checks):
+    """Takes an order to request with a reference of any length, and sends its beginning."""
+
+    def amount_to_request(self, amount: int, reference: str) -> None:
+        super().amount_to_request(amount, reference[:16])
+
+
 @defect("EPP-TRF-045")
 class WritesWhenItAccepts(Purse):
     """Makes a durable write before it sends ACCEPT."""

@@ -10,10 +10,22 @@ from eiraku.reference.purse.checks import Checks
 from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.ledger import Holding, HoldingSummary
 from eiraku.reference.purse.select import Candidate, choose
-from eiraku.reference.purse.state import Env, Link, NoSession, PayerPaid, Random, SentOffer, Terms, Turn
+from eiraku.reference.purse.state import (
+    Env,
+    Link,
+    NoSession,
+    Open,
+    PayerOffered,
+    PayerPaid,
+    Random,
+    SentOffer,
+    Terms,
+    Turn,
+)
 from eiraku.spec.errors import Code, Refusal
-from eiraku.spec.messages import Accept, Receipt
+from eiraku.spec.messages import Accept, Message, Receipt, Reject
 from eiraku.spec.objects import EndorsementPayload, PurseId, ReceiptPayload, Role
+from eiraku.spec.tables import Transfer
 
 AREA = "payer"
 
@@ -79,6 +91,15 @@ def offers_too_many_units(
 ) -> tuple[bytes, ...]:
     """Offers more units than the policy permits."""
     return choose(candidates, amount, max_units=max_units + 1000)
+
+
+@replaces("EPP-TRF-060", (core, "choose"), (payer_module, "choose"))
+def offers_more_than_fits(
+    candidates: Iterable[Candidate], amount: int, *, max_units: int
+) -> tuple[bytes, ...]:
+    """Offers bundles that would be too long for REDELIVER."""
+    light = {candidate.unit_id: candidate for candidate in candidates}
+    return choose((replace(c, size=1) for c in light.values()), amount, max_units=max_units)
 
 
 # --- OFFER --------------------------------------------------------------------------------------------------
@@ -159,6 +180,22 @@ class IgnoresTheTransactionOfAccept(Checks):
 
     def accepted_offer(self, offer: SentOffer, accept: Accept) -> None:
         super().accepted_offer(offer, replace(accept, transaction=offer.transaction))
+
+
+@defect("EPP-TRF-016")
+class PaysWithoutAccept(Purse):
+    """Takes a message that is neither ACCEPT nor REJECT for consent to its OFFER."""
+
+    def permitted(self, state: Open, message: Message) -> Transfer:
+        if isinstance(state, PayerOffered) and not isinstance(message, Accept | Reject):
+            return Transfer.PAYER_PAID
+        return super().permitted(state, message)
+
+    def message(self, state: Open, message: Message, encoded: bytes, env: Env) -> Turn:
+        if isinstance(state, PayerOffered) and not isinstance(message, Accept | Reject):
+            offer = state.offer
+            message = Accept(transaction=offer.transaction, offer_digest=offer.digest)
+        return super().message(state, message, encoded, env)
 
 
 # --- endorsements -------------------------------------------------------------------------------------------
