@@ -155,7 +155,9 @@ OFFER = next(param for param in EACH_MESSAGE if param.id == "OFFER")
 
 @pytest.mark.requirement("EPP-ENC-007")
 @pytest.mark.parametrize("position", (REQUEST,))
-@pytest.mark.parametrize("form", sorted(loose.bad_text("")))
+@pytest.mark.parametrize(
+    "form", [pytest.param(form, id=form.replace(" ", "-")) for form in sorted(loose.bad_text(""))]
+)
 def test_text(stage: Stage, form: str, position: Position) -> None:
     """A reference that is not UTF-8 is refused"""
     raw = loose.bad_text("")[form]
