@@ -2,12 +2,15 @@
 import { Refusal } from "./codes.mjs";
 import { MAX_MESSAGE } from "./messages.mjs";
 
-const byWeight = (a, b) => a.weight - b.weight;
 const head = (n) => (n < 24 ? 1 : n < 256 ? 2 : n < 65536 ? 3 : 5);
+
+/** Bytes that one unit adds to a REDELIVER, with its endorsement. */
+const bytesOf = (u) =>
+  1 + head(u.unit.length) + u.unit.length + head(u.hop) + head(u.history.length) + u.history.length + 66;
 
 /** Size in bytes of the REDELIVER for these units: [{unit, hop, history}]. */
 export function redeliverSize(units, amount) {
-  const offered = units.map((u) => 1 + head(u.unit.length) + u.unit.length + head(u.hop) + head(u.history.length) + u.history.length);
+  const offered = units.map((u) => bytesOf(u) - 66);
   const amountHead = amount > 0xffffffff ? 9 : head(amount);
   const offer = 1 + 1 + 17 + amountHead + head(units.length) + offered.reduce((a, b) => a + b, 0);
   return 1 + 1 + head(offer) + offer + head(units.length) + units.length * 66;
@@ -26,27 +29,33 @@ function fewest(units, amount) {
   return left === 0 ? chosen : null;
 }
 
-/** Fewest bytes: from small values to large, pair what is not needed for the current bit (package-merge). */
-function smallest(units, amount) {
-  let packages = [];
-  const chosen = [];
-  for (let value = 1, left = amount; value <= 2 ** 40; value *= 2) {
-    const own = units.filter((u) => u.value === value).map((u) => ({ weight: u.unit.length + u.history.length + 76, units: [u] }));
-    packages = [...packages, ...own].sort(byWeight);
-    if (left % 2 === 1) {
-      if (packages.length === 0) return null;
-      chosen.push(packages.shift());
+/**
+ * Short enough, with at most maxUnits units: all values from large to small, keeping for each (demand left in this
+ * value, units used) the fewest bytes. A demand above the number of units that may still be used is hopeless.
+ */
+function shortEnough(units, amount, maxUnits) {
+  let states = new Map([["0 0", { demand: 0, bytes: 0, chosen: [] }]]);
+  for (let value = 2 ** 40; value >= 1; value /= 2) {
+    const own = units.filter((u) => u.value === value).sort((a, b) => bytesOf(a) - bytesOf(b));
+    const bit = value === 2 ** 40 ? Math.floor(amount / value) : Math.floor(amount / value) % 2;
+    const next = new Map();
+    for (const { demand, bytes, chosen } of states.values()) {
+      const wanted = 2 * demand + bit;
+      for (let n = 0, sum = bytes; n <= Math.min(own.length, wanted, maxUnits - chosen.length); n++) {
+        const left = wanted - n;
+        const count = chosen.length + n;
+        const known = next.get(`${left} ${count}`);
+        if (left <= maxUnits - count && (known === undefined || sum < known.bytes)) {
+          next.set(`${left} ${count}`, { demand: left, bytes: sum, chosen: [...chosen, ...own.slice(0, n)] });
+        }
+        if (n < own.length) sum += bytesOf(own[n]);
+      }
     }
-    left = Math.floor(left / 2);
-    if (value === 2 ** 40) chosen.push(...packages.splice(0, left));
-    const pairs = [];
-    for (let i = 0; i + 1 < packages.length; i += 2) {
-      pairs.push({ weight: packages[i].weight + packages[i + 1].weight, units: [...packages[i].units, ...packages[i + 1].units] });
-    }
-    packages = pairs;
+    states = next;
   }
-  const flat = chosen.flatMap((p) => p.units);
-  return flat.reduce((sum, u) => sum + u.value, 0) === amount ? flat : null;
+  return [...states.values()]
+    .filter(({ demand, chosen }) => demand === 0 && redeliverSize(chosen, amount) <= MAX_MESSAGE)
+    .map(({ chosen }) => chosen)[0];
 }
 
 /**
@@ -58,8 +67,8 @@ export function choose(units, amount, maxUnits) {
   const few = fewest(units, amount);
   if (few === null || few.length > maxUnits) throw new Refusal("no-exact-change");
   if (redeliverSize(few, amount) <= MAX_MESSAGE) return few;
-  const small = smallest(units, amount);
+  const other = shortEnough(units, amount, maxUnits);
   // EPP-TRF-060
-  if (small === null || small.length > maxUnits || redeliverSize(small, amount) > MAX_MESSAGE) throw new Refusal("too-large");
-  return small;
+  if (other === undefined) throw new Refusal("too-large");
+  return other;
 }

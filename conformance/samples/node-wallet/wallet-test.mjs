@@ -3,9 +3,11 @@ import { test } from "node:test";
 import * as assert from "node:assert";
 import { Adapter } from "./adapter.mjs";
 import { decode, encode } from "./cbor.mjs";
+import { choose, redeliverSize } from "./choose.mjs";
 import { CONTEXT, signAttached } from "./cose.mjs";
 import { Refusal } from "./codes.mjs";
 import * as keys from "./keys.mjs";
+import { offer, redeliver } from "./messages.mjs";
 import { endorse, endorsed, parseUnit, sealHistory } from "./money.mjs";
 
 const pair = () => {
@@ -229,3 +231,28 @@ test("every bit of every message matters", () => {
 });
 
 test("codes have numbers", () => assert.throws(() => new Refusal("nonsense"), /no such code/));
+
+test("an exact choice is found wherever one is short enough", () => {
+  const make = (value, history) => ({ value, hop: 9, unit: Buffer.alloc(110), history: Buffer.alloc(history) });
+  const subsets = (units) => [...Array(1 << units.length).keys()].map((bits) => units.filter((_, i) => (bits >> i) & 1));
+  for (let round = 0; round < 60; round++) {
+    const units = Array.from({ length: 9 }, () => make(2 ** Math.floor(Math.random() * 4), 2000 + Math.floor(Math.random() * 25000)));
+    const [amount, most] = [1 + Math.floor(Math.random() * 25), 1 + Math.floor(Math.random() * 8)];
+    const exact = subsets(units).filter((s) => s.length <= most && s.reduce((sum, u) => sum + u.value, 0) === amount);
+    const short = exact.some((s) => redeliverSize(s, amount) <= 65535);
+    try {
+      const chosen = choose(units, amount, most);
+      assert.ok(short && chosen.reduce((sum, u) => sum + u.value, 0) === amount && chosen.length <= most);
+      const bytes = redeliver(offer(Buffer.alloc(16), amount, chosen), chosen.map(() => Buffer.alloc(64)));
+      assert.equal(redeliverSize(chosen, amount), bytes.length);
+      assert.ok(bytes.length <= 65535);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      assert.ok(!short, error.message);
+      assert.equal(error.code === "too-large", exact.length > 0);
+    }
+  }
+  const many = Array.from({ length: 500 }, (_, i) => make(2 ** (i % 7), 1500));
+  assert.equal(choose(many, 64 * 36, 64).length, 36);
+  assert.throws(() => choose(Array.from({ length: 500 }, (_, i) => make(2 ** (i % 7), 3000)), 64 * 36, 64), /too-large/);
+});
