@@ -192,7 +192,7 @@ def test_a_should_only_warns(tmp_path: Path) -> None:
     ("suite", "words"),
     (
         ("pytestmark = []\ndef test_x(wallet): pass", "has no marker requirement"),
-        ("@pytest.mark.requirement('EPP-ABC-999')\ndef test_x(wallet): pass", "no requirement EPP-ABC-999"),
+        ("@pytest.mark.requirement('EPP-ABC-none')\ndef test_x(wallet): pass", "no requirement EPP-ABC-none"),
         ("@pytest.mark.needs('magic')\ndef test_x(wallet): pass", "no capability magic"),
         ("@pytest.mark.level('brief')\ndef test_x(wallet): pass", "none of smoke, standard, full"),
     ),
