@@ -117,10 +117,14 @@ def _open_object(module_name: str, factory_name: str) -> Transport:
             f"{where}: importing {module_name} failed with {type(error).__name__}: {error}"
         ) from error
     factory: Any = module
-    for part in factory_name.split("."):
-        factory = getattr(factory, part, None)
-    if factory is None:
-        raise SelectorError(f"{where}: {module_name} has no {factory_name}; expected the name of a factory")
+    try:
+        for part in factory_name.split("."):
+            factory = getattr(factory, part)
+    except AttributeError as error:
+        # A module that makes its factories on demand says what else it has.
+        raise SelectorError(
+            f"{where}: {module_name} has no {factory_name} ({error}); expected the name of a factory"
+        ) from None
     if not callable(factory):
         raise SelectorError(
             f"{where}: expected a callable that returns a wallet, found {type(factory).__name__}"

@@ -32,8 +32,10 @@ TITLES = {
     "gross": "Gross",
 }
 WITHOUT = {
-    "EPP-SES-030": "The transcript is what both signatures cover: a purse that leaves a purse ID out of it can "
-    "talk to no other. What is left, a purse that does not verify the signature, is a mutant of EPP-SES-013.",
+    "EPP-SES-030": (
+        "The transcript is what both signatures cover: a purse that leaves a purse ID out of it can talk to "
+        "no other. What is left, a purse that does not verify the signature, is a mutant of EPP-SES-013."
+    ),
     "EPP-REC-001": "A purse with other keys can talk to no other purse, which every check shows.",
     "EPP-REC-004": "A purse that speaks out of turn can complete no transfer, which every check shows.",
 }
@@ -49,8 +51,8 @@ This page is written by `eiraku mutants --report DIR`; `eiraku mutants NAME` rep
 """
 _BREADTHS = {
     Breadth.NAMED: (
-        "Each mutant met every check of level standard that names its requirement, and the positive controls: "
-        "a payment in all four roles."
+        "Each mutant met every check of level standard that names its requirement, and the positive "
+        "controls: a payment in all four roles."
     ),
     Breadth.WIDE: (
         "Each mutant met every check of level standard that names its requirement, the positive controls (a "
@@ -71,8 +73,10 @@ def page(findings: Sequence[Finding], breadth: Breadth) -> str:
     requirements = {known[name].requirement for name in rows}
     lines = [
         _INTRODUCTION,
-        f"{len(rows)} mutants of {len(requirements)} requirements: {killed} killed, {len(rows) - killed} "
-        f"survive. {checks} checks were run. {_BREADTHS[breadth]}",
+        (
+            f"{len(rows)} mutants of {len(requirements)} requirements: {killed} killed, "
+            f"{len(rows) - killed} survive. {checks} checks were run. {_BREADTHS[breadth]}"
+        ),
         "",
     ]
     for area in AREAS:
