@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+import pytest
+
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import Answer, Talk, connect
 from eiraku.conformance.tester.policies import PLENTY, policy
@@ -25,6 +27,23 @@ from eiraku.spec.tables import Side
 
 Bytes = Callable[[bytes], bytes]
 BOTH_SIDES = (Side.INITIATOR, Side.RESPONDER)
+
+
+def alternating(argument: str, cases: Mapping[str, Any]) -> pytest.MarkDecorator:
+    """Parametrise by cases and by the wallet's side: one side of each in turn, the other at level full."""
+    return pytest.mark.parametrize(
+        (argument, "side"),
+        [
+            pytest.param(
+                case,
+                side,
+                id=f"{name}-{side.value}",
+                marks=pytest.mark.level("standard" if side is BOTH_SIDES[number % 2] else "full"),
+            )
+            for number, (name, case) in enumerate(cases.items())
+            for side in BOTH_SIDES
+        ],
+    )
 
 
 def same(data: bytes) -> bytes:

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from eiraku.conformance.suite.chains import Chain, check_chain, passed_on, sealed_by_peer
-from eiraku.conformance.suite.negative_transfer import BOTH_SIDES, Plan, UnitPlan, refuse_offer
+from eiraku.conformance.suite.negative_transfer import BOTH_SIDES, Plan, UnitPlan, alternating, refuse_offer
 from eiraku.conformance.suite.payer import redeliver
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.policies import policy
@@ -68,10 +68,9 @@ def _hop_of(size: int) -> int:
     return next(hop for hop in range(256) if history_size(hop) == size)
 
 
-@SIDES
 @pytest.mark.requirement("EPP-HIS-004", "EPP-ERR-001")
 @pytest.mark.parametrize("hop", (0, 1, 2, 9))
-@pytest.mark.parametrize("name", tuple(SIZES))
+@alternating("name", {name: name for name in SIZES})
 def test_size_of_a_history(stage: Stage, side: Side, name: str, hop: int) -> None:
     """A sealed history of another size than belongs to the hop is refused."""
     wanted = SIZES[name](history_size(hop))

@@ -6,7 +6,15 @@ from hashlib import sha256
 
 import pytest
 
-from eiraku.conformance.suite.negative_transfer import BOTH_SIDES, Plan, Scene, complete, flip, set_up
+from eiraku.conformance.suite.negative_transfer import (
+    BOTH_SIDES,
+    Plan,
+    Scene,
+    alternating,
+    complete,
+    flip,
+    set_up,
+)
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import World, endorsement_payload
@@ -142,9 +150,8 @@ def refuse_pay(
     complete(replace(scene, talk=talk), talk.send(scene.offer))
 
 
-@SIDES
 @pytest.mark.requirement("EPP-HIS-002", "EPP-TRF-048", "EPP-ERR-001")
-@pytest.mark.parametrize("forgery", [pytest.param(forgery, id=forgery.name) for forgery in FORGERIES])
+@alternating("forgery", {forgery.name: forgery for forgery in FORGERIES})
 def test_forged_endorsement(stage: Stage, side: Side, forgery: Forgery) -> None:
     """An endorsement that is not the payer's signature over exactly this move is refused."""
     index = FORGERIES.index(forgery) % 3

@@ -31,19 +31,24 @@ AMOUNT = RIGHT.offered_amount
 POSITIONS = {"first": 0, "middle": 1, "last": 2}
 
 
-@SIDES
 @pytest.mark.requirement("EPP-ERR-001", "EPP-TRF-007")
 @pytest.mark.parametrize(
-    ("fault", "index"),
+    ("fault", "index", "side"),
     [
         pytest.param(
             fault,
             index,
-            id=f"{fault.name}-{position}" if fault.unit else fault.name,
-            marks=pytest.mark.requirement(*fault.requirements),
+            side,
+            id=f"{fault.name}-{position}-{side.value}" if fault.unit else f"{fault.name}-{side.value}",
+            marks=[
+                pytest.mark.requirement(*fault.requirements),
+                # Faults of the whole offer are tried on both sides, those of a unit on each in turn.
+                pytest.mark.level("full" if fault.unit and side is BOTH_SIDES[index % 2] else "standard"),
+            ],
         )
         for fault in FAULTS
         for position, index in POSITIONS.items()
+        for side in BOTH_SIDES
         if fault.unit or index == 0
     ],
 )

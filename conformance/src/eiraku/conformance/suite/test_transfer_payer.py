@@ -8,7 +8,7 @@ import pytest
 
 from eiraku.conformance.adapter.client import State
 from eiraku.conformance.suite.chains import sealed_by_peer
-from eiraku.conformance.suite.negative_transfer import BOTH_SIDES, flip
+from eiraku.conformance.suite.negative_transfer import BOTH_SIDES, alternating, flip
 from eiraku.conformance.suite.payer import (
     expect_no_offer,
     own,
@@ -79,9 +79,8 @@ ACCEPTS: dict[str, Callable[[Accept, Offer], Accept]] = {
 }
 
 
-@SIDES
 @pytest.mark.requirement("EPP-TRF-015", "EPP-ERR-001")
-@pytest.mark.parametrize("name", tuple(ACCEPTS))
+@alternating("name", {name: name for name in ACCEPTS})
 def test_accept_of_another_offer(stage: Stage, side: Side, name: str) -> None:
     """An ACCEPT of another transaction or digest is refused: no endorsement, the units stay spendable."""
     money = own(stage.world, (8, 4))
@@ -217,9 +216,8 @@ RECEIPTS: dict[str, Forge] = {
 }
 
 
-@SIDES
 @pytest.mark.requirement("EPP-TRF-017", "EPP-ERR-001")
-@pytest.mark.parametrize("name", tuple(RECEIPTS))
+@alternating("name", {name: name for name in RECEIPTS})
 def test_forged_receipt(stage: Stage, side: Side, name: str) -> None:
     """A receipt that is not the payee's over exactly this payment settles nothing; redelivery still does."""
     money = own(stage.world, (8, 4))

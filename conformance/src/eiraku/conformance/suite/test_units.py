@@ -10,6 +10,7 @@ from eiraku.conformance.suite.negative_transfer import (
     Bytes,
     Plan,
     UnitPlan,
+    alternating,
     complete,
     flip,
     refuse_offer,
@@ -168,9 +169,8 @@ def _altered_payload(signed: bytes) -> bytes:
     return cbor.encode((parts[0], parts[1], payload, parts[3]))
 
 
-@SIDES
 @pytest.mark.requirement("EPP-UNI-001", "EPP-ERR-001")
-@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in (*SHAPES, *ENVELOPES)])
+@alternating("case", {case.name: case for case in (*SHAPES, *ENVELOPES)})
 def test_shape_of_a_unit(stage: Stage, side: Side, case: Case) -> None:
     """A unit of another shape, though signed by the issuing centre, is malformed; a near one is not."""
     index = (*SHAPES, *ENVELOPES).index(case) % 3
@@ -201,9 +201,8 @@ SIGNATURES: dict[str, Callable[[World], Alter]] = {
 }
 
 
-@SIDES
 @pytest.mark.requirement("EPP-UNI-002", "EPP-ERR-001")
-@pytest.mark.parametrize("name", tuple(SIGNATURES))
+@alternating("name", {name: name for name in SIGNATURES})
 def test_signature_of_a_unit(stage: Stage, side: Side, name: str) -> None:
     """A unit that no money key of the anchor has signed is refused."""
     index = list(SIGNATURES).index(name) % 3
