@@ -1,6 +1,7 @@
 """Extensions, size and shape of handshake messages (chapter 5)."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 
@@ -32,6 +33,7 @@ from eiraku.conformance.tester.peer import (
     connect,
 )
 from eiraku.conformance.tester.stage import Stage
+from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.edhoc.errors import wrong_suite
 from eiraku.reference.edhoc.messages import LIMIT, Ead, encode_ead
 from eiraku.spec import cbor
@@ -119,6 +121,38 @@ def test_version_twice(stage: Stage, number: int, same: bool) -> None:  # noqa: 
     handshake_attack(stage, reader(number), _refused_items(number, with_item(number, second)))
 
 
+@pytest.mark.requirement("EPP-SES-010")
+@pytest.mark.parametrize("number", NUMBERS[:2])
+def test_version_not_critical(stage: Stage, number: int) -> None:
+    """The item EPP version, not critical, is refused"""
+    manner = Manner(
+        ead_1=(replace(VERSION_OFFER, critical=False),), ead_2=(replace(VERSION_CHOICE, critical=False),)
+    )
+    handshake_attack(stage, reader(number), _refused_items(number, manner))
+
+
+@pytest.mark.requirement("EPP-SES-010")
+@pytest.mark.parametrize("number", NUMBERS[2:])
+@pytest.mark.parametrize("item", (VERSION_OFFER, VERSION_CHOICE), ids=["list", "choice"])
+def test_version_in_later_messages(stage: Stage, number: int, item: Ead) -> None:
+    """In EAD_3 and EAD_4 the version is an unknown item: ignored, or refused if critical"""
+    part = reader(number)
+    prepare(stage, part)
+    meet(stage, part, manner=with_item(number, replace(item, critical=False)))
+    handshake_attack(stage, part, _refused_items(number, with_item(number, item)))
+
+
+@pytest.mark.requirement("EPP-SES-010", "EPP-SES-025")
+@pytest.mark.parametrize("number", NUMBERS[1:3])
+@pytest.mark.parametrize("name", ("unknown-critical", "version"))
+def test_signature_before_items(stage: Stage, number: int, name: str) -> None:
+    """EAD that nobody signed is not looked at: the signature decides the code"""
+    items = (Ead(label=7, critical=True),) if name == "unknown-critical" else (VERSION_OFFER, VERSION_OFFER)
+    manner = replace(with_item(number, *items), key=SigningKey(stage.world.random(32)))
+    attack = replace(_refused_items(number, manner), codes=Code.AUTHENTICATION)
+    handshake_attack(stage, reader(number), attack)
+
+
 def _refused_items(number: int, manner: Manner) -> Attack:
     return Attack(
         codes=Code.MALFORMED,
@@ -181,21 +215,50 @@ def test_shape_of_message_1(stage: Stage, name: str) -> None:
     )
 
 
-@pytest.mark.requirement("EPP-SES-029")
+@pytest.mark.requirement("EPP-SES-029", "EPP-SES-001")
 @pytest.mark.parametrize("name", sorted(message_1.RFC_9529_MESSAGE_1))
 def test_rfc_9529_message_1(stage: Stage, name: str) -> None:
     """The invalid message_1 of RFC 9529 are refused"""
-    # Their methods and suites are not ours either, and no order between those faults is given.
-    stage.begin()
-    meet(stage, RESPONDER)
-    before = prepare(stage, RESPONDER)
-    first_message(stage, RESPONDER)
-    reply = stage.deliver(bytes.fromhex(message_1.RFC_9529_MESSAGE_1[name]), "message_1")
-    stage.refused(reply, (Code.MALFORMED, Code.SUITE), "message_1")
-    expected = wrong_suite(own_suites(stage)) if reply.code == Code.SUITE.label else REFUSED
-    stage.equal(reply.out, expected, "answer to message_1")
-    stage.unchanged(before, "refused message_1")
-    still_alive(stage)
+    data = bytes.fromhex(message_1.RFC_9529_MESSAGE_1[name])
+    manner = altering("message_1", lambda _: data)
+    attack = Attack(codes=Code.MALFORMED, at="message_1", manner=lambda *_: manner)
+    handshake_attack(stage, RESPONDER, attack)
+
+
+FAULTS_1: dict[str, tuple[Code, bytes | None, dict[str, bytes]]] = {
+    # Code, answer (None: the wallet's own suites), parts of message_1.
+    "size": (Code.TOO_LARGE, REFUSED, {"identifier": cbor.encode(bytes(LIMIT))}),
+    "shape": (Code.MALFORMED, REFUSED, {"identifier": b"\xf6"}),
+    "method": (Code.MALFORMED, REFUSED, {"method": b"\x03"}),
+    "suite": (Code.SUITE, None, {"suites": b"\x02"}),
+    "key": (Code.MALFORMED, REFUSED, {"key": cbor.encode(bytes(31))}),
+    "items": (Code.MALFORMED, REFUSED, {"ead": encode_ead([Ead(label=7, critical=True)])}),
+    "version": (Code.VERSION, cbor.encode_sequence(1, "version"), {"ead": b""}),
+    "secret": (Code.AUTHENTICATION, REFUSED, {"key": cbor.encode(bytes(32))}),
+}
+"""Faults of message_1 in the order in which they are checked (EPP-SES-029)."""
+
+PAIRS_1 = [
+    (first, second)
+    for first, second in combinations(FAULTS_1, 2)
+    if FAULTS_1[first][:2] != FAULTS_1[second][:2]
+    and not FAULTS_1[first][2].keys() & FAULTS_1[second][2].keys()
+]
+
+
+@pytest.mark.requirement("EPP-SES-029")
+@pytest.mark.parametrize("pair", [pytest.param(pair, id="-and-".join(pair)) for pair in PAIRS_1])
+def test_order_of_checks_of_message_1(stage: Stage, pair: tuple[str, str]) -> None:
+    """Of two faults of a message_1 the first in the order decides the code"""
+    (code, answer, parts), (_, _, others) = FAULTS_1[pair[0]], FAULTS_1[pair[1]]
+    change = message_1.rebuilt(**parts, **others)
+    attack = Attack(
+        codes=code,
+        at="message_1",
+        answer=answer or wrong_suite(own_suites(stage)),
+        manner=lambda *_: Manner(message_1=change),
+    )
+    handshake_attack(stage, RESPONDER, attack)
 
 
 @pytest.mark.requirement("EPP-ENC-008", "EPP-SES-016")

@@ -112,7 +112,7 @@ def _outcome(state: Session, event: SessionEvent) -> tuple[tuple[Code, ...], byt
         codes: tuple[Code, ...] = (Code.MALFORMED,)
     elif state is Session.WAIT_MESSAGE_2 and event is SessionEvent.MESSAGE_4:
         # It is too short to hold an ephemeral key.
-        codes = (Code.MALFORMED, Code.AUTHENTICATION)
+        codes = (Code.MALFORMED,)
     else:
         codes = (Code.AUTHENTICATION,)
     return codes, None if state is Session.WAIT_MESSAGE_4 else REFUSED
@@ -250,6 +250,25 @@ def test_record_instead_of_message_4(stage: Stage, pays: bool) -> None:  # noqa:
     still_alive(stage)
 
 
+PLAINTEXTS_4 = {
+    "value-without-label": cbor.encode(b""),
+    "label-text": cbor.encode("label"),
+    "two-values": cbor.encode_sequence(7, b"", b""),
+    "array": cbor.encode((7,)),
+    "long-head": b"\x18\x07",
+    "break": b"\xff",
+    "cut-short": b"\x07\x41",
+}
+
+
+@pytest.mark.requirement("EPP-SES-015")
+@pytest.mark.parametrize("name", sorted(PLAINTEXTS_4))
+def test_plaintext_of_message_4(stage: Stage, name: str) -> None:
+    """A message_4 whose plaintext is not a sequence of EAD items is refused"""
+    manner = Manner(plaintext_4=lambda _: PLAINTEXTS_4[name])
+    handshake_attack(stage, INITIATOR, Attack(at="message_4", answer=None, manner=lambda *_: manner))
+
+
 @pytest.mark.requirement("EPP-SES-014", "EPP-REC-004")
 @pytest.mark.level("smoke")
 @pytest.mark.parametrize("part", PARTS)
@@ -320,6 +339,18 @@ ERRORS = {
     "wrong-suites": errors.wrong_suite((2, 3)),
     "unknown-credential": cbor.encode_sequence(3, True),
     "private": cbor.encode_sequence(-25, b"info"),
+    "unspecified-without-text": cbor.encode_sequence(1, None),
+    "wrong-suite-in-words": cbor.encode_sequence(2, "suite"),
+    "array-for-info": cbor.encode_sequence(24, (1, 2)),
+    "great-code": cbor.encode_sequence(2**64 - 1, {}),
+}
+NO_ERRORS = {
+    "code-0": cbor.encode_sequence(0, "success"),
+    "code-only": cbor.encode(1),
+    "three-items": cbor.encode_sequence(1, "refused", 0),
+    "code-text": cbor.encode_sequence("1", "refused"),
+    "in-an-array": cbor.encode((1, "refused")),
+    "long-head": b"\x18\x01" + cbor.encode("refused"),
 }
 
 
@@ -340,6 +371,24 @@ def test_error_of_the_peer(stage: Stage, name: str, state: Session) -> None:
     stage.equal(reply.session, "closed", "session after the EDHOC error")
     silent(stage, cbor.encode(bytes(40)), Code.UNEXPECTED_MESSAGE, "bytes afterwards")
     stage.unchanged(before, "EDHOC error")
+    still_alive(stage)
+
+
+@pytest.mark.requirement("EPP-SES-018", "EPP-SES-016")
+@pytest.mark.parametrize(
+    "state", [state for state, event in SESSION if event is SessionEvent.ERROR], ids=lambda found: found.name
+)
+@pytest.mark.parametrize("name", sorted(NO_ERRORS))
+def test_bytes_like_an_error(stage: Stage, name: str, state: Session) -> None:
+    """Bytes that only resemble an EDHOC error are refused like any others"""
+    stage.begin()
+    reach(stage, state)
+    before = stage.state()
+    reply = stage.deliver(NO_ERRORS[name], "no EDHOC error")
+    stage.refused(reply, Code.MALFORMED, "no EDHOC error")
+    expected = None if state is Session.WAIT_MESSAGE_4 else REFUSED
+    stage.equal(reply.out, expected, "answer to what is no EDHOC error")
+    stage.unchanged(before, "no EDHOC error")
     still_alive(stage)
 
 
@@ -478,4 +527,20 @@ def test_record_of_a_discarded_session(stage: Stage, part: Part) -> None:
     before = stage.state()
     silent(stage, old.channel.seal(Request(amount=AMOUNT).encode()), Code.RECORD, "record of the old session")
     stage.unchanged(before, "record of the old session")
+    still_alive(stage)
+
+
+@pytest.mark.requirement("EPP-SES-027", "EPP-GEN-002")
+@pytest.mark.parametrize("part", PARTS)
+def test_refused_opening_discards_a_session(stage: Stage, part: Part) -> None:
+    """Opening a session ends an open one even if it is refused"""
+    stage.begin(money(stage, part))
+    set_purpose(stage, part)
+    old = connect(stage, part.side)
+    before = stage.state()
+    reply = stage.open(part.side)
+    stage.refused(reply, Code.DECLINED, "open without a purpose")
+    late = old.channel.seal(Request(amount=AMOUNT).encode())
+    silent(stage, late, Code.UNEXPECTED_MESSAGE, "record of the old session")
+    stage.unchanged(before, "refused opening")
     still_alive(stage)

@@ -1,7 +1,7 @@
 """Which authenticated peers a wallet refuses, and in which order it checks them (chapter 5)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -26,6 +26,7 @@ from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, FOREIGN_ECONOMY, LAST_EPOCH, Identity
 from eiraku.reference.centres.device import PurseMasterKey
 from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.edhoc.messages import Ead
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import Redeliver
 from eiraku.spec.objects import Role
@@ -169,6 +170,8 @@ class Fault:
     clone: bool = False
     """It has the wallet's own key."""
     revoked: bool = False
+    critical_item: bool = False
+    """Its EAD has a critical item that nobody knows."""
     other_payee: bool = False
     """It is not the one to whom the wallet is to redeliver."""
 
@@ -179,6 +182,7 @@ FAULTS: dict[str, Fault] = {
     "seal": Fault(code=Code.AUTHENTICATION, claims={"seal": bytes(16)}),
     "economy": Fault(code=Code.AUTHENTICATION, claims={"economy": FOREIGN_ECONOMY}),
     "handshake": Fault(code=Code.AUTHENTICATION, claims={}, other_key=True),
+    "items": Fault(code=Code.MALFORMED, claims={}, critical_item=True),
     "expiry": Fault(code=Code.PURSE_EXPIRED, claims={"expires": EPOCH - 1}),
     "same-purse": Fault(code=Code.SAME_PURSE, claims={}, clone=True),
     "revocation": Fault(code=Code.PURSE_REVOKED, claims={}, revoked=True),
@@ -209,6 +213,9 @@ def test_order_of_checks(stage: Stage, pair: tuple[str, str], side: Side) -> Non
     peer = _culprit(stage, faults)
     other = SigningKey(stage.world.random(32))
     manner = Manner(key=other if any(fault.other_key for fault in faults) else None)
+    if any(fault.critical_item for fault in faults):
+        item = Ead(label=7, critical=True)
+        manner = replace(manner, ead_2=(*manner.ead_2, item), ead_3=(item,))
     refused_in_handshake(stage, part, Attack(codes=faults[0].code, manner=lambda *_: manner), peer=peer)
     stage.unchanged(before, "peer with two faults")
     still_alive(stage)
