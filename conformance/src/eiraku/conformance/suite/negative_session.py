@@ -5,7 +5,7 @@ gives; 3. durable state is as before; 4. the wallet takes part in the next sessi
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -14,6 +14,7 @@ from eiraku.conformance.tester.flows import meet_payee, meet_payer, order_receiv
 from eiraku.conformance.tester.peer import REFUSED, RIGHT, HandshakeRefused, Manner, Talk, connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity
+from eiraku.reference.centres.device import DeviceCentre
 from eiraku.reference.centres.issuing import Holding
 from eiraku.reference.edhoc.messages import Ead, encode_ead
 from eiraku.spec.errors import Code
@@ -161,3 +162,8 @@ def padding(length: int) -> Ead:
 def own_suites(stage: Stage) -> tuple[int, ...]:
     """The suites that the wallet supports, most preferred first."""
     return (4, 0) if stage.wallet.declares("suite-0") else (4,)
+
+
+def old_device_centre(stage: Stage) -> DeviceCentre:
+    """The device centre as it was when only its old key existed."""
+    return replace(stage.world.device, keys=stage.world.device.keys[:1])

@@ -1,0 +1,264 @@
+"""Provisioning: all of it or nothing (chapter 1)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from eiraku.conformance.suite.negative_session import (
+    Part,
+    money,
+    old_device_centre,
+    silent,
+)
+from eiraku.conformance.suite.plaintexts import flipped
+from eiraku.conformance.tester.flows import still_alive
+from eiraku.conformance.tester.stage import Stage
+from eiraku.conformance.tester.world import EPOCH, FOREIGN_ECONOMY, LAST_EPOCH, Identity
+from eiraku.reference.centres.device import PurseMasterKey
+from eiraku.reference.centres.issuing import Holding
+from eiraku.reference.crypto import cose, ed25519
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.spec import objects
+from eiraku.spec.errors import Code
+from eiraku.spec.tables import Side
+
+
+@pytest.mark.requirement("EPP-GEN-004")
+@pytest.mark.level("smoke")
+@pytest.mark.parametrize("side", [pytest.param(side, id=side.value) for side in Side])
+@pytest.mark.parametrize("was", (False, True), ids=["never", "reset"])
+def test_not_provisioned(stage: Stage, side: Side, was: bool) -> None:  # noqa: FBT001
+    """A wallet that is not provisioned, or no longer, opens no session, takes no order and reads no bytes"""
+    if was:
+        stage.begin(money(stage, Part(side=side, pays=True)))
+        stage.wallet.reset()
+    before = stage.state()
+    stage.equal((before.balance, before.units), (0, ()), "money")
+    _not_provisioned(stage, side)
+    silent(stage, b"\x40", Code.NOT_PROVISIONED, "bytes afterwards")
+    for order in (("receive", {}), ("pay", {"amount": 1}), ("request", {"amount": 1, "reference": ""})):
+        stage.refused(stage.act(order[0], **order[1]), Code.NOT_PROVISIONED, order[0])
+    stage.unchanged(before, "open")
+    stage.provision()
+    still_alive(stage)
+
+
+def _not_provisioned(stage: Stage, side: Side) -> None:
+    reply = stage.open(side)
+    stage.refused(reply, Code.NOT_PROVISIONED, "open")
+    stage.equal(reply.out, None, "message sent")
+
+
+Arguments = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoilt:
+    """Provisioning that is wrong in one thing."""
+
+    identity: Callable[[Stage], Identity] = lambda stage: stage.world.wallet
+    change: Callable[[Stage, Arguments], object] = lambda *_: None
+    code: Code = Code.PROVISION
+
+
+def _by_stranger(stage: Stage) -> Identity:
+    key = PurseMasterKey(key=SigningKey(stage.world.random(32)), valid_from=1, valid_to=LAST_EPOCH)
+    return stage.world.purse(centre=replace(stage.world.device, keys=(key,)))
+
+
+def _by_issuing_centre(stage: Stage) -> Identity:
+    honest = stage.world.purse()
+    key = stage.world.issuing.keys[-1]
+    signed = cose.sign(key.unit_key, objects.CONTEXT_PURSE_ID, honest.claims.encode(), kid=key.kid)
+    return replace(honest, purse_id=signed)
+
+
+def _as_bulletin(stage: Stage) -> Identity:
+    honest = stage.world.purse()
+    return replace(honest, purse_id=stage.world.device.sign(objects.CONTEXT_BULLETIN, honest.claims.encode()))
+
+
+def _altered(stage: Stage) -> Identity:
+    honest = stage.world.purse()
+    return replace(honest, purse_id=flipped(honest.purse_id, -1))
+
+
+def _key_issued_too_late(stage: Stage) -> Identity:
+    return stage.world.purse(centre=old_device_centre(stage), issued=61)
+
+
+def _setting(*path: str, value: Callable[[Stage], object]) -> Callable[[Stage, Arguments], None]:
+    def change(stage: Stage, arguments: Arguments) -> None:
+        for name in path[:-1]:
+            arguments = arguments[name]
+        arguments[path[-1]] = value(stage)
+
+    return change
+
+
+def _unit(position: int, change: Callable[[Stage, bytes], bytes]) -> Callable[[Stage, Arguments], None]:
+    def spoil(stage: Stage, arguments: Arguments) -> None:
+        holding = arguments["holdings"][position]
+        holding["unit"] = change(stage, holding["unit"])
+
+    return spoil
+
+
+def _other_unit(value: int = 4, **changes: Any) -> Callable[[Stage, Arguments], None]:
+    """The last holding is of a unit that the issuing centre signed, but should not have."""
+
+    def spoil(stage: Stage, arguments: Arguments) -> None:
+        held = stage.world.holding(value, holder=arguments["purse"]["number"], **changes)
+        arguments["holdings"][2] = {"unit": held.unit, "hop": held.hop, "history": held.history}
+
+    return spoil
+
+
+def _setting_last(name: str, change: Callable[[Any], object]) -> Callable[[Stage, Arguments], None]:
+    def spoil(_: Stage, arguments: Arguments) -> None:
+        arguments["holdings"][2][name] = change(arguments["holdings"][2][name])
+
+    return spoil
+
+
+def _setting_kid(keys: str, index: int) -> Callable[[Stage, Arguments], None]:
+    def spoil(_: Stage, arguments: Arguments) -> None:
+        arguments["anchor"][keys][index]["kid"] = bytes(8)
+
+    return spoil
+
+
+def _stranger_bulletin(stage: Stage) -> bytes:
+    key = PurseMasterKey(key=SigningKey(stage.world.random(32)), valid_from=1, valid_to=LAST_EPOCH)
+    centre = replace(stage.world.device, keys=(key,))
+    return centre.bulletin(epoch=EPOCH, revoked=(), policy_digest=bytes(32))
+
+
+def _signed_by(key: SigningKey, unit: bytes, context: bytes = objects.CONTEXT_UNIT) -> bytes:
+    return cose.sign(key, context, cose.parse(unit).payload, kid=ed25519.key_id(key.public))
+
+
+SPOILT: dict[str, Spoilt] = {
+    "purse-id-by-a-stranger": Spoilt(identity=_by_stranger),
+    "purse-id-by-the-issuing-centre": Spoilt(identity=_by_issuing_centre),
+    "purse-id-signed-as-bulletin": Spoilt(identity=_as_bulletin),
+    "purse-id-altered": Spoilt(identity=_altered),
+    "purse-id-outside-validity-of-key": Spoilt(identity=_key_issued_too_late),
+    "purse-id-other-seal": Spoilt(identity=lambda stage: stage.world.purse(seal=bytes(16))),
+    "purse-id-foreign-economy": Spoilt(identity=lambda stage: stage.world.purse(economy=FOREIGN_ECONOMY)),
+    "purse-id-tier-8": Spoilt(identity=lambda stage: stage.world.purse(tier=8)),
+    "purse-id-number-zero": Spoilt(identity=lambda stage: stage.world.purse(number=bytes(8))),
+    "purse-id-empty": Spoilt(change=_setting("purse", "purse_id", value=lambda _: b"")),
+    "purse-id-of-another": Spoilt(
+        change=_setting("purse", "purse_id", value=lambda stage: stage.world.peer.purse_id)
+    ),
+    "private-key-of-another": Spoilt(
+        change=_setting("purse", "private_key", value=lambda stage: stage.world.peer.seed)
+    ),
+    "number-of-another": Spoilt(
+        change=_setting("purse", "number", value=lambda stage: stage.world.peer.number)
+    ),
+    "other-device-seal-in-anchor": Spoilt(
+        change=_setting("anchor", "device_seal", value=lambda _: bytes(16))
+    ),
+    "no-device-key-in-anchor": Spoilt(change=_setting("anchor", "device_keys", value=lambda _: [])),
+    "first-unit-altered": Spoilt(change=_unit(0, lambda _, unit: flipped(unit, -1))),
+    "second-unit-altered": Spoilt(change=_unit(1, lambda _, unit: flipped(unit, -1))),
+    "last-unit-altered": Spoilt(change=_unit(2, lambda _, unit: flipped(unit, -1))),
+    "last-unit-by-a-stranger": Spoilt(
+        change=_unit(2, lambda stage, unit: _signed_by(SigningKey(stage.world.random(32)), unit))
+    ),
+    "last-unit-by-the-device-centre": Spoilt(
+        change=_unit(2, lambda stage, unit: _signed_by(stage.world.device.keys[-1].key, unit))
+    ),
+    "last-unit-signed-as-endorsement": Spoilt(
+        change=_unit(
+            2,
+            lambda stage, unit: _signed_by(
+                stage.world.issuing.keys[-1].unit_key, unit, objects.CONTEXT_ENDORSEMENT
+            ),
+        )
+    ),
+    "last-unit-malformed": Spoilt(change=_unit(2, lambda _, unit: unit[:-1])),
+    "last-unit-other-seal": Spoilt(change=_other_unit(seal=bytes(16))),
+    "last-unit-foreign-economy": Spoilt(change=_other_unit(economy=FOREIGN_ECONOMY)),
+    "last-unit-of-3": Spoilt(change=_other_unit(value=3)),
+    "last-unit-issued-after-it-expires": Spoilt(change=_other_unit(issued=150, expires=149)),
+    "last-history-too-short": Spoilt(change=_setting_last("history", lambda found: found[:-1])),
+    "last-history-too-long": Spoilt(change=_setting_last("history", lambda found: found + b"\0")),
+    "last-history-missing": Spoilt(change=_setting_last("history", lambda _: b"")),
+    "last-hop-does-not-fit": Spoilt(change=_setting_last("hop", lambda hop: hop + 1)),
+    "unit-twice": Spoilt(change=lambda _, found: found["holdings"].append(found["holdings"][0])),
+    "kid-of-a-device-key": Spoilt(change=_setting_kid("device_keys", 0)),
+    "kid-of-a-money-key": Spoilt(change=_setting_kid("money_keys", -1)),
+    "policy-empty": Spoilt(change=_setting("policy", value=lambda _: {}), code=Code.POLICY),
+    "policy-before-purse-id": Spoilt(
+        identity=_by_stranger, change=_setting("policy", value=lambda _: {}), code=Code.POLICY
+    ),
+    "bulletin-by-a-stranger": Spoilt(
+        change=_setting("bulletin", value=_stranger_bulletin), code=Code.BULLETIN_SIGNATURE
+    ),
+    "bulletin-not-in-order": Spoilt(
+        change=_setting(
+            "bulletin", value=lambda stage: stage.world.raw_bulletin(EPOCH, (b"\2" * 8, b"\1" * 8))
+        ),
+        code=Code.MALFORMED,
+    ),
+    "purse-id-before-bulletin": Spoilt(
+        identity=_by_stranger, change=_setting("bulletin", value=_stranger_bulletin)
+    ),
+    "unit-before-bulletin": Spoilt(
+        change=lambda stage, found: (
+            _unit(2, lambda _, unit: flipped(unit, -1))(stage, found),
+            found.update(bulletin=_stranger_bulletin(stage)),
+        )
+    ),
+}
+
+
+@pytest.mark.requirement("EPP-GEN-005", "EPP-GEN-004")
+@pytest.mark.parametrize("name", sorted(SPOILT))
+def test_spoilt_provisioning(stage: Stage, name: str) -> None:
+    """Provisioning that is wrong in one thing is refused, and leaves nothing behind"""
+    spoilt = SPOILT[name]
+    before = stage.begin(_three(stage, stage.world.wallet))
+    stage.equal(before.balance, 7, "balance after right provisioning")
+    stage.wallet.reset()
+    before = stage.state()
+    identity = spoilt.identity(stage)
+    arguments = stage.world.provisioning(_three(stage, identity), identity=identity)
+    spoilt.change(stage, arguments)
+    stage.refused(stage.wallet.provision(**arguments), spoilt.code, "provision")
+    stage.unchanged(before, "refused provisioning")
+    stage.equal((before.balance, before.epoch, before.units), (0, 0, ()), "balance, epoch, units")
+    for side in Side:
+        _not_provisioned(stage, side)
+    stage.provision()
+    still_alive(stage)
+
+
+def _three(stage: Stage, holder: Identity) -> list[Holding]:
+    return [stage.world.holding(value, holder=holder.number) for value in (1, 2, 4)]
+
+
+@pytest.mark.requirement("EPP-GEN-005")
+@pytest.mark.parametrize("same", (True, False), ids=["same", "other"])
+def test_second_provisioning(stage: Stage, same: bool) -> None:  # noqa: FBT001
+    """A wallet that is provisioned refuses to be provisioned again, and stays as it was"""
+    before = stage.begin(_three(stage, stage.world.wallet))
+    identity = stage.world.wallet if same else stage.world.purse()
+    again = stage.world.provisioning([], identity=identity)
+    stage.refused(stage.wallet.provision(**again), Code.PROVISION, "second provisioning")
+    stage.unchanged(before, "second provisioning")
+    stage.equal(stage.state().balance, 7, "balance")
+    still_alive(stage)
+
+
+@pytest.mark.requirement("EPP-GEN-005")
+def test_expired_unit_is_no_fault(stage: Stage) -> None:
+    """A wallet can be provisioned with a unit that has expired"""
+    expired = stage.world.holding(4, holder=stage.world.wallet.number, expires=EPOCH - 1)
+    stage.provision([expired])
+    still_alive(stage)
