@@ -11,12 +11,22 @@ _uint, _map = shape.uint, objects._map
 BREAK = 0xFF
 
 
-@replaces("EPP-ENC-001", (cbor, "_head"))
+@replaces("EPP-ENC-001", (cbor, "_head"), collateral={"*": "few transfers have no number from 256 to 65535"})
 def writes_long_heads(major: int, n: int, out: bytearray) -> None:
     """Writes integers from 256 to 65535 in four bytes instead of two."""
     if major == 0 and 0x100 <= n < 0x1_0000:
         out.append(26)
         out += n.to_bytes(4, "big")
+    else:
+        _head(major, n, out)
+
+
+@replaces("EPP-ENC-001", (cbor, "_head"))
+def writes_long_heads_of_large_numbers(major: int, n: int, out: bytearray) -> None:
+    """Writes integers from 65536 on in eight bytes instead of four."""
+    if major == 0 and 0x1_0000 <= n < 0x1_0000_0000:
+        out.append(27)
+        out += n.to_bytes(8, "big")
     else:
         _head(major, n, out)
 

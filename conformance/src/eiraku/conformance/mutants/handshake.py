@@ -23,6 +23,7 @@ from eiraku.reference.purse.state import (
     Refuse,
     RequestOrder,
     Send,
+    SessionState,
     Terms,
     Turn,
     WaitMessage1,
@@ -232,13 +233,23 @@ class NamesItsConnections(Purse):
 
 @defect("EPP-SES-027")
 class KeepsTheOldSession(Purse):
-    """Goes on with the old session if a new one is refused."""
+    """Goes on with the session before the open one if a message fits only there."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self._old: SessionState = NoSession()
 
     def open(self, state: Ready, given: OpenSession, env: Env) -> Result:
-        after, effects = super().open(state, given, env)
-        if any(isinstance(effect, Refuse) for effect in effects):
-            return state, effects
-        return after, effects
+        self._old = state.session
+        return super().open(state, given, env)
+
+    def deliver(self, state: Ready, data: bytes, env: Env) -> Turn:
+        turn = super().deliver(state, data, env)
+        if any(isinstance(effect, Refuse) for effect in turn[1]):
+            other = super().deliver(replace(state, session=self._old), data, env)
+            if not any(isinstance(effect, Refuse) for effect in other[1]):
+                return other
+        return turn
 
 
 # --- the peer -----------------------------------------------------------------------------------------------

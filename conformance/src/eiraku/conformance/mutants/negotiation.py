@@ -18,7 +18,8 @@ from eiraku.spec.objects import PurseId
 from eiraku.spec.tables import Side
 
 AREA = "negotiation"
-_read, _read_1, _understood = messages.read_message_1, responder.read_message_1, messages.understood
+_read, _read_1 = messages.read_message_1, responder.read_message_1
+_understood, _only = messages.understood, credential.only
 
 
 @replaces("EPP-SES-001", (messages, "read_message_1"))
@@ -126,15 +127,13 @@ def refuses_unknown_items(items: Iterable[Ead], labels: Collection[int]) -> tupl
 @replaces("EPP-SES-010", (credential, "only"))
 def takes_the_first_version_item(ead: Sequence[Ead]) -> bytes | None:
     """Takes the first of two version items."""
-    return next((item.value for item in ead if item.critical), None)
+    return _only(ead[:1])
 
 
 @replaces("EPP-SES-010", (credential, "only"))
 def takes_a_version_item_that_is_not_critical(ead: Sequence[Ead]) -> bytes | None:
     """Takes a version item that is not critical."""
-    if len(ead) > 1:
-        raise Refusal(Code.MALFORMED, "EPP-SES-010", "twice")
-    return next((item.value for item in ead), None)
+    return _only([replace(item, critical=True) for item in ead])
 
 
 @replaces("EPP-SES-010", (initiator, "identify"), (responder, "identify"))

@@ -62,14 +62,11 @@ def takes_the_smallest_units_first(
         if candidate.value <= rest:
             chosen.append(candidate)
             rest -= candidate.value
-    if rest or len(chosen) > max_units:
-        return _refused(candidates, amount, max_units)
+    if rest > 0:
+        # Not enough money is not the defect; an exact choice that is there and not found is.
+        choose(ordered, amount, max_units=max_units)
+        raise Refusal(Code.NO_EXACT_CHANGE, "EPP-TRF-011", "no exact choice found")
     return choose(chosen, amount, max_units=max_units)
-
-
-def _refused(candidates: Iterable[Candidate], amount: int, max_units: int) -> tuple[bytes, ...]:
-    choose(candidates, amount, max_units=max_units)
-    raise Refusal(Code.NO_EXACT_CHANGE, "EPP-TRF-011", "no exact choice found")
 
 
 @replaces("EPP-TRF-011", (core, "choose"), (payer_module, "choose"))
@@ -98,24 +95,14 @@ def offers_more_than_fits(
     candidates: Iterable[Candidate], amount: int, *, max_units: int
 ) -> tuple[bytes, ...]:
     """Offers bundles that would be too long for REDELIVER."""
-    light = {candidate.unit_id: candidate for candidate in candidates}
-    return choose((replace(c, size=1) for c in light.values()), amount, max_units=max_units)
+    return choose([replace(c, size=1) for c in candidates], amount, max_units=max_units)
 
 
 # --- OFFER --------------------------------------------------------------------------------------------------
 
 
-class _Chooses(Purse):
-    """Chooses among other candidates."""
-
-    def candidates(
-        self, held: list[HoldingSummary], *, epoch: int, max_hops: int, payee: Role | None
-    ) -> list[Candidate]:
-        return super().candidates(held, epoch=epoch, max_hops=max_hops, payee=payee)
-
-
 @defect("EPP-TRF-012")
-class OffersExpiredUnits(_Chooses):
+class OffersExpiredUnits(Purse):
     """Offers units that have expired."""
 
     def candidates(
@@ -125,7 +112,7 @@ class OffersExpiredUnits(_Chooses):
 
 
 @defect("EPP-TRF-012")
-class OffersUnitsAtTheirLimit(_Chooses):
+class OffersUnitsAtTheirLimit(Purse):
     """Offers units at their hop limit to everybody."""
 
     def candidates(
@@ -135,7 +122,7 @@ class OffersUnitsAtTheirLimit(_Chooses):
 
 
 @defect("EPP-TRF-012")
-class KeepsUnitsAtTheirLimit(_Chooses):
+class KeepsUnitsAtTheirLimit(Purse):
     """Does not offer units at their hop limit to a vault either."""
 
     def candidates(
