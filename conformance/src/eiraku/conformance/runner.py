@@ -191,7 +191,7 @@ def _reason(code: int, said: str) -> str:
 
 
 def base_arguments(suite: Path | None) -> list[str]:
-    """pytest's arguments for collecting a suite, the built-in one if none is given, and nothing else."""
+    """The arguments of pytest for collecting a suite, the built-in one if none is given, and nothing else."""
     installed = any(
         entry.value == _PLUGIN for entry in metadata.entry_points(group="pytest11", name="eiraku")
     )
