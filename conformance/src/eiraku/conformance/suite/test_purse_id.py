@@ -410,3 +410,24 @@ def test_each_session_has_its_own_peer(stage: Stage, side: Side) -> None:
         take(stage, side, AMOUNT, peer=peer)
     settled = {(payment.peer, payment.amount) for payment in stage.state().settled}
     stage.equal(settled, {(first.number, AMOUNT), (second.number, AMOUNT)}, "payees settled")
+
+
+@pytest.mark.requirement("EPP-PID-011")
+@pytest.mark.parametrize("side", [pytest.param(side, id=side.value) for side in Side])
+def test_renewed_peer(stage: Stage, side: Side) -> None:
+    """A peer that comes back with a new purse ID is what that one says, not what it was before"""
+    world = stage.world
+    first = world.purse(tier=1)
+    new_key = world.purse(number=first.number, tier=1)
+    new_tier = world.purse(number=first.number, seed=new_key.seed, tier=0)
+    stage.begin()
+    for peer in (first, new_key):
+        give(stage, side, [world.holding(512, holder=peer.number)], peer=peer)
+    take(stage, side, 512, peer=new_key)
+    before = stage.state()
+    # Tier 0 may pay 500, tier 1 twenty thousand.
+    talk = meet_payee(stage, side, 512, peer=new_tier)
+    answer = talk.send(offer_of(talk, [world.holding(512, holder=new_tier.number)]))
+    expect_reject(talk, answer, Code.AMOUNT_LIMIT, "OFFER")
+    stage.unchanged(before, "OFFER above the limit of the new tier")
+    still_alive(stage)
