@@ -16,6 +16,7 @@ from eiraku.reference.crypto import cose, ed25519
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import cbor, objects
 from eiraku.spec.errors import Code
+from eiraku.spec.messages import Offer, Request
 from eiraku.spec.objects import Bulletin
 from eiraku.spec.tables import Side
 
@@ -294,6 +295,20 @@ def test_bulletin_takes_effect_on_the_next_session(stage: Stage, side: Side) -> 
     answer = talk.send(flows.offer_of(talk, last[1:]))
     flows.expect_reject(talk, answer, Code.UNIT_EXPIRED, "OFFER", 0)
     flows.still_alive(stage)
+
+
+@pytest.mark.requirement("EPP-BUL-004")
+def test_payer_goes_on_under_the_bulletin_of_its_session(stage: Stage) -> None:
+    """A payer whose unit expires by a bulletin that comes during the session still offers it in that session."""
+    world = stage.world
+    stage.begin([world.holding(8, holder=world.wallet.number, expires=EPOCH)])
+    stage.order("pay", amount=8)
+    talk = connect(stage, Side.RESPONDER)
+    stage.order("bulletin", bulletin=signed(world))
+    answer = talk.send(Request(amount=8, reference=flows.REFERENCE))
+    stage.accepted(answer.reply, "REQUEST", "open")
+    stage.require(isinstance(answer.message, Offer), "OFFER", answer.message, "answer to REQUEST")
+    stage.refused(stage.act("pay", amount=8), Code.INSUFFICIENT_FUNDS, "pay in the next session")
 
 
 @SIDES
