@@ -299,7 +299,7 @@ def test_bulletin_takes_effect_on_the_next_session(stage: Stage, side: Side) -> 
 
 @pytest.mark.requirement("EPP-BUL-004")
 def test_payer_goes_on_under_the_bulletin_of_its_session(stage: Stage) -> None:
-    """A payer whose unit expires by a bulletin that comes during the session still offers it in that session."""
+    """A payer still offers, in its session, a unit that a bulletin of meanwhile has expired."""
     world = stage.world
     stage.begin([world.holding(8, holder=world.wallet.number, expires=EPOCH)])
     stage.order("pay", amount=8)
