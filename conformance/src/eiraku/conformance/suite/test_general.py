@@ -226,3 +226,16 @@ def test_nothing_expires_without_a_bulletin(stage: Stage, part: Part) -> None:
     """Before the first bulletin a purse ID that expires in epoch 1 is good"""
     begin_without_bulletin(stage, [])
     meet(stage, part, peer=stage.world.purse(issued=1, expires=1, centre=old_device_centre(stage)))
+
+
+@pytest.mark.requirement("EPP-GEN-003")
+@pytest.mark.parametrize("side", [pytest.param(side, id=side.value) for side in Side])
+def test_peer_does_not_tell_the_time(stage: Stage, side: Side) -> None:
+    """A peer from a later epoch makes nothing expire, in its session or after it"""
+    world = stage.world
+    late, soon = world.purse(issued=190), world.purse(expires=150)
+    stage.begin()
+    for peer in (late, soon):
+        give(stage, side, [world.holding(AMOUNT, holder=peer.number, expires=150)], peer=peer)
+    take(stage, side, AMOUNT, peer=late)
+    stage.equal(stage.state().epoch, EPOCH, "epoch")
