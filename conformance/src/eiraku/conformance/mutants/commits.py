@@ -83,7 +83,7 @@ class KeepsPendingInMemory(Forgetful):
     lost = PaymentPending
 
 
-@defect("EPP-CRS-002")
+@defect("EPP-CRS-002", collateral={"*": "what was paid is there only after the next request"})
 class ReceiptsBeforeItCommits(_Late):
     """Sends RECEIPT first and commits with the next request."""
 
@@ -242,18 +242,19 @@ class CountsPendingUnits(Store):
         return count, balance + sum(pending.amount for pending in self.pendings())
 
 
-class _Keeps(Store):
-    """Keeps units of a payment among those that can be spent."""
+@defect("EPP-TRF-019")
+class OffersPendingUnits(Store):
+    """Keeps pending units among those that it can spend, until they are settled."""
 
     def _write(self, change: Change) -> None:
         kept: tuple[Holding, ...] = ()
         if isinstance(change, PaymentPending):
             kept = self.holdings(change.pending.unit_ids)
+        if isinstance(change, PaymentSettled):
+            self._db.execute(
+                "DELETE FROM holding WHERE unit_id IN (SELECT unit_id FROM pending_unit WHERE tx = ?)",
+                (change.settlement.transaction,),
+            )
         super()._write(change)
         if kept:
             self._add(kept)
-
-
-@defect("EPP-TRF-019")
-class OffersPendingUnits(_Keeps):
-    """Keeps pending units among those that it can spend."""
