@@ -107,6 +107,15 @@ ALL = (
     Position(message="REQUEST", part=Part(side=Side.RESPONDER, pays=True), reach=_at_request),
 )
 POSITIONS = tuple(pytest.param(position, id=str(position)) for position in ALL)
+ONCE_AT_STANDARD = tuple(
+    pytest.param(
+        position,
+        id=str(position),
+        marks=() if position.part.side is Side.RESPONDER else pytest.mark.level("full"),
+    )
+    for position in ALL
+)
+"""The same; at level standard each message once, with the wallet as responder."""
 EACH_MESSAGE = tuple(
     pytest.param(position, id=position.message) for position in ALL if position.part.side is Side.RESPONDER
 )

@@ -21,7 +21,7 @@ from eiraku.conformance.suite.negative_session import (
 from eiraku.conformance.suite.positions import EACH_MESSAGE, EVERY_MESSAGE, POSITIONS, Position, Waiting
 from eiraku.conformance.suite.signed_objects import BY_CENTRE, Kind, Task, honest, known_keys, signed
 from eiraku.conformance.tester import loose
-from eiraku.conformance.tester.flows import still_alive
+from eiraku.conformance.tester.flows import REFERENCE, meet_payee, still_alive
 from eiraku.conformance.tester.loose import Forms, Mutant
 from eiraku.conformance.tester.peer import REFUSED, Answer, Manner
 from eiraku.conformance.tester.stage import Stage
@@ -29,6 +29,7 @@ from eiraku.spec import cbor, messages
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Offer, Redeliver, Reject, Request
 from eiraku.spec.objects import Bulletin, PurseId, Unit
+from eiraku.spec.tables import Side
 
 FAMILIES: dict[str, tuple[str, Forms]] = {
     "long-heads": ("EPP-ENC-002", loose.long_heads),
@@ -437,3 +438,14 @@ def _one_encoding(stage: Stage, label: str, data: bytes) -> None:
     except Refusal as refusal:
         raise AssertionError(f"the wallet's {label} is wrongly encoded: {refusal}") from refusal
     stage.equal(cbor.encode_sequence(*items).hex(), data.hex(), f"{label} encoded again")
+
+
+@pytest.mark.requirement("EPP-ENC-001")
+@pytest.mark.parametrize(
+    "amount", (23, 24, 255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**53 - 1), ids=lambda found: f"{found}"
+)
+def test_heads_the_wallet_writes(stage: Stage, amount: int) -> None:
+    """An amount of any size that the wallet requests has the shortest head"""
+    stage.begin()
+    talk = meet_payee(stage, Side.INITIATOR, amount)
+    stage.equal(talk.heard[0].hex(), Request(amount=amount, reference=REFERENCE).encode().hex(), "REQUEST")
