@@ -135,6 +135,13 @@ def test_what_is_run() -> None:
     assert chosen(MUTANT, catalogue, Breadth.ALL) == [item.id for item in catalogue]
 
 
+def test_a_sample_is_spread_over_all_functions() -> None:
+    cases = [check(f"test_units::test_seal[{n:03}]", "EPP-UNI-003") for n in range(300)]
+    rare = check("test_units::test_rare", "EPP-UNI-003")
+    ids = chosen(MUTANT, [*cases, rare], Breadth.SAMPLE)
+    assert ids == [*(f"test_units::test_seal[{n:03}]" for n in range(0, 300, 50)), rare.id]
+
+
 def test_a_killed_mutant_is_no_problem() -> None:
     found = judge(MUTANT, [result("a", Outcome.FAIL, "EPP-UNI-003"), result("b", Outcome.PASS)], 1.0)
     assert found.killed

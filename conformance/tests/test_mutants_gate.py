@@ -11,7 +11,7 @@ from eiraku.conformance.mutants.registry import mutants
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with Server(Breadth.NAMED) as running:
+    with Server(Breadth.SAMPLE) as running:
         yield running
 
 

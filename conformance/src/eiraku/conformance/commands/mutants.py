@@ -16,7 +16,7 @@ from eiraku.conformance.mutants.registry import UnknownMutantError, find, mutant
     type=click.Choice([breadth.value for breadth in Breadth]),
     default="named",
     show_default=True,
-    help="Checks to run: those that name the requirement; also one of each other kind; all.",
+    help="Checks to run: a sample of those that name the requirement; all that do; others too; all.",
 )
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Processes.")
 @click.option(

@@ -5,6 +5,8 @@ same process, with the mutant as a `python:` wallet. How much is run (`Breadth`)
 
 - `named`: every check that names the mutant's requirement or that it expects to fail, and the positive
   controls, at level standard;
+- `sample`: the same, but where very many checks name the requirement a few cases of each test function,
+  spread evenly, and all only if those do not kill the mutant;
 - `wide`: the same, and one case of every other test function;
 - `all`: every check of level standard.
 
@@ -17,7 +19,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -38,11 +40,16 @@ CONTROLS = (
     "test_transfer_roles::test_wallet_pays[one-unit-*]",
 )
 """A payment in each of the four combinations of roles (EPP-GEN-001)."""
+MANY = 120
+"""So many checks of one requirement are more than a sample needs."""
+FEW = 6
+"""Cases of one test function in a sample."""
 
 
 class Breadth(StrEnum):
     """How many checks are run against each mutant."""
 
+    SAMPLE = "sample"
     NAMED = "named"
     WIDE = "wide"
     ALL = "all"
@@ -100,19 +107,32 @@ def is_control(check: Check | CheckResult) -> bool:
     return any(named(pattern, check) for pattern in CONTROLS)
 
 
-def chosen(mutant: Mutant, catalogue: Iterable[Check], breadth: Breadth) -> list[str]:
+def chosen(mutant: Mutant, catalogue: Sequence[Check], breadth: Breadth) -> list[str]:
     """Ids of the checks to run, in the order of the catalogue."""
-    names = (mutant.requirement, *mutant.expected)
-    seen: set[str] = set()
-    ids = []
-    for check in catalogue:
-        function = check.id.partition("[")[0]
-        first = function not in seen
-        seen.add(function)
-        wanted = is_control(check) or any(named(name, check) for name in names)
-        if wanted or breadth is Breadth.ALL or (breadth is Breadth.WIDE and first):
-            ids.append(check.id)
-    return ids
+    if breadth is Breadth.ALL:
+        return [check.id for check in catalogue]
+    patterns = [pattern for pattern in mutant.expected if pattern != mutant.requirement]
+    wanted = {check.id for check in catalogue if mutant.requirement in check.requirements}
+    if breadth is Breadth.SAMPLE and len(wanted) > MANY:
+        wanted = {
+            cases[n * len(cases) // FEW]
+            for cases in _by_function(check for check in catalogue if check.id in wanted)
+            for n in range(FEW)
+        }
+    if breadth is Breadth.WIDE:
+        wanted |= {cases[0] for cases in _by_function(catalogue)}
+    return [
+        check.id
+        for check in catalogue
+        if check.id in wanted or is_control(check) or any(named(pattern, check) for pattern in patterns)
+    ]
+
+
+def _by_function(checks: Iterable[Check]) -> Collection[list[str]]:
+    functions: dict[str, list[str]] = {}
+    for check in checks:
+        functions.setdefault(check.id.partition("[")[0], []).append(check.id)
+    return functions.values()
 
 
 def judge(mutant: Mutant, results: list[CheckResult], seconds: float) -> Finding:
@@ -153,7 +173,6 @@ class _Loop:
         self._names = names
         self._breadth = breadth
         self._found = found
-        self._results: list[CheckResult] = []
         self.began = False
         self.error: BaseException | None = None
 
@@ -169,17 +188,25 @@ class _Loop:
             raise runner.SuiteError("the suite's plugin is not active")
         items = {check_id(item.nodeid): item for item in session.items}
         catalogue = [harness.findings.catalogue[key] for key in items]
-        harness.listener = self._results.append
         for name in self._names:
             mutant = find(name)
-            start = time.monotonic()
-            self._results.clear()
-            harness.judge_another(mutant.selector)
-            run = [items[key] for key in chosen(mutant, catalogue, self._breadth)]
-            for item, following in zip(run, [*run[1:], None], strict=True):
-                session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-            self._found(judge(mutant, self._results, time.monotonic() - start))
+            finding = self._judge(
+                mutant, [items[key] for key in chosen(mutant, catalogue, self._breadth)], harness
+            )
+            if finding.unmet and self._breadth is Breadth.SAMPLE:
+                every = chosen(mutant, catalogue, Breadth.NAMED)
+                finding = self._judge(mutant, [items[key] for key in every], harness)
+            self._found(finding)
         return True
+
+    def _judge(self, mutant: Mutant, items: Sequence[pytest.Item], harness: Harness) -> Finding:
+        start = time.monotonic()
+        results: list[CheckResult] = []
+        harness.listener = results.append
+        harness.judge_another(mutant.selector)
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        return judge(mutant, results, time.monotonic() - start)
 
 
 def run(names: Iterable[str], breadth: Breadth, found: Callable[[Finding], None]) -> None:

@@ -50,6 +50,10 @@ This page is written by `eiraku mutants --report DIR`; `eiraku mutants NAME` rep
 `eiraku certify python:eiraku.conformance.mutants:NAME` shows each failure in full.
 """
 _BREADTHS = {
+    Breadth.SAMPLE: (
+        "Each mutant met checks of level standard that name its requirement, and the positive controls: a "
+        "payment in all four roles."
+    ),
     Breadth.NAMED: (
         "Each mutant met every check of level standard that names its requirement, and the positive "
         "controls: a payment in all four roles."
