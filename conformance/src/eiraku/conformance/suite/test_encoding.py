@@ -21,7 +21,7 @@ from eiraku.conformance.suite.negative_session import (
 from eiraku.conformance.suite.positions import EACH_MESSAGE, EVERY_MESSAGE, POSITIONS, Position, Waiting
 from eiraku.conformance.suite.signed_objects import BY_CENTRE, Kind, Task, honest, known_keys, signed
 from eiraku.conformance.tester import loose
-from eiraku.conformance.tester.flows import REFERENCE, meet_payee, still_alive
+from eiraku.conformance.tester.flows import REFERENCE, expect_reject, meet_payee, meet_payer, still_alive
 from eiraku.conformance.tester.loose import Forms, Mutant
 from eiraku.conformance.tester.peer import REFUSED, Answer, Manner
 from eiraku.conformance.tester.stage import Stage
@@ -449,3 +449,21 @@ def test_heads_the_wallet_writes(stage: Stage, amount: int) -> None:
     stage.begin()
     talk = meet_payee(stage, Side.INITIATOR, amount)
     stage.equal(talk.heard[0].hex(), Request(amount=amount, reference=REFERENCE).encode().hex(), "REQUEST")
+
+
+@pytest.mark.requirement("EPP-ENC-006")
+@pytest.mark.parametrize("position", ("f7", "f820", "f8ff", "e0", "f3"))
+def test_simple_value_in_place_of_null(stage: Stage, position: str) -> None:
+    """Undefined and unnamed simple values are not null: a REJECT with one as its position is malformed."""
+    head = cbor.encode((7, int(Code.DECLINED), None))[:-1]
+    for wrong in (False, True):
+        stage.begin([stage.world.holding(4, holder=stage.world.wallet.number)])
+        talk, _ = meet_payer(stage, Side.RESPONDER, 4)
+        before = stage.state()
+        answer = talk.send_plaintext(head + (bytes.fromhex(position) if wrong else b"\xf6"))
+        if wrong:
+            expect_reject(talk, answer, Code.MALFORMED, "REJECT")
+        else:
+            stage.accepted(answer.reply, "REJECT", "closed")
+        stage.unchanged(before, "REJECT")
+    still_alive(stage)

@@ -142,6 +142,7 @@ INPUTS = {
 
 
 @pytest.mark.requirement("EPP-ERR-003", "EPP-REC-005")
+@pytest.mark.level("smoke")
 @pytest.mark.parametrize("name", tuple(INPUTS))
 def test_input_without_a_session(stage: Stage, name: str) -> None:
     """Without a session any input is refused without an answer, with money in the purse or without purse."""

@@ -363,6 +363,7 @@ def test_balance_limit_of_the_wallets_tier(stage: Stage, side: Side, tier: int) 
 
 @SIDES
 @pytest.mark.requirement("EPP-POL-004")
+@pytest.mark.level("smoke")
 def test_limits_are_inclusive(stage: Stage, side: Side) -> None:
     """Amount, balance, number of units, capacity and hop, all at their limits at once, are allowed."""
     units = tuple(UnitPlan(value=1 << n, hop=9) for n in range(4))

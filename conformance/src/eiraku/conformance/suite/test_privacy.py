@@ -59,6 +59,7 @@ def _powers(stage: Stage, amount: int, holder: Identity) -> list[Holding]:
 
 
 @pytest.mark.requirement("EPP-SEC-001", "EPP-PID-008")
+@pytest.mark.level("smoke")
 @pytest.mark.parametrize("part", PARTS)
 def test_nothing_in_clear(stage: Stage, part: Part) -> None:
     """No number, key, unit, amount or reference is seen in what the wallet sends"""

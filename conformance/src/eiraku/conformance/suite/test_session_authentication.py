@@ -321,7 +321,7 @@ def test_cut(stage: Stage, cut: str, name: str) -> None:
     """A handshake message cut short or made longer is refused"""
     manner = altering(name, CUTS[cut] if cut in CUTS else lambda data: _content(data, INNER[cut]))
     codes: tuple[Code, ...] = (Code.AUTHENTICATION,)
-    if cut in CUTS or name == "message_2" and cut in {"content-empty", "content-1-byte"}:
+    if cut in CUTS or (name == "message_2" and cut in {"content-empty", "content-1-byte"}):
         codes = (Code.MALFORMED,)
     if cut == "in-a-byte-string":
         codes = (Code.AUTHENTICATION,)

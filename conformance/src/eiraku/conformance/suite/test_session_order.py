@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from eiraku.conformance.suite.handshake_states import EDHOC_ERROR, reach, record, stop_before
 from eiraku.conformance.suite.negative_session import (
-    AMOUNT,
     INITIATOR,
     PARTS,
     RESPONDER,
@@ -23,32 +23,15 @@ from eiraku.conformance.suite.negative_session import (
     silent,
 )
 from eiraku.conformance.suite.plaintexts import flipped
-from eiraku.conformance.tester.flows import give, still_alive
-from eiraku.conformance.tester.peer import REFUSED, HandshakeRefused, Manner, Talk, connect
+from eiraku.conformance.tester.flows import still_alive
+from eiraku.conformance.tester.peer import REFUSED, Manner
 from eiraku.conformance.tester.stage import Stage
-from eiraku.reference.edhoc import errors
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code
-from eiraku.spec.messages import Request
 from eiraku.spec.tables import SESSION, Session, SessionEvent, Side
 
 # --- recorded messages -------------------------------------------------------------------------------------
 
-
-def record(stage: Stage, part: Part) -> tuple[dict[str, bytes], Talk]:
-    """All messages of one handshake, both sides', and the session that came of it. The purpose is set."""
-    stage.evidence.steps.clear()
-    talk = connect(stage, part.side)
-    found = {
-        step.label: bytes.fromhex(step.data)
-        for step in stage.evidence.steps
-        if step.label.startswith("message_")
-    }
-    stage.equal(sorted(found), [f"message_{n}" for n in (1, 2, 3, 4)], "messages of the handshake")
-    return found, talk
-
-
-# --- every pair that is absent from the table of session states --------------------------------------------
 
 MESSAGES = {
     SessionEvent.MESSAGE_1: "message_1",
@@ -56,7 +39,6 @@ MESSAGES = {
     SessionEvent.MESSAGE_3: "message_3",
     SessionEvent.MESSAGE_4: "message_4",
 }
-EDHOC_ERROR = errors.unspecified("refused")
 
 ILLEGAL = [
     (state, event)
@@ -64,40 +46,6 @@ ILLEGAL = [
     for event in (*MESSAGES, SessionEvent.ERROR)
     if (state, event) not in SESSION
 ]
-
-
-def reach(stage: Stage, state: Session) -> None:
-    """Bring the wallet, which has been provisioned, into a state of the handshake."""
-    if state is Session.IDLE:
-        return
-    part = RESPONDER if state in (Session.WAIT_MESSAGE_1, Session.WAIT_MESSAGE_3) else INITIATOR
-    set_purpose(stage, part)
-    if state in (Session.WAIT_MESSAGE_1, Session.WAIT_MESSAGE_2):
-        first_message(stage, part)
-    elif state in (Session.WAIT_MESSAGE_3, Session.WAIT_MESSAGE_4):
-        last = "message_3" if state is Session.WAIT_MESSAGE_3 else "message_4"
-        _stop_before(stage, part, last)
-    else:
-        connect(stage, part.side)
-        if state is Session.CLOSED:
-            silent(stage, cbor.encode(bytes(40)), Code.RECORD, "a bad record")
-
-
-class _Stopped(Exception):
-    """We send nothing more."""
-
-
-def _stop_before(stage: Stage, part: Part, name: str) -> None:
-    def stop(found: str, data: bytes) -> bytes:
-        if found == name:
-            raise _Stopped
-        return data
-
-    try:
-        connect(stage, part.side, manner=Manner(alter=stop))
-    except _Stopped:
-        return
-    raise AssertionError(f"the wallet did not wait for {name}")
 
 
 def _outcome(state: Session, event: SessionEvent) -> tuple[tuple[Code, ...], bytes | None]:
@@ -243,7 +191,7 @@ def test_record_instead_of_message_4(stage: Stage, pays: bool) -> None:  # noqa:
     """A record does not stand in for message_4"""
     part = Part(side=Side.INITIATOR, pays=pays)
     before = prepare(stage, part)
-    _stop_before(stage, part, "message_4")
+    stop_before(stage, part, "message_4")
     record_bytes = cbor.encode(stage.world.random(60))
     silent(stage, record_bytes, Code.AUTHENTICATION, "a record")
     stage.unchanged(before, "record before message_4")
@@ -327,220 +275,4 @@ def test_closed_after_a_refusal(stage: Stage, name: str) -> None:
     for data in (right[0], flipped(right[0], 0), cbor.encode(bytes(40)), EDHOC_ERROR):
         silent(stage, data, Code.UNEXPECTED_MESSAGE, "bytes afterwards")
     stage.unchanged(before, "refused handshake and bytes afterwards")
-    still_alive(stage)
-
-
-# --- errors of the peer ------------------------------------------------------------------------------------
-
-ERRORS = {
-    "unspecified": EDHOC_ERROR,
-    "unspecified-empty": errors.unspecified(""),
-    "wrong-suite": errors.wrong_suite((0,)),
-    "wrong-suites": errors.wrong_suite((2, 3)),
-    "unknown-credential": cbor.encode_sequence(3, True),
-    "private": cbor.encode_sequence(-25, b"info"),
-    "unspecified-without-text": cbor.encode_sequence(1, None),
-    "wrong-suite-in-words": cbor.encode_sequence(2, "suite"),
-    "array-for-info": cbor.encode_sequence(24, (1, 2)),
-    "great-code": cbor.encode_sequence(2**64 - 1, {}),
-}
-NO_ERRORS = {
-    "code-0": cbor.encode_sequence(0, "success"),
-    "code-only": cbor.encode(1),
-    "three-items": cbor.encode_sequence(1, "refused", 0),
-    "code-text": cbor.encode_sequence("1", "refused"),
-    "in-an-array": cbor.encode((1, "refused")),
-    "long-head": b"\x18\x01" + cbor.encode("refused"),
-}
-
-
-@pytest.mark.requirement("EPP-SES-018")
-@pytest.mark.parametrize(
-    "state", [state for state, event in SESSION if event is SessionEvent.ERROR], ids=lambda found: found.name
-)
-@pytest.mark.parametrize("name", sorted(ERRORS))
-def test_error_of_the_peer(stage: Stage, name: str, state: Session) -> None:
-    """An EDHOC error ends the session and is not answered"""
-    stage.begin()
-    reach(stage, state)
-    before = stage.state()
-    reply = stage.deliver(ERRORS[name], "EDHOC error")
-    # An error is neither refused nor, as a message, accepted: adapters may report it either way.
-    stage.require(reply.outcome in ("accepted", "rejected"), "accepted or rejected", reply, "EDHOC error")
-    stage.equal(reply.out, None, "answer to the EDHOC error")
-    stage.equal(reply.session, "closed", "session after the EDHOC error")
-    silent(stage, cbor.encode(bytes(40)), Code.UNEXPECTED_MESSAGE, "bytes afterwards")
-    stage.unchanged(before, "EDHOC error")
-    still_alive(stage)
-
-
-@pytest.mark.requirement("EPP-SES-018", "EPP-SES-016")
-@pytest.mark.parametrize(
-    "state", [state for state, event in SESSION if event is SessionEvent.ERROR], ids=lambda found: found.name
-)
-@pytest.mark.parametrize("name", sorted(NO_ERRORS))
-def test_bytes_like_an_error(stage: Stage, name: str, state: Session) -> None:
-    """Bytes that only resemble an EDHOC error are refused like any others"""
-    stage.begin()
-    reach(stage, state)
-    before = stage.state()
-    reply = stage.deliver(NO_ERRORS[name], "no EDHOC error")
-    stage.refused(reply, Code.MALFORMED, "no EDHOC error")
-    expected = None if state is Session.WAIT_MESSAGE_4 else REFUSED
-    stage.equal(reply.out, expected, "answer to what is no EDHOC error")
-    stage.unchanged(before, "no EDHOC error")
-    still_alive(stage)
-
-
-# --- nothing durable ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.requirement("EPP-SES-019")
-@pytest.mark.parametrize("part", PARTS)
-def test_handshake_leaves_no_trace(stage: Stage, part: Part) -> None:
-    """No handshake, finished, broken off or refused, changes durable state"""
-    before = stage.begin(money(stage, part))
-    for _ in range(2):
-        set_purpose(stage, part)
-        first_message(stage, part)
-        stage.unchanged(before, "session opened")
-        set_purpose(stage, part)
-        _stop_before(stage, part, "message_3" if part.side is Side.RESPONDER else "message_4")
-        stage.unchanged(before, "handshake broken off")
-        set_purpose(stage, part)
-        connect(stage, part.side)
-        stage.unchanged(before, "handshake finished")
-        set_purpose(stage, part)
-        refused_in_handshake(stage, part, Attack(), peer=stage.world.purse(seal=bytes(16)))
-        stage.unchanged(before, "handshake refused")
-
-
-# --- identifiers and ephemeral keys ------------------------------------------------------------------------
-
-IDENTIFIERS = {
-    "empty": b"",
-    "integer-0": b"\x00",
-    "integer-23": b"\x17",
-    "integer-minus-1": b"\x20",
-    "integer-minus-24": b"\x37",
-    "one-byte-18": b"\x18",
-    "one-byte-ff": b"\xff",
-    "two-bytes": b"\x00\x00",
-    "8-bytes": bytes(range(8)),
-    "24-bytes": bytes(24),
-    "256-bytes": bytes(256),
-    "1000-bytes": bytes(1000),
-}
-
-
-@pytest.mark.requirement("EPP-SES-020")
-@pytest.mark.parametrize("part", SIDES)
-@pytest.mark.parametrize("name", sorted(IDENTIFIERS))
-def test_connection_identifier(stage: Stage, name: str, part: Part) -> None:
-    """Every connection identifier of the peer is accepted; the wallet's own is empty"""
-    prepare(stage, part)
-    talk = meet(stage, part, manner=Manner(connection_id=IDENTIFIERS[name]))
-    stage.equal(talk.wallet_connection_id, b"", "the wallet's connection identifier")
-
-
-@pytest.mark.requirement("EPP-SES-011")
-def test_fresh_ephemeral_keys(stage: Stage) -> None:
-    """No two sessions, in either role, before or after a loss of power, have the same ephemeral key"""
-    stage.begin()
-    keys = []
-    for round_ in range(3):
-        for part in (INITIATOR, RESPONDER, RESPONDER, INITIATOR):
-            set_purpose(stage, part)
-            keys.append(_own_key(stage, part))
-        if round_ < 2:
-            stage.wallet.power_cut("now")
-    stage.equal(len(set(keys)), len(keys), "different ephemeral keys")
-
-
-def _own_key(stage: Stage, part: Part) -> bytes:
-    sent = record(stage, part)[0]["message_1" if part is INITIATOR else "message_2"]
-    items = cbor.decode_sequence(sent)
-    key = items[2] if part is INITIATOR else items[0]
-    if not isinstance(key, bytes) or len(key) < 32:
-        raise AssertionError("no ephemeral key where RFC 9528 has it")
-    return key[:32]
-
-
-# --- one session at a time ---------------------------------------------------------------------------------
-
-
-@pytest.mark.requirement("EPP-SES-027")
-@pytest.mark.parametrize("pending", ("message_3", "message_4"))
-def test_open_discards_a_handshake(stage: Stage, pending: str) -> None:
-    """Opening a session ends a handshake that has begun"""
-    part = RESPONDER if pending == "message_3" else INITIATOR
-    right: list[bytes] = []
-
-    def late(name: str, data: bytes) -> bytes:
-        if name == pending:
-            right.append(data)
-            set_purpose(stage, part)
-            first_message(stage, part)
-        return data
-
-    before = prepare(stage, part)
-    try:
-        connect(stage, part.side, manner=Manner(alter=late))
-    except HandshakeRefused as refused:
-        codes = (Code.MALFORMED,) if part is RESPONDER else (Code.MALFORMED, Code.AUTHENTICATION)
-        stage.refused(refused.reply, codes, pending)
-        stage.equal(refused.reply.out, REFUSED, f"answer to {pending}")
-    else:
-        stage.require(False, f"{pending} rejected", "the old session opened", "open")
-    stage.unchanged(before, "discarded handshake")
-    still_alive(stage)
-
-
-@pytest.mark.requirement("EPP-SES-027")
-@pytest.mark.parametrize("part", PARTS)
-def test_open_discards_a_session(stage: Stage, part: Part) -> None:
-    """Opening a session ends one that is open; the new one knows nothing of it"""
-    stage.begin(money(stage, part))
-    before = stage.state()
-    set_purpose(stage, part)
-    old = connect(stage, part.side)
-    set_purpose(stage, RESPONDER)
-    first_message(stage, RESPONDER)
-    late = old.channel.seal(Request(amount=AMOUNT).encode())
-    reply = stage.deliver(late, "record of the old session")
-    stage.refused(reply, Code.MALFORMED, "record of the old session")
-    stage.equal(reply.out, REFUSED, "answer to the record of the old session")
-    silent(stage, late, Code.UNEXPECTED_MESSAGE, "record of the old session")
-    stage.unchanged(before, "discarded session")
-    give(stage, Side.RESPONDER, [stage.world.holding(1)])
-
-
-@pytest.mark.requirement("EPP-SES-027", "EPP-REC-007")
-@pytest.mark.parametrize("part", PARTS)
-def test_record_of_a_discarded_session(stage: Stage, part: Part) -> None:
-    """In a new session a record of the one before does not open"""
-    stage.begin(money(stage, part))
-    set_purpose(stage, part)
-    old = connect(stage, part.side)
-    set_purpose(stage, part)
-    connect(stage, part.side)
-    before = stage.state()
-    silent(stage, old.channel.seal(Request(amount=AMOUNT).encode()), Code.RECORD, "record of the old session")
-    stage.unchanged(before, "record of the old session")
-    still_alive(stage)
-
-
-@pytest.mark.requirement("EPP-SES-027", "EPP-GEN-002")
-@pytest.mark.parametrize("part", PARTS)
-def test_refused_opening_discards_a_session(stage: Stage, part: Part) -> None:
-    """Opening a session ends an open one even if it is refused"""
-    stage.begin(money(stage, part))
-    set_purpose(stage, part)
-    old = connect(stage, part.side)
-    before = stage.state()
-    reply = stage.open(part.side)
-    stage.refused(reply, Code.DECLINED, "open without a purpose")
-    late = old.channel.seal(Request(amount=AMOUNT).encode())
-    silent(stage, late, Code.UNEXPECTED_MESSAGE, "record of the old session")
-    stage.unchanged(before, "refused opening")
     still_alive(stage)

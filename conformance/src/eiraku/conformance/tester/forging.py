@@ -48,9 +48,7 @@ def message_4(change: Change, read: responder.Message3[SubjectT], message: bytes
     return cbor.encode(schedule.seal(read.suite, read.prk, read.th_4, labels, plaintext))
 
 
-def message_2_of_zero_secret(
-    read: responder.Message1[SubjectT], g_y: bytes, ead: tuple[Ead, ...]
-) -> bytes:
+def message_2_of_zero_secret(read: responder.Message1[SubjectT], g_y: bytes, ead: tuple[Ead, ...]) -> bytes:
     """message_2 with the small-order key `g_y` (32 bytes), right in all else for an all-zero secret."""
     us: Party[SubjectT] = read.party
     th_2 = schedule.th_2(g_y, read.message_1_digest)
