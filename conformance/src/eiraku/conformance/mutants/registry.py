@@ -18,6 +18,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import NamedTuple, TypeVar
 
+from eiraku.conformance.mutants.related import related
 from eiraku.conformance.mutants.wallet import MutantWallet, Parts, Patch
 from eiraku.reference.purse.checks import Checks
 
@@ -206,6 +207,6 @@ def _add(
         area=mutant.module.rpartition(".")[2],
         parts=mutant.parts,
         expected=expected or (requirement,),
-        collateral=dict(collateral or {}),
+        collateral={**(collateral or {}), **related(mutant.name, requirement)},
         survives=survives,
     )
