@@ -74,3 +74,33 @@ def test_a_wallet_that_dies_of_everything(tmp_path: Path) -> None:
     assert set(found.values()) == {"CRASH"}
     assert "about to die of" in output
     assert "exit status 70" in output
+
+
+@needs_folder
+@needs_node
+def test_the_wallet_written_from_the_specification_alone_passes(tmp_path: Path) -> None:
+    """A second implementation: neither the suite nor the text is married to the reference."""
+    selector = f"cmd:node {SAMPLES / 'node-wallet' / 'adapter.mjs'}"
+    done = subprocess.run(
+        [sys.executable, "-c", ENTRY, "certify", selector, "--level", "smoke", "--workers", "1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "smoke passed, not a certificate" in done.stdout
+
+
+@needs_folder
+@needs_node
+def test_the_second_wallet_reproduces_the_vectors() -> None:
+    done = subprocess.run(
+        ["node", "--test", str(SAMPLES / "node-wallet")],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
