@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from eiraku.conformance.plugin import SUITE_FOLDER
 from eiraku.spec import registry
 
 FAKE = Path(__file__).with_name("fake_adapter.py")
@@ -272,6 +273,6 @@ def test_without_a_wallet_nothing_happens(tmp_path: Path) -> None:
     )
     done = pytest_in(tmp_path, "-q", str(tmp_path))
     assert done.returncode == 0, done.stdout
-    suite = Path(__file__).parents[1] / "src" / "eiraku" / "conformance" / "suite"
+    suite = SUITE_FOLDER
     done = pytest_in(tmp_path, "--collect-only", "-q", str(suite))
     assert done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from eiraku.reference.device import Rejected
+from eiraku.reference.device import Accepted, Rejected
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder
 from eiraku.reference.simulation import Member, World, transfer
 
@@ -53,7 +53,11 @@ class Village(RuleBasedStateMachine):
             )
         else:
             exchange = transfer(payer.device, PayOrder(amount=amount), payee.device, ReceiveOrder(), lose)
-        assert set(exchange.codes) <= {"insufficient-funds", "no-exact-change"}
+        allowed = {"insufficient-funds", "no-exact-change"}
+        # EPP-TRF-040: a unit came back before its first transfer was settled
+        if payee.device.snapshot().pending:
+            allowed.add("unit-held")
+        assert set(exchange.codes) <= allowed
         payer.device.disarm()
         payee.device.disarm()
 
@@ -83,7 +87,9 @@ class Village(RuleBasedStateMachine):
     @rule(a=PURSES, noise=st.binary(max_size=90))
     def hear_noise(self, a: int, noise: bytes) -> None:
         before = self.members[a].device.snapshot()
-        assert isinstance(self.members[a].device.deliver(noise), Rejected)
+        result = self.members[a].device.deliver(noise)
+        # noise can be an EDHOC error, which is accepted in silence (EPP-SES-018)
+        assert isinstance(result, Rejected) or result == Accepted(out=None, is_open=False)
         assert self.members[a].device.snapshot() == before
 
     @invariant()
