@@ -89,7 +89,8 @@ def _prepare_hypothesis(config: pytest.Config, seed: str) -> None:
     """Draw from the run's seed, keep no database of earlier failures: a rerun does the same again."""
     from hypothesis import settings
 
-    settings.register_profile("eiraku", database=None, deadline=None, print_blob=False)
+    # Hypothesis takes its own profile where CI is set, and that one ignores the seed
+    settings.register_profile("eiraku", database=None, deadline=None, print_blob=False, derandomize=False)
     settings.load_profile("eiraku")
     if getattr(config.option, "hypothesis_seed", None) is None:
         config.option.hypothesis_seed = str(int(seed, 16))
