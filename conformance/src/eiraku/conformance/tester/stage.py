@@ -8,7 +8,7 @@ from typing import Any
 
 from eiraku.conformance.adapter.client import Reply, State, Wallet
 from eiraku.conformance.evidence import EvidenceNotes
-from eiraku.conformance.tester.world import Identity, World
+from eiraku.conformance.tester.world import World
 from eiraku.reference.centres.issuing import Holding
 from eiraku.spec.errors import Code
 from eiraku.spec.tables import Side
@@ -111,10 +111,6 @@ class Stage:
         self.equal(after.digest.hex(), before.digest.hex(), f"digest of durable state after {what}")
         self.equal(after.writes, before.writes, f"durable writes after {what}")
         self.equal(_money(after), _money(before), f"money after {what}")
-
-    def number_of(self, identity: Identity) -> str:
-        """Purse number for people."""
-        return identity.number.hex()
 
 
 def _money(state: State) -> tuple[object, ...]:
