@@ -47,6 +47,7 @@ CHAPTER_OF_AREA: Final[Mapping[str, str]] = MappingProxyType(
         "POL": "09-policy",
         "ERR": "10-errors",
         "SEC": "11-security",
+        "CEN": "12-centres",
     }
 )
 """The one chapter (file name without `.md`) in which requirements of an area may stand."""
