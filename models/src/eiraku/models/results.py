@@ -8,7 +8,7 @@ from eiraku.models.manifest import Job
 
 
 class Verdict(StrEnum):
-    """What the prover said of one lemma, or why it said nothing. Only the first two are verdicts of a proof."""
+    """What the prover said of one lemma, or why it said nothing. Only the first two are verdicts."""
 
     VERIFIED = "verified"
     FALSIFIED = "falsified"

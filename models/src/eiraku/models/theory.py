@@ -155,7 +155,7 @@ def parse(text: str, *, flags: frozenset[str] = frozenset()) -> Theory:
 
 
 def without_comments(text: str) -> str:
-    """`text` with each comment replaced by a space; block comments nest. Raises TheoryError if one is open."""
+    """`text` with each comment replaced by a space; block comments nest. Raises TheoryError."""
     kept, depth, at = [], 0, 0
     for match in _COMMENT.finditer(text):
         if depth == 0:
