@@ -1,6 +1,7 @@
 """What one run of `eiraku prove` found, as data: every report is made from it."""
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -23,6 +24,21 @@ class Verdict(StrEnum):
     NOT_WELL_FORMED = "not well-formed"
     UNREADABLE = "unreadable output"
     NO_MAUDE = "no maude"
+    NO_PROVER = "no usable prover"
+
+
+UNFINISHED: Final = frozenset(
+    {
+        Verdict.INCOMPLETE,
+        Verdict.TIMEOUT,
+        Verdict.OUT_OF_MEMORY,
+        Verdict.KILLED,
+        Verdict.UNREADABLE,
+        Verdict.NO_MAUDE,
+        Verdict.NO_PROVER,
+    }
+)
+"""Nothing was learnt about the lemma, neither good nor bad."""
 
 
 class Standing(StrEnum):
@@ -45,17 +61,24 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     steps: int = 0
     seconds: float = 0.0
     memory_mib: int = 0
-    """Peak resident memory of the prover."""
+    """Peak resident memory of the prover and its maude together, see `prover.run`."""
     date: str = ""
     """Day of the proof, ISO 8601."""
     detail: str = ""
     """For people: why it is stale, what the prover complained about."""
+    unproved: tuple[str, ...] = ()
+    """Lemmas that the prover took for granted here and that do not count themselves."""
 
     @property
-    def good(self) -> bool:
+    def as_claimed(self) -> bool:
         """The verdict is the expected one and rests on something."""
         resting = self.standing in (Standing.PROVED, Standing.RECHECKED, Standing.RECORDED)
         return resting and self.verdict is not None and self.verdict.value == self.job.expected
+
+    @property
+    def good(self) -> bool:
+        """As claimed, and so is all that it takes for granted: it counts."""
+        return self.as_claimed and not self.unproved
 
 
 class Solved(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,3 +121,16 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     solved: tuple[Solved, ...]
     complaints: tuple[str, ...]
     """Of the lints."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know about this run: no prover here, another version than the evidence's, ..."""
+
+    @property
+    def exit_code(self) -> int:
+        """0: all is as claimed; 1: something is not; 3: something could not be finished."""
+        failing = [result for result in self.results if not result.as_claimed]
+        unfinished = [result for result in failing if result.verdict in UNFINISHED]
+        if self.complaints or not all(each.good for each in self.solved) or len(failing) > len(unfinished):
+            return 1
+        if unfinished:
+            return 3
+        return 0 if all(result.good for result in self.results) else 1
