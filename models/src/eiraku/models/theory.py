@@ -1,32 +1,57 @@
 """A Tamarin theory as the lints and the runner see it: flags, rules, lemmas, and hashes of what they say.
 
-Only the parts of the language that the theories here use are read; what is not understood is an error, never
-skipped. The prover itself remains the judge of the whole syntax.
+Only the parts of the language that the theories here use are read; what is not understood is a TheoryError that
+names the line, never skipped. The prover itself remains the judge of terms and formulas.
 """
 
 import hashlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Final
 
-_COMMENT = re.compile(r"//[^\n]*|/\*|\*/")
-_DIRECTIVE = re.compile(r"^\s*#(ifdef|else|endif)\b[ \t]*(\w*)[^\n]*$", re.MULTILINE)
-_ITEM = re.compile(
-    r"^\s*(rule|lemma|restriction|functions|equations|builtins|predicates?|macros|heuristic|tactic|options|end)\b",
-    re.MULTILINE,
+from eiraku.models.syntax import (
+    Definition,
+    Fact,
+    Formula,
+    Item,
+    LemmaItem,
+    Reader,
+    RestrictionItem,
+    RuleItem,
 )
-_RULE = re.compile(r"\s*rule\s+(\w+)\s*(?:\[[^\]]*\])?\s*:")
-_LEMMA = re.compile(r"\s*lemma\s+(\w+)\s*(?:\[([^\]]*)\])?\s*:\s*(all-traces|exists-trace)?\s*\"([^\"]*)\"")
-_RESTRICTION = re.compile(r"\s*restriction\s+(\w+)\s*(?:\[[^\]]*\])?\s*:\s*\"([^\"]*)\"")
-_FACT = re.compile(r"!?\b([A-Z]\w*)\s*\(")
-_SILENT: Final = frozenset({"K", "KU", "KD", "Fr", "In", "Out"})
-"""Facts of the prover itself."""
+from eiraku.models.tokens import (
+    Comment,
+    Lines,
+    TheoryError,
+    comments,
+    flags_of,
+    normalised,
+    preprocessed,
+    spaced,
+    without_comments,
+)
 
+__all__ = [
+    "Lemma",
+    "Restriction",
+    "Rule",
+    "Theory",
+    "TheoryError",
+    "load",
+    "names",
+    "normalised",
+    "parse",
+    "source",
+    "without_comments",
+]
 
-class TheoryError(Exception):
-    """A theory that cannot be read; the message says where and what was expected."""
+_SILENT: Final = frozenset({"K", "KU", "KD"})
+"""Actions of the adversary, which no rule of a theory emits."""
+_GIVEN: Final = frozenset({"IN", "OUT", "FR", "KU", "KD", "DED", "K"})
+"""Facts of the prover itself; it does not care for the case of their letters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +66,18 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lemma:
-    """One property. `formula` is normalised: no comments, one space between words."""
+    """One property. `formula` is as written, without comments and with one space between words."""
 
     name: str
     attributes: tuple[str, ...]
     quantifier: str
     formula: str
-
-    @property
-    def actions(self) -> frozenset[str]:
-        """Names of the action facts that the formula speaks of."""
-        return frozenset(_FACT.findall(self.formula)) - _SILENT
+    actions: frozenset[str]
+    """Names of the action facts that the formula speaks of, those of the adversary excepted."""
+    definitions: tuple[str, ...] = ()
+    """Macros and predicates that it means, normalised: they are part of what it says."""
+    comment: str = ""
+    """The comment that stands directly above it."""
 
     @property
     def digest(self) -> str:
@@ -59,21 +85,18 @@ class Lemma:
 
         The attributes are part of it: `use_induction` decides how it is proved, `reuse` who may assume it.
         """
-        said = "\n".join((self.quantifier, ",".join(self.attributes), self.formula))
-        return hashlib.sha256(said.encode()).hexdigest()
+        said = (self.quantifier, ",".join(self.attributes), normalised(self.formula), *self.definitions)
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restriction:
-    """An assumption on all traces."""
+    """An assumption on all traces. One embedded in a rule has the name that the prover gives it."""
 
     name: str
     formula: str
-
-    @property
-    def actions(self) -> frozenset[str]:
-        """As for a lemma."""
-        return frozenset(_FACT.findall(self.formula)) - _SILENT
+    actions: frozenset[str]
+    """As for a lemma."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,177 +110,192 @@ class Theory:
     lemmas: tuple[Lemma, ...]
     restrictions: tuple[Restriction, ...]
     header: str
-    """The block comment that opens the file."""
+    """The block comment that opens the file, before or after `theory NAME begin`; empty if there is none."""
     digest: str
     """SHA-256 of the whole file without comments and superfluous space, whatever the flags."""
+    persistent: frozenset[str] = field(default=frozenset())
+    """Names of the facts that are not used up."""
 
     def lemma(self, name: str) -> Lemma | None:
         """The lemma of that name."""
         return next((lemma for lemma in self.lemmas if lemma.name == name), None)
 
     def assumed_by(self, name: str) -> tuple[str, ...]:
-        """Names of the lemmas that the prover assumes without proof when it proves this one."""
-        before: list[str] = []
+        """Names of the lemmas that the prover assumes without proof when it proves this one, in file order.
+
+        These are the [reuse] lemmas above it that it does not hide, and all [sources] lemmas of the file,
+        wherever they stand. A [sources] lemma assumes only what is [sources, reuse] above it.
+        """
+        proved = self.lemma(name)
+        if proved is None:
+            return ()
+        first = "sources" in proved.attributes
+        hidden = {word.removeprefix("hide_lemma=") for word in proved.attributes}
+        above, assumed = True, []
         for lemma in self.lemmas:
-            if lemma.name == name:
-                break
-            if {"reuse", "sources"} & set(lemma.attributes):
-                before.append(lemma.name)
-        return tuple(before)
+            above = above and lemma.name != name
+            early = "sources" in lemma.attributes
+            reused = above and "reuse" in lemma.attributes and not hidden & {lemma.name, "ALL"}
+            if lemma.quantifier == "all-traces" and (
+                (early and not first) or (reused and (early or not first))
+            ):
+                assumed.append(lemma.name)
+        return tuple(assumed)
 
 
-def source(name: str) -> str:
+def folder() -> Traversable:
+    """Where the packaged theories and their manifests are."""
+    return files("eiraku.models") / "theories"
+
+
+def source(name: str, *, within: Traversable | None = None) -> str:
     """Text of the theory of that name. Raises TheoryError if there is none."""
-    file = files("eiraku.models") / "theories" / f"{name}.spthy"
+    file = (within or folder()) / f"{name}.spthy"
     if not file.is_file():
-        raise TheoryError(f"there is no theory {name}; the theories are: {', '.join(names())}")
+        known = ", ".join(names(within=within))
+        raise TheoryError(f"there is no theory {name}; the theories are: {known}")
     return file.read_text(encoding="utf-8")
 
 
-def names() -> tuple[str, ...]:
+def names(*, within: Traversable | None = None) -> tuple[str, ...]:
     """All theories, in alphabetical order."""
-    folder = files("eiraku.models") / "theories"
-    return tuple(sorted(file.name[:-6] for file in folder.iterdir() if file.name.endswith(".spthy")))
+    inside = (within or folder()).iterdir()
+    return tuple(sorted(file.name[:-6] for file in inside if file.name.endswith(".spthy")))
 
 
-def load(name: str, *, flags: frozenset[str] = frozenset()) -> Theory:
+def load(name: str, *, flags: frozenset[str] = frozenset(), within: Traversable | None = None) -> Theory:
     """The theory of that name with these flags set. Raises TheoryError."""
-    return parse(source(name), flags=flags)
+    return parse(source(name, within=within), flags=flags)
 
 
 def parse(text: str, *, flags: frozenset[str] = frozenset()) -> Theory:
     """Read a theory as if the prover were called with -D for each of `flags`. Raises TheoryError."""
     plain = without_comments(text)
-    named = re.match(r"\s*theory\s+(\w+)\s+begin\b", plain)
-    if named is None:
-        raise TheoryError("a theory begins with: theory NAME begin")
-    known = tuple(dict.fromkeys(match[2] for match in _DIRECTIVE.finditer(plain) if match[1] == "ifdef"))
+    known = flags_of(plain)
     if unknown := flags - set(known):
-        raise TheoryError(f"theory {named[1]} has no flag {min(unknown)}; its flags are: {', '.join(known)}")
-    rules, lemmas, restrictions = [], [], []
-    for kind, item in _items(_preprocess(plain, flags)):
-        if kind == "rule":
-            rules.append(_rule(item))
-        elif kind == "lemma":
-            lemmas.append(_lemma(item))
-        elif kind == "restriction":
-            restrictions.append(_restriction(item))
-    opening = re.search(r"/\*(.*?)\*/", text, re.DOTALL)
+        raise TheoryError(f"the theory has no flag {min(unknown)}; its flags are: {', '.join(known)}")
+    chosen = preprocessed(text, plain, flags)
+    reader = Reader(chosen)
+    name = reader.header()
+    items = list(reader.items())
+    _refuse_contradictions(items, Lines(text))
+    rules = [item for item in items if isinstance(item, RuleItem)]
+    defined = {item.words[0]: item.words for item in items if isinstance(item, Definition)}
+    said = comments(text)
     return Theory(
-        name=named[1],
+        name=name,
         flags=known,
-        rules=tuple(rules),
-        lemmas=tuple(lemmas),
-        restrictions=tuple(restrictions),
-        header=opening[1] if opening else "",
+        rules=tuple(_rule(item) for item in rules),
+        lemmas=tuple(
+            Lemma(
+                name=item.name,
+                attributes=item.attributes,
+                quantifier=item.quantifier,
+                formula=spaced(plain[item.formula.start : item.formula.end]),
+                actions=_actions(item.formula),
+                definitions=_meant(item.formula.words, defined),
+                comment=_above(item.at, said, plain),
+            )
+            for item in items
+            if isinstance(item, LemmaItem)
+        ),
+        restrictions=tuple(
+            Restriction(
+                name=name,
+                formula=spaced(plain[formula.start : formula.end]),
+                actions=_actions(formula),
+            )
+            for name, formula in _restricting(items)
+        ),
+        header=_header(text, said, plain),
         digest=hashlib.sha256(normalised(plain).encode()).hexdigest(),
+        persistent=frozenset(
+            fact.name for rule in rules for fact in (*rule.premises, *rule.conclusions) if fact.persistent
+        ),
     )
 
 
-def without_comments(text: str) -> str:
-    """`text` with each comment replaced by a space; block comments nest. Raises TheoryError."""
-    kept, depth, at = [], 0, 0
-    for match in _COMMENT.finditer(text):
-        if depth == 0:
-            kept.append(text[at : match.start()])
-        if match[0] == "/*":
-            depth += 1
-        elif match[0] == "*/":
-            depth -= 1
-        if depth < 0:
-            raise TheoryError(f"line {text.count(chr(10), 0, match.start()) + 1}: */ without /*")
-        at = match.end() if depth == 0 else at
-        if depth == 0:
-            kept.append(" ")
-    if depth:
-        raise TheoryError("a comment is not closed")
-    return "".join(kept) + text[at:]
-
-
-def normalised(text: str) -> str:
-    """One space between words, line breaks kept only where a directive needs its own line."""
-    lines = [" ".join(line.split()) for line in text.splitlines()]
-    parts = [f"\n{line}\n" if line.startswith("#") else f"{line} " for line in lines if line]
-    return re.sub(r" *\n+ *", "\n", "".join(parts)).strip()
-
-
-def _preprocess(plain: str, flags: frozenset[str]) -> str:
-    """Keep what the prover would keep."""
-    kept: list[str] = []
-    taken: list[bool] = []
-    at = 0
-    for match in _DIRECTIVE.finditer(plain):
-        if all(taken):
-            kept.append(plain[at : match.start()])
-        at = match.end()
-        if match[1] == "ifdef":
-            taken.append(match[2] in flags)
-        elif not taken:
-            raise TheoryError(f"#{match[1]} without #ifdef")
-        elif match[1] == "else":
-            taken[-1] = not taken[-1]
-        else:
-            taken.pop()
-    if taken:
-        raise TheoryError("an #ifdef is not closed")
-    return "".join(kept) + plain[at:]
-
-
-def _items(text: str) -> Iterator[tuple[str, str]]:
-    starts = [(match.start(), match[1]) for match in _ITEM.finditer(text)]
-    for (start, kind), (end, _) in zip(starts, [*starts[1:], (len(text), "")], strict=True):
-        yield kind, text[start:end]
-
-
-def _rule(item: str) -> Rule:
-    named = _RULE.match(item)
-    if named is None:
-        raise TheoryError(f"a rule reads 'rule NAME: [..] --[..]-> [..]', not: {item.strip()[:60]}")
-    body = item[named.end() :]
-    if re.match(r"\s*let\b", body):
-        body = re.split(r"\bin\b", body, maxsplit=1)[1]
-    groups = list(_bracketed(body))
-    if len(groups) not in (2, 3):
-        raise TheoryError(f"rule {named[1]}: expected premises, actions and conclusions in brackets")
-    facts = [frozenset(_FACT.findall(group)) for group in groups]
-    return Rule(
-        name=named[1],
-        premises=facts[0],
-        actions=facts[1] if len(groups) == 3 else frozenset(),
-        conclusions=facts[-1],
+def _rule(item: RuleItem) -> Rule:
+    premises, actions, conclusions = (
+        frozenset(fact.name for fact in facts) for facts in (item.premises, item.actions, item.conclusions)
     )
+    return Rule(name=item.name, premises=premises, actions=actions, conclusions=conclusions)
 
 
-def _bracketed(text: str) -> Iterator[str]:
-    """Contents of the brackets of the outermost level."""
-    depth, start = 0, 0
-    for at, character in enumerate(text):
-        if character == "[":
-            depth += 1
-            start = at + 1 if depth == 1 else start
-        elif character == "]":
-            depth -= 1
-            if depth == 0:
-                yield text[start:at]
+def _restricting(items: Iterable[Item]) -> Iterable[tuple[str, Formula]]:
+    for item in items:
+        if isinstance(item, RestrictionItem):
+            yield item.name, item.formula
+        elif isinstance(item, RuleItem):
+            for number, formula in enumerate(item.restricts, start=1):
+                yield f"Restr_{item.name}_{number}", formula
 
 
-def _lemma(item: str) -> Lemma:
-    read = _LEMMA.match(item)
-    if read is None:
-        raise TheoryError(
-            f"a lemma reads 'lemma NAME [ATTRIBUTES]: all-traces \"FORMULA\"', not: {item.strip()[:60]}"
-        )
-    attributes = tuple(word.strip() for word in (read[2] or "").split(",") if word.strip())
-    return Lemma(
-        name=read[1],
-        attributes=attributes,
-        quantifier=read[3] or "all-traces",
-        formula=" ".join(read[4].split()),
-    )
+def _actions(formula: Formula) -> frozenset[str]:
+    return frozenset(fact.name for fact in formula.actions) - _SILENT
 
 
-def _restriction(item: str) -> Restriction:
-    read = _RESTRICTION.match(item)
-    if read is None:
-        raise TheoryError(f"a restriction reads 'restriction NAME: \"FORMULA\"', not: {item.strip()[:60]}")
-    return Restriction(name=read[1], formula=" ".join(read[2].split()))
+def _meant(words: Iterable[str], defined: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Definitions that the words use, directly or through others, in order of their names."""
+    found: set[str] = set()
+    waiting = {word for word in words if word in defined}
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        waiting |= {word for word in defined[name] if word in defined} - found
+    return tuple(" ".join(defined[name]) for name in sorted(found))
+
+
+def _refuse_contradictions(items: Sequence[Item], lines: Lines) -> None:
+    """Names that are used twice, and facts that are not used alike everywhere."""
+    seen: set[tuple[type[Item], str]] = set()
+    for item in items:
+        if isinstance(item, Definition):
+            continue
+        if (type(item), item.name) in seen:
+            raise lines.error(item.at, f"{item.name} is there twice")
+        seen.add((type(item), item.name))
+    terms: dict[str, int] = {}
+    kinds: dict[str, bool] = {}
+    for item in items:
+        for fact, state in _facts(item):
+            if fact.name.upper() in _GIVEN:
+                continue
+            if terms.setdefault(fact.name, fact.arity) != fact.arity:
+                raise lines.error(
+                    fact.at, f"{fact.name} has {fact.arity} terms here and {terms[fact.name]} elsewhere"
+                )
+            if state and kinds.setdefault(fact.name, fact.persistent) is not fact.persistent:
+                raise lines.error(fact.at, f"{fact.name} is persistent here or elsewhere, but not in both")
+
+
+def _facts(item: Item) -> Iterable[tuple[Fact, bool]]:
+    """The facts of an item, and whether each is part of the state (or an action)."""
+    match item:
+        case RuleItem():
+            yield from ((fact, True) for fact in (*item.premises, *item.conclusions))
+            yield from ((fact, False) for fact in item.actions)
+            yield from ((fact, False) for formula in item.restricts for fact in formula.actions)
+        case LemmaItem() | RestrictionItem():
+            yield from ((fact, False) for fact in item.formula.actions)
+
+
+def _above(at: int, said: Sequence[Comment], plain: str) -> str:
+    """Text of the comments directly above a place, with no empty line between."""
+    found: list[str] = []
+    for comment in reversed(said):
+        gap = plain[comment.end : at] if comment.end <= at else None
+        if gap is None:
+            continue
+        if gap.strip() or gap.count("\n") > 1:
+            break
+        found.insert(0, comment.text)
+        at = comment.start
+    return "\n".join(text.strip() for text in found)
+
+
+def _header(text: str, said: Sequence[Comment], plain: str) -> str:
+    if not said or not text.startswith("/*", said[0].start):
+        return ""
+    before = plain[: said[0].start]
+    return said[0].text if re.fullmatch(r"\s*(?:theory\s+\w+\s+begin\s*)?", before) else ""

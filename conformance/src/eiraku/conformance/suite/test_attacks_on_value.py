@@ -225,7 +225,7 @@ def test_power_fails_at_the_payees_commit_point(stage: Stage, side: Side) -> Non
 
 
 @SIDES
-@pytest.mark.requirement("EPP-CRS-006", "EPP-TRF-019", "EPP-HIS-006")
+@pytest.mark.requirement("EPP-CRS-006", "EPP-TRF-019", "EPP-HIS-006", "EPP-SES-024", "EPP-CRS-007")
 def test_pending_unit_for_somebody_else(stage: Stage, side: Side) -> None:
     """The receipt is jammed: the unit is the payee's, and neither spendable nor redelivered elsewhere"""
     world = stage.world
@@ -256,7 +256,7 @@ def redelivered_elsewhere(stage: Stage, side: Side, other: Identity) -> None:
 
 
 @SIDES
-@pytest.mark.requirement("EPP-UNI-002", "EPP-TRF-036")
+@pytest.mark.requirement("EPP-UNI-002", "EPP-TRF-036", "EPP-KEY-007")
 @pytest.mark.parametrize("signer", ("cheat", "device-centre"))
 def test_home_made_money(stage: Stage, side: Side, signer: str) -> None:
     """A cheat makes a unit of its own, with the seal of the issuing centre, and pays with it"""
