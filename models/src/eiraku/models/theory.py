@@ -1,7 +1,7 @@
 """A Tamarin theory as the lints and the runner see it: flags, rules, lemmas, and hashes of what they say.
 
-Only the parts of the language that the theories here use are read; what is not understood is a TheoryError that
-names the line, never skipped. The prover itself remains the judge of terms and formulas.
+Only the parts of the language that the theories here use are read; what is not understood is a TheoryError
+that names the line, never skipped. The prover itself remains the judge of terms and formulas.
 """
 
 import hashlib
@@ -110,7 +110,7 @@ class Theory:
     lemmas: tuple[Lemma, ...]
     restrictions: tuple[Restriction, ...]
     header: str
-    """The block comment that opens the file, before or after `theory NAME begin`; empty if there is none."""
+    """The block comment that opens the file, around `theory NAME begin`; empty if there is none."""
     digest: str
     """SHA-256 of the whole file without comments and superfluous space, whatever the flags."""
     persistent: frozenset[str] = field(default=frozenset())
@@ -298,4 +298,4 @@ def _header(text: str, said: Sequence[Comment], plain: str) -> str:
     if not said or not text.startswith("/*", said[0].start):
         return ""
     before = plain[: said[0].start]
-    return said[0].text if re.fullmatch(r"\s*(?:theory\s+\w+\s+begin\s*)?", before) else ""
+    return said[0].text if re.fullmatch(r"\s*(?:theory\s+\w+\s+(?:begin\s+)?)?", before) else ""
