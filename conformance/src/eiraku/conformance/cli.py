@@ -16,6 +16,7 @@ _COMMANDS = {
     "list": ("eiraku.conformance.commands.listing", "Requirements and the checks that name them."),
     "explain": ("eiraku.conformance.commands.explain", "A requirement, a check or an error code in words."),
     "mutants": ("eiraku.conformance.commands.mutants", "Run the suite against wallets that are wrong."),
+    "prove": ("eiraku.conformance.commands.prove", "Prove what is claimed, or check recorded evidence."),
     "bench": ("eiraku.conformance.commands.bench", "Measure a wallet and the reference."),
 }
 """Name of the command: module with a click command ``main``, and its line in the help."""

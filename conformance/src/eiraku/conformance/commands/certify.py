@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
 from eiraku.conformance.adapter.errors import AdapterFailure, SelectorError
 from eiraku.conformance.commands.options import SEED, SELECTOR, timeout_option
+from eiraku.conformance.commands.signals import sigterm_as_interrupt
 from eiraku.conformance.expected import (
     Expectation,
     ExpectedFailuresError,
@@ -128,7 +129,7 @@ def main(
         suite=suite,
         policy=policy,
     )
-    with _terminal() as console, _sigterm_as_interrupt():
+    with _terminal() as console, sigterm_as_interrupt():
         return _certify(plan, report, expectations, console)
 
 
@@ -241,20 +242,6 @@ def _progress(console: "Console", count: int) -> Iterator[Callable[[CheckResult]
             bar.update(task, advance=1, description="  ".join(f"{o} {n}" for o, n in bad.items()))
 
         yield advance
-
-
-@contextlib.contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """A build that is cancelled gets its reports too."""
-
-    def interrupt(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

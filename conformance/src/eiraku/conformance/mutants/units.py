@@ -148,6 +148,17 @@ class TakesEndorsementsOfNoHistory(Checks):
             super().endorsement(payer, replace(payload, history_digest=empty), signature)
 
 
+@defect("EPP-HIS-002")
+class TakesEndorsementsToNobody(Checks):
+    """Takes an endorsement that names no payee."""
+
+    def endorsement(self, payer: PurseId, payload: EndorsementPayload, signature: bytes) -> None:
+        try:
+            super().endorsement(payer, payload, signature)
+        except Refusal:
+            super().endorsement(payer, replace(payload, payee=bytes(8)), signature)
+
+
 # --- histories ----------------------------------------------------------------------------------------------
 
 

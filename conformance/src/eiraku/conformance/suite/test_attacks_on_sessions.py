@@ -1,7 +1,7 @@
 """Attacks on sessions that the prover found when a check was removed from the model of the handshake.
 
-Each check plays the adversary of one recorded trace against the wallet, step by step. The adversary wants to be
-somebody else, to be somebody whom nobody certified, or to have something said twice.
+Each check plays the adversary of one recorded trace against the wallet, step by step. The adversary wants to
+be somebody else, to be somebody whom nobody certified, or to have something said twice.
 """
 
 from collections.abc import Callable

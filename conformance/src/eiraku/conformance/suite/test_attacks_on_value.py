@@ -4,89 +4,22 @@ Each check plays the adversary of one recorded trace against the wallet, step by
 the adversary has what it came for: value twice, value destroyed, or two signatures by an honest purse.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
+from eiraku.conformance.suite.attacks import SIDES, VALUE, Evidence, committed, money, offered, settle
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.flows import Payment
-from eiraku.conformance.tester.peer import Answer, HandshakeRefused, Talk, connect
+from eiraku.conformance.tester.peer import HandshakeRefused, connect
 from eiraku.conformance.tester.stage import Stage
-from eiraku.conformance.tester.world import Identity, endorse, endorsement_payload
+from eiraku.conformance.tester.world import Identity
 from eiraku.reference.centres.issuing import Holding
-from eiraku.reference.crypto import cose
 from eiraku.spec import objects
 from eiraku.spec.errors import Code
-from eiraku.spec.messages import Offer, Pay, Receipt, Redeliver, Request
+from eiraku.spec.messages import Redeliver, Request
 from eiraku.spec.objects import Role
 from eiraku.spec.tables import Side
-
-SIDES = pytest.mark.parametrize("side", list(Side), ids=lambda side: side.value)
-VALUE = 8
-
-
-class Evidence:
-    """What the wallet signed when it gave units away, as an auditor collects it (EPP-CEN-005)."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self._signed: dict[tuple[bytes, int], set[bytes]] = defaultdict(set)
-
-    def add(self, payment: Payment, payee: Identity) -> None:
-        """Keep the endorsements of one payment."""
-        for held in payment.holdings:
-            payload = endorsement_payload(
-                held,
-                payer=self.stage.world.wallet.number,
-                payee=payee.number,
-                transaction=payment.offer.transaction,
-            )
-            self._signed[payload.unit_id, payload.hop].add(payload.encode())
-
-    def blames_nobody(self) -> None:
-        """No unit and hop was signed for twice with different content."""
-        for (_, hop), payloads in self._signed.items():
-            self.stage.equal(len(payloads), 1, f"different endorsements of one unit for hop {hop}")
-
-
-def money(stage: Stage) -> Holding:
-    """One unit that the wallet holds."""
-    return stage.world.holding(VALUE, holder=stage.world.wallet.number)
-
-
-def offered(stage: Stage, side: Side, held: Holding, peer: Identity) -> tuple[Talk, Answer]:
-    """The peer offers one unit to the wallet."""
-    talk = flows.meet_payee(stage, side, VALUE, peer=peer)
-    return talk, talk.send(flows.offer_of(talk, [held]))
-
-
-def committed(stage: Stage, side: Side, peer: Identity) -> tuple[Talk, Payment]:
-    """The wallet has sent PAY to the peer, which does not answer."""
-    talk, offer = flows.meet_payer(stage, side, VALUE, peer=peer)
-    return talk, flows.expect_pay(talk, offer, talk.send(flows.accept_of(offer)))
-
-
-def settle(stage: Stage, payment: Payment, payee: Identity) -> None:
-    """The wallet can still redeliver the payment to its payee, with the same bytes, and be receipted."""
-    stage.order("redeliver", transaction=payment.offer.transaction)
-    talk = connect(stage, Side.INITIATOR, peer=payee)
-    sent = Redeliver(offer=payment.offered, endorsements=payment.pay.endorsements)
-    stage.equal(talk.opening, sent, "redelivery")
-    stage.accepted(talk.send(flows.receipt_of(talk, payment.offer)).reply, "RECEIPT", "closed")
-
-
-def refused_pay(talk: Talk, offer: Offer, endorsement: bytes) -> None:
-    """The wallet accepts the offer of one unit, and refuses a PAY with this endorsement, unharmed."""
-    stage = talk.stage
-    flows.expect_accept(talk, offer, talk.send(offer))
-    before = stage.state()
-    answer = talk.send(Pay(transaction=offer.transaction, endorsements=(endorsement,)))
-    flows.expect_reject(talk, answer, Code.ENDORSEMENT, "PAY", 0)
-    stage.unchanged(before, "a refused PAY")
-    flows.still_alive(stage)
-
 
 # --- copies -------------------------------------------------------------------------------------------------
 
@@ -250,108 +183,6 @@ def redelivered_elsewhere(stage: Stage, side: Side, other: Identity) -> None:
         return
     found = talk.opening if side is Side.INITIATOR else talk.send(Request(amount=VALUE)).message
     stage.require(False, "no session", found, "redelivery to another purse than the payee")
-
-
-# --- forgeries ----------------------------------------------------------------------------------------------
-
-
-@SIDES
-@pytest.mark.requirement("EPP-UNI-002", "EPP-TRF-036", "EPP-KEY-007")
-@pytest.mark.parametrize("signer", ("cheat", "device-centre"))
-def test_home_made_money(stage: Stage, side: Side, signer: str) -> None:
-    """A cheat makes a unit of its own, with the seal of the issuing centre, and pays with it"""
-    world = stage.world
-    cheat = world.purse()
-    stage.begin()
-    flows.give(stage, side, [world.holding(VALUE, holder=cheat.number)], peer=cheat)
-    key = cheat.key if signer == "cheat" else world.device.keys[-1].key
-    payload = world.unit(VALUE).encode()
-    forged = cose.sign(key, objects.CONTEXT_UNIT, payload, kid=world.issuing.keys[-1].kid)
-    right = world.holding(VALUE, holder=cheat.number)
-    before = stage.state()
-    talk, answer = offered(stage, side, replace(right, unit=forged), cheat)
-    flows.expect_reject(talk, answer, Code.UNIT_SIGNATURE, "OFFER", 0)
-    stage.unchanged(before, "a refused unit")
-    flows.still_alive(stage)
-
-
-@SIDES
-@pytest.mark.requirement("EPP-HIS-002", "EPP-TRF-048")
-@pytest.mark.parametrize("name", ("for-another-payee", "by-another-payer", "for-another-hop"))
-def test_endorsement_made_for_something_else(stage: Stage, side: Side, name: str) -> None:
-    """A cheat pays with an endorsement that would not bind it: the wallet would be blamed in its place"""
-    world = stage.world
-    cheat, other = world.purse(), world.purse()
-    held = world.holding(VALUE, holder=cheat.number)
-    stage.begin()
-    flows.give(stage, side, [world.holding(VALUE, holder=cheat.number)], peer=cheat)
-    talk = flows.meet_payee(stage, side, VALUE, peer=cheat)
-    offer = flows.offer_of(talk, [held])
-    payee = other.number if name == "for-another-payee" else world.wallet.number
-    payer = other if name == "by-another-payer" else cheat
-    signed = replace(held, hop=held.hop + 1) if name == "for-another-hop" else held
-    refused_pay(talk, offer, endorse(signed, payer=payer, payee=payee, transaction=offer.transaction))
-
-
-@SIDES
-@pytest.mark.requirement("EPP-HIS-002", "EPP-TRF-048")
-def test_history_exchanged(stage: Stage, side: Side) -> None:
-    """A cheat hands over another history than the one it signs for: the centre could not open the chain"""
-    world = stage.world
-    cheat = world.purse()
-    held = world.holding(VALUE, hop=1, holder=cheat.number)
-    other = world.holding(VALUE, hop=1, holder=cheat.number)
-    stage.begin()
-    flows.give(stage, side, [world.holding(VALUE, hop=1, holder=cheat.number)], peer=cheat)
-    exchanged = replace(held, history=other.history)
-    talk = flows.meet_payee(stage, side, VALUE, peer=cheat)
-    offer = flows.offer_of(talk, [exchanged])
-    wallet = world.wallet.number
-    refused_pay(talk, offer, endorse(held, payer=cheat, payee=wallet, transaction=offer.transaction))
-
-
-@SIDES
-@pytest.mark.requirement("EPP-TRF-015")
-def test_accept_of_what_was_not_offered(stage: Stage, side: Side) -> None:
-    """A payee accepts another offer than the wallet made: the wallet signs nothing"""
-    stage.begin([money(stage)])
-    talk, offer = flows.meet_payer(stage, side, VALUE)
-    before = stage.state()
-    other = flows.accept_of(replace(offer, amount=VALUE - 1))
-    flows.expect_reject(talk, talk.send(other), Code.TRANSACTION, "ACCEPT")
-    stage.unchanged(before, "a refused ACCEPT")
-    flows.take(stage, side, VALUE)
-
-
-@SIDES
-@pytest.mark.requirement("EPP-TRF-017", "EPP-CRS-013", "EPP-CRS-014")
-@pytest.mark.parametrize("name", ("by-a-stranger", "of-an-earlier-payment"))
-def test_receipt_without_a_credit(stage: Stage, side: Side, name: str) -> None:
-    """A payee answers PAY with a receipt that does not bind it: the wallet keeps the means to redeliver"""
-    world = stage.world
-    shop, stranger = world.purse(), world.purse()
-    stage.begin([money(stage), money(stage)])
-    talk, earlier = flows.meet_payer(stage, side, VALUE, peer=shop)
-    first = flows.receipt_of(talk, earlier)
-    flows.expect_pay(talk, earlier, talk.send(flows.accept_of(earlier)))
-    stage.accepted(talk.send(first).reply, "RECEIPT", "closed")
-    talk, payment = committed(stage, side, shop)
-    forged = flows.receipt_of(_as(talk, stranger), payment.offer)
-    if name == "of-an-earlier-payment":
-        forged = Receipt(transaction=payment.offer.transaction, signature=first.signature)
-    before = stage.state()
-    flows.expect_reject(talk, talk.send(forged), Code.RECEIPT, "RECEIPT")
-    stage.unchanged(before, "a refused RECEIPT")
-    settle(stage, payment, shop)
-    flows.still_alive(stage)
-
-
-def _as(talk: Talk, stranger: Identity) -> Talk:
-    """The same session, with the key of another purse behind the payee's number."""
-    forged = object.__new__(Talk)
-    forged.__dict__.update(talk.__dict__)
-    forged.peer = replace(talk.peer, key=stranger.key)
-    return forged
 
 
 # --- circles and revoked purses -----------------------------------------------------------------------------
