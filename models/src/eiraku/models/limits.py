@@ -20,6 +20,9 @@ class Limits:
     memory: int = MEMORY
 
 
+DEFAULT = Limits()
+
+
 def machine() -> Machine:
     """This machine: the cores we may use, its memory, its system."""
     return Machine(

@@ -54,7 +54,7 @@ def read(*, stdout: str, stderr: str, code: int, lemma: str) -> Reading:
     if (signal := _signal(code)) is not None:
         return Reading(
             verdict=Verdict.KILLED,
-            detail=f"the prover was killed by signal {signal}, perhaps because the machine had no memory left",
+            detail=f"the prover was killed by signal {signal}; perhaps the machine had no memory left",
         )
     if "Maude is not installed" in stderr or re.search(r"\bmaude\b.*does not exist", stderr):
         return Reading(verdict=Verdict.NO_MAUDE, detail="the prover does not find its program maude")

@@ -20,7 +20,7 @@ from typing import Final
 
 from eiraku.models import limits as machine_limits
 from eiraku.models import output
-from eiraku.models.limits import Limits
+from eiraku.models.limits import DEFAULT, Limits
 from eiraku.models.output import Reading, Version
 from eiraku.models.results import Machine, Verdict
 
@@ -60,7 +60,7 @@ class Task:
     text: str
     lemma: str
     flag: str | None = None
-    limits: Limits = Limits()
+    limits: Limits = DEFAULT
     search: bool = True
     keep: bool = False
 
@@ -114,15 +114,17 @@ def _ask(path: str) -> Version:
         raise ProverError(f"{PROGRAM} does not say which version it is (exit code {answer.returncode})")
     numbers = tuple(int(number) for number in re.findall(r"\d+", version.prover)[:2])
     if numbers < OLDEST:
-        raise ProverError(f"{PROGRAM} {version.prover} is too old: {OLDEST[0]}.{OLDEST[1]} or later is needed")
+        raise ProverError(
+            f"{PROGRAM} {version.prover} is too old: {OLDEST[0]}.{OLDEST[1]} or later is needed"
+        )
     return version
 
 
 def run(task: Task) -> Outcome:
     """Call the prover. Never raises for what the prover does: that is in the verdict.
 
-    The memory is that of the prover and its maude together, sampled about ten times a second; where the system
-    has no /proc, it is the system's figure for the larger of the two.
+    The memory is that of the prover and its maude together, sampled about ten times a second; where the
+    system has no /proc, it is the system's figure for the larger of the two.
     """
     machine = machine_limits.machine()
     try:

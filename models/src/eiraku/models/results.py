@@ -93,6 +93,8 @@ class Solved(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     twins: tuple[tuple[str, bool, tuple[str, ...]], ...]
     """Name, whether it fails as it should, the counterexample in words."""
+    counterexample: tuple[str, ...] = ()
+    """Where it does not hold: why, in words."""
 
     @property
     def good(self) -> bool:

@@ -1,0 +1,72 @@
+"""Many calls of the prover at once, on this machine or on a cluster."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+
+from eiraku.models import prover
+from eiraku.models.manifest import Job
+from eiraku.models.prover import Outcome, Task
+
+CONNECT = 30
+"""Seconds to reach the scheduler of a cluster."""
+
+
+class ClusterError(Exception):
+    """The cluster cannot be used; the message says why."""
+
+
+def everything(
+    tasks: dict[Job, Task], executor: Executor, tell: Callable[[Job, Outcome], None]
+) -> dict[Job, Outcome]:
+    """Run all tasks; `tell` is called for each as it ends. When interrupted, no prover stays behind.
+
+    Raises ClusterError if a worker is lost.
+    """
+    futures = {executor.submit(prover.run, task): job for job, task in tasks.items()}
+    outcomes: dict[Job, Outcome] = {}
+    try:
+        for future in as_completed(futures):
+            job = futures[future]
+            try:
+                outcomes[job] = future.result()
+            except OSError as error:
+                raise ClusterError(f"{job.theory} {job.lemma}: {error}") from error
+            tell(job, outcomes[job])
+    except BaseException:
+        _abandon(list(futures))
+        raise
+    return outcomes
+
+
+def local(jobs: int) -> ThreadPoolExecutor:
+    """Threads are enough here: each waits for a process."""
+    return ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="prover")
+
+
+@contextlib.contextmanager
+def cluster(address: str) -> Iterator[Executor]:
+    """The workers of a dask scheduler; each needs this package and a prover on its PATH.
+
+    Raises ClusterError if the extra `cluster` is not installed or nobody answers at the address.
+    """
+    try:
+        from distributed import Client  # noqa: PLC0415 - an optional and heavy library
+    except ImportError as error:
+        raise ClusterError("for --scheduler install eiraku[cluster]") from error
+    try:
+        client = Client(address, timeout=CONNECT)
+    except (OSError, ValueError) as error:
+        raise ClusterError(f"no scheduler answers at {address}: {error}") from error
+    with client:
+        # Each call is measured, so none may be answered from the result of another.
+        yield client.get_executor(pure=False)
+
+
+def _abandon(futures: list[Future[Outcome]]) -> None:
+    for future in futures:
+        future.cancel()
+    while not all(future.done() for future in futures):
+        prover.stop_all()
+        time.sleep(0.05)
