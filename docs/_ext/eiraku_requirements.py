@@ -68,12 +68,14 @@ class Requirements(SphinxDirective):
 
 
 def _judged(requirement: registry.Requirement) -> str:
-    """One line, Markdown."""
+    """Some sentences, Markdown."""
+    said = "By the suite."
     if requirement.not_tested:
-        return f"Not by the suite: {requirement.not_tested}"
-    if requirement.applies_to:
-        return f"By the suite, where the wallet declares `{requirement.applies_to}`."
-    return "By the suite."
+        said = f"Not by the suite: {requirement.not_tested}"
+    elif requirement.applies_to:
+        said = f"By the suite, where the wallet declares `{requirement.applies_to}`."
+    proved = ", ".join(f"`{lemma}`" for lemma in requirement.proved)
+    return f"{said} Proved: {proved}." if proved else said
 
 
 def _pieces(text: str) -> Iterator[tuple[str, registry.Requirement | None]]:

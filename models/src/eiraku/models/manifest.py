@@ -6,10 +6,12 @@ weakened until it is true is not taken for the one that was claimed.
 
 import tomllib
 from dataclasses import dataclass
-from importlib.resources import files
-from typing import Final
+from importlib.resources.abc import Traversable
+from typing import Final, Literal
 
 import msgspec
+
+from eiraku.models.theory import folder
 
 FLAWED: Final = ("annex_2007",)
 """Theories of designs that are not ours: their lemmas may be claimed to be false."""
@@ -25,9 +27,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     name: str
     says: str
     """The property, for a reader who does not read Tamarin."""
-    verdict: str
-    """"verified" or "falsified"."""
-    quantifier: str
+    verdict: Literal["verified", "falsified"]
+    quantifier: Literal["all-traces", "exists-trace"]
     requirements: tuple[str, ...]
     assumes: tuple[str, ...] = ()
     """Lemmas that the prover takes for granted here; this one counts only if they are all proved."""
@@ -79,9 +80,9 @@ class Job:
     expected: str
 
 
-def load(theory: str) -> Manifest:
-    """The manifest of a theory. Raises ManifestError."""
-    file = files("eiraku.models") / "theories" / f"{theory}.toml"
+def load(theory: str, *, within: Traversable | None = None) -> Manifest:
+    """The manifest of a theory, from the package or another folder. Raises ManifestError."""
+    file = (within or folder()) / f"{theory}.toml"
     if not file.is_file():
         raise ManifestError(f"theory {theory} has no manifest {theory}.toml beside it")
     return parse(file.read_text(encoding="utf-8"), name=f"{theory}.toml")

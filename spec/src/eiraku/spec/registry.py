@@ -14,15 +14,20 @@ A requirement in a chapter is a heading of level four and paragraphs, each field
 
     *Applies to:* `suite-0`       (optional: a capability, only wallets that declare it are held to this)
     *Not tested:* reason          (optional: why no black-box test can show it)
+    *Proved:* session/initiator_agrees, smt/custody     (optional: lemmas of the models that support it)
 
-It ends at the next heading. Reflowing a paragraph changes nothing: a line break inside one counts as a space.
+`python -m eiraku.models.claims --write` writes *Proved*: a theory and its lemma, or `smt` and a proof by the
+solver.
+
+A requirement ends at the next heading. Reflowing a paragraph changes nothing: a line break inside one counts
+as a space.
 """
 
 import hashlib
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -58,9 +63,10 @@ SPECIFICATION: Final = "EPP/1"
 _ID = re.compile(r"EPP-([A-Z]{3})-(\d{3})")
 _HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*$")
 _FENCE = re.compile(r"\s*(```|~~~)")
-_FIELD = re.compile(r"\*(Why|Applies to|Not tested):\*\s*", re.DOTALL)
+_FIELD = re.compile(r"\*(Why|Applies to|Not tested|Proved):\*\s*", re.DOTALL)
 _LAID_OUT = re.compile(r"\s*([-+*]\s|\d+\.\s|\||```|~~~|>|:::)")  # lists, tables, code: line breaks matter
-_FIELD_ORDER = ("Why", "Applies to", "Not tested")
+_FIELD_ORDER = ("Why", "Applies to", "Not tested", "Proved")
+_LEMMA = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +87,8 @@ class Requirement:
     """Capability a wallet has to declare to be held to this; None: every wallet."""
     not_tested: str | None
     """Why no black-box test shows it; None: at least one test of the suite must name it."""
+    proved: tuple[str, ...] = ()
+    """Lemmas that support it, as `theory/lemma`, in ascending order; the models hold what they say."""
 
     @property
     def area(self) -> str:
@@ -203,6 +211,7 @@ class _Parser:
                 why=fields.get("Why", ""),
                 applies_to=fields["Applies to"].strip("`") if "Applies to" in fields else None,
                 not_tested=fields.get("Not tested"),
+                proved=tuple(fields["Proved"].split(", ")) if "Proved" in fields else (),
             )
         )
 
@@ -251,6 +260,10 @@ class _Parser:
             self._report(
                 name, block.line, f"*{label}:* runs into the next field; put a blank line between them"
             )
+        if label == "Proved":
+            lemmas = value.split(", ")
+            if not all(_LEMMA.fullmatch(lemma) for lemma in lemmas) or lemmas != sorted(set(lemmas)):
+                self._report(name, block.line, "*Proved:* is a list theory/lemma, theory/lemma, ascending")
         fields[label] = value
 
 
@@ -294,9 +307,18 @@ def digest() -> str:
 def digest_of(requirements: Sequence[Requirement]) -> str:
     """SHA-256 (64 hex digits) of the requirement set.
 
-    Hashed is its canonical JSON: an array of objects, keys sorted, no spaces, UTF-8.
+    Hashed is its canonical JSON without `proved`: an array of objects, keys sorted, no spaces, UTF-8. A proof
+    says something about a requirement and changes nothing for a wallet, so reports stay comparable.
     """
-    return hashlib.sha256(msgspec.json.encode(requirements, order="sorted")).hexdigest()
+    required = [
+        {
+            field.name: getattr(requirement, field.name)
+            for field in fields(Requirement)
+            if field.name != "proved"
+        }
+        for requirement in requirements
+    ]
+    return hashlib.sha256(msgspec.json.encode(required, order="sorted")).hexdigest()
 
 
 class _Stored(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

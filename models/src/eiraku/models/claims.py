@@ -1,0 +1,155 @@
+"""`python -m eiraku.models.claims --write | --check`: the *Proved* paragraphs of the specification.
+
+A manifest says which requirements a lemma supports; the chapters say the same from the other side. This
+writes it there, so that no requirement claims a proof that does not exist, and none hides one.
+
+Counted are the lemmas on all traces that are claimed to be true of EPP/1, and the proofs by the solver. The
+design of 2007 and the lemmas that only show that honest runs exist support no requirement.
+"""
+
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Final
+
+from eiraku.models import manifest, theory
+from eiraku.models.manifest import FLAWED, ManifestError
+from eiraku.models.smt import PROOFS, Proof
+from eiraku.spec import registry
+from eiraku.spec.registry import ChapterError, Requirement
+
+SOLVER: Final = "smt"
+"""What stands for a theory where the solver proves."""
+
+_HEADING: Final = re.compile(r"#{1,6}\s")
+_REQUIREMENT: Final = re.compile(r"####\s+(EPP-[A-Z]{3}-\d{3})\b")
+_FENCE: Final = re.compile(r"\s*(```|~~~)")
+
+
+def claimed(
+    *, within: Traversable | None = None, proofs: Sequence[Proof] = PROOFS
+) -> Mapping[str, tuple[str, ...]]:
+    """By requirement the names `theory/lemma` that support it, ascending.
+
+    A manifest that cannot be read supports nothing; `eiraku.models.lints` says so.
+    """
+    found: dict[str, set[str]] = {}
+    for name in theory.names(within=within):
+        if name in FLAWED:
+            continue
+        try:
+            claims = manifest.load(name, within=within).lemma
+        except ManifestError:
+            continue
+        for claim in claims:
+            if claim.quantifier == "all-traces" and claim.verdict == "verified":
+                for requirement in claim.requirements:
+                    found.setdefault(requirement, set()).add(f"{name}/{claim.name}")
+    for proof in proofs:
+        for requirement in proof.requirements:
+            found.setdefault(requirement, set()).add(f"{SOLVER}/{proof.name}")
+    return {requirement: tuple(sorted(names)) for requirement, names in sorted(found.items())}
+
+
+def complaints(
+    *,
+    within: Traversable | None = None,
+    requirements: Sequence[Requirement],
+    proofs: Sequence[Proof] = PROOFS,
+) -> list[str]:
+    """Where the chapters and the manifests differ, in words; none if they agree."""
+    said = claimed(within=within, proofs=proofs)
+    mend = "run python -m eiraku.models.claims --write"
+    found = []
+    for requirement in requirements:
+        there, wanted = set(requirement.proved), set(said.get(requirement.id, ()))
+        place = f"spec/{requirement.chapter}.md: {requirement.id}"
+        found += [
+            f"{place} claims to be proved by {name}, which does not say so or does not exist; name the"
+            f" requirement there, or {mend}"
+            for name in sorted(there - wanted)
+        ]
+        found += [f"{place} does not say that {name} supports it; {mend}" for name in sorted(wanted - there)]
+    known = {requirement.id for requirement in requirements}
+    found += [
+        f"{SOLVER}/{proof.name} cites {cited}, which does not exist; correct it"
+        for proof in proofs
+        for cited in proof.requirements
+        if cited not in known
+    ]
+    return found
+
+
+def rewritten(chapter: str, said: Mapping[str, Sequence[str]]) -> str:
+    """The text of a chapter with exactly these *Proved* paragraphs; everything else stays as it is."""
+    kept: list[str] = []
+    for number, section in _sections(chapter):
+        if number is None:
+            kept += section
+            continue
+        blank = next((at for at, line in enumerate(reversed(section)) if line.strip()), len(section))
+        body, after = section[: len(section) - blank], section[len(section) - blank :]
+        body = _without_proved(body)
+        if names := said.get(number):
+            body += ["", f"*Proved:* {', '.join(names)}"]
+        kept += body + after
+    return "\n".join(kept)
+
+
+def _without_proved(body: list[str]) -> list[str]:
+    """Lines of one requirement without the paragraph, which stands last, and the empty lines before it."""
+    at = next((at for at, line in enumerate(body) if line.startswith("*Proved:*")), len(body))
+    while at < len(body) and at and not body[at - 1].strip():
+        at -= 1
+    return body[:at]
+
+
+def _sections(chapter: str) -> Iterator[tuple[str | None, list[str]]]:
+    """Lines from one heading to the next, with the id where it is the heading of a requirement."""
+    number: str | None = None
+    section: list[str] = []
+    fence = ""
+    for line in chapter.split("\n"):
+        mark = _FENCE.match(line)
+        if mark and (not fence or mark[1] == fence):
+            fence = "" if fence else mark[1]
+        if not fence and _HEADING.match(line):
+            yield number, section
+            named = _REQUIREMENT.match(line)
+            number, section = named[1] if named else None, []
+        section.append(line)
+    yield number, section
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`--write` or `--check` the chapters of this checkout; 0 good, 1 bad, 2 misuse."""
+    if list(arguments) not in (["--write"], ["--check"]):
+        print("usage: python -m eiraku.models.claims --write | --check", file=sys.stderr)
+        return 2
+    folder = Path(__file__).resolve().parents[4] / "spec"
+    if not (folder / "01-scope.md").exists():
+        print("no chapters here: run this in a checkout with an editable install", file=sys.stderr)
+        return 2
+    chapters = registry.read_chapters(folder)
+    said = claimed()
+    if list(arguments) == ["--write"]:
+        for name, text in chapters.items():
+            fresh = rewritten(text, said)
+            if fresh != text:
+                (folder / f"{name}.md").write_text(fresh, encoding="utf-8")
+                print(f"spec/{name}.md: changed; now run python -m eiraku.spec.registry --write")
+        chapters = registry.read_chapters(folder)
+    try:
+        requirements = registry.parse(chapters)
+    except ChapterError as error:
+        print(error, file=sys.stderr)
+        return 1
+    found = complaints(requirements=requirements)
+    print("\n".join((*found, f"{sum(1 for each in requirements if each.proved)} requirements with proofs")))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
