@@ -1,11 +1,6 @@
-"""The prover's graph of a trace, as it writes it with ``--output-json``: rules, edges, and an order.
-
-Two things are found here that the graph says only in pieces: one order of the steps, the same each time, and
-from which sent message the adversary has each piece that it knows.
-"""
+"""The prover's graph of a trace, as it writes it with ``--output-json``: rules, edges, and one order."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +10,8 @@ from eiraku.models.terms import Term, base, raw
 from eiraku.models.theory import Theory
 
 _PROTOCOL: Final = "isProtocolRule"
+KNOWS: Final = "Adversary_Knows"
+"""Rule of the steps that are made up here: the adversary has what the property says it has not."""
 _SOLVED: Final = frozenset(
     {
         _PROTOCOL,
@@ -116,7 +113,14 @@ def _graph(data: dict[str, Any], theory: Theory) -> Graph:
         if link["jgeRelation"] != "LessAtoms":
             edges[target] = source
         before.add((source.split(":")[0], target.split(":")[0]))
-    unknown = sorted({n.rule for n in nodes.values() if n.protocol} - {rule.name for rule in theory.rules})
+    used = set(edges.values())
+    for node in list(nodes.values()):
+        # A K of the property: the adversary "sends" the term, and nobody takes it.
+        if not node.protocol and any(a.name == "K" for a in node.actions) and f"{node.id}:c0" not in used:
+            nodes[node.id] = _knowing(node)
+    unknown = sorted(
+        {n.rule for n in nodes.values() if n.protocol} - {KNOWS, *(rule.name for rule in theory.rules)}
+    )
     if unknown:
         raise TraceError(f"theory {theory.name} has no rule {unknown[0]} under these flags")
     if not any(node.protocol for node in nodes.values()):
@@ -144,6 +148,14 @@ def _node(data: dict[str, Any]) -> Node:
         actions=tuple(map(_fact, facts.get("jgnActs", ()))),
         conclusions=tuple(map(_fact, facts.get("jgnConcs", ()))),
     )
+
+
+def _knowing(node: Node) -> Node:
+    """The step that shows what the adversary knows in the end."""
+    term = next(fact.terms for fact in node.actions if fact.name == "K")
+    taken = Fact(name="In", persistent=False, terms=term, at=f"{node.id}:in")
+    actions = tuple(fact for fact in node.actions if fact.name == "K")
+    return Node(id=node.id, rule=KNOWS, protocol=True, premises=(taken,), actions=actions, conclusions=())
 
 
 def _fact(data: dict[str, Any]) -> Fact:
@@ -176,6 +188,7 @@ def in_order(graph: Graph, theory: Theory) -> tuple[Node, ...]:
     steps = [node for node in graph.nodes.values() if node.protocol]
     needs = _needs(graph)
     place = {rule.name: at for at, rule in enumerate(theory.rules)}
+    place[KNOWS] = len(place)
     done: list[Node] = []
     while len(done) < len(steps):
         passed = {node.id for node in done}
@@ -209,34 +222,3 @@ def _needs(graph: Graph) -> dict[str, set[str]]:
                 stack.extend(direct[at])
         needs[node.id] = {at for at in seen if graph.nodes[at].protocol}
     return needs
-
-
-def pieces(graph: Graph) -> dict[str, tuple[str, str]]:
-    """What the adversary takes from messages: term -> (node that sent it, the message), both as text.
-
-    Terms are those of `raw`. A piece is followed from where the adversary has it back to the Out that it
-    was taken out of.
-    """
-    found: dict[str, tuple[str, str]] = {}
-    sent = {
-        fact.at: (node.id, raw(fact.terms[0]))
-        for node in graph.nodes.values()
-        if node.protocol
-        for fact in node.conclusions
-        if fact.name == "Out" and fact.terms
-    }
-    for node in sorted(graph.nodes.values(), key=lambda each: (len(each.id), each.id)):
-        known = next((fact for fact in node.conclusions if fact.name == "KU"), None)
-        if node.protocol or known is None or not node.premises or node.premises[0].name != "KD":
-            continue
-        place: str | None = graph.edges.get(node.premises[0].at)
-        while place is not None and place not in sent:
-            place = graph.edges.get(f"{place.split(':')[0]}:p0")
-        if place is not None and known.terms:
-            found.setdefault(raw(known.terms[0]), sent[place])
-    return found
-
-
-def messages(nodes: Sequence[Node]) -> list[tuple[Node, Term]]:
-    """Every message of `nodes`, in their order."""
-    return [(node, term) for node in nodes for term in node.outputs]

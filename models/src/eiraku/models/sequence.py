@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-from eiraku.models.trace import Actor, Received, Sent, Step, Trace
+from eiraku.models.trace import Actor, Part, Received, Sent, Step, Trace
 
 WIDTH: Final = 740
 """Of the drawing, in pixels at full size."""
@@ -71,16 +71,21 @@ def origin(received: Received) -> str:
         return f"message {received.message}"
     if received.origin == "repeated":
         return f"message {received.message} again"
-    taken: dict[int, list[str]] = {}
-    for part in received.parts:
-        taken.setdefault(part.message, []).append(part.term)
-    if not taken:
+    if not received.parts:
         return "made up by the adversary"
-    said = [
-        f"{', '.join(terms)} from {number}" if number else f"{', '.join(terms)} of its own"
-        for number, terms in taken.items()
-    ]
-    return f"composed by the adversary: {'; '.join(said)}"
+    return f"composed by the adversary: {_said(received.parts)}"
+
+
+def _said(parts: Sequence[Part]) -> str:
+    """``a, b from 1; c from 2, opened with k of its own``."""
+    taken: dict[tuple[int, str], list[str]] = {}
+    for part in parts:
+        taken.setdefault((part.message, _said(part.keys)), []).append(part.term)
+    return "; ".join(
+        f"{', '.join(terms)} {f'from {number}' if number else 'of its own'}"
+        + (f", opened with {keys}" if keys else "")
+        for (number, keys), terms in taken.items()
+    )
 
 
 def svg(trace: Trace, *, title: str = "") -> str:
@@ -260,7 +265,12 @@ class _Picture:
         if x is None:
             return
         words = _lines(f"{step.number}  {step.words}{_on(self.trace, step)}", _NOTE - 16)
-        facts = [line for fact in step.marks for line in _lines(fact, _NOTE - 16)]
+        said = [*step.marks]
+        if step.actor == "adversary":
+            said += [
+                origin(received).removeprefix("composed by the adversary: ") for received in step.received
+            ]
+        facts = [line for fact in said for line in _lines(fact, _NOTE - 16)]
         longest = max(map(len, (*words, *facts)))
         width = min(max(longest * _CHARACTER + 18, 70), _NOTE)
         height = _LINE * (len(words) + len(facts)) + 8

@@ -15,7 +15,8 @@ from typing import Final
 import msgspec
 
 from eiraku.models.actors import Cast, cast, role, words
-from eiraku.models.attackgraph import Node, TraceError, in_order, messages, parse, pieces, setup
+from eiraku.models.attackgraph import Node, TraceError, in_order, parse, setup
+from eiraku.models.knowledge import Knowledge, needed
 from eiraku.models.terms import Printer, Term, raw
 from eiraku.models.theory import Theory
 
@@ -54,6 +55,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     term: str
     message: int
     """The message it is taken from; 0 if the adversary made it up."""
+    keys: tuple["Part", ...] = ()
+    """What the message was opened with."""
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -117,11 +120,11 @@ def read(document: bytes, theory: Theory) -> Trace:
     `theory` was loaded with the flags under which the prover ran. Raises TraceError.
     """
     graph = parse(document, theory)
-    nodes = in_order(graph, theory)
+    nodes = needed(graph, in_order(graph, theory), theory)
     people = cast(nodes)
     printer = Printer(people.names, frozenset(people.kinds))
     said = theory.lemma(graph.lemma)
-    telling = _Telling(nodes=nodes, people=people, printer=printer, known=pieces(graph))
+    telling = _Telling(nodes=nodes, people=people, printer=printer, known=Knowledge(graph, nodes))
     steps = telling.steps(said.actions if said else frozenset())
     return Trace(
         format=FORMAT,
@@ -176,7 +179,7 @@ class _Telling:
     nodes: tuple[Node, ...]
     people: Cast
     printer: Printer
-    known: dict[str, tuple[str, str]]
+    known: Knowledge
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
     """Number of the message that a node sent."""
     sent: dict[str, int] = field(default_factory=dict)
@@ -188,14 +191,15 @@ class _Telling:
         """All of them; `watched` are the actions that the property speaks of."""
         opening = self._opening()
         used = self._used()
-        for node, term in messages(self.nodes):
-            if node.id not in opening or raw(term) in used:
-                self.numbers[node.id, raw(term)] = len(self.numbers) + 1
+        for node in self.nodes:
+            for term in node.outputs:
+                if node.id not in opening or raw(term) in used:
+                    self.numbers[node.id, raw(term)] = len(self.numbers) + 1
         told, count = [], 0
         for node in self.nodes:
             begins = node.id in opening
             count += not begins
-            received = tuple(map(self._received, node.inputs("In")))
+            received = tuple(self._received(term, node) for term in node.inputs("In"))
             shown = tuple(f"{f.name}({', '.join(map(self.printer.show, f.terms))})" for f in node.actions)
             told.append(
                 Step(
@@ -209,7 +213,9 @@ class _Telling:
                     sent=tuple(self._sent(node, used)),
                     actions=shown,
                     marks=tuple(
-                        text for text, fact in zip(shown, node.actions, strict=True) if fact.name in watched
+                        text
+                        for text, fact in zip(shown, node.actions, strict=True)
+                        if fact.name in {"K", *watched}
                     ),
                 )
             )
@@ -226,43 +232,38 @@ class _Telling:
 
     def _used(self) -> set[str]:
         """Messages of which something is received later, as text."""
-        taken: set[str] = set()
-        for node in self.nodes:
-            for term in node.inputs("In"):
-                if raw(term) in self._all():
-                    taken.add(raw(term))
-                else:
-                    taken.update(whole for _, whole in self._origins(term))
-        return taken
+        return {
+            source.message
+            for node in self.nodes
+            for term in node.inputs("In")
+            for source in self.known.sources(term, to=node)
+        }
 
-    def _all(self) -> set[str]:
-        return {raw(term) for _, term in messages(self.nodes)}
-
-    def _origins(self, term: Term) -> Iterator[tuple[Term, str]]:
-        """Pieces of a composed message, each with the message that it is from, "" if the adversary's own."""
-        if raw(term) in self._all():
-            yield term, raw(term)
-        elif (taken := self.known.get(raw(term))) is not None:
-            yield term, taken[1]
-        elif term.leaf:
-            if not term.public:
-                yield term, ""
-        else:
+    def _parts(self, term: Term, to: Node, above: frozenset[str] = frozenset()) -> Iterator[Part]:
+        """Pieces of a composed message."""
+        if raw(term) in above or term.public:
+            return
+        above |= {raw(term)}
+        source = self.known.source(term, to=to)
+        if source is None and not term.leaf:
             for each in term.args:
-                yield from self._origins(each)
+                yield from self._parts(each, to, above)
+            return
+        inner = source.keys if source is not None else ()
+        keys = [part for key in inner for part in self._parts(key, to, above)]
+        number = self.sent[source.message] if source is not None else 0
+        yield Part(term=self.printer.show(term), message=number, keys=tuple(dict.fromkeys(keys)))
 
-    def _received(self, term: Term) -> Received:
-        number = self.sent.get(raw(term))
+    def _received(self, term: Term, to: Node) -> Received:
         shown = self.printer.message(term)
-        if number is not None:
+        source = self.known.whole(term, to=to)
+        if source is not None:
+            number = self.sent[source.message]
             again = number in self.met
             self.met.add(number)
             return Received(term=shown, origin="repeated" if again else "delivered", message=number)
-        parts: dict[str, Part] = {}
-        for piece, whole in self._origins(term):
-            part = Part(term=self.printer.show(piece), message=self.sent.get(whole, 0))
-            parts.setdefault(part.term, part)
-        ordered = sorted(parts.values(), key=lambda part: (part.message == 0, part.message))
+        parts = dict.fromkeys(self._parts(term, to))
+        ordered = sorted(parts, key=lambda part: (part.message == 0, part.message))
         return Received(term=shown, origin="built", parts=tuple(ordered))
 
     def _sent(self, node: Node, used: set[str]) -> Iterator[Sent]:

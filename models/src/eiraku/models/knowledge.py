@@ -1,0 +1,118 @@
+"""What the adversary knows in a trace, and from which messages; which steps matter."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from eiraku.models.attackgraph import Graph, Node
+from eiraku.models.terms import Term, raw
+from eiraku.models.theory import Theory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A message that a term is taken from."""
+
+    sender: str
+    """The node that sent the message."""
+    message: str
+    """The message, as `raw` writes it."""
+    keys: tuple[Term, ...] = ()
+    """What has to be known to open the message."""
+
+
+class Knowledge:
+    """Of the messages that `nodes` send, in this order: where each term can be had."""
+
+    def __init__(self, graph: Graph, nodes: Sequence[Node]) -> None:
+        self._place = {node.id: at for at, node in enumerate(nodes)}
+        self._whole: dict[str, Source] = {}
+        self._plain: dict[str, Source] = {}
+        self._opened = _opened(graph)
+        for node in nodes:
+            for term in node.outputs:
+                source = Source(sender=node.id, message=raw(term))
+                self._whole.setdefault(raw(term), source)
+                for element in term.flat():
+                    self._plain.setdefault(raw(element), source)
+
+    def whole(self, term: Term, *, to: Node) -> Source | None:
+        """Who sent `term` as it is, before `to`."""
+        return self._before(self._whole.get(raw(term)), to)
+
+    def source(self, term: Term, *, to: Node) -> Source | None:
+        """The message that the adversary has `term` from, the plainest first; None if it composes it."""
+        text = raw(term)
+        for known in (self._whole, self._plain, self._opened):
+            if found := self._before(known.get(text), to):
+                return found
+        return None
+
+    def sources(self, term: Term, *, to: Node, above: frozenset[str] = frozenset()) -> Iterator[Source]:
+        """Every message that is needed to compose or to open `term`."""
+        if raw(term) in above:
+            return
+        found = self.source(term, to=to)
+        if found is not None:
+            yield found
+        for each in term.args if found is None else found.keys:
+            yield from self.sources(each, to=to, above=above | {raw(term)})
+
+    def _before(self, source: Source | None, to: Node) -> Source | None:
+        if source is None or source.sender not in self._place:
+            return None
+        return source if self._place[source.sender] < self._place[to.id] else None
+
+
+def needed(graph: Graph, nodes: Sequence[Node], theory: Theory) -> tuple[Node, ...]:
+    """Those of `nodes`, which are in order, without which the attack would not be one.
+
+    The prover may let the adversary take a piece from a run that has nothing else to do with the attack,
+    though it has the piece already. Kept are the steps that the lemma or a restriction speaks of, and what
+    these need.
+    """
+    lemma = theory.lemma(graph.lemma)
+    watched = {"K", *(lemma.actions if lemma else ())}
+    watched.update(name for each in theory.restrictions for name in each.actions)
+    known, places = Knowledge(graph, nodes), {node.id for node in nodes}
+    kept: set[str] = set()
+    left = [node for node in nodes if any(fact.name in watched for fact in node.actions)] or list(nodes)
+    while left:
+        node = left.pop()
+        if node.id in kept:
+            continue
+        kept.add(node.id)
+        makers = {graph.edges.get(fact.at, "").split(":")[0] for fact in node.premises}
+        for term in node.inputs("In"):
+            makers.update(source.sender for source in known.sources(term, to=node))
+        left += [graph.nodes[name] for name in makers if name in places]
+    return tuple(node for node in nodes if node.id in kept)
+
+
+def _opened(graph: Graph) -> dict[str, Source]:
+    """What the prover's adversary takes out of messages, by the text of the term.
+
+    A piece is followed from where the adversary has it back to the Out that it was taken out of.
+    """
+    found: dict[str, Source] = {}
+    sent = {
+        fact.at: (node.id, raw(fact.terms[0]))
+        for node in graph.nodes.values()
+        if node.protocol
+        for fact in node.conclusions
+        if fact.name == "Out" and fact.terms
+    }
+    for node in sorted(graph.nodes.values(), key=lambda each: (len(each.id), each.id)):
+        known = next((fact for fact in node.conclusions if fact.name == "KU"), None)
+        if node.protocol or known is None or not node.premises or node.premises[0].name != "KD":
+            continue
+        place: str | None = graph.edges.get(node.premises[0].at)
+        keys: list[Term] = []
+        while place is not None and place not in sent:
+            by = graph.nodes[place.split(":")[0]]
+            keys += [fact.terms[0] for fact in by.premises if fact.name == "KU" and fact.terms]
+            place = graph.edges.get(f"{by.id}:p0")
+        if place is not None and known.terms:
+            sender, message = sent[place]
+            source = Source(sender=sender, message=message, keys=tuple(dict.fromkeys(keys)))
+            found.setdefault(raw(known.terms[0]), source)
+    return found
