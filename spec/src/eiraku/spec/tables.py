@@ -7,8 +7,8 @@ Rules of this file:
 - Handshake states wait for exactly one message each. Any refusal leads to CLOSED from every state.
 - `REJECT` is lawful in every open state and leads to CLOSED.
 - `COMMITS` names the transitions that make one durable write before their answer is sent; no other makes any.
-The reference executes these tables, the suite tries every pair that is absent, and the diagrams are drawn
-from them.
+The reference executes these tables, the models prove them, the suite tries every pair that is absent, and
+the diagrams are drawn from them.
 """
 
 from enum import Enum
