@@ -15,11 +15,11 @@ class UnknownError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Theories by name, jobs in the order of the manifests, and the theories that cannot be used."""
+    """Theories by name, jobs in the order of the manifests; in words why a theory cannot be used."""
 
     subjects: dict[str, Subject]
     jobs: tuple[Job, ...]
-    complaints: tuple[str, ...]
+    unusable: dict[str, str]
 
 
 def make(
@@ -31,12 +31,12 @@ def make(
     """
     _known("theory", "theories", theories, library.names(folder))
     subjects: dict[str, Subject] = {}
-    complaints: list[str] = []
+    unusable: dict[str, str] = {}
     for name, found in library.subjects(folder):
         if theories and name not in theories:
             continue
         if isinstance(found, str):
-            complaints.append(found)
+            unusable[name] = found
         else:
             subjects[name] = found
     every = [job for subject in subjects.values() for job in subject.jobs]
@@ -48,9 +48,7 @@ def make(
     if not wanted and (lemmas or flags):
         raise UnknownError(f"no lemma {', '.join(lemmas)} is claimed about {', '.join(flags)}")
     closed = _closed(wanted, every, subjects)
-    return Plan(
-        subjects=subjects, jobs=tuple(job for job in every if job in closed), complaints=tuple(complaints)
-    )
+    return Plan(subjects=subjects, jobs=tuple(job for job in every if job in closed), unusable=unusable)
 
 
 def unproved(results: dict[Job, bool], subjects: dict[str, Subject]) -> dict[Job, tuple[str, ...]]:

@@ -76,7 +76,7 @@ def prove(request: Request, folder: Path, watcher: Watcher) -> Run:
     start, date = monotonic(), datetime.now(UTC).date().isoformat()
     made = plan.make(folder, theories=request.theories, lemmas=request.lemmas, flags=request.flags)
     recorded, broken = _evidence(made, folder)
-    complaints = [*made.complaints, *broken]
+    complaints = list(broken)
     version, notes = _who(request)
     asks = version is not None or request.scheduler is not None
     tasks = _tasks(request, made, folder, recorded) if asks else {}
@@ -102,7 +102,10 @@ def prove(request: Request, folder: Path, watcher: Watcher) -> Run:
         wrong, told = _compared(results, outcomes, made, recorded)
         complaints += wrong
         notes += told
-    complaints += solving.lints()
+    linted = solving.lints(folder)
+    # What cannot be read is usually the lints' complaint too; one of them is enough.
+    complaints += [said for name, said in made.unusable.items() if not any(name in each for each in linted)]
+    complaints += linted
     if request.partial:
         notes.append("Only a part was asked for: the proofs by the SMT solver were not run.")
         solved: tuple[Solved, ...] = ()
@@ -135,7 +138,7 @@ def _who(request: Request) -> tuple[Version | None, list[str]]:
     except prover.AbsentError as error:
         if request.record or request.mode is Mode.RECHECK:
             raise UnusableError(f"{error}, and this needs one") from error
-        return None, [f"{str(error).capitalize()}: recorded evidence is checked instead."]
+        return None, [f"T{str(error)[1:]}: recorded evidence is checked instead."]
     except prover.ProverError as error:
         raise UnusableError(f"{error}; with --evidence the recorded evidence is checked instead") from error
 

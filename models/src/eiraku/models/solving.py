@@ -1,6 +1,7 @@
 """The proofs by the SMT solver with their broken twins, and the lints: always run, they need no prover."""
 
 from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
@@ -33,11 +34,11 @@ def solve(watcher: Watcher) -> tuple[Solved, ...]:
     return tuple(found)
 
 
-def lints() -> list[str]:
-    """What the lints complain about."""
-    from eiraku.models.lints import lints as complaints  # noqa: PLC0415 - reads every theory
+def lints(folder: Path) -> list[str]:
+    """What the lints complain about, of the theories in `folder`/theories."""
+    from eiraku.models.lints import lints as complaints  # noqa: PLC0415 - loads the solver too
 
-    return complaints()
+    return complaints(within=folder / "theories")
 
 
 def _solved(proof: "Proof") -> Solved:

@@ -129,7 +129,7 @@ def _prove(request: "Request", *, as_json: bool, report: Path | None) -> int:
             run = prove(request, folder, watcher)
         _show(run, folder, flags=request.flags, as_json=as_json)
         if report is not None:
-            _write(run, report)
+            _write(run, folder, report)
     except (UnknownError, ReportError) as error:
         raise click.ClickException(str(error)) from error
     except (UnusableError, ClusterError) as error:
@@ -156,14 +156,13 @@ def _show(run: "Run", folder: Path, *, flags: tuple[str, ...], as_json: bool) ->
     print_run(run, subjects, _console())
 
 
-def _write(run: "Run", report: Path) -> None:
-    from eiraku.models.page import html
-
+def _write(run: "Run", folder: Path, report: Path) -> None:
     from eiraku.conformance.reports.files import write
     from eiraku.models.document import document
+    from eiraku.models.page import html
 
     write(report / "prove.json", document(run))
-    write(report / "prove.html", html(run))
+    write(report / "prove.html", html(run, folder=folder))
     click.echo(f"Reports: {report / 'prove.json'}, {report / 'prove.html'}", err=True)
 
 
