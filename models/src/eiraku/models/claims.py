@@ -12,13 +12,15 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from eiraku.models import manifest, theory
 from eiraku.models.manifest import FLAWED, ManifestError
-from eiraku.models.smt import PROOFS, Proof
 from eiraku.spec import registry
 from eiraku.spec.registry import ChapterError, Requirement
+
+if TYPE_CHECKING:
+    from eiraku.models.smt import Proof
 
 SOLVER: Final = "smt"
 """What stands for a theory where the solver proves."""
@@ -29,7 +31,7 @@ _FENCE: Final = re.compile(r"\s*(```|~~~)")
 
 
 def claimed(
-    *, within: Traversable | None = None, proofs: Sequence[Proof] = PROOFS
+    *, within: Traversable | None = None, proofs: "Sequence[Proof] | None" = None
 ) -> Mapping[str, tuple[str, ...]]:
     """By requirement the names `theory/lemma` that support it, ascending.
 
@@ -47,7 +49,7 @@ def claimed(
             if claim.quantifier == "all-traces" and claim.verdict == "verified":
                 for requirement in claim.requirements:
                     found.setdefault(requirement, set()).add(f"{name}/{claim.name}")
-    for proof in proofs:
+    for proof in _solved() if proofs is None else proofs:
         for requirement in proof.requirements:
             found.setdefault(requirement, set()).add(f"{SOLVER}/{proof.name}")
     return {requirement: tuple(sorted(names)) for requirement, names in sorted(found.items())}
@@ -57,7 +59,7 @@ def complaints(
     *,
     within: Traversable | None = None,
     requirements: Sequence[Requirement],
-    proofs: Sequence[Proof] = PROOFS,
+    proofs: "Sequence[Proof] | None" = None,
 ) -> list[str]:
     """Where the chapters and the manifests differ, in words; none if they agree."""
     said = claimed(within=within, proofs=proofs)
@@ -75,11 +77,17 @@ def complaints(
     known = {requirement.id for requirement in requirements}
     found += [
         f"{SOLVER}/{proof.name} cites {cited}, which does not exist; correct it"
-        for proof in proofs
+        for proof in (_solved() if proofs is None else proofs)
         for cited in proof.requirements
         if cited not in known
     ]
     return found
+
+
+def _solved() -> "Sequence[Proof]":
+    from eiraku.models.smt import PROOFS  # noqa: PLC0415 - loading the solver takes a while
+
+    return PROOFS
 
 
 def rewritten(chapter: str, said: Mapping[str, Sequence[str]]) -> str:

@@ -19,6 +19,7 @@ _TACTIC_SIGNS: Final = frozenset({"presort", "prio", "deprio", ":", "{", "}", "&
 _WORD: Final = re.compile(r"\w+")
 _FACT_NAME: Final = re.compile(r"[A-Z]\w*")
 _OPENING: Final = {"(": ")", "[": "]", "{": "}", "<": ">"}  # a term's `<` opens a tuple
+_CLOSING: Final = frozenset(_OPENING.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,8 +277,9 @@ class Reader:
             elif self._tokens_left() and self._tokens[self._at].text in _OPENING:
                 self._skip()
                 pending = True
+            elif self._any(")") in _CLOSING:
+                raise self._error("expected ')'", back=1)
             else:
-                self._any(")")
                 pending = True
         self._take(")")
         return count + pending
@@ -346,7 +348,7 @@ class Reader:
             word = self._any("a bracket")
             if word in _OPENING and word in only:
                 opened.append(_OPENING[word])
-            elif word in _OPENING.values() and word in only:
+            elif word in _CLOSING and word in only:
                 if word != opened.pop():
                     raise self._error(f"{word!r} closes another bracket", back=1)
                 if not opened:
