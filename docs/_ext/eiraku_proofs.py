@@ -12,7 +12,7 @@ said to be so.
 from collections.abc import Iterable, Sequence
 from os.path import relpath
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -29,7 +29,7 @@ from eiraku.models.theory import TheoryError
 from eiraku.models.trace import Trace, TraceError
 
 PICTURES = Path(__file__).resolve().parents[1] / "attacks"
-Cell = str | nodes.Node
+Cell: TypeAlias = str | nodes.Node
 """Markdown, or a node."""
 
 
@@ -157,7 +157,7 @@ class Lemmas(_Proofs):
                 (_code(claim.name), f"{says} {', '.join(claim.requirements)}".strip(), *_measured(result))
             )
         head = ("lemma", "property, requirements", "verdict", "steps", "s", "MiB", "recorded")
-        return [self.table(head, rows, (22, 44, 10, 6, 6, 6, 12))]
+        return [self.table(head, rows, (22, 42, 11, 6, 6, 6, 11)), *self.text(_sessions(recorded))]
 
 
 class RemovedChecks(_Proofs):
@@ -225,6 +225,23 @@ def _recorded(subject: Subject) -> Evidence | None:
         return evidence.load(library.PACKAGE, subject.name)
     except EvidenceError:
         return None
+
+
+def _sessions(recorded: Evidence | None) -> str:
+    """With what and where the evidence was recorded, and what it took; Markdown."""
+    if recorded is None or not recorded.jobs:
+        return ""
+    plain = [entry for entry in recorded.jobs if entry.flag is None]
+    flagged = [entry for entry in recorded.jobs if entry.flag is not None]
+    cost = f"{len(plain)} lemmas in {sum(entry.seconds for entry in plain):.0f} s"
+    if flagged:
+        cost += f", {len(flagged)} lemmas without a check in {sum(entry.seconds for entry in flagged):.0f} s"
+    most = max(entry.memory_mib for entry in recorded.jobs)
+    where = "; ".join(
+        f"{each.date}, Tamarin {each.prover}, Maude {each.maude}, {each.cores} cores, {each.memory_gib} GiB"
+        for each in recorded.sessions
+    )
+    return f"{cost}, at most {most} MiB. Recorded: {where}."
 
 
 def _measured(result: Result) -> tuple[Cell, ...]:

@@ -15,6 +15,8 @@ from eiraku.models import sequence, theory, trace
 from eiraku.models.trace import Received, Step, Trace
 from eiraku.spec.diagrams import digest, draw
 
+__all__ = ["digest", "dot", "draw", "main", "name", "pictures"]
+
 _STYLE = (
     'rankdir=TB; bgcolor="transparent"; nodesep=0.3; ranksep=0.35;'
     ' node [shape=box, style="rounded,filled", fillcolor="#eef3fb", color="#41669c", fontcolor="#1c2024",'
