@@ -24,7 +24,8 @@ def defects(source: str, chapter: str = "05-session") -> list[str]:
 def test_all_fields_are_read() -> None:
     body = (
         "First\nparagraph.\n\n- a\n- b\n\n```\n#### no heading\n\nx\n```\n\n"
-        "*Why:* a\nreason.\n\n*Applies to:* `suite-0`\n\n*Not tested:* invisible."
+        "*Why:* a\nreason.\n\n*Applies to:* `suite-0`\n\n*Not tested:* invisible.\n\n"
+        "*Proved:* session/agrees,\nsmt/custody-of-units"
     )
     source = (
         "# Chapter\n\nProse.\n\n" + requirement(7, body, keyword="SHOULD NOT") + "### Next\n\nMore prose.\n"
@@ -39,6 +40,7 @@ def test_all_fields_are_read() -> None:
         why="a reason.",
         applies_to="suite-0",
         not_tested="invisible.",
+        proved=("session/agrees", "smt/custody-of-units"),
     )
     assert read.area == "SES"
 
@@ -77,6 +79,15 @@ def test_gaps_are_allowed_and_areas_count_separately() -> None:
             "*Why:* is out of order",
             id="field order",
         ),
+        pytest.param(requirement(1, GOOD + "\n\n*Proved:*"), 6, "*Proved:* is empty", id="no lemma"),
+        pytest.param(requirement(1, GOOD + "\n\n*Proved:* agrees"), 6, "theory/lemma", id="lemma"),
+        pytest.param(requirement(1, GOOD + "\n\n*Proved:* s/b, s/a"), 6, "ascending", id="lemma order"),
+        pytest.param(
+            requirement(1, GOOD + "\n\n*Proved:* s/a\n\n*Not tested:* x."),
+            8,
+            "*Not tested:* is out of order",
+            id="not tested after proved",
+        ),
         pytest.param(requirement(1)[1:], 1, "level 3", id="level"),
         pytest.param(requirement(1).replace("001", "1"), 1, "the form is", id="form"),
     ),
@@ -101,6 +112,16 @@ def test_reflowing_keeps_the_digest_and_rewording_does_not() -> None:
 
     assert digest(GOOD) == digest(GOOD.replace("\nand", " and"))
     assert digest(GOOD) != digest(GOOD.replace("and", "or"))
+
+
+def test_a_proof_does_not_change_the_digest() -> None:
+    """It says something about a requirement; what a wallet has to do stays the same."""
+    plain, proved = (
+        registry.parse({"05-session": requirement(1, GOOD + more)})
+        for more in ("", "\n\n*Proved:* session/agrees")
+    )
+    assert plain != proved
+    assert registry.digest_of(plain) == registry.digest_of(proved)
 
 
 def test_the_packaged_registry_is_up_to_date() -> None:

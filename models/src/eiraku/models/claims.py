@@ -107,11 +107,13 @@ def rewritten(chapter: str, said: Mapping[str, Sequence[str]]) -> str:
 
 
 def _without_proved(body: list[str]) -> list[str]:
-    """Lines of one requirement without the paragraph, which stands last, and the empty lines before it."""
-    at = next((at for at, line in enumerate(body) if line.startswith("*Proved:*")), len(body))
-    while at < len(body) and at and not body[at - 1].strip():
-        at -= 1
-    return body[:at]
+    """Lines of one requirement without the paragraph, which is its last, and the empty lines before that."""
+    start = max((at + 1 for at, line in enumerate(body) if not line.strip()), default=0)
+    if not body[start:] or not body[start].startswith("*Proved:*"):
+        return body
+    while start and not body[start - 1].strip():
+        start -= 1
+    return body[:start]
 
 
 def _sections(chapter: str) -> Iterator[tuple[str | None, list[str]]]:

@@ -5,16 +5,19 @@ claimed, whether it speaks of anything that can happen, or whether anything is m
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from eiraku.models import claims, manifest, theory
 from eiraku.models.manifest import FLAWED, Claim, Manifest, ManifestError, Removed
 from eiraku.models.theory import Lemma, Restriction, Theory, TheoryError
 from eiraku.spec import registry
 from eiraku.spec.registry import Requirement
+
+if TYPE_CHECKING:
+    from eiraku.models.smt import Proof
 
 _CITED: Final = re.compile(r"\bEPP-[A-Z]{3}-\d{3}\b")
 _TABLE: Final = re.compile(
@@ -64,12 +67,15 @@ class Subject:
 
 
 def lints(
-    *, within: Traversable | None = None, requirements: tuple[Requirement, ...] | None = None
+    *,
+    within: Traversable | None = None,
+    requirements: Sequence[Requirement] | None = None,
+    proofs: "Sequence[Proof] | None" = None,
 ) -> list[str]:
     """Complaints in words, none if all is well. Needs no prover and about a second.
 
-    `within`: a folder of theories and manifests, otherwise the packaged ones; `requirements`: otherwise the
-    packaged registry.
+    `within`: a folder of theories and manifests; `requirements`; `proofs` by the solver: each otherwise what
+    the package has.
     """
     place = within or theory.folder()
     listed = registry.load() if requirements is None else requirements
@@ -90,7 +96,7 @@ def lints(
         else:
             found += [complaint for lint in _LINTS for complaint in lint(subject)]
             found += _unknown_requirements(subject, known)
-    return found + claims.complaints(within=place, requirements=listed)
+    return found + claims.complaints(within=place, requirements=listed, proofs=proofs)
 
 
 def load(name: str, *, within: Traversable | None = None) -> Subject:
