@@ -161,7 +161,7 @@ def with_node(**fields: object) -> dict[str, Any]:
     ("document", "words"),
     (
         ({"graphs": []}, "expected one graph, found 0"),
-        ({"graphs": [1, 2]}, "expected one graph, found 2"),
+        ({"graphs": plain("leaked-key")["graphs"] * 2}, "expected one graph, found 2"),
         ({}, "not a graph as the prover writes it"),
         ([], "not a graph as the prover writes it"),
         (changed("leaked-key", jgLabel="trace_other_x_y-1"), "names no lemma of theory leak"),
@@ -202,7 +202,9 @@ def test_damaged_graph_never_raises_anything_else(data: st.DataObject) -> None:
             break
         key = data.draw(st.sampled_from(keys))
         holder, at = at, at[key]
-    holder[key] = data.draw(st.sampled_from((None, 0, "x", [], {}, [None], {"jgnConst": 3})))
+    holder[key] = data.draw(
+        st.sampled_from((None, 0, "x", [], {}, [None], {"jgnConst": 3}, {}, "#i:c0", "isProtocolRule"))
+    )
     with contextlib.suppress(TraceError):
         read(document, "leaked-key")
 

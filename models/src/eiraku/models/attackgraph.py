@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -86,47 +86,100 @@ class Graph:
     """Pairs of nodes, the earlier first."""
 
 
+class _Term(msgspec.Struct, frozen=True):
+    """As the prover writes it; so are the next four. What is not needed is not read."""
+
+    jgnConst: str | None = None  # noqa: N815 - the prover's names, here and below
+    jgnFunct: str | None = None  # noqa: N815
+    jgnParams: tuple["_Term", ...] = ()  # noqa: N815
+
+
+class _Fact(msgspec.Struct, frozen=True):
+    jgnFactName: str  # noqa: N815
+    jgnFactMult: str  # noqa: N815
+    jgnFactTerms: tuple[_Term, ...]  # noqa: N815
+    jgnFactId: str  # noqa: N815
+
+
+class _Facts(msgspec.Struct, frozen=True):
+    jgnPrems: tuple[_Fact, ...]  # noqa: N815
+    jgnActs: tuple[_Fact, ...]  # noqa: N815
+    jgnConcs: tuple[_Fact, ...]  # noqa: N815
+
+
+class _Node(msgspec.Struct, frozen=True):
+    jgnId: str  # noqa: N815
+    jgnType: str  # noqa: N815
+    jgnLabel: str  # noqa: N815
+    jgnMetadata: _Facts | None = None  # noqa: N815
+
+
+class _Edge(msgspec.Struct, frozen=True):
+    jgeSource: str  # noqa: N815
+    jgeTarget: str  # noqa: N815
+    jgeRelation: str  # noqa: N815
+
+
+class _Cluster(msgspec.Struct, frozen=True):
+    jgcNodes: tuple[_Node, ...]  # noqa: N815
+    jgcEdges: tuple[_Edge, ...]  # noqa: N815
+
+
+class _Graph(msgspec.Struct, frozen=True):
+    jgLabel: str  # noqa: N815
+    jgNodes: tuple[_Node, ...]  # noqa: N815
+    jgEdges: tuple[_Edge, ...]  # noqa: N815
+    jgClusters: tuple[_Cluster, ...]  # noqa: N815
+
+
+class _Document(msgspec.Struct, frozen=True):
+    graphs: tuple[_Graph, ...]
+
+
 def parse(document: bytes, theory: Theory) -> Graph:
     """The one graph of `document`, a trace of a lemma of `theory`. Raises TraceError."""
     try:
-        graphs = msgspec.json.decode(document)["graphs"]
-        if len(graphs) != 1:
-            raise TraceError(f"expected one graph, found {len(graphs)}: ask the prover for one lemma")
-        return _graph(graphs[0], theory)
-    except (msgspec.DecodeError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise TraceError(f"this is not a graph as the prover writes it: {error!r}") from error
+        graphs = msgspec.json.decode(document, type=_Document).graphs
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise TraceError(f"this is not a graph as the prover writes it: {error}") from error
+    if len(graphs) != 1:
+        raise TraceError(f"expected one graph, found {len(graphs)}: ask the prover for one lemma")
+    return _graph(graphs[0], theory)
 
 
-def _graph(data: dict[str, Any], theory: Theory) -> Graph:
-    parts = [data, *data["jgClusters"]]
-    listed = [node for part in parts for node in part.get("jgNodes", part.get("jgcNodes", ()))]
-    links = [edge for part in parts for edge in part.get("jgEdges", part.get("jgcEdges", ()))]
-    strange = sorted({node["jgnType"] for node in listed} - _SOLVED)
+def _graph(data: _Graph, theory: Theory) -> Graph:
+    listed = [*data.jgNodes, *(node for each in data.jgClusters for node in each.jgcNodes)]
+    links = [*data.jgEdges, *(edge for each in data.jgClusters for edge in each.jgcEdges)]
+    strange = sorted({node.jgnType for node in listed} - _SOLVED)
     if strange:
         raise TraceError(f"a node of kind {strange[0]}: the graph is not that of a complete trace")
-    nodes = {node["jgnId"]: _node(node) for node in listed}
-    edges, before = {}, set()
-    for link in links:
-        source, target = link["jgeSource"], link["jgeTarget"]
-        if link["jgeRelation"] == "unsolvedChain":
-            raise TraceError("an open chain of deductions: the graph is not that of a complete trace")
-        if link["jgeRelation"] != "LessAtoms":
-            edges[target] = source
-        before.add((source.split(":")[0], target.split(":")[0]))
+    if any(link.jgeRelation == "unsolvedChain" for link in links):
+        raise TraceError("an open chain of deductions: the graph is not that of a complete trace")
+    nodes = {node.jgnId: _node(node) for node in listed}
+    links = [link for link in links if {_at(link.jgeSource), _at(link.jgeTarget)} <= set(nodes)]
+    edges = {link.jgeTarget: link.jgeSource for link in links if link.jgeRelation != "LessAtoms"}
     used = set(edges.values())
     for node in list(nodes.values()):
         # A K of the property: the adversary "sends" the term, and nobody takes it.
         if not node.protocol and any(a.name == "K" for a in node.actions) and f"{node.id}:c0" not in used:
             nodes[node.id] = _knowing(node)
-    unknown = sorted(
-        {n.rule for n in nodes.values() if n.protocol} - {KNOWS, *(rule.name for rule in theory.rules)}
-    )
+    known_rules = {KNOWS, *(rule.name for rule in theory.rules)}
+    unknown = sorted({node.rule for node in nodes.values() if node.protocol} - known_rules)
     if unknown:
         raise TraceError(f"theory {theory.name} has no rule {unknown[0]} under these flags")
     if not any(node.protocol for node in nodes.values()):
         raise TraceError("the graph has no step of the protocol")
-    known = {(a, b) for a, b in before if a in nodes and b in nodes}
-    return Graph(lemma=_lemma(data["jgLabel"], theory), nodes=nodes, edges=edges, before=frozenset(known))
+    return Graph(
+        lemma=_lemma(data.jgLabel, theory),
+        nodes=nodes,
+        edges=edges,
+        before=frozenset((_at(link.jgeSource), _at(link.jgeTarget)) for link in links),
+    )
+
+
+def _at(place: str) -> str:
+    """The node of a place ``#i:p0``."""
+    return place.partition(":")[0]
 
 
 def _lemma(label: str, theory: Theory) -> str:
@@ -138,15 +191,15 @@ def _lemma(label: str, theory: Theory) -> str:
     return max(fitting, key=len)
 
 
-def _node(data: dict[str, Any]) -> Node:
-    facts = data.get("jgnMetadata") or {}
+def _node(data: _Node) -> Node:
+    facts = data.jgnMetadata or _Facts((), (), ())
     return Node(
-        id=data["jgnId"],
-        rule=data["jgnLabel"],
-        protocol=data["jgnType"] == _PROTOCOL,
-        premises=tuple(map(_fact, facts.get("jgnPrems", ()))),
-        actions=tuple(map(_fact, facts.get("jgnActs", ()))),
-        conclusions=tuple(map(_fact, facts.get("jgnConcs", ()))),
+        id=data.jgnId,
+        rule=data.jgnLabel,
+        protocol=data.jgnType == _PROTOCOL,
+        premises=tuple(map(_fact, facts.jgnPrems)),
+        actions=tuple(map(_fact, facts.jgnActs)),
+        conclusions=tuple(map(_fact, facts.jgnConcs)),
     )
 
 
@@ -158,19 +211,21 @@ def _knowing(node: Node) -> Node:
     return Node(id=node.id, rule=KNOWS, protocol=True, premises=(taken,), actions=actions, conclusions=())
 
 
-def _fact(data: dict[str, Any]) -> Fact:
+def _fact(data: _Fact) -> Fact:
     return Fact(
-        name=data["jgnFactName"].removeprefix("!"),
-        persistent=data["jgnFactMult"] == "!",
-        terms=tuple(map(_term, data["jgnFactTerms"])),
-        at=data["jgnFactId"],
+        name=data.jgnFactName.removeprefix("!"),
+        persistent=data.jgnFactMult == "!",
+        terms=tuple(map(_term, data.jgnFactTerms)),
+        at=data.jgnFactId,
     )
 
 
-def _term(data: dict[str, Any]) -> Term:
-    if "jgnConst" in data:
-        return Term(data["jgnConst"])
-    return Term(data["jgnFunct"], tuple(map(_term, data["jgnParams"])), leaf=False)
+def _term(data: _Term) -> Term:
+    if data.jgnConst is not None:
+        return Term(data.jgnConst)
+    if data.jgnFunct is None:
+        raise TraceError("a term that is neither a name nor a function of terms")
+    return Term(data.jgnFunct, tuple(map(_term, data.jgnParams)), leaf=False)
 
 
 def setup(node: Node) -> bool:

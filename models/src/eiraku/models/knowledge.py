@@ -107,11 +107,13 @@ def _opened(graph: Graph) -> dict[str, Source]:
             continue
         place: str | None = graph.edges.get(node.premises[0].at)
         keys: list[Term] = []
-        while place is not None and place not in sent:
+        passed: set[str] = set()
+        while place is not None and place not in sent and place not in passed:
+            passed.add(place)
             by = graph.nodes[place.split(":")[0]]
             keys += [fact.terms[0] for fact in by.premises if fact.name == "KU" and fact.terms]
             place = graph.edges.get(f"{by.id}:p0")
-        if place is not None and known.terms:
+        if place is not None and place in sent and known.terms:
             sender, message = sent[place]
             source = Source(sender=sender, message=message, keys=tuple(dict.fromkeys(keys)))
             found.setdefault(raw(known.terms[0]), source)
