@@ -143,6 +143,8 @@ def test_exit_codes(
     run = prove(folder, monkeypatch, request, taken_was_made=answer)
     failing = [result for result in run.results if not result.good]
     assert [(each.job.lemma, each.verdict, each.job.flag) for each in failing] == [(LEMMA, verdict, None)]
+    decided = verdict is Verdict.FALSIFIED
+    assert failing[0].standing is (Standing.PROVED if decided else Standing.UNDECIDED)
     assert run.exit_code == code
 
 
@@ -239,6 +241,14 @@ def test_another_verdict_than_recorded_is_a_complaint_other_steps_are_told(
     assert run.complaints == (
         f"tiny {LEMMA} under no_check: falsified here, verified in the recorded evidence",
     )
+
+
+def test_a_lemma_without_verdict_here_does_not_contradict_the_evidence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prove(folder, monkeypatch, Request(record=True))
+    run = prove(folder, monkeypatch, Request(), possible="out_of_memory")
+    assert (run.complaints, run.exit_code) == ((), 3)
 
 
 def test_another_version_proves_and_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from eiraku.models.library import Subject
 from eiraku.models.manifest import Job
 from eiraku.models.output import Version
 from eiraku.models.prover import Outcome
-from eiraku.models.results import Machine, Result, Standing, Verdict
+from eiraku.models.results import VERDICTS, Machine, Result, Standing, Verdict
 from eiraku.models.theory import TheoryError
 
 
@@ -112,7 +112,7 @@ def merged(subject: Subject, before: Evidence | None, outcomes: dict[Job, Outcom
         outcome = outcomes.get(job)
         lemma = subject.theory(job.flag).lemma(job.lemma)
         old = kept.entry(job) if kept is not None else None
-        if outcome is not None and outcome.reading.verdict in (Verdict.VERIFIED, Verdict.FALSIFIED) and lemma:
+        if outcome is not None and outcome.reading.verdict in VERDICTS and lemma:
             entries.append((_entry(job, lemma.digest, outcome), _session(outcome, date)))
         elif kept is not None and old is not None:
             entries.append((old, kept.sessions[old.session]))
@@ -138,7 +138,7 @@ def compare(result: Result, entry: Entry | None) -> str:
     name = f"{result.job.theory} {result.job.lemma}" + (
         f" under {result.job.flag}" if result.job.flag else ""
     )
-    if entry is None or result.verdict is None:
+    if entry is None or result.verdict not in VERDICTS:
         return ""
     if entry.verdict is not result.verdict:
         return f"{name}: {result.verdict} here, {entry.verdict} in the recorded evidence"
@@ -159,7 +159,7 @@ def _stale(entry: Entry, session: Session, evidence: Evidence, subject: Subject)
         return "the lemma was changed after its proof"
     if theory.digest != evidence.digest:
         return "the theory was changed after the proof"
-    if entry.verdict not in (Verdict.VERIFIED, Verdict.FALSIFIED):
+    if entry.verdict not in VERDICTS:
         return f"the evidence is no verdict: {entry.verdict}"
     if not (session.prover and session.maude and session.date):
         return "the evidence does not say which prover it is from, and of when"

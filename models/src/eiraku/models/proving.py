@@ -20,7 +20,7 @@ from eiraku.models.manifest import Job
 from eiraku.models.output import Version
 from eiraku.models.plan import Plan
 from eiraku.models.prover import Outcome, Task
-from eiraku.models.results import Result, Run, Solved, Standing
+from eiraku.models.results import VERDICTS, Result, Run, Solved, Standing
 
 
 class Mode(Enum):
@@ -198,7 +198,7 @@ def _result(job: Job, outcome: Outcome, standing: Standing, date: str) -> Result
     reading = outcome.reading
     return Result(
         job=job,
-        standing=standing,
+        standing=standing if reading.verdict in VERDICTS else Standing.UNDECIDED,
         verdict=reading.verdict,
         steps=reading.steps,
         seconds=round(outcome.seconds, 2),

@@ -27,6 +27,9 @@ class Verdict(StrEnum):
     NO_PROVER = "no usable prover"
 
 
+VERDICTS: Final = frozenset({Verdict.VERIFIED, Verdict.FALSIFIED})
+"""The prover decided."""
+
 UNFINISHED: Final = frozenset(
     {
         Verdict.INCOMPLETE,
@@ -47,6 +50,8 @@ class Standing(StrEnum):
     PROVED = "proved here"
     RECHECKED = "stored proof checked here"
     RECORDED = "recorded evidence"
+    UNDECIDED = "undecided here"
+    """The prover ran and gave no verdict."""
     STALE = "stale"
     MISSING = "missing"
 

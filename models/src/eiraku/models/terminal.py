@@ -84,7 +84,7 @@ def conclusion(run: Run) -> str:
         held = sum(solved.good for solved in run.solved)
         parts.append(f"{held} of {len(run.solved)} proofs by the SMT solver with {twins} broken twins")
     if run.complaints:
-        parts.append(f"{len(run.complaints)} complaints")
+        parts.append(f"complaints: {len(run.complaints)}")
     words = {0: "All as claimed", 1: "Not as claimed", 3: "Incomplete"}[run.exit_code]
     return f"{words}: {'; '.join(parts)}; {run.seconds:.0f} s"
 

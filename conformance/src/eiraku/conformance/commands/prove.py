@@ -193,7 +193,7 @@ class _Lines:
     def begin(self, text: str, count: int) -> None:
         """See `proving.Watcher`."""
         if not self._quiet:
-            click.echo(f"{count} {text}", err=True)
+            click.echo(f"{text}: {count}", err=True)
 
     def done(self, result: "Result | Solved") -> None:
         """See `proving.Watcher`."""
