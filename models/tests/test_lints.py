@@ -280,6 +280,14 @@ def test_a_manifest_that_cannot_be_pinned_by_lines_is_left_alone(folder: Path) -
     assert (folder / "small.toml").read_bytes() == before
 
 
+def test_the_command_that_pins_refuses_misuse(capsys: pytest.CaptureFixture[str]) -> None:
+    assert pin.main(["--help"]) == 2
+    assert pin.main(["nope"]) == 1
+    said = capsys.readouterr().err
+    assert "usage:" in said
+    assert "there is no theory nope" in said
+
+
 def test_the_theories_of_the_package_have_no_complaints() -> None:
     found = lints.lints()
     assert not found, "\n".join(found)
