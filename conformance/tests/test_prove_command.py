@@ -20,7 +20,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(MODELS / "tiny", tmp_path / "models")
     monkeypatch.setattr(library, "PACKAGE", tmp_path / "models")
     monkeypatch.setattr(solving, "lints", lambda _: [])
-    monkeypatch.setattr(solving, "solve", lambda _: ())
+    monkeypatch.setattr(solving, "solve", lambda *_, **__: ())
     monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path / "models"
 

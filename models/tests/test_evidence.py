@@ -31,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The small theory, alone: without the proofs by the solver, and no complaints about chapters."""
     shutil.copytree(HERE / "tiny", tmp_path / "models")
     monkeypatch.setattr(solving, "lints", lambda _: [])
-    monkeypatch.setattr(solving, "solve", lambda _: ())
+    monkeypatch.setattr(solving, "solve", lambda *_, **__: ())
     monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path / "models"
 

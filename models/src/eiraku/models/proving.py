@@ -110,7 +110,7 @@ def prove(request: Request, folder: Path, watcher: Watcher) -> Run:
         notes.append("Only a part was asked for: the proofs by the SMT solver were not run.")
         solved: tuple[Solved, ...] = ()
     else:
-        solved = solving.solve(watcher)
+        solved = solving.solve(watcher, jobs=request.jobs or limits.cores())
     versions = {outcome.version for outcome in outcomes.values() if outcome.version}
     if version is not None:
         versions.add(version)

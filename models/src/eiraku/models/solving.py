@@ -1,15 +1,18 @@
 """The proofs by the SMT solver with their broken twins, and the lints: always run, they need no prover."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from eiraku.models.results import Solved
 
-if TYPE_CHECKING:
-    from eiraku.models.smt import Proof
-    from eiraku.models.smt.proof import Result
+Question = tuple[int, int | None]
+"""Number of a proof, and of its twin; None is the proof itself."""
+Answer = tuple[bool, tuple[str, ...], int, float]
+"""Whether it holds, the counterexample or why the solver cannot tell, queries, seconds."""
 
 
 class Watcher(Protocol):
@@ -22,16 +25,23 @@ class Watcher(Protocol):
         """One more."""
 
 
-def solve(watcher: Watcher) -> tuple[Solved, ...]:
-    """Run every proof and every twin."""
+def solve(watcher: Watcher, *, jobs: int) -> tuple[Solved, ...]:
+    """Run every proof and every twin, `jobs` at once, each in a process: the solver knows no threads."""
     from eiraku.models.smt import PROOFS  # noqa: PLC0415 - loading the solver takes a while
 
+    questions: list[Question] = []
+    for number, proof in enumerate(PROOFS):
+        questions += [(number, None), *((number, twin) for twin in range(len(proof.twins)))]
     watcher.begin("proofs by the SMT solver", len(PROOFS))
-    found = []
-    for proof in PROOFS:
-        found.append(_solved(proof))
-        watcher.done(found[-1])
-    return tuple(found)
+    answers: dict[Question, Answer] = {}
+    found: dict[int, Solved] = {}
+    for question, answer in _answers(questions, jobs):
+        answers[question] = answer
+        number = question[0]
+        if all(each in answers for each in questions if each[0] == number):
+            found[number] = _solved(number, answers)
+            watcher.done(found[number])
+    return tuple(found[number] for number in range(len(PROOFS)))
 
 
 def lints(folder: Path) -> list[str]:
@@ -41,36 +51,53 @@ def lints(folder: Path) -> list[str]:
     return complaints(within=folder / "theories")
 
 
-def _solved(proof: "Proof") -> Solved:
+def ask(question: Question) -> Answer:
+    """Run one proof or twin. A solver that cannot tell has neither proved nor refuted."""
+    from eiraku.models.smt import PROOFS, SolverUnknownError  # noqa: PLC0415 - see above
+
     start = monotonic()
-    result, queries = _asked(proof.prove)
-    twins: list[tuple[str, bool, tuple[str, ...]]] = []
-    for twin in proof.twins:
-        broken, more = _asked(twin.prove)
-        queries += more
-        if isinstance(broken, str):
-            twins.append((twin.name, False, (broken,)))
-        else:
-            twins.append((twin.name, not broken.holds, broken.counterexample))
+    number, twin = question
+    asked = PROOFS[number] if twin is None else PROOFS[number].twins[twin]
+    try:
+        result = asked.prove()
+    except SolverUnknownError as error:
+        # A proof that is not known to hold does not; a twin that is not known to fail counts as holding.
+        return twin is not None, (f"the solver cannot tell: {error}",), 0, monotonic() - start
+    return result.holds, result.counterexample, result.checks, monotonic() - start
+
+
+def _answers(questions: list[Question], jobs: int) -> Iterator[tuple[Question, Answer]]:
+    if jobs == 1:
+        yield from ((question, ask(question)) for question in questions)
+        return
+    with ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn")) as executor:
+        futures = {executor.submit(ask, question): question for question in questions}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            # A query may take a minute: nobody who interrupts waits for it.
+            for child in active_children():
+                child.terminate()
+            raise
+
+
+def _solved(number: int, answers: dict[Question, Answer]) -> Solved:
+    from eiraku.models.smt import PROOFS  # noqa: PLC0415 - see above
+
+    proof = PROOFS[number]
+    holds, counterexample, _, _ = answers[number, None]
+    mine = [answer for question, answer in answers.items() if question[0] == number]
+    twins = [(twin.name, answers[number, at]) for at, twin in enumerate(proof.twins)]
     return Solved(
         name=proof.name,
         says=proof.says,
         requirements=proof.requirements,
         method=proof.method,
-        holds=not isinstance(result, str) and result.holds,
-        queries=queries,
-        seconds=round(monotonic() - start, 2),
-        twins=tuple(twins),
-        counterexample=(result,) if isinstance(result, str) else result.counterexample,
+        holds=holds,
+        queries=sum(queries for _, _, queries, _ in mine),
+        seconds=round(sum(seconds for _, _, _, seconds in mine), 2),
+        twins=tuple((name, not answer[0], answer[1]) for name, answer in twins),
+        counterexample=counterexample,
     )
-
-
-def _asked(prove: "Callable[[], Result]") -> "tuple[Result | str, int]":
-    """The result and its number of queries; in words why there is none, where the solver cannot tell."""
-    from eiraku.models.smt.proof import SolverUnknownError  # noqa: PLC0415 - see above
-
-    try:
-        result = prove()
-    except SolverUnknownError as error:
-        return f"the solver cannot tell: {error}", 0
-    return result, result.checks
