@@ -1,9 +1,15 @@
 """The part of the proofs that a solver does: tables, custody of units, policy, chains, boundary cases."""
 
-from eiraku.models.smt import changes, safekeeping
+from eiraku.models.smt import arithmetic, chains, changes, policy, recovery
 from eiraku.models.smt.proof import Proof, Result, SolverUnknownError, Twin
 
-PROOFS: tuple[Proof, ...] = (*changes.PROOFS, *safekeeping.PROOFS)
+PROOFS: tuple[Proof, ...] = (
+    *changes.PROOFS,
+    *recovery.PROOFS,
+    *policy.PROOFS,
+    *chains.PROOFS,
+    *arithmetic.PROOFS,
+)
 """All proofs; each holds, and each of its twins fails."""
 
 __all__ = ["PROOFS", "Proof", "Result", "SolverUnknownError", "Twin"]

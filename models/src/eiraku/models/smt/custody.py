@@ -24,8 +24,8 @@ NAMES = ("A", "B")
 class Habits:
     """What the purses do; the defaults are the specification. `late`: answers that leave before the write.
 
-    `one_way`: A only pays, B only is paid, and the unit goes nowhere else. It makes the search for a broken run
-    shorter: a run that is found there is a run of the whole system, too.
+    `one_way`: A pays as initiator, B is paid as responder, and the unit goes nowhere else. It makes the search for
+    a broken run shorter: a run that is found there is a run of the whole system, too.
     """
 
     tables: Tables = EXPORTED
@@ -53,12 +53,14 @@ def steps(habits: Habits) -> Iterator[Step]:
     """Every step of either purse and of the world around them."""
     for own in (0, 1):
         for key, target in habits.tables.transfer.items():
-            if not habits.one_way or key[0] in _STATES[own]:
+            if not habits.one_way or key[0] in _ONE_WAY_STATES[own]:
                 yield _receive(habits, own, key, target)
-        yield _second_half(habits, own)
+        for event in _ANSWERED:
+            if not habits.one_way or event in _ONE_WAY_EVENTS[own]:
+                yield _second_half(habits, own, event)
         yield _refuse(own)
         for (side, purpose), state in habits.tables.start.items():
-            if not habits.one_way or state in _STATES[own]:
+            if not habits.one_way or (side, purpose) in _ONE_WAY_SESSIONS[own]:
                 yield _open(habits, own, side, purpose, state)
         yield _power_cut(own)
         if not habits.one_way:
@@ -66,7 +68,21 @@ def steps(habits: Habits) -> Iterator[Step]:
             yield _arrive(own)
 
 
-_STATES = (relation.PAYER_STATES, relation.PAYEE_STATES)
+_ANSWERED = {
+    TransferEvent.ACCEPT: TransferEvent.PAY,
+    TransferEvent.PAY: TransferEvent.RECEIPT,
+    TransferEvent.REDELIVER: TransferEvent.RECEIPT,
+}
+"""Messages on which a purse writes and answers, and the answers."""
+_ONE_WAY_SESSIONS = (
+    {(Side.INITIATOR, Purpose.PAY), (Side.INITIATOR, Purpose.REDELIVER)},
+    {(Side.RESPONDER, Purpose.RECEIVE)},
+)
+_ONE_WAY_STATES = (
+    {Transfer.PAYER_OFFERED, Transfer.PAYER_PAID},
+    {Transfer.PAYEE_WAIT_OFFER, Transfer.PAYEE_ACCEPTED},
+)
+_ONE_WAY_EVENTS = ({TransferEvent.ACCEPT}, {TransferEvent.PAY, TransferEvent.REDELIVER})
 
 
 def takes_redelivery(habits: Habits, payee: Purse, tx: Term, hop: Term, data: Term) -> tuple[Term, Term]:
@@ -234,7 +250,8 @@ def _receive(habits: Habits, own: int, key: TransferKey, target: Transfer) -> St
         return Step(
             f"{words} and sends {answer.name}.", guard, NOW.put(own, after, _send(after, peer, answer))
         )
-    after = replace(after, owes=z3.BoolVal(True), owed=EVENT[event])
+    if event in _ANSWERED:
+        after = replace(after, owes=z3.BoolVal(True), owed=EVENT[event])
     if (state, event) in habits.late and answer is not None:
         return Step(
             f"{words} and sends {answer.name}, before it writes.",
@@ -248,35 +265,22 @@ def _receive(habits: Habits, own: int, key: TransferKey, target: Transfer) -> St
     return Step(f"{words} and writes.", guard, NOW.put(own, written))
 
 
-def _second_half(habits: Habits, own: int) -> Step:
-    """The answer after the write, or the write after the answer; for all pairs in one step."""
+def _second_half(habits: Habits, own: int, event: TransferEvent) -> Step:
+    """The answer after the write, or the write after the answer."""
     purse, peer = NOW.pair(own)
     done = replace(purse, owes=z3.BoolVal(False))
-    world = NOW.put(own, done)
-    late = {event for _, event in habits.late}
-    for event in dict.fromkeys(event for _, event in relation.sorted_commits(habits.tables)):
-        if event in late:
-            then = NOW.put(own, _write(habits, done, event))
-        elif event is TransferEvent.RECEIPT:
-            continue
-        else:
-            answer = TransferEvent.PAY if event is TransferEvent.ACCEPT else TransferEvent.RECEIPT
-            sender = done
-            if event in (TransferEvent.PAY, TransferEvent.REDELIVER) and habits.credits_in_two_writes:
-                sender = replace(done, credit=z3.Store(done.credit, done.tx, done.tx_bytes))
-            then = NOW.put(own, sender, _send(sender, peer, answer))
-        world = _either(purse.owed == EVENT[event], then, world)
-    words = "writes" if habits.late else "sends the answer that belongs to its write"
-    return Step(f"{NAMES[own]} {words}.", purse.owes, world)
+    guard = z3.And(purse.owes, purse.owed == EVENT[event])
+    if event in {late for _, late in habits.late}:
+        return Step(f"{NAMES[own]} writes.", guard, NOW.put(own, _write(habits, done, event)))
+    if event is not TransferEvent.ACCEPT and habits.credits_in_two_writes:
+        done = replace(done, credit=z3.Store(done.credit, done.tx, done.tx_bytes))
+    answer = _ANSWERED[event]
+    return Step(f"{NAMES[own]} sends {answer.name}.", guard, NOW.put(own, done, _send(done, peer, answer)))
 
 
 def _when(condition: Term, then: Purse, other: Purse) -> Purse:
     names = Purse.__dataclass_fields__
     return Purse(**{name: z3.If(condition, getattr(then, name), getattr(other, name)) for name in names})
-
-
-def _either(condition: Term, then: World, other: World) -> World:
-    return replace(other, a=_when(condition, then.a, other.a), b=_when(condition, then.b, other.b))
 
 
 # --- sessions, power, the world ---

@@ -10,6 +10,7 @@ transaction was never used before (EPP-TRF-003), so that it stands for the bytes
 policy, capacity, expiry or size is met.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import z3
@@ -88,6 +89,15 @@ class World:
         """With another purse in its place, and another peer if given."""
         other = self.pair(1 - own)[0] if peer is None else peer
         return replace(self, a=purse, b=other) if own == 0 else replace(self, a=other, b=purse)
+
+    def each(self, change: Callable[[Term], Term]) -> "World":
+        """With every variable changed."""
+        purses = [
+            Purse(**{field.name: change(getattr(purse, field.name)) for field in fields(Purse)})
+            for purse in (self.a, self.b)
+        ]
+        rest = [change(term) for term in (self.away, self.away_hop, self.next_session)]
+        return World(*purses, *rest)
 
     def terms(self) -> tuple[Term, ...]:
         """Every variable, always in the same order."""
