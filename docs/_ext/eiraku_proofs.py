@@ -59,7 +59,7 @@ class _Proofs(SphinxDirective):
         self, head: Sequence[str], rows: Iterable[Sequence[Cell]], widths: Sequence[int]
     ) -> nodes.table:
         """A table that may be wide."""
-        table = nodes.table(classes=["proofs"])
+        table = nodes.table(classes=["proofs", "colwidths-given"])
         group = nodes.tgroup(cols=len(head))
         table += group
         group.extend(nodes.colspec(colwidth=width) for width in widths)
@@ -157,7 +157,7 @@ class Lemmas(_Proofs):
                 (_code(claim.name), f"{says} {', '.join(claim.requirements)}".strip(), *_measured(result))
             )
         head = ("lemma", "property, requirements", "verdict", "steps", "s", "MiB", "recorded")
-        return [self.table(head, rows, (22, 42, 11, 6, 6, 6, 11)), *self.text(_sessions(recorded))]
+        return [self.table(head, rows, (20, 40, 11, 8, 7, 7, 12)), *self.text(_sessions(recorded))]
 
 
 class RemovedChecks(_Proofs):
@@ -169,7 +169,7 @@ class RemovedChecks(_Proofs):
         if not checks:
             return self.text("No removed check is recorded yet.")
         head = ("check", "requirements", "falls", "trace", "tests of the suite", "mutants")
-        table = self.table(head, (self._line(*each) for each in checks), (30, 14, 20, 8, 18, 14))
+        table = self.table(head, (self._line(*each) for each in checks), (25, 15, 20, 9, 18, 13))
         return [table, *(self._section(*each) for each in checks)]
 
     def _line(self, subject: Subject, removed: Removed) -> tuple[Cell, ...]:
@@ -217,7 +217,7 @@ class SolverProofs(_Proofs):
             (_code(p.name), f"{p.says} {', '.join(p.requirements)}".strip(), p.method, str(len(p.twins)))
             for p in PROOFS
         ]
-        return [self.table(("proof", "property, requirements", "method", "twins"), rows, (22, 48, 24, 6))]
+        return [self.table(("proof", "property, requirements", "method", "twins"), rows, (20, 48, 23, 9))]
 
 
 def _recorded(subject: Subject) -> Evidence | None:
