@@ -4,9 +4,10 @@ import builtins
 import runpy
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,6 +60,20 @@ def test_a_call_can_be_sent_to_another_process(tmp_path: Path, monkeypatch: pyte
     (outcome,) = outcomes.values()
     assert outcome.version is not None
     assert "SOLVED" in outcome.proof
+
+
+class Dead(Executor):
+    """A worker that does not come back."""
+
+    def submit(self, fn: object, /, *_: object, **__: object) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_exception(BrokenExecutor(f"{fn} was lost"))
+        return future
+
+
+def test_a_worker_that_dies_has_proved_nothing() -> None:
+    outcomes = execute.everything(tasks("possible"), Dead(), lambda *_: None)
+    assert verdicts(outcomes) == {"possible": Verdict.KILLED}
 
 
 def test_an_interruption_leaves_no_prover_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from eiraku.models import evidence, library, prover
+from eiraku.models import evidence, library, prover, stored
 from eiraku.models.limits import Limits
 from eiraku.models.prover import AbsentError, Outcome, ProverError, Task
 from eiraku.models.results import Standing, Verdict
@@ -25,6 +25,11 @@ def task(lemma: str = "made_once", *, flag: str | None = None, timeout: float = 
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, answer: object, *, timeout: float = 60.0) -> Outcome:
     monkeypatch.setenv("PATH", str(FAKE["install"](folder, {"made_once": answer})))
     return prover.run(task(timeout=timeout))
+
+
+def recheck(proof: str) -> Verdict:
+    text = stored.insert(TEXT, {"taken_was_made": proof})
+    return prover.run(Task(theory="tiny", text=text, lemma="taken_was_made", search=False)).reading.verdict
 
 
 def alive(pid: int) -> bool:
@@ -154,6 +159,11 @@ def test_the_real_prover_or_the_evidence_of_it() -> None:
     proved = prover.run(task("taken_was_made"))
     assert (proved.reading.verdict, proved.reading.steps) == (Verdict.VERIFIED, 3)
     assert proved.memory_mib > 5
+    proof = stored.extract(proved.proof, "taken_was_made")
+    assert recheck(proof) is Verdict.VERIFIED
+    assert (
+        recheck(proof.replace("solve( !Sent( x ) ▶₁ #i )", "solve( Made( x ) @ #i )")) is Verdict.INVALIDATED
+    )
     fallen = prover.run(task("taken_was_made", flag="no_check"))
     assert fallen.reading.verdict is Verdict.FALSIFIED
     assert b"jgNodes" in fallen.trace

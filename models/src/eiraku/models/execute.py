@@ -1,13 +1,23 @@
 """Many calls of the prover at once, on this machine or on a cluster."""
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ThreadPoolExecutor,
+    as_completed,
+)
 
 from eiraku.models import prover
 from eiraku.models.manifest import Job
+from eiraku.models.output import Reading
 from eiraku.models.prover import Outcome, Task
+from eiraku.models.results import Verdict
 
 CONNECT = 30
 """Seconds to reach the scheduler of a cluster."""
@@ -22,7 +32,7 @@ def everything(
 ) -> dict[Job, Outcome]:
     """Run all tasks; `tell` is called for each as it ends. When interrupted, no prover stays behind.
 
-    Raises ClusterError if a worker is lost.
+    A worker that dies takes only its own calls with it.
     """
     futures = {executor.submit(prover.run, task): job for job, task in tasks.items()}
     outcomes: dict[Job, Outcome] = {}
@@ -31,8 +41,9 @@ def everything(
             job = futures[future]
             try:
                 outcomes[job] = future.result()
-            except OSError as error:
-                raise ClusterError(f"{job.theory} {job.lemma}: {error}") from error
+            except _lost() as error:
+                reading = Reading(verdict=Verdict.KILLED, detail=f"the call was lost: {error}")
+                outcomes[job] = Outcome(reading=reading)
             tell(job, outcomes[job])
     except BaseException:
         _abandon(list(futures))
@@ -62,6 +73,13 @@ def cluster(address: str) -> Iterator[Executor]:
     with client:
         # Each call is measured, so none may be answered from the result of another.
         yield client.get_executor(pure=False)
+
+
+def _lost() -> tuple[type[Exception], ...]:
+    """What a future raises whose worker is gone, or whose machine has no room for the files of a call."""
+    library = sys.modules.get("distributed")
+    killed = (library.KilledWorker,) if library is not None else ()
+    return (OSError, BrokenExecutor, CancelledError, *killed)
 
 
 def _abandon(futures: list[Future[Outcome]]) -> None:

@@ -64,7 +64,7 @@ def read(*, stdout: str, stderr: str, code: int, lemma: str) -> Reading:
         wrong = _SYNTAX.search(stderr)
         if wrong is not None:
             return Reading(verdict=Verdict.SYNTAX, detail=" ".join(wrong[1].split()))
-        return Reading(verdict=Verdict.UNREADABLE, detail=f"exit code {code}: {_last_line(stderr)}")
+        return Reading(verdict=Verdict.UNREADABLE, detail=f"exit code {code}: {_complaint(stderr)}")
     return _summary(stdout, lemma)
 
 
@@ -104,6 +104,8 @@ def _signal(code: int) -> int | None:
     return code - 128 if 128 < code < 160 else None
 
 
-def _last_line(text: str) -> str:
+def _complaint(text: str) -> str:
+    """The line in which the program names itself, otherwise the last one."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:200] if lines else "nothing was said"
+    named = [line for line in lines if line.startswith("tamarin-prover: ")]
+    return (named or lines or ["nothing was said"])[-1][:200]

@@ -194,22 +194,21 @@ def _call(folder: Path, arguments: list[str], timeout: float) -> tuple[int | Non
         )
         _running.add(process.pid)
     deadline, pause, peak, late = time.monotonic() + timeout, 0.005, 0, False
-    try:
-        # WNOWAIT leaves the process to be reaped below, so that its number cannot be another's when we kill.
-        while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
-            peak = max(peak, _tree_memory(process.pid))
-            if time.monotonic() > deadline:
-                late = True
-                _kill(process.pid)
-            time.sleep(pause)
-            pause = min(2 * pause, 0.1)
-    finally:
+    while True:
+        peak = max(peak, _tree_memory(process.pid))
         with _lock:
-            # Also after a good end: no maude stays behind.
-            _kill(process.pid)
-            _running.discard(process.pid)
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
+            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+            late = not ended and time.monotonic() > deadline
+            if ended or late:
+                # Also after a good end: no maude stays behind.
+                _kill(process.pid)
+                _running.discard(process.pid)
+                break
+        time.sleep(pause)
+        pause = min(2 * pause, 0.1)
+    if late:
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
     largest = usage.ru_maxrss * (1 if os.uname().sysname == "Darwin" else 1024)
     return (None if late else process.returncode), peak or largest
 
