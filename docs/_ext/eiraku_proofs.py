@@ -112,12 +112,12 @@ class _Proofs(SphinxDirective):
 
 
 def _legend(record: Trace) -> nodes.Node:
-    """Names in the drawing, as a list on few lines."""
+    """Names in the drawing, on few lines."""
     listed = nodes.paragraph(classes=["attack-note"])
-    listed += nodes.Text("Where: " if record.names else "")
-    for at, name in enumerate(record.names):
-        listed += nodes.literal("", name.short)
-        listed += nodes.Text(f" is {name.meaning}{'; ' if at + 1 < len(record.names) else '.'}")
+    for names, meaning in sequence.legend(record):
+        listed += nodes.Text("; " if listed.children else "Where: ")
+        listed += nodes.literal("", names)
+        listed += nodes.Text(f": {meaning}")
     return listed
 
 

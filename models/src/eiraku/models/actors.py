@@ -145,7 +145,9 @@ def _leaf_names(nodes: Sequence[Node], shown: dict[str, str]) -> dict[str, str]:
             if term.head in names:
                 continue
             # The prover may call it keyA after a rule in which its owner is A; here the owner may be C.
-            wanted = re.sub(r"(?<=[a-z0-9])[A-Z]$", "", base(term.head)) + purse if purse else base(term.head)
+            wanted = base(term.head)
+            if purse:
+                wanted = re.sub(r"(?<=[a-z0-9])[A-Z]$", "", wanted) + purse
             name, count = wanted, 1
             while name in taken:
                 count += 1

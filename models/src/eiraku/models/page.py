@@ -102,7 +102,7 @@ def picture(record: Trace | None, *, title: str) -> Picture | None:
         svg=Markup(sequence.svg(record, title=title)),  # noqa: S704 - escapes what it draws
         text=sequence.text(record, width=88),
         beforehand=tuple(sequence.beforehand(record)),
-        names=tuple((name.short, name.meaning) for name in record.names),
+        names=tuple(sequence.legend(record)),
     )
 
 

@@ -45,7 +45,7 @@ def text(trace: Trace, *, width: int = 100) -> str:
         lines += [_wrapped(f"   {mark}{fact}", width, " " * 13) for fact in step.marks]
     if trace.names:
         lines.append("Where:")
-        lines += [_wrapped(f"  {name.short} = {name.meaning}", width, "      ") for name in trace.names]
+        lines += [_wrapped(f"  {names}: {meaning}", width, "      ") for names, meaning in legend(trace)]
     return "\n".join(lines) + "\n"
 
 
@@ -58,6 +58,14 @@ def beforehand(trace: Trace) -> list[str]:
             line = f"{step.actor}: {step.words}{sent}"
             found[line] = found.get(line, 0) + 1
     return [line if count == 1 else f"{line} ({count} times)" for line, count in found.items()]
+
+
+def legend(trace: Trace) -> list[tuple[str, str]]:
+    """Names in the drawing and what they mean; those of one origin together."""
+    found: dict[str, list[str]] = {}
+    for name in trace.names:
+        found.setdefault(name.meaning, []).append(name.short)
+    return [(", ".join(names), meaning) for meaning, names in found.items()]
 
 
 def who(trace: Trace, name: str) -> str:

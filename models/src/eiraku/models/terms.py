@@ -64,9 +64,9 @@ def raw(term: Term) -> str:
 
 
 def base(name: str) -> str:
-    """The name of a variable without its sort and number: ``~k.1`` is k."""
+    """The name of a variable without its sort and numbers: ``~k.1`` and ``~k1`` are k."""
     found = _ATOM.match(name)
-    return found[1] if found else name
+    return (found[1].rstrip("0123456789") or found[1]) if found else name
 
 
 @dataclass(slots=True)

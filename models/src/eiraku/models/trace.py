@@ -271,7 +271,9 @@ class _Telling:
             number = self.numbers.get((node.id, raw(term)))
             if number is not None:
                 self.sent.setdefault(raw(term), number)
-                yield Sent(number=number, term=self.printer.message(term), used=raw(term) in used)
+                first = self.sent[raw(term)] == number
+                shown = self.printer.message(term)
+                yield Sent(number=number, term=shown, used=first and raw(term) in used)
 
 
 def _actors(nodes: tuple[Node, ...], people: Cast, steps: tuple[Step, ...]) -> tuple[Actor, ...]:
