@@ -170,7 +170,7 @@ RULE = "rule R: [ Fr(~k) ] --> [ Out(~k) ]"
         ),
         ("theory T begin\nrule R: [] --> [ A('b') ]\nrule S: [ !A('b') ] --> []\nend", 3, "persistent"),
         ("theory T begin\nrule R: [] --[ A('b') ]-> []\nlemma l: \"Ex #i. A()@i\"\nend", 3, "0 terms here"),
-        ("theory T begin\n#ifdef a\n#ifdef b\n#endif\n#endif\nend", 3, "flat"),
+        ("theory T begin\n#ifdef a\n#ifdef b\n#endif\n#endif\nend", 3, "misreads"),
         ("theory T begin\n#ifdef a\nend", 2, "not closed"),
         ("theory T begin\n#endif\nend", 2, "without #ifdef"),
         ("theory T begin\n#ifdef a\n#else\n#else\n#endif\nend", 4, "second #else"),

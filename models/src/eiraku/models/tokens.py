@@ -129,7 +129,10 @@ def preprocessed(text: str, plain: str, flags: frozenset[str]) -> str:
         at = match.end()
         if match[1] == "ifdef":
             if opened >= 0:
-                raise lines.error(match.start(1), "an #ifdef inside an #ifdef; branches are flat")
+                raise lines.error(
+                    match.start(1),
+                    "the prover misreads an #ifdef in an #ifdef; join flags: #ifdef not A & not B",
+                )
             taken = any(
                 all((flag in flags) is wanted for flag, wanted in each) for each in _asked(match, lines)
             )
