@@ -1,7 +1,7 @@
-"""Proofs about sizes: sums stay exact, histories stay small, and the largest unit that fits is the right one."""
+"""Proofs about sizes: sums stay exact, histories stay small, the largest unit that fits is the right one."""
 
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import z3
 
@@ -30,7 +30,7 @@ def prove_sums(greatest: int) -> Result:
 
 
 def prove_growth(fixed: int) -> Result:
-    """Whatever is inside, up to 2^32 bytes, a layer adds at most 200 bytes. `fixed`: bytes beside it and its head."""
+    """Whatever is inside, up to 2^32 bytes, a layer adds at most 200. `fixed`: beside it and its head."""
     questions = Questions()
     inside = z3.Int("inside")
     head = z3.If(inside < 24, 1, z3.If(inside < 2**8, 2, z3.If(inside < 2**16, 3, 5)))
@@ -47,14 +47,14 @@ Order = Callable[[Term, Term], Term]
 
 
 def prove_choice(order: Order, *, powers_of_two: bool) -> Result:
-    """If units can make up an amount exactly, then taking each that fits, in this order, does, with no more units."""
+    """If units can make up an amount, taking each that fits in this order does so, with no more units."""
     questions = Questions()
     values = z3.BitVecs([f"v{n}" for n in range(UNITS)], WIDTH + 4)
     amount = z3.BitVec("amount", WIDTH + 4)
     facts = [z3.And(z3.UGE(v, 1), z3.ULT(v, 1 << WIDTH)) for v in values]
     if powers_of_two:
         facts += [v & (v - 1) == 0 for v in values]
-    facts += [order(a, b) for a, b in zip(values, values[1:], strict=False)]
+    facts += [order(a, b) for a, b in pairwise(values)]
     rest, taken = amount, z3.IntVal(0)
     for value in values:
         fits = z3.ULE(value, rest)
@@ -64,20 +64,16 @@ def prove_choice(order: Order, *, powers_of_two: bool) -> Result:
         model = questions.counter(z3.And(rest == 0, taken <= size), *facts, exact)
         if model is not None:
             held = [model.eval(v, model_completion=True) for v in values]
-            return questions.result(
-                (
-                    f"Units of {held} can make up {model.eval(amount)} with {size}; taken in turn they leave a rest of"
-                    f" {model.eval(rest)} after {model.eval(taken)}.",
-                )
-            )
+            found = f"Units of {held} can make up {model.eval(amount)} with {size}; taken in turn they leave"
+            return questions.result((f"{found} a rest of {model.eval(rest)} after {model.eval(taken)}.",))
     return questions.result()
 
 
 PROOFS: tuple[Proof, ...] = (
     Proof(
         name="sums-stay-exact",
-        says="The values of the largest bundle sum up to an amount below 2^53, and a balance plus an amount fits 63"
-        " bits.",
+        says="The values of the largest bundle sum up to an amount below 2^53, and a balance plus an amount"
+        " fits 63 bits.",
         requirements=("EPP-ENC-012", "EPP-UNI-007", "EPP-TRF-042", "EPP-TRF-044"),
         method="linear arithmetic",
         prove=lambda: prove_sums(max(VALUES)),
@@ -105,8 +101,8 @@ PROOFS: tuple[Proof, ...] = (
     ),
     Proof(
         name="largest-first",
-        says=f"Of up to {UNITS} units of values below 2^{WIDTH}, whoever takes the largest that fits, again and again,"
-        " finds an exact choice whenever there is one, and none has fewer units.",
+        says=f"Of up to {UNITS} units of values below 2^{WIDTH}, whoever takes the largest that fits, again"
+        " and again, finds an exact choice whenever there is one, and none has fewer units.",
         requirements=("EPP-TRF-011", "EPP-UNI-007"),
         method="bit-vectors, bounded",
         prove=lambda: prove_choice(z3.UGE, powers_of_two=True),

@@ -10,7 +10,7 @@ import z3
 
 from eiraku.models.smt import duplex, relation
 from eiraku.models.smt.duplex import MOMENTS, PURPOSES, REFUSES
-from eiraku.models.smt.proof import Model, Questions, Term
+from eiraku.models.smt.proof import Model, Questions
 from eiraku.models.smt.relation import (
     EVENT,
     OPEN_STATES,
@@ -25,7 +25,7 @@ from eiraku.spec.tables import Purpose, Side, Transfer, TransferEvent
 
 Check = Callable[[Questions, Tables], tuple[str, ...]]
 
-_S, _E, _P, _T = (
+_state, _event, _purpose, _after = (
     STATE.variable("state"),
     EVENT.variable("event"),
     PURPOSE.variable("purpose"),
@@ -38,24 +38,35 @@ _REJECT = EVENT[TransferEvent.REJECT]
 def failing(given: Tables) -> tuple[int, tuple[str, ...]]:
     """Number of queries, and what is wrong first, in words; nothing if all is well."""
     questions = Questions()
-    for check in (_deterministic, _opens, _rejects, _sides, _reachable, _commits):
+    tables: tuple[Check, ...] = (_deterministic, _opens, _rejects, _sides, _reachable, _commits)
+    for check in tables:
         if wrong := check(questions, given):
             return questions.checks, wrong
     conversations = duplex.asked(given)
-    for check in (_turns, _no_deadlock, _ends, _ordered, _prepared, _answered, _pays, _used):
+    talk: tuple[Check, ...] = (
+        _turns,
+        _no_deadlock,
+        _ends,
+        _ordered,
+        _prepared,
+        _answered,
+        _pays,
+        _used,
+    )
+    for check in talk:
         if wrong := check(conversations, given):
             return questions.checks + conversations.checks, wrong
     return questions.checks + conversations.checks, ()
 
 
 def _point(model: Model) -> str:
-    state, event = STATE.read(model, _S).value, EVENT.read(model, _E).name
-    return f"{event} to a {state}, purpose {PURPOSE.read(model, _P).value}"
+    state, event = STATE.read(model, _state).value, EVENT.read(model, _event).name
+    return f"{event} to a {state}, purpose {PURPOSE.read(model, _purpose).value}"
 
 
 def _deterministic(questions: Questions, given: Tables) -> tuple[str, ...]:
     """No two rows, also not one with and one without a purpose, are about the same case."""
-    rows = [relation.row_matches(key, _S, _E, _P) for key in given.transfer]
+    rows = [relation.row_matches(key, _state, _event, _purpose) for key in given.transfer]
     model = questions.model(z3.Not(z3.AtMost(*rows, 1)))
     return () if model is None else (f"Two rows apply: {_point(model)}.",)
 
@@ -63,42 +74,51 @@ def _deterministic(questions: Questions, given: Tables) -> tuple[str, ...]:
 def _opens(questions: Questions, given: Tables) -> tuple[str, ...]:
     """Every side and purpose has exactly one first state, except an initiator that has nothing to say."""
     side, other = SIDE.variable("side"), STATE.variable("other")
-    mute = z3.And(side == SIDE[Side.INITIATOR], _P == PURPOSE[Purpose.RECEIVE])
-    starts = relation.start_relation(given, side, _P, _S)
-    some = z3.Or([z3.And(side == SIDE[s], _P == PURPOSE[p]) for s, p in given.start])
+    mute = z3.And(side == SIDE[Side.INITIATOR], _purpose == PURPOSE[Purpose.RECEIVE])
+    starts = relation.start_relation(given, side, _purpose, _state)
+    some = z3.Or([z3.And(side == SIDE[s], _purpose == PURPOSE[p]) for s, p in given.start])
     model = questions.model(some == mute)
     if model is None:
-        model = questions.model(starts, relation.start_relation(given, side, _P, other), _S != other)
+        model = questions.model(
+            starts, relation.start_relation(given, side, _purpose, other), _state != other
+        )
     if model is None:
         return ()
-    return (f"No single first state: {SIDE.read(model, side).value}, {PURPOSE.read(model, _P).value}.",)
+    return (f"No single first state: {SIDE.read(model, side).value}, {PURPOSE.read(model, _purpose).value}.",)
 
 
 def _rejects(questions: Questions, given: Tables) -> tuple[str, ...]:
     """REJECT closes from every open state, and nothing leads out of CLOSED."""
-    rows = relation.transfer_relation(given, _S, _E, _P, _T)
+    rows = relation.transfer_relation(given, _state, _event, _purpose, _after)
     model = questions.counter(
-        relation.transfer_relation(given, _S, _REJECT, _P, _CLOSED), STATE.among(_S, OPEN_STATES)
+        relation.transfer_relation(given, _state, _REJECT, _purpose, _CLOSED),
+        STATE.among(_state, OPEN_STATES),
     )
     if model is not None:
-        return (f"REJECT does not close: {STATE.read(model, _S).value}.",)
-    model = questions.model(rows, _S == _CLOSED)
+        return (f"REJECT does not close: {STATE.read(model, _state).value}.",)
+    model = questions.model(rows, _state == _CLOSED)
     return () if model is None else (f"A closed session goes on: {_point(model)}.",)
 
 
 def _sides(questions: Questions, given: Tables) -> tuple[str, ...]:
     """A payer stays a payer and a payee a payee, from the first state on."""
-    pays = PURPOSE.among(_P, relation.PAYING)
-    rows = relation.transfer_relation(given, _S, _E, _P, _T)
-    fits = [z3.Implies(STATE.among(_S, own), STATE.among(_T, (*own, Transfer.CLOSED))) for own in _OWN]
+    pays = PURPOSE.among(_purpose, relation.PAYING)
+    rows = relation.transfer_relation(given, _state, _event, _purpose, _after)
+    fits = [
+        z3.Implies(STATE.among(_state, own), STATE.among(_after, (*own, Transfer.CLOSED))) for own in _OWN
+    ]
     model = questions.counter(z3.And(fits), rows)
     if model is not None:
-        return (f"{_point(model)} leads to the other side: {STATE.read(model, _T).value}.",)
-    starts = relation.start_relation(given, SIDE.variable("side"), _P, _S)
-    model = questions.counter(STATE.among(_S, PAYER_STATES) == pays, starts, STATE.among(_S, OPEN_STATES))
+        return (f"{_point(model)} leads to the other side: {STATE.read(model, _after).value}.",)
+    starts = relation.start_relation(given, SIDE.variable("side"), _purpose, _state)
+    model = questions.counter(
+        STATE.among(_state, PAYER_STATES) == pays, starts, STATE.among(_state, OPEN_STATES)
+    )
     if model is not None:
-        return (f"Purpose {PURPOSE.read(model, _P).value} begins as {STATE.read(model, _S).value}.",)
-    model = questions.model(starts, _S == _CLOSED)
+        return (
+            f"Purpose {PURPOSE.read(model, _purpose).value} begins as {STATE.read(model, _state).value}.",
+        )
+    model = questions.model(starts, _state == _CLOSED)
     return () if model is None else ("A session begins closed.",)
 
 
@@ -107,14 +127,15 @@ _OWN = (PAYER_STATES, PAYEE_STATES)
 
 def _reachable(questions: Questions, given: Tables) -> tuple[str, ...]:
     """Every state is reached by some row or start, every open state is left by another row than REJECT,
-    and no path returns: a rank falls with every row, so that each path ends in CLOSED within six rows."""
-    rows = relation.transfer_relation(given, _S, _E, _P, _T)
-    starts = relation.start_relation(given, SIDE.variable("side"), _P, _T)
+    and no path returns: a rank falls with every row, so that each path ends in CLOSED within six rows.
+    """
+    rows = relation.transfer_relation(given, _state, _event, _purpose, _after)
+    starts = relation.start_relation(given, SIDE.variable("side"), _purpose, _after)
     for state in Transfer:
-        if questions.model(z3.Or(rows, starts), _T == STATE[state]) is None:
+        if questions.model(z3.Or(rows, starts), _after == STATE[state]) is None:
             return (f"Never reached: {state.value}.",)
     for state in OPEN_STATES:
-        if questions.model(rows, _S == STATE[state], _E != _REJECT) is None:
+        if questions.model(rows, _state == STATE[state], _event != _REJECT) is None:
             return (f"A dead end: {state.value}.",)
     rank = z3.Function("rank", STATE.sort, z3.IntSort())
     falls = [rank(STATE[target]) < rank(STATE[state]) for (state, _, _), target in given.transfer.items()]
@@ -127,12 +148,13 @@ def _reachable(questions: Questions, given: Tables) -> tuple[str, ...]:
 
 def _commits(questions: Questions, given: Tables) -> tuple[str, ...]:
     """A transition writes if and only if it lets PAY or RECEIPT out, or accepts a RECEIPT."""
-    rows = relation.transfer_relation(given, _S, _E, _P, _T)
+    rows = relation.transfer_relation(given, _state, _event, _purpose, _after)
     promised = [
-        z3.And(relation.answers(_E, _T, EVENT[out])) for out in (TransferEvent.PAY, TransferEvent.RECEIPT)
+        z3.And(relation.answers(_event, _after, EVENT[out]))
+        for out in (TransferEvent.PAY, TransferEvent.RECEIPT)
     ]
-    moves = z3.Or(*promised, _E == EVENT[TransferEvent.RECEIPT])
-    commits = relation.commit_relation(given, _S, _E)
+    moves = z3.Or(*promised, _event == EVENT[TransferEvent.RECEIPT])
+    commits = relation.commit_relation(given, _state, _event)
     model = questions.counter(moves == commits, rows)
     if model is not None:
         does = (
@@ -142,7 +164,7 @@ def _commits(questions: Questions, given: Tables) -> tuple[str, ...]:
         )
         return (f"{_point(model)} {does}.",)
     model = questions.model(
-        commits, z3.Not(z3.Or([z3.And(_S == STATE[s], _E == EVENT[e]) for s, e, _ in given.transfer]))
+        commits, z3.Not(z3.Or([z3.And(_state == STATE[s], _event == EVENT[e]) for s, e, _ in given.transfer]))
     )
     return () if model is None else (f"A write without a row: {_point(model)}.",)
 
@@ -209,7 +231,7 @@ def _pays(questions: Questions, _: Tables) -> tuple[str, ...]:
 
 
 def _prepared(questions: Questions, _: Tables) -> tuple[str, ...]:
-    """PAY and REDELIVER leave only a payer whose units are pending, RECEIPT only a payee that has credited."""
+    """PAY and REDELIVER leave only a payer whose units are pending, RECEIPT a payee that has credited."""
     promises = (TransferEvent.PAY, TransferEvent.REDELIVER, TransferEvent.RECEIPT)
     early = [
         z3.And(now.has[own], EVENT.among(now.mail[own], promises), z3.Not(now.ready[1 - own]))
@@ -237,5 +259,6 @@ _NOBODY_REFUSES = z3.Not(z3.Or(REFUSES))
 
 
 def row_name(key: relation.TransferKey) -> str:
+    """A row in words."""
     state, event, deciding = key
     return f"({state.value}; {event.name}{'; ' + deciding.value if deciding else ''})"

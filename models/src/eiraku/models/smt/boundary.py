@@ -32,7 +32,8 @@ class Boundary:
 
 def least(wanted: Sequence[Term], *facts: Term) -> tuple[int, ...]:
     """The least values of `wanted`, the first before the second and so on. Raises SolverUnknownError,
-    also if the facts have no model."""
+    also if the facts have no model.
+    """
     found: list[int] = []
     known = list(facts)
     for term in wanted:

@@ -1,7 +1,7 @@
 """Boundary cases of histories, of the length of REDELIVER, and of exact choices of units."""
 
 from collections.abc import Callable, Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import z3
 
@@ -82,13 +82,14 @@ def _redeliver() -> Iterator[Boundary]:
         fixed = [z3.substitute(fact, (units, z3.IntVal(number))) for fact in facts]
         long = z3.substitute(redeliver, (units, z3.IntVal(number))) == LIMIT + over
         held, most, rest = least([hop, length, last], *fixed, long)
+        lengths: list[Value] = [*[most] * (number - 1), rest]
         yield Boundary(
             name=f"redeliver-{'too-large' if over else 'of-greatest-length'}",
-            says=f"The payer holds just these units, each worth 1, and is to pay all of them to a vault: REDELIVER"
-            f" would be {LIMIT + over} bytes long.",
+            says="The payer holds just these units, each worth 1, and is to pay all of them to a vault:"
+            f" REDELIVER would be {LIMIT + over} bytes long.",
             requirements=("EPP-TRF-060", "EPP-ENC-010"),
             given={
-                "unit_bytes": [most] * (number - 1) + [rest],
+                "unit_bytes": lengths,
                 "hop": held,
                 "amount": number,
                 "redeliver_bytes": LIMIT + over,
@@ -121,7 +122,7 @@ def _change() -> Iterator[Boundary]:
 
     def case(name: str, says: str, values: list[Term], most: int, expected: str, *facts: Term) -> Boundary:
         powers = [z3.Or([v == 1 << n for n in range(7)]) for v in values]
-        rising = [a <= b for a, b in zip(values, values[1:], strict=False)]
+        rising = [a <= b for a, b in pairwise(values)]
         enough = [amount >= 1, amount <= z3.Sum(values)]
         # The amount last: the fewest coins and the least values first
         *held, wanted = least([*values, amount], *powers, *rising, *enough, *facts)
@@ -169,7 +170,8 @@ def _change() -> Iterator[Boundary]:
     )
     yield case(
         "change-smallest-first-takes-too-many",
-        "Whoever takes the smallest units first takes more than permitted; an exact choice of one unit exists.",
+        "Whoever takes the smallest units first takes more than permitted; an exact choice of one unit"
+        " exists.",
         all_three,
         1,
         ACCEPTED,

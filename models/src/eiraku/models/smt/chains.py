@@ -195,8 +195,8 @@ def _twin(name: str, says: str, rules: Rules) -> Twin:
 PROOFS: tuple[Proof, ...] = (
     Proof(
         name="identification",
-        says="Two verified chains of one unit, of any length, are equal, or there is a first hop at which they differ,"
-        " and one purse signed both endorsements there; that purse is not honest.",
+        says="Two verified chains of one unit, of any length, are equal, or there is a first hop at which"
+        " they differ, and one purse signed both endorsements there; that purse is not honest.",
         requirements=(
             "EPP-CEN-001",
             "EPP-CEN-002",

@@ -129,10 +129,10 @@ def _table_proofs() -> Iterator[Proof]:
     late = (Transfer.PAYEE_ACCEPTED, _PAY, None)
     yield Proof(
         name="transfer-tables",
-        says="The tables of a transfer have exactly one answer for every lawful event and refuse every other by one"
-        " rule; no state is dead or unreachable; two purses never both speak and never both wait, and are done after"
-        " at most six messages, whatever they want or refuse; exactly the transitions that move value write, and"
-        " each writes before its promise leaves.",
+        says="The tables of a transfer have exactly one answer for every lawful event and refuse every other"
+        " by one rule; no state is dead or unreachable; two purses never both speak and never both wait, and"
+        " are done after at most six messages, whatever they want or refuse; exactly the transitions that"
+        " move value write, and each writes before its promise leaves.",
         requirements=(
             "EPP-TRF-001",
             "EPP-TRF-004",
@@ -199,9 +199,9 @@ def _table_proofs() -> Iterator[Proof]:
 def _session_proofs() -> Iterator[Proof]:
     yield Proof(
         name="handshake-table",
-        says="Each state of the handshake waits for one message and for an error; two purses never both speak and"
-        " never both wait; after at most five messages both are open or both are closed, and the initiator is never"
-        " open before the responder.",
+        says="Each state of the handshake waits for one message and for an error; two purses never both"
+        " speak and never both wait; after at most five messages both are open or both are closed, and the"
+        " initiator is never open before the responder.",
         requirements=("EPP-SES-017",),
         method="enumeration, the product of two machines unrolled to its end",
         prove=lambda: _proved(handshake.failing, EXPORTED),

@@ -2,7 +2,7 @@
 
 A message that the table permits leads to the state of its row. If the pair is in COMMITS, the step has two
 halves, the durable write and then the answer, with an instant between them at which power may fail; if not,
-nothing is written. What each message means for the unit is chapter 7 and 8; `Habits` switches single rules off.
+nothing is written. What each message means for the unit is chapter 7 and 8; `Habits` switches rules off.
 """
 
 from collections.abc import Iterator
@@ -11,33 +11,14 @@ from dataclasses import dataclass, replace
 import z3
 
 from eiraku.models.smt import relation
+from eiraku.models.smt.habits import Habits, content, offer, redelivery, settled, signs, write
 from eiraku.models.smt.proof import Term
 from eiraku.models.smt.purses import CHANCE, NEVER, NOW, VALUE, Purse, World
-from eiraku.models.smt.relation import EVENT, EXPORTED, PURPOSE, STATE, Tables, TransferKey
+from eiraku.models.smt.relation import EVENT, PURPOSE, STATE, TransferKey
 from eiraku.spec.tables import Purpose, Side, Transfer, TransferEvent
 
 CLOSED = STATE[Transfer.CLOSED]
 NAMES = ("A", "B")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Habits:
-    """What the purses do; the defaults are the specification. `late`: answers that leave before the write.
-
-    `one_way`: A pays as initiator, B is paid as responder, and the unit goes nowhere else. It makes the search for
-    a broken run shorter: a run that is found there is a run of the whole system, too.
-    """
-
-    tables: Tables = EXPORTED
-    late: frozenset[tuple[Transfer, TransferEvent]] = frozenset()
-    looks_up: bool = True
-    refuses_held: bool = True
-    refuses_seen: bool = True
-    pending_leaves_spendable: bool = True
-    settles_on_reject: bool = False
-    redelivers_anew: bool = False
-    credits_in_two_writes: bool = False
-    one_way: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +66,6 @@ _ONE_WAY_STATES = (
 _ONE_WAY_EVENTS = ({TransferEvent.ACCEPT}, {TransferEvent.PAY, TransferEvent.REDELIVER})
 
 
-def takes_redelivery(habits: Habits, payee: Purse, tx: Term, hop: Term, data: Term) -> tuple[Term, Term]:
-    """Whether a payee finds the transaction credited with these bytes; or else would credit it."""
-    known = payee.credit[tx] != NEVER
-    lookup = z3.And(known, payee.credit[tx] == data) if habits.looks_up else z3.BoolVal(False)
-    fresh = z3.And(z3.Not(known) if habits.looks_up else z3.BoolVal(True), _takes(habits, payee, hop))
-    return lookup, fresh
-
-
-def _takes(habits: Habits, payee: Purse, hop: Term) -> Term:
-    checks: list[Term] = []
-    if habits.refuses_held:
-        # EPP-TRF-040
-        checks.append(z3.Not(z3.Or(payee.spend, payee.pend)))
-    if habits.refuses_seen:
-        # EPP-TRF-041
-        checks.append(hop > payee.seen)
-    return z3.And(checks)
-
-
 def _send(purse: Purse, peer: Purse, message: TransferEvent) -> Purse:
     """The peer with this message on its way to it; what was on its way is lost."""
     return replace(
@@ -117,117 +79,10 @@ def _send(purse: Purse, peer: Purse, message: TransferEvent) -> Purse:
     )
 
 
-# --- durable writes ---
-
-
-def _pending(habits: Habits, purse: Purse) -> Purse:
-    """EPP-CRS-001."""
-    return replace(
-        purse,
-        spend=z3.Not(habits.pending_leaves_spendable),
-        pend=z3.BoolVal(True),
-        pend_tx=purse.tx,
-        pend_hop=purse.tx_hop,
-        pend_bytes=purse.tx_bytes,
-        seen=purse.tx_hop,
-        balance=purse.balance - VALUE,
-    )
-
-
-def _settled(purse: Purse) -> Purse:
-    """EPP-CRS-003."""
-    return replace(
-        purse,
-        pend=z3.And(purse.pend, purse.pend_tx != purse.tx),
-        settled=z3.Store(purse.settled, purse.tx, z3.BoolVal(True)),
-    )
-
-
-def _credited(habits: Habits, purse: Purse) -> Purse:
-    """EPP-CRS-002."""
-    added = replace(
-        purse,
-        spend=z3.BoolVal(True),
-        hop=purse.tx_hop,
-        seen=purse.tx_hop,
-        balance=purse.balance + VALUE,
-        twice=z3.Or(purse.twice, purse.spend, purse.credit[purse.tx] != NEVER),
-    )
-    if habits.credits_in_two_writes:
-        return added
-    return replace(added, credit=z3.Store(purse.credit, purse.tx, purse.tx_bytes))
-
-
-def _signs(purse: Purse, hop: Term) -> Purse:
-    """The observer notes an endorsement."""
-    return replace(purse, signed=hop, forked=z3.Or(purse.forked, hop <= purse.signed))
-
-
-def _write(habits: Habits, purse: Purse, event: TransferEvent) -> Purse:
-    match event:
-        case TransferEvent.ACCEPT:
-            return _pending(habits, purse)
-        case TransferEvent.RECEIPT:
-            return _settled(purse)
-        case TransferEvent.PAY | TransferEvent.REDELIVER:
-            return _credited(habits, purse)
-    raise ValueError(event)
-
-
-# --- messages ---
-
-
-def _hold(purse: Purse, tx: Term, hop: Term, data: Term) -> Purse:
-    return replace(purse, tx=tx, tx_hop=hop, tx_bytes=data)
-
-
-def _offer(purse: Purse, peer: Purse) -> tuple[Term, Purse]:
-    """When a payer can offer, and the payer with its offer (EPP-TRF-003, EPP-TRF-012)."""
-    unused = z3.And(
-        CHANCE.tx >= 0, peer.credit[CHANCE.tx] == NEVER, CHANCE.tx != peer.tx, CHANCE.tx != peer.mail_tx
-    )
-    unused = z3.And(unused, CHANCE.tx != purse.pend_tx, z3.Not(purse.settled[CHANCE.tx]))
-    return z3.And(purse.spend, unused), _hold(purse, CHANCE.tx, purse.hop + 1, CHANCE.tx)
-
-
-def _redelivery(habits: Habits, purse: Purse, peer: Purse) -> tuple[Term, Purse]:
-    """When a payer can redeliver, and the payer with what it sends (EPP-CRS-007, EPP-CRS-009)."""
-    if not habits.redelivers_anew:
-        return purse.pend, _hold(purse, purse.pend_tx, purse.pend_hop, purse.pend_bytes)
-    unused = z3.And(CHANCE.tx >= 0, peer.credit[CHANCE.tx] == NEVER, CHANCE.tx != purse.pend_tx)
-    return z3.And(purse.pend, unused), _hold(
-        _signs(purse, purse.pend_hop), CHANCE.tx, purse.pend_hop, CHANCE.tx
-    )
-
-
-def _content(
-    habits: Habits, purse: Purse, peer: Purse, event: TransferEvent, to: Transfer
-) -> tuple[Term, Purse]:
-    """Whether the content of a message is in order, and the purse with what it takes from it."""
-    mine = z3.And(purse.mail_tx == purse.tx, purse.mail_bytes == purse.tx_bytes)
-    match event:
-        case TransferEvent.REQUEST:
-            return _offer(purse, peer) if to is Transfer.PAYER_OFFERED else _redelivery(habits, purse, peer)
-        case TransferEvent.ACCEPT:
-            return mine, _signs(purse, purse.tx_hop)
-        case TransferEvent.RECEIPT:
-            return mine, purse
-        case TransferEvent.OFFER:
-            new = z3.And(purse.credit[purse.mail_tx] == NEVER, _takes(habits, purse, purse.mail_hop))
-            return new, _hold(purse, purse.mail_tx, purse.mail_hop, purse.mail_bytes)
-        case TransferEvent.PAY:
-            return z3.And(purse.mail_tx == purse.tx, purse.mail_hop == purse.tx_hop), purse
-        case TransferEvent.REDELIVER:
-            lookup, fresh = takes_redelivery(habits, purse, purse.mail_tx, purse.mail_hop, purse.mail_bytes)
-            return z3.Or(lookup, fresh), _hold(purse, purse.mail_tx, purse.mail_hop, purse.mail_bytes)
-        case TransferEvent.REJECT:
-            return z3.BoolVal(True), purse
-
-
 def _receive(habits: Habits, own: int, key: TransferKey, target: Transfer) -> Step:
     state, event, deciding = key
     purse, peer = NOW.pair(own)
-    good, taken = _content(habits, purse, peer, event, target)
+    good, taken = content(habits, purse, peer, event, target)
     guard = z3.And(
         purse.has,
         z3.Not(purse.owes),
@@ -244,7 +99,7 @@ def _receive(habits: Habits, own: int, key: TransferKey, target: Transfer) -> St
     if (state, event) not in habits.tables.commits:
         if event is TransferEvent.REJECT and habits.settles_on_reject:
             settles = z3.And(purse.pend, purse.pend_tx == purse.tx, purse.state == STATE[Transfer.PAYER_PAID])
-            after = _when(settles, _settled(after), after)
+            after = _when(settles, settled(after), after)
         if answer is None:
             return Step(f"{words}.", guard, NOW.put(own, after))
         return Step(
@@ -258,7 +113,7 @@ def _receive(habits: Habits, own: int, key: TransferKey, target: Transfer) -> St
             guard,
             NOW.put(own, after, _send(after, peer, answer)),
         )
-    written = _write(habits, after, event)
+    written = write(habits, after, event)
     if event is TransferEvent.REDELIVER and habits.looks_up:
         # EPP-CRS-010: the same receipt, and no write
         written = _when(purse.credit[purse.mail_tx] != NEVER, after, written)
@@ -271,7 +126,7 @@ def _second_half(habits: Habits, own: int, event: TransferEvent) -> Step:
     done = replace(purse, owes=z3.BoolVal(False))
     guard = z3.And(purse.owes, purse.owed == EVENT[event])
     if event in {late for _, late in habits.late}:
-        return Step(f"{NAMES[own]} writes.", guard, NOW.put(own, _write(habits, done, event)))
+        return Step(f"{NAMES[own]} writes.", guard, NOW.put(own, write(habits, done, event)))
     if event is not TransferEvent.ACCEPT and habits.credits_in_two_writes:
         done = replace(done, credit=z3.Store(done.credit, done.tx, done.tx_bytes))
     answer = _ANSWERED[event]
@@ -302,7 +157,10 @@ def _refuse(own: int) -> Step:
 
 
 def _power_cut(own: int) -> Step:
-    """Loss of power where it changes something; a session that is given up, or closed by bytes that are no record of it, is the same."""
+    """Loss of power, where it changes something.
+
+    A session that is given up, or closed by bytes that are no record of it, is the same.
+    """
     purse, _ = NOW.pair(own)
     return Step(f"{NAMES[own]} loses power.", z3.Not(_idle(purse)), NOW.put(own, _end(purse)))
 
@@ -328,9 +186,9 @@ def _open(habits: Habits, own: int, side: Side, purpose: Purpose, state: Transfe
     said = relation.OPENING.get(state)
     can: Term = z3.BoolVal(True)
     if said is TransferEvent.OFFER:
-        can, fresh = _offer(fresh, peer)
+        can, fresh = offer(fresh, peer)
     elif said is TransferEvent.REDELIVER:
-        can, fresh = _redelivery(habits, fresh, peer)
+        can, fresh = redelivery(habits, fresh, peer)
     if said is None:
         return Step(f"{words}.", joined, NOW.put(own, fresh, met))
     return Step(
@@ -341,7 +199,7 @@ def _open(habits: Habits, own: int, side: Side, purpose: Purpose, state: Transfe
 def _leave(own: int) -> Step:
     purse, _ = NOW.pair(own)
     hop = purse.hop + 1
-    gone = replace(_signs(_end(purse), hop), spend=z3.BoolVal(False), seen=hop, balance=purse.balance - VALUE)
+    gone = replace(signs(_end(purse), hop), spend=z3.BoolVal(False), seen=hop, balance=purse.balance - VALUE)
     after = replace(NOW.put(own, gone), away=z3.BoolVal(True), away_hop=CHANCE.hop)
     return Step(
         f"{NAMES[own]} pays the unit to somebody else.", z3.And(purse.spend, CHANCE.hop >= hop), after

@@ -19,8 +19,8 @@ DELIVERIES = 7
 WAITING = (Session.WAIT_MESSAGE_1, Session.WAIT_MESSAGE_2, Session.WAIT_MESSAGE_3, Session.WAIT_MESSAGE_4)
 OPENINGS = (SessionEvent.OPEN_AS_INITIATOR, SessionEvent.OPEN_AS_RESPONDER)
 
-_S, _T = SESSION_STATE.variable("session"), SESSION_STATE.variable("session after")
-_E = SESSION_EVENT.variable("session event")
+_state, _after = SESSION_STATE.variable("session"), SESSION_STATE.variable("session after")
+_event = SESSION_EVENT.variable("session event")
 _CLOSED, _OPEN = SESSION_STATE[Session.CLOSED], SESSION_STATE[Session.OPEN]
 _ERROR = SESSION_EVENT[SessionEvent.ERROR]
 
@@ -60,26 +60,26 @@ def failing(given: Tables) -> tuple[int, tuple[str, ...]]:
 
 def _table(questions: Questions, given: Tables) -> tuple[str, ...]:
     """One message for each waiting state, an error for all, nothing after OPEN, and every path ends."""
-    rows = relation.session_relation(given, _S, _E, _T)
+    rows = relation.session_relation(given, _state, _event, _after)
     other, after = SESSION_EVENT.variable("other event"), SESSION_STATE.variable("other after")
-    again = relation.session_relation(given, _S, other, after)
-    waits = SESSION_STATE.among(_S, WAITING)
+    again = relation.session_relation(given, _state, other, after)
+    waits = SESSION_STATE.among(_state, WAITING)
     for state in Session:
-        at = _S == SESSION_STATE[state]
+        at = _state == SESSION_STATE[state]
         ended = state in (Session.OPEN, Session.CLOSED)
         if ended is not (questions.model(rows, at) is None):
             return (f"A dead end, or an end that goes on: {state.value}.",)
-        if state is not Session.IDLE and questions.model(rows, _T == SESSION_STATE[state]) is None:
+        if state is not Session.IDLE and questions.model(rows, _after == SESSION_STATE[state]) is None:
             return (f"Never reached: {state.value}.",)
-    if questions.model(rows, again, waits, _E != other, _E != _ERROR, other != _ERROR):
+    if questions.model(rows, again, waits, _event != other, _event != _ERROR, other != _ERROR):
         return ("A state waits for two messages.",)
-    if questions.counter(relation.session_relation(given, _S, _ERROR, _CLOSED), waits):
+    if questions.counter(relation.session_relation(given, _state, _ERROR, _CLOSED), waits):
         return ("An error does not close.",)
-    if questions.model(rows, z3.Not(waits), z3.Not(SESSION_EVENT.among(_E, OPENINGS))):
+    if questions.model(rows, z3.Not(waits), z3.Not(SESSION_EVENT.among(_event, OPENINGS))):
         return ("A message without a session.",)
-    if questions.model(rows, waits, SESSION_EVENT.among(_E, OPENINGS)):
+    if questions.model(rows, waits, SESSION_EVENT.among(_event, OPENINGS)):
         return ("A session is opened in a session.",)
-    if questions.model(rows, waits, _E != _ERROR, _T == _CLOSED):
+    if questions.model(rows, waits, _event != _ERROR, _after == _CLOSED):
         return ("A good message closes.",)
     return ()
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import z3
 
-from eiraku.models.smt.custody import Habits, Step, steps
+from eiraku.models.smt.custody import Step, steps
+from eiraku.models.smt.habits import Habits
 from eiraku.models.smt.proof import Model, Questions, Result, SolverUnknownError, Term, decide, solver
 from eiraku.models.smt.purses import CHANCE, FACTS, NOW, World, chance, world
 

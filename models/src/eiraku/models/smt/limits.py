@@ -57,8 +57,8 @@ def _worth() -> Iterator[Boundary]:
     (held,) = least([units], units >= 0, (units + 1) * VALUE_MAX > AMOUNT_MAX)
     yield Boundary(
         name="balance-beyond-amounts",
-        says="Units of the greatest value, one more than any balance limit has room for: the sum of the balance and"
-        " the amount is above 2^53 - 1, and must not wrap.",
+        says="Units of the greatest value, one more than any balance limit has room for: the sum of the"
+        " balance and the amount is above 2^53 - 1, and must not wrap.",
         requirements=("EPP-ENC-012", "EPP-TRF-044"),
         given={
             "balance": held * VALUE_MAX,
@@ -81,7 +81,8 @@ def _amount_limit() -> Iterator[Boundary]:
             )
             yield Boundary(
                 name=f"amount-limit-of-the-{side}{'-exceeded' if over else ''}",
-                says=f"The {side}'s tier has the smaller limit, and the amount is {'one above' if over else 'at'} it.",
+                says=f"The {side}'s tier has the smaller limit, and the amount is"
+                f" {'one above' if over else 'at'} it.",
                 requirements=("EPP-POL-004", "EPP-POL-005", "EPP-TRF-014", "EPP-TRF-031"),
                 given={"payer_limit": own, "payee_limit": peer, "amount": value},
                 expected=expected,
@@ -101,7 +102,8 @@ def _balance_limit() -> Iterator[Boundary]:
         )
         yield Boundary(
             name=f"balance-limit{'-exceeded' if over else ''}",
-            says=f"Balance and amount together are {'one above' if over else 'at'} the limit, each alone is within it.",
+            says=f"Balance and amount together are {'one above' if over else 'at'} the limit, each alone is"
+            " within it.",
             requirements=("EPP-POL-004", "EPP-TRF-044"),
             given={"balance_limit": most, "balance": held, "amount": offered},
             expected=expected,
@@ -115,7 +117,8 @@ def _unit_count() -> Iterator[Boundary]:
             limit, offered = least([most, units], at, units == most + over)
             yield Boundary(
                 name=f"unit-count-{name}{'-exceeded' if over else ''}",
-                says=f"A bundle of {'one unit more than' if over else 'exactly'} the {name} max_units there is.",
+                says=f"A bundle of {'one unit more than' if over else 'exactly'} the {name} max_units there"
+                " is.",
                 requirements=("EPP-POL-004", "EPP-TRF-032"),
                 given={"max_units": limit, "units": offered},
                 expected=expected,
@@ -136,8 +139,8 @@ def _capacity() -> Iterator[Boundary]:
         )
         yield Boundary(
             name=f"capacity{'-exceeded' if over else ''}",
-            says=f"Spendable, pending and offered units are {'one more than' if over else 'exactly'} the capacity;"
-            " without the pending ones there is room.",
+            says=f"Spendable, pending and offered units are {'one more than' if over else 'exactly'} the"
+            " capacity; without the pending ones there is room.",
             requirements=("EPP-POL-004", "EPP-TRF-043"),
             given=dict(zip(("capacity", "spendable", "pending", "offered"), numbers, strict=True)),
             expected=expected,
@@ -154,8 +157,8 @@ def _hops() -> Iterator[Boundary]:
             )
             yield Boundary(
                 name=f"hop-limit-of-the-{name}{'-exceeded' if over else ''}",
-                says=f"The {name}'s limit is the smaller, and the new hop is {'one above' if over else 'at'} it; the"
-                " payee is a person.",
+                says=f"The {name}'s limit is the smaller, and the new hop is {'one above' if over else 'at'}"
+                " it; the payee is a person.",
                 requirements=("EPP-HIS-005", "EPP-POL-004", "EPP-TRF-039"),
                 given=dict(zip(("unit_max_hops", "policy_max_hops", "hop"), numbers, strict=True)),
                 expected=expected,
@@ -184,13 +187,13 @@ def _homeward() -> Iterator[Boundary]:
 def _expiry() -> Iterator[Boundary]:
     issued, expires, epoch = z3.Ints("issued expires epoch")
     for name, at, expected in (
-        ("last-epoch", epoch == expires, ACCEPTED),
-        ("after-the-last-epoch", epoch == expires + 1, "unit-expired"),
+        ("in-its-last-epoch", epoch == expires, ACCEPTED),
+        ("after-its-last-epoch", epoch == expires + 1, "unit-expired"),
         ("issued-later", z3.And(issued == epoch + 1, epoch < expires), ACCEPTED),
     ):
         numbers = least([issued, expires, epoch], issued >= 0, epoch >= 0, issued <= expires, at)
         yield Boundary(
-            name=f"unit-in-its-{name}" if name != "issued-later" else "unit-issued-later",
+            name=f"unit-{name}",
             says="A unit, and the current epoch of the purse that is offered it.",
             requirements=("EPP-UNI-005", "EPP-UNI-006"),
             given=dict(zip(("issued", "expires", "epoch"), numbers, strict=True)),

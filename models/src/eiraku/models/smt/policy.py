@@ -3,17 +3,9 @@
 An admitted policy is a finite list of operations, as uninterpreted functions of the operation's number: which
 roles pay and are paid in it, whether it is between purses of one holder, and its limit for each tier, if it
 names one. Nothing bounds the number of operations or the limits.
-
-*Gaps.* A policy is not asked to allow everything. It has a gap if it breaks what it says itself: a tier that it
-names somewhere is left out of some limits, which makes that limit 0 (purses of that tier could hold, but not
-pay); or a role that can be paid has no way, over any number of operations, to a centre (money would be stuck).
 """
 
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
 
 import z3
 
@@ -97,148 +89,44 @@ def prove_admitted(rules: Rules) -> Result:
     questions = Questions(background=tuple(admitted(rules)))
     model = questions.model(applies(FIRST), applies(SECOND), FIRST != SECOND)
     if model is not None:
-        return questions.result((f"Two operations apply: {_transfer(model)}.",))
+        return questions.result((f"Two operations apply: {transfer_in(model)}.",))
     one = limit_of_both(rules, FIRST, TIER, OTHER_TIER)
     turned = limit_of_both(rules, FIRST, OTHER_TIER, TIER)
     if model := questions.counter(one == turned, applies(FIRST)):
-        return questions.result((f"The limit depends on who pays: {_transfer(model)}, {_limits(model)}.",))
+        return questions.result(
+            (f"The limit depends on who pays: {transfer_in(model)}, {limits_in(model, TIER, OTHER_TIER)}.",)
+        )
     if model := questions.counter(one <= limit(FIRST, TIER), applies(FIRST)):
-        return questions.result((f"The limit is above that of one's own tier: {_limits(model)}.",))
+        return questions.result(
+            (f"The limit is above that of one's own tier: {limits_in(model, TIER, OTHER_TIER)}.",)
+        )
     named = [NAMES_TIER(FIRST, tier) for tier in (TIER, HIGHER_TIER)] if rules.only_named_tiers else []
     higher = limit_of_both(rules, FIRST, HIGHER_TIER, OTHER_TIER)
     if model := questions.counter(one <= higher, applies(FIRST), HIGHER_TIER >= TIER, *named):
-        return questions.result((f"The limit falls as the tier rises: {_limits(model)}.",))
+        return questions.result(
+            (f"The limit falls as the tier rises: {limits_in(model, TIER, HIGHER_TIER)}.",)
+        )
     # EPP-TRF-010: what the holder may set, before the payee is known, is no less than any operation allows
     highest = z3.Int("highest limit")
     every = z3.ForAll(
         [SECOND], z3.Implies(z3.And(exists(SECOND), PAYS(SECOND, PAYER)), limit(SECOND, TIER) <= highest)
     )
     if model := questions.counter(one <= highest, applies(FIRST), every):
-        return questions.result((f"An order is refused that an operation allows: {_transfer(model)}.",))
+        return questions.result((f"An order is refused that an operation allows: {transfer_in(model)}.",))
     return questions.result()
 
 
-def _transfer(model: Model) -> str:
+def transfer_in(model: Model) -> str:
+    """The transfer in words."""
     roles = [ROLE.read(model, role).name.lower() for role in (PAYER, PAYEE)]
     same = z3.is_true(model.eval(SAME, model_completion=True))
     return f"{roles[0]} to {roles[1]}, {'one holder' if same else 'two holders'}"
 
 
-def _limits(model: Model) -> str:
-    tiers = [model.eval(tier, model_completion=True) for tier in (TIER, HIGHER_TIER, OTHER_TIER)]
-    return ", ".join(f"tier {t}: {model.eval(limit(FIRST, t), model_completion=True)}" for t in tiers)
-
-
-# --- a given policy ---
-
-
-def prove_given(text: str) -> Result:
-    """One policy, in TOML: admitted in the sense above, and without gaps. Raises tomllib.TOMLDecodeError."""
-    fields = tomllib.loads(text)
-    operations = fields["operations"]
-    questions = Questions(background=(OPERATIONS == len(operations), *_facts(operations)))
-    wrong: list[str] = []
-    model = questions.model(applies(FIRST), applies(SECOND), FIRST != SECOND)
-    if model is not None:
-        wrong.append(f"Two operations apply: {_transfer(model)}.")
-    wrong += _falling(questions, operations)
-    wrong += _unnamed_tiers(fields)
-    wrong += _stuck(questions)
-    return questions.result(wrong)
-
-
-def _facts(operations: list[dict[str, Any]]) -> list[Term]:
-    facts: list[Term] = []
-    for number, operation in enumerate(operations):
-        facts.append(ONE_HOLDER(number) == operation["same_holder"])
-        for role in Role:
-            facts.append(PAYS(number, ROLE[role]) == (role.name.lower() in operation["payer"]))
-            facts.append(IS_PAID(number, ROLE[role]) == (role.name.lower() in operation["payee"]))
-        for tier in TIERS:
-            given = operation["limits"].get(str(tier))
-            facts.append(NAMES_TIER(number, tier) == (given is not None))
-            facts.append(GIVEN_LIMIT(number, tier) == (given or 0))
-    return facts
-
-
-def _falling(questions: Questions, operations: list[dict[str, Any]]) -> list[str]:
-    named = z3.And(exists(FIRST), NAMES_TIER(FIRST, TIER), NAMES_TIER(FIRST, HIGHER_TIER), TIER < HIGHER_TIER)
-    within = z3.And(TIER >= 0, HIGHER_TIER < len(TIERS))
-    model = questions.counter(limit(FIRST, TIER) <= limit(FIRST, HIGHER_TIER), named, within)
-    if model is None:
-        return []
-    name = operations[model.eval(FIRST).as_long()]["name"]
-    return [f"The limit of {name!r} falls as the tier rises: {_limits(model)}."]
-
-
-def _unnamed_tiers(fields: Mapping[str, Any]) -> list[str]:
-    limits = {operation["name"]: operation["limits"] for operation in fields["operations"]}
-    limits["balance_limits"] = fields["balance_limits"]
-    claimed = sorted({tier for given in limits.values() for tier in given})
-    gaps = [(tier, name) for tier in claimed for name, given in limits.items() if tier not in given]
-    balances = [fields["balance_limits"][tier] for tier in sorted(fields["balance_limits"], key=int)]
-    falls = (
-        ["The balance limit falls as the tier rises."] if any(b < a for a, b in pairwise(balances)) else []
-    )
-    return falls + [f"Tier {tier} has no limit in {name!r}." for tier, name in gaps]
-
-
-def _stuck(questions: Questions) -> list[str]:
-    """A role that is paid and cannot pass money on to a centre: the roles that can are a least fixed point, so
-    a role is stuck if some set of roles that is closed under 'can pay into' holds the centre and not it."""
-    home = z3.Function("gets home", ROLE.sort, z3.BoolSort())
-    closed = [home(ROLE[Role.CENTRE])]
-    for payer in Role:
-        for payee in Role:
-            can = z3.Exists(
-                [FIRST], z3.And(exists(FIRST), PAYS(FIRST, ROLE[payer]), IS_PAID(FIRST, ROLE[payee]))
-            )
-            closed.append(z3.Implies(z3.And(can, home(ROLE[payee])), home(ROLE[payer])))
-    return [
-        f"Money of role {role.name.lower()} finds no way to a centre."
-        for role in Role
-        if questions.model(*closed, exists(FIRST), IS_PAID(FIRST, ROLE[role]), z3.Not(home(ROLE[role])))
-    ]
-
-
-SAMPLE = """
-[balance_limits]
-0 = 100000
-1 = 1000000
-
-[[operations]]
-name = "transfer"
-payer = ["person", "merchant"]
-payee = ["person", "merchant"]
-same_holder = false
-limits = {0 = 20000, 1 = 200000}
-
-[[operations]]
-name = "pay-in"
-payer = ["person", "merchant"]
-payee = ["vault"]
-same_holder = true
-limits = {0 = 100000, 1 = 1000000}
-
-[[operations]]
-name = "pay-out"
-payer = ["vault"]
-payee = ["person", "merchant"]
-same_holder = true
-limits = {0 = 100000, 1 = 1000000}
-
-[[operations]]
-name = "redemption"
-payer = ["vault"]
-payee = ["centre"]
-same_holder = false
-limits = {0 = 100000, 1 = 1000000}
-"""
-"""The example of chapter 9 and a way home: a policy without gaps."""
-
-
-def _sample_with(old: str, new: str) -> Result:
-    return prove_given(SAMPLE.replace(old, new))
+def limits_in(model: Model, *tiers: Term) -> str:
+    """The limits of the first operation for these tiers, in words."""
+    found = [model.eval(tier, model_completion=True) for tier in tiers]
+    return ", ".join(f"tier {t}: {model.eval(limit(FIRST, t), model_completion=True)}" for t in found)
 
 
 def _without(says: str, name: str, rules: Rules) -> Twin:
@@ -248,9 +136,10 @@ def _without(says: str, name: str, rules: Rules) -> Twin:
 PROOFS: tuple[Proof, ...] = (
     Proof(
         name="any-policy",
-        says="In every policy that chapter 9 admits, at most one operation applies to a transfer, in whatever order"
-        " they stand; its limit is the same from both sides, never above that of either tier, does not fall when a"
-        " tier rises among those named, and is never above what the payer's holder may set.",
+        says="In every policy that chapter 9 admits, at most one operation applies to a transfer, in"
+        " whatever order they stand; its limit is the same from both sides, never above that of either tier,"
+        " does not fall when a tier rises among those named, and is never above what the payer's holder may"
+        " set.",
         requirements=("EPP-POL-001", "EPP-POL-003", "EPP-POL-005", "EPP-TRF-010"),
         method="symbolic policy, any number of operations",
         prove=lambda: prove_admitted(Rules()),
@@ -259,39 +148,6 @@ PROOFS: tuple[Proof, ...] = (
             _without("A limit may fall as the tier rises.", "falling-limits", Rules(rising_limits=False)),
             _without("The limit is that of the payer's tier.", "payer-decides", Rules(smaller_of_both=False)),
             _without("Tiers without a limit count, too.", "unnamed-tiers", Rules(only_named_tiers=False)),
-        ),
-    ),
-    Proof(
-        name="given-policy",
-        says="A given policy has no two operations for one transfer, no falling limit and no gap: no tier that it"
-        " names somewhere is left out elsewhere, and money of every role that can be paid finds its way to a centre.",
-        requirements=("EPP-POL-001", "EPP-POL-002"),
-        method="enumeration",
-        prove=lambda: prove_given(SAMPLE),
-        twins=(
-            Twin(
-                name="overlap",
-                says="A person may also be paid in the operation pay-in.",
-                prove=lambda: _sample_with(
-                    'payee = ["vault"]\nsame_holder = true',
-                    'payee = ["vault", "person"]\nsame_holder = false',
-                ),
-            ),
-            Twin(
-                name="tier-without-limit",
-                says="The operation transfer has no limit for tier 1.",
-                prove=lambda: _sample_with("{0 = 20000, 1 = 200000}", "{0 = 20000}"),
-            ),
-            Twin(
-                name="limit-falls",
-                says="The limit of transfer for tier 1 is below that for tier 0.",
-                prove=lambda: _sample_with("1 = 200000}", "1 = 10000}"),
-            ),
-            Twin(
-                name="no-way-home",
-                says="A vault does not pay a centre.",
-                prove=lambda: _sample_with('payee = ["centre"]', 'payee = ["vault"]'),
-            ),
         ),
     ),
 )

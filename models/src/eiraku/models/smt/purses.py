@@ -1,8 +1,8 @@
 """Two purses, one unit, and the world around them: the variables of the transition system for custody.
 
 What is modelled: any number of sessions between purses A and B, in both directions; loss, delay, repetition
-and reordering of messages; loss of power at any instant; and that the unit may go elsewhere and come back with
-a higher hop. The unit stands for any unit, of any value; a bundle that is moved in one write is one.
+and reordering of messages; loss of power at any instant; and that the unit may go elsewhere and come back
+with a higher hop. The unit stands for any unit, of any value; a bundle that is moved in one write is one.
 
 What is taken from elsewhere: a record is read only in its own session, once and in turn (EPP-REC-002, 004,
 007), so of all messages under way only the last to each purse can matter; signatures cannot be forged; a new
@@ -24,7 +24,7 @@ NEVER = z3.IntVal(-1)
 
 @dataclass(frozen=True, slots=True)
 class Purse:
-    """One purse. Durable first, then volatile, then the message on its way to it, then the observer's notes."""
+    """One purse: what is durable, what is volatile, the message on its way to it, an observer's notes."""
 
     spend: Term
     """The unit is spendable here."""

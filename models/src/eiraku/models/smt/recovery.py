@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import z3
 
-from eiraku.models.smt.custody import Habits, Step, steps
+from eiraku.models.smt.custody import Step, steps
+from eiraku.models.smt.habits import Habits
 from eiraku.models.smt.proof import Proof, Questions, Result, Term, Twin
 from eiraku.models.smt.purses import CHANCE, FACTS, NOW, World, chance
-from eiraku.models.smt.safekeeping import CUSTODY, invariant
 from eiraku.models.smt.relation import EXPORTED
+from eiraku.models.smt.safekeeping import CUSTODY, invariant
 from eiraku.spec.tables import Transfer, TransferEvent
 
 _SESSION = (
@@ -98,8 +99,8 @@ _WITHOUT_REDELIVER = replace(
 
 RECOVERY = Proof(
     name="redelivery-settles",
-    says="In every world that custody allows, a payer with a pending transaction needs one session in which nothing is"
-    " lost: the payee answers its REDELIVER with a RECEIPT, and the transaction is settled.",
+    says="In every world that custody allows, a payer with a pending transaction needs one session in which"
+    " nothing is lost: the payee answers its REDELIVER with a RECEIPT, and the transaction is settled.",
     requirements=("EPP-CRS-007", "EPP-CRS-008", "EPP-CRS-010", "EPP-CRS-012", "EPP-CRS-014", "EPP-CRS-017"),
     method="induction, then the steps of one session",
     prove=lambda: _both_ways(Habits()),

@@ -1,11 +1,12 @@
-"""Proof that two purses keep every unit in exactly one place, whatever the channel and the power supply do."""
+"""Proof that two purses keep each unit in exactly one place, whatever channel and power supply do."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 import z3
 
-from eiraku.models.smt.custody import CLOSED, Habits, takes_redelivery
+from eiraku.models.smt.custody import CLOSED
+from eiraku.models.smt.habits import Habits, takes_redelivery
 from eiraku.models.smt.induction import Claim, prove
 from eiraku.models.smt.proof import Proof, Result, Term, Twin
 from eiraku.models.smt.purses import NEVER, NOW, TOTAL, VALUE, WATCHED, Purse
@@ -172,10 +173,10 @@ _RECEIPTED = (Transfer.PAYER_PAID, TransferEvent.RECEIPT)
 CUSTODY = Proof(
     name="custody",
     says="Between two purses that follow the tables, with any number of sessions in both directions, loss,"
-    " delay and repetition of messages and loss of power at any instant, each unit is in exactly one place; the"
-    " sum of what is spendable and what is pending, counted once, is constant; nothing is credited twice; what"
-    " is settled is credited; what is pending can be redelivered; and no purse signs twice for one hop or"
-    " spends what it gave away.",
+    " delay and repetition of messages and loss of power at any instant, each unit is in exactly one place;"
+    " the sum of what is spendable and what is pending, counted once, is constant; nothing is credited"
+    " twice; what is settled is credited; what is pending can be redelivered; and no purse signs twice for"
+    " one hop or spends what it gave away.",
     requirements=(
         "EPP-CRS-001",
         "EPP-CRS-002",

@@ -1,7 +1,7 @@
 """The boundary cases as a file of test vectors: ``python -m eiraku.models.smt.witnesses --write``.
 
-The file is ``spec/vectors/boundaries.json``. Without ``--write`` it is only compared; the exit code is 1 if it
-differs from what the solver finds.
+The file is ``spec/vectors/boundaries.json``. Without ``--write`` it is only compared; the exit code is 1 if
+it differs from what the solver finds.
 """
 
 import json
@@ -16,8 +16,9 @@ FILE = Path(__file__).resolve().parents[5] / "spec" / "vectors" / "boundaries.js
 """In the repository; an installed package has no such file."""
 
 _ABOUT = (
-    "What is just allowed, and what just is not: least situations found by a solver, each with the outcome that the"
-    " requirements demand. Amounts and values in minor units, sizes in bytes, hops as held and offered."
+    "What is just allowed, and what just is not: least situations found by a solver, each with the outcome"
+    " that the requirements demand. Amounts and values in minor units, sizes in bytes, hops as held and"
+    " offered."
 )
 
 
