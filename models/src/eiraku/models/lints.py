@@ -132,12 +132,17 @@ def _explained(subject: Subject) -> Iterator[str]:
 
 
 def _actions_happen(subject: Subject) -> Iterator[str]:
-    """A lemma about an action that no rule emits is true of everything, and says nothing."""
+    """A lemma about an action that no rule emits is true of everything, and says nothing.
+
+    Nor does a restriction; but without a check, the action that it looks at may be gone with it.
+    """
     said: set[tuple[str, str]] = set()
     for choice, chosen in subject.choices:
         live = reachable(chosen)
         emitted = {action for rule in chosen.rules if rule.name in live for action in rule.actions}
-        speakers: tuple[Lemma | Restriction, ...] = (*chosen.lemmas, *chosen.restrictions)
+        speakers: tuple[Lemma | Restriction, ...] = (
+            chosen.lemmas if choice else (*chosen.lemmas, *chosen.restrictions)
+        )
         for speaker in speakers:
             for action in sorted(speaker.actions - emitted):
                 if (speaker.name, action) not in said:

@@ -1,7 +1,7 @@
 """The lexical layer of a Tamarin theory: comments, flags, words.
 
-Everything here keeps the length of a text, so that a position in what is left is one in the file. The prover's
-own lexer differs in two places that matter: inside a branch that is not taken it looks for `#else`
+Everything here keeps the length of a text, so that a position in what is left is one in the file. The
+prover's own lexer differs in two places that matter: inside a branch that is not taken it looks for `#else`
 and `#endif` even in comments, and it reads a flag that begins with `not` as a negation. Both are refused.
 """
 
