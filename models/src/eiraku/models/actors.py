@@ -5,14 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from eiraku.models.attackgraph import Fact, Node, setup
+from eiraku.models.attackgraph import ADVERSARIES, CENTRE, PURSE, Fact, Node, setup
 from eiraku.models.terms import Term, base, raw
 
 ADVERSARY: Final = "adversary"
-_ADVERSARY: Final = frozenset({"Adversary", "Attacker", "Intruder"})
-_CENTRE = re.compile(r"[Cc]entre|^(Issuer|Scheme|Setup|Bank)")
-_PURSE = re.compile(r"Purse|Wallet|Ltk?$|LongTerm")
-"""Persistent facts whose first name is that of their owner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +17,8 @@ class Cast:
 
     of: dict[str, str]
     """Node: name of who acts."""
-    victims: dict[str, str]
-    """Node of the adversary: the purse it acts on."""
+    on: dict[str, tuple[str, ...]]
+    """Node of anybody but one purse: the purses that it concerns."""
     kinds: dict[str, str]
     """Name: purse, centre, party or adversary."""
     names: dict[str, str]
@@ -48,30 +44,29 @@ def cast(nodes: Sequence[Node]) -> Cast:
     owners = {node.id: _owner(node, ids) for node in nodes}
     shown = _purse_names(nodes, owners, numbers)
     names = _leaf_names(nodes, shown)
-    of, kinds, victims = {}, {}, {}
-    threads = _threads(nodes)
+    of, kinds, on = {}, {}, {}
     for node in nodes:
         number = owners[node.id]
-        if role(node) in _ADVERSARY:
+        if node.rule.startswith(ADVERSARIES):
             who, kind = ADVERSARY, "adversary"
-            if number:
-                victims[node.id] = shown[number]
-        elif _CENTRE.search(role(node)):
+        elif CENTRE.search(role(node)):
             who, kind = words(role(node)), "centre"
         elif number and not _joint(node, ids):
             who, kind = shown[number], "purse"
         else:
-            who, kind = words(threads[node.id]), "party"
+            who, kind = words(role(node)), "party"
         of[node.id] = who
         kinds[who] = kind
-    kinds.update(dict.fromkeys(victims.values(), "purse"))
+        if kind != "purse":
+            on[node.id] = tuple(shown[each] for each in _concerned(node, ids) or ([number] if number else []))
+            kinds.update(dict.fromkeys(on[node.id], "purse"))
     makers = {
         names[term.head]: (node.id, of[node.id])
         for node in nodes
         for term in node.inputs("Fr")
         if term.head in names
     }
-    return Cast(of=of, victims=victims, kinds=kinds, names=names, makers=makers)
+    return Cast(of=of, on=on, kinds=kinds, names=names, makers=makers)
 
 
 def _numbers(nodes: Sequence[Node]) -> list[Term]:
@@ -79,7 +74,7 @@ def _numbers(nodes: Sequence[Node]) -> list[Term]:
     found: dict[Term, None] = {}
     for node in nodes:
         for fact in node.conclusions:
-            if fact.persistent and _PURSE.search(fact.name) and not node.state:
+            if fact.persistent and PURSE.search(fact.name) and not node.state:
                 first = next((term for term in fact.terms if term.leaf and term.head[:1] in "~$"), None)
                 if first is not None and (first in _atoms(node.inputs("Fr")) or first.head.startswith("$")):
                     found[first] = None
@@ -88,9 +83,9 @@ def _numbers(nodes: Sequence[Node]) -> list[Term]:
 
 def _owner(node: Node, ids: set[str]) -> str:
     """The purse that a rule belongs to, by its state, its own purse fact, or what else it needs."""
-    own = [fact for fact in node.premises if fact.persistent and _PURSE.search(fact.name)]
+    own = [fact for fact in node.premises if fact.persistent and PURSE.search(fact.name)]
     other = [fact for fact in node.premises if fact.persistent and fact not in own]
-    made = [fact for fact in node.actions if role(node) in _ADVERSARY]
+    made = [fact for fact in node.actions if node.rule.startswith(ADVERSARIES)]
     for facts in (node.state, own, other, made):
         for fact in facts:
             for term in (*(t for t in fact.terms if t.leaf), *_atoms(fact.terms)):
@@ -101,7 +96,7 @@ def _owner(node: Node, ids: set[str]) -> str:
 
 def _joint(node: Node, ids: set[str]) -> bool:
     """Several purses at once."""
-    purses = {_owner_of(fact, ids) for fact in node.premises if fact.persistent and _PURSE.search(fact.name)}
+    purses = {_owner_of(fact, ids) for fact in node.premises if fact.persistent and PURSE.search(fact.name)}
     return setup(node) and len(purses - {""}) > 1
 
 
@@ -115,15 +110,11 @@ def _atoms(terms: Iterable[Term]) -> Iterator[Term]:
 
 
 def _purse_names(nodes: Sequence[Node], owners: dict[str, str], numbers: Sequence[Term]) -> dict[str, str]:
-    """A, B, C for purses, in the order in which they begin to act; public names keep theirs."""
+    """A, B, C for purses, in the order in which they begin to act."""
     acting = [owners[node.id] for node in nodes if not setup(node) and owners[node.id]]
     order = list(dict.fromkeys([*acting, *(each.head for each in numbers)]))
-    shown = {number: base(number) for number in order if number.startswith("$")}
-    letters = iter(each for each in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if each not in shown.values())
-    for number in order:
-        if number not in shown:
-            shown[number] = next(letters, number)
-    return shown
+    letters = iter("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    return {number: next(letters, number) for number in order}
 
 
 def _leaf_names(nodes: Sequence[Node], shown: dict[str, str]) -> dict[str, str]:
@@ -147,7 +138,8 @@ def _leaf_names(nodes: Sequence[Node], shown: dict[str, str]) -> dict[str, str]:
             # The prover may call it keyA after a rule in which its owner is A; here the owner may be C.
             wanted = base(term.head)
             if purse:
-                wanted = re.sub(r"(?<=[a-z0-9])[A-Z]$", "", wanted) + purse
+                wanted = "key" if term.head in keys else re.sub(r"(?<=[a-z0-9])[A-Z]$", "", wanted)
+                wanted += purse
             name, count = wanted, 1
             while name in taken:
                 count += 1
@@ -160,10 +152,11 @@ def _leaf_names(nodes: Sequence[Node], shown: dict[str, str]) -> dict[str, str]:
 def _born(node: Node) -> Iterator[Term]:
     """First names in the purse facts that a node makes."""
     for fact in node.conclusions:
-        if fact.persistent and _PURSE.search(fact.name):
+        if fact.persistent and PURSE.search(fact.name):
             yield from (term for term in fact.terms if term.leaf)
 
 
-def _threads(nodes: Sequence[Node]) -> dict[str, str]:
-    """For parties without a number: one name for each role. Runs of one role are not told apart."""
-    return {node.id: role(node) for node in nodes}
+def _concerned(node: Node, ids: set[str]) -> list[str]:
+    """The purses whose own facts a node takes or makes."""
+    facts = [f for f in (*node.premises, *node.conclusions) if f.persistent and PURSE.search(f.name)]
+    return list(dict.fromkeys(owner for fact in facts if (owner := _owner_of(fact, ids))))

@@ -1,5 +1,6 @@
 """The prover's graph of a trace, as it writes it with ``--output-json``: rules, edges, and one order."""
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final
@@ -10,6 +11,11 @@ from eiraku.models.terms import Term, base, raw
 from eiraku.models.theory import Theory
 
 _PROTOCOL: Final = "isProtocolRule"
+ADVERSARIES: Final = ("Adversary_", "Attacker_", "Intruder_")
+CENTRE: Final = re.compile(r"[Cc]entre|^(Issuer|Scheme|Setup|Bank)")
+PURSE: Final = re.compile(r"Purse|Wallet|Ltk?$|LongTerm")
+"""Conventions of the theories: rules of the adversary, roles of centres, and persistent facts whose first
+name is that of their owner."""
 KNOWS: Final = "Adversary_Knows"
 """Rule of the steps that are made up here: the adversary has what the property says it has not."""
 _SOLVED: Final = frozenset(
@@ -228,10 +234,16 @@ def _term(data: _Term) -> Term:
     return Term(data.jgnFunct, tuple(map(_term, data.jgnParams)), leaf=False)
 
 
+def makes_purse(node: Node) -> bool:
+    """It leaves a fact that stands for a purse, or for what owns a key."""
+    return any(fact.persistent and PURSE.search(fact.name) for fact in node.conclusions)
+
+
 def setup(node: Node) -> bool:
     """It takes nothing from the network and from no earlier run: keys, purses, units are made."""
-    centre = "entre" in node.rule.split("_")[0] or node.rule.startswith(("Issuer", "Scheme", "Setup"))
-    return not node.state and not node.inputs("In") and (centre or not node.outputs)
+    if node.state or node.inputs("In") or node.rule.startswith(ADVERSARIES):
+        return False
+    return bool(CENTRE.search(node.rule.partition("_")[0])) or makes_purse(node) or not node.outputs
 
 
 def in_order(graph: Graph, theory: Theory) -> tuple[Node, ...]:

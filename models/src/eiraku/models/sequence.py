@@ -34,9 +34,7 @@ def text(trace: Trace, *, width: int = 100) -> str:
         if step.setup:
             continue
         mark = "  <- " if step.marks else ""
-        lines.append(
-            f"{step.number}. {who(trace, step.actor)}: {step.words}{_on(trace, step)}{mark.rstrip()}"
-        )
+        lines.append(f"{step.number}. {who(trace, step.actor)}: {step.words}{_on(step)}{mark.rstrip()}")
         for received in step.received:
             lines.append(_wrapped(f"   receives  {received.term}", width, " " * 13))
             lines.append(_wrapped(f"             [{origin(received)}]", width, " " * 14))
@@ -55,7 +53,7 @@ def beforehand(trace: Trace) -> list[str]:
     for step in trace.steps:
         if step.setup:
             sent = "".join(f", publishes ({each.number}) {each.term}" for each in step.sent if each.used)
-            line = f"{step.actor}: {step.words}{sent}"
+            line = f"{step.actor}: {step.words}{_on(step)}{sent}"
             found[line] = found.get(line, 0) + 1
     return [line if count == 1 else f"{line} ({count} times)" for line, count in found.items()]
 
@@ -108,8 +106,8 @@ def svg(trace: Trace, *, title: str = "") -> str:
     )
 
 
-def _on(trace: Trace, step: Step) -> str:
-    return f" ({who(trace, step.victim)})" if step.victim else ""
+def _on(step: Step) -> str:
+    return f" ({', '.join(step.on)})" if step.on else ""
 
 
 def _wrapped(line: str, width: int, indent: str) -> str:
@@ -159,20 +157,28 @@ class _Picture:
         self._ending()
 
     def _ending(self) -> None:
-        """What the sequence shows, over its whole width."""
-        words = f"{'shows' if self.good else 'violates'} {self.trace.lemma}"
+        """What the sequence shows."""
         look = "ending good" if self.good else "ending"
+        self._band(f"{'shows' if self.good else 'violates'} {self.trace.lemma}", look)
+        self.at += 3
+
+    def _band(self, words: str, look: str) -> None:
+        """Words over the whole width."""
+        lines = _lines(words, WIDTH - 20)
+        height = _LINE * len(lines) + 10
         self.parts.append(
-            f'<g class="{look}"><rect x="2" y="{self.at}" width="{WIDTH - 4}" height="25" rx="5"/>'
+            f'<g class="{look}"><rect x="2" y="{self.at}" width="{WIDTH - 4}" height="{height}" rx="5"/>'
         )
+        bottom = self.at + height
         self.at += 5
-        self._text([words], WIDTH / 2, "does")
+        self._text(lines, WIDTH / 2, "does")
         self.parts.append("</g>")
-        self.at += 8
+        self.at = bottom + 5
 
     def _columns(self) -> list[Actor]:
         """Parties as they begin to act, the adversary between the first two of them."""
-        others = [actor for actor in self.trace.actors if actor.kind != "adversary"]
+        silent = {step.actor for step in self.steps} - {s.actor for s in self.steps if not _silent(s)}
+        others = [a for a in self.trace.actors if a.kind != "adversary" and a.name not in silent]
         adversary = Actor(name="adversary", kind="adversary", roles=())
         if any("adversary" in (a.source, a.target) for a in self._all()) or len(others) < len(
             self.trace.actors
@@ -222,11 +228,11 @@ class _Picture:
             words=words,
             number=0 if composed else received.message,
             below=below,
-            look="made" if composed or received.origin == "repeated" else "",
+            look="made" if not self.good and received.origin != "delivered" else "",
         )
 
     def _outgoing(self, step: Step, sent: Sent) -> Iterator[_Arrow]:
-        source = step.victim if step.actor == "adversary" else step.actor
+        source = next(iter(step.on), "") if step.actor == "adversary" else step.actor
         if source:
             look = "" if sent.used else "lost"
             yield _Arrow(source=source, target="adversary", words=sent.term, number=sent.number, look=look)
@@ -271,8 +277,10 @@ class _Picture:
     def _note(self, step: Step, *, final: bool) -> None:
         x = self.places.get(step.actor)
         if x is None:
+            done = f"{step.number}  {step.actor}: {step.words}{_on(step)}"
+            self._band("; ".join([done, *step.marks]), "band")
             return
-        words = _lines(f"{step.number}  {step.words}{_on(self.trace, step)}", _NOTE - 16)
+        words = _lines(f"{step.number}  {step.words}{_on(step)}", _NOTE - 16)
         said = [*step.marks]
         if step.actor == "adversary":
             said += [
@@ -294,6 +302,11 @@ class _Picture:
         self._text(facts, left + width / 2, "fact")
         self.parts.append("</g>")
         self.at = bottom + 4
+
+
+def _silent(step: Step) -> bool:
+    """It is between parties, and nothing is sent: it has no lifeline of its own."""
+    return len(step.on) > 1 and not step.received and not step.sent
 
 
 def _direct(before: Step, number: int, step: Step, received: Received) -> bool:

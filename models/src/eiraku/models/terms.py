@@ -8,7 +8,7 @@ from typing import Final
 _LONG: Final = 26
 """Characters from which a term gets a name in the legend."""
 _ATOM = re.compile(r"[~$%#]?([A-Za-z]\w*?)(?:\.(\d+))?$")
-_INFIX: Final = {"Mult": "*", "Union": " ++ ", "Xor": " XOR ", "NatPlus": " + "}
+_INFIX: Final = {"Mult": "*", "Union": " ++ ", "Xor": " XOR "}
 _KINDS: Final = {
     "sign": "sig",
     "aenc": "enc",
@@ -52,10 +52,10 @@ class Term:
             yield from each.walk()
 
     def flat(self) -> tuple["Term", ...]:
-        """The elements of a tuple; of anything else itself."""
-        if self.leaf or self.head != "pair":
+        """The elements of a tuple, which nests to the right; of anything else itself."""
+        if self.leaf or self.head != "pair" or len(self.args) != 2:
             return (self,)
-        return tuple(each for arg in self.args for each in arg.flat()) if len(self.args) == 2 else (self,)
+        return (self.args[0], *self.args[1].flat())
 
 
 def raw(term: Term) -> str:
@@ -95,7 +95,7 @@ class Printer:
 
     def show(self, term: Term) -> str:
         """A term inside something: by its name in the legend if it is long."""
-        if term.leaf or term.head == "pair" or len(self._plain(term)) <= _LONG:
+        if term.leaf or len(self._plain(term)) <= _LONG or (term.head == "pair" and not self._tag(term)):
             return self._written(term)
         key = raw(term)
         if key not in self._known:
@@ -107,10 +107,9 @@ class Printer:
     def _written(self, term: Term) -> str:
         if term.leaf:
             return self._leaf(term.head)
-        shown = [self.show(each) for each in term.args]
         if term.head == "pair":
             return f"<{', '.join(map(self.show, term.flat()))}>"
-        return _join(term, shown)
+        return _join(term, [self.show(each) for each in term.args])
 
     def _plain(self, term: Term) -> str:
         if term.leaf:
@@ -119,7 +118,7 @@ class Printer:
         return f"<{', '.join(shown)}>" if term.head == "pair" else _join(term, shown)
 
     def _leaf(self, head: str) -> str:
-        if head[:1] in "'%" or head.isdigit():
+        if head[:1] == "'" or head.isdigit():
             return head
         name = self.names.get(head) or self._given.get(head)
         if name is None:
@@ -130,12 +129,24 @@ class Printer:
     def _kind(self, term: Term) -> str:
         """``hopSig`` for a signature over a tuple that begins with 'hop'; ``privA`` if only A is in it."""
         kind = _KINDS.get(term.head, term.head)
-        first = term.args[0].flat()[0] if term.args else term
-        if first.leaf and first.head.startswith("'") and term.args[0].flat()[1:]:
-            tag = re.sub(r"\W+(\w?)", lambda found: found[1].upper(), first.head.strip("'"))
-            return tag + kind[:1].upper() + kind[1:] if tag else kind
+        if term.head == "pair":
+            return self._tag(term)
+        tag = next((found for each in term.args if (found := self._tag(each))), "")
+        if tag:
+            return tag + kind[:1].upper() + kind[1:]
         inside = {self.names.get(leaf.head, "") for leaf in term.leaves()} & self.people
         return kind + min(inside) if len(inside) == 1 else kind
+
+    def _tag(self, term: Term) -> str:
+        """The constant with which a tuple begins, as a name: ``'EPP/1 unit'`` is unit."""
+        first = term.flat()[0]
+        if term.leaf or term.head != "pair" or not (first.leaf and first.head.startswith("'")):
+            return ""
+        if all(each.leaf and each.head.startswith("'") for each in term.flat()):
+            return ""
+        words = re.findall(r"[A-Za-z]\w*", first.head.removeprefix("'EPP/1 "))
+        tag = "".join(word.lower() if word.isupper() else word[:1].upper() + word[1:] for word in words)
+        return tag[:1].lower() + tag[1:]
 
     def _unused(self, wanted: str) -> str:
         taken = {*self.names.values(), *self._given.values(), *self.legend}
@@ -147,6 +158,12 @@ class Printer:
 
 
 def _join(term: Term, shown: list[str]) -> str:
+    if term.head in ("tone", "one") and not shown:
+        return "1"
+    if term.head == "NatPlus":
+        ones = shown.count("1")
+        others = [each for each in shown if each != "1"]
+        return f"({' + '.join([*others, str(ones)] if ones else others)})" if others else str(ones)
     if term.head == "exp" and len(shown) == 2:
         return f"{shown[0]}^{shown[1]}"
     if term.head in _INFIX:

@@ -88,8 +88,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     actor: str
     words: str
     """What the rule's name says is done."""
-    victim: str = ""
-    """Where the adversary acts: on whom, if on one party."""
+    on: tuple[str, ...] = ()
+    """Where not one purse acts: the purses that it concerns."""
     setup: bool = False
     """It happens before the attack begins: keys, purses, units."""
     received: tuple[Received, ...] = ()
@@ -207,7 +207,7 @@ class _Telling:
                     rule=node.rule,
                     actor=self.people.of[node.id],
                     words=words(node.rule.partition("_")[2]) or words(node.rule),
-                    victim=self.people.victims.get(node.id, ""),
+                    on=self.people.on.get(node.id, ()),
                     setup=begins,
                     received=received,
                     sent=tuple(self._sent(node, used)),
@@ -282,8 +282,8 @@ def _actors(nodes: tuple[Node, ...], people: Cast, steps: tuple[Step, ...]) -> t
     for node, step in zip(nodes, steps, strict=True):
         if step.setup:
             continue
-        if step.victim:
-            roles.setdefault(step.victim, {})
+        if people.kinds[step.actor] == "adversary":
+            roles.update({name: {} for name in step.on if name not in roles})
         roles.setdefault(step.actor, {})[words(role(node))] = None
     found = [
         Actor(name=name, kind=people.kinds[name], roles=tuple(held) if people.kinds[name] == "purse" else ())
