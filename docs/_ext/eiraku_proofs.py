@@ -152,7 +152,12 @@ class Lemmas(_Proofs):
         for claim in subject.manifest.lemma:
             job = next(each for each in subject.jobs if each.lemma == claim.name and each.flag is None)
             result = evidence.result(job, subject, recorded)
-            says = claim.says + (" *(Such a run exists.)*" if claim.quantifier == "exists-trace" else "")
+            weakness = f"**{claim.weakness}.** " if claim.weakness else ""
+            says = (
+                weakness
+                + claim.says
+                + (" *(Such a run exists.)*" if claim.quantifier == "exists-trace" else "")
+            )
             rows.append(
                 (_code(claim.name), f"{says} {', '.join(claim.requirements)}".strip(), *_measured(result))
             )
@@ -255,7 +260,7 @@ def _measured(result: Result) -> tuple[Cell, ...]:
 
 
 def _verdict(result: Result) -> str:
-    return str(result.verdict) if result.verdict else "not recorded"
+    return str(result.verdict) if result.verdict else f"not recorded (claimed: {result.job.expected})"
 
 
 def _standing(result: Result) -> str:

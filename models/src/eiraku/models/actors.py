@@ -82,11 +82,17 @@ def _numbers(nodes: Sequence[Node]) -> list[Term]:
 
 
 def _owner(node: Node, ids: set[str]) -> str:
-    """The purse that a rule belongs to, by its state, its own purse fact, or what else it needs."""
+    """The purse that a rule belongs to.
+
+    Whose state it uses up; else whose purse fact it needs, and if it needs several, whose state it leaves, or
+    who is named first in what it says it does; else whoever its other facts name.
+    """
     own = [fact for fact in node.premises if fact.persistent and PURSE.search(fact.name)]
     other = [fact for fact in node.premises if fact.persistent and fact not in own]
-    made = [fact for fact in node.actions if node.rule.startswith(ADVERSARIES)]
-    for facts in (node.state, own, other, made):
+    left = [fact for fact in node.conclusions if not fact.persistent and fact.name != "Out"]
+    several = len({_owner_of(fact, ids) for fact in own}) > 1
+    chosen = (node.state, left, node.actions, own) if several else (node.state, own, other, node.actions)
+    for facts in chosen:
         for fact in facts:
             for term in (*(t for t in fact.terms if t.leaf), *_atoms(fact.terms)):
                 if term.head in ids:

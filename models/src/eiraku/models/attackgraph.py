@@ -12,7 +12,7 @@ from eiraku.models.theory import Theory
 
 _PROTOCOL: Final = "isProtocolRule"
 ADVERSARIES: Final = ("Adversary_", "Attacker_", "Intruder_")
-CENTRE: Final = re.compile(r"[Cc]entre|^(Issuer|Scheme|Setup|Bank)")
+CENTRE: Final = re.compile(r"[Cc]entre|^(Issuer|Authority|Judge|Scheme|Setup|Bank)")
 PURSE: Final = re.compile(r"Purse|Wallet|Ltk?$|LongTerm")
 """Conventions of the theories: rules of the adversary, roles of centres, and persistent facts whose first
 name is that of their owner."""
@@ -240,10 +240,12 @@ def makes_purse(node: Node) -> bool:
 
 
 def setup(node: Node) -> bool:
-    """It takes nothing from the network and from no earlier run: keys, purses, units are made."""
+    """It takes nothing from the network and from no earlier run: keys, purses, units, sessions are made."""
     if node.state or node.inputs("In") or node.rule.startswith(ADVERSARIES):
         return False
-    return bool(CENTRE.search(node.rule.partition("_")[0])) or makes_purse(node) or not node.outputs
+    purses = sum(fact.persistent and bool(PURSE.search(fact.name)) for fact in node.premises)
+    joint = purses > 1 and not node.outputs
+    return bool(CENTRE.search(node.rule.partition("_")[0])) or makes_purse(node) or joint
 
 
 def in_order(graph: Graph, theory: Theory) -> tuple[Node, ...]:

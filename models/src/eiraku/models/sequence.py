@@ -286,6 +286,7 @@ class _Picture:
             said += [
                 origin(received).removeprefix("composed by the adversary: ") for received in step.received
             ]
+            said += [f"({sent.number}) {sent.term}" for sent in step.sent if not step.on]
         facts = [line for fact in said for line in _lines(fact, _NOTE - 16)]
         longest = max(map(len, (*words, *facts)))
         width = min(max(longest * _CHARACTER + 18, 70), _NOTE)
