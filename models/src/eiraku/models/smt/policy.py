@@ -93,9 +93,8 @@ def prove_admitted(rules: Rules) -> Result:
     one = limit_of_both(rules, FIRST, TIER, OTHER_TIER)
     turned = limit_of_both(rules, FIRST, OTHER_TIER, TIER)
     if model := questions.counter(one == turned, applies(FIRST)):
-        return questions.result(
-            (f"The limit depends on who pays: {transfer_in(model)}, {limits_in(model, TIER, OTHER_TIER)}.",)
-        )
+        limits = limits_in(model, TIER, OTHER_TIER)
+        return questions.result((f"The limit depends on who pays: {transfer_in(model)}, {limits}.",))
     if model := questions.counter(one <= limit(FIRST, TIER), applies(FIRST)):
         return questions.result(
             (f"The limit is above that of one's own tier: {limits_in(model, TIER, OTHER_TIER)}.",)
