@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from distributed import LocalCluster
 
 from eiraku.models import execute, limits
 from eiraku.models.execute import ClusterError
@@ -60,6 +61,27 @@ def test_a_call_can_be_sent_to_another_process(tmp_path: Path, monkeypatch: pyte
     (outcome,) = outcomes.values()
     assert outcome.version is not None
     assert "SOLVED" in outcome.proof
+
+
+def test_a_cluster_proves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real scheduler with one worker in a process of its own."""
+    monkeypatch.setenv("PATH", str(FAKE["install"](tmp_path / "bin", FAKE["HONEST"] | {"made_once": "die"})))
+    told: list[str] = []
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None) as workers,
+        execute.cluster(workers.scheduler_address) as executor,
+    ):
+        outcomes = execute.everything(
+            tasks("made_once", "possible"), executor, lambda job, _: told.append(job.lemma)
+        )
+    assert sorted(told) == ["made_once", "possible"]
+    assert verdicts(outcomes) == {"made_once": Verdict.KILLED, "possible": Verdict.VERIFIED}
+
+
+def test_nobody_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execute, "CONNECT", 1)
+    with pytest.raises(ClusterError, match="no scheduler answers"), execute.cluster("tcp://127.0.0.1:1"):
+        pass
 
 
 class Dead(Executor):
