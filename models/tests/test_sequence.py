@@ -15,6 +15,7 @@ DATA = Path(__file__).parent / "data"
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "attacks"
 GRAPHS = {
     "forged-unit": ("pay", "no_unit_signature"),
+    "hidden-step": ("hidden", None),
     "honest-payment": ("pay", None),
     "leaked-key": ("leak", None),
     "repeated-payment": ("replay", "no_seen_set"),

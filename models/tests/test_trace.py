@@ -19,6 +19,7 @@ from eiraku.models.trace import Trace, TraceError
 DATA = Path(__file__).parent / "data"
 GRAPHS = {
     "forged-unit": ("pay", "no_unit_signature"),
+    "hidden-step": ("hidden", None),
     "honest-payment": ("pay", None),
     "leaked-key": ("leak", None),
     "repeated-payment": ("replay", "no_seen_set"),
@@ -82,6 +83,10 @@ def test_honest_run_has_no_adversary() -> None:
     assert found.quantifier == "exists-trace"
     assert acts(found) == [("A", "requests"), ("B", "pays"), ("A", "credits")]
     assert [actor.kind for actor in found.actors] == ["purse", "purse"]
+
+
+def test_step_that_the_prover_hides_is_found() -> None:
+    assert [words for _, words in acts(recorded("hidden-step"))] == ["pays", "loses power", "pays"]
 
 
 def test_long_terms_have_names() -> None:

@@ -2,7 +2,8 @@
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -164,6 +165,11 @@ def _graph(data: _Graph, theory: Theory) -> Graph:
     nodes = {node.jgnId: _node(node) for node in listed}
     links = [link for link in links if {_at(link.jgeSource), _at(link.jgeTarget)} <= set(nodes)]
     edges = {link.jgeTarget: link.jgeSource for link in links if link.jgeRelation != "LessAtoms"}
+    before = {(_at(link.jgeSource), _at(link.jgeTarget)) for link in links}
+    for node, target in _hidden(nodes, edges, theory):
+        nodes[node.id] = node
+        before |= {(_at(edges[target]), node.id), (node.id, _at(target))}
+        edges[node.premises[0].at], edges[target] = edges[target], node.conclusions[0].at
     used = set(edges.values())
     for node in list(nodes.values()):
         # A K of the property: the adversary "sends" the term, and nobody takes it.
@@ -179,8 +185,31 @@ def _graph(data: _Graph, theory: Theory) -> Graph:
         lemma=_lemma(data.jgLabel, theory),
         nodes=nodes,
         edges=edges,
-        before=frozenset((_at(link.jgeSource), _at(link.jgeTarget)) for link in links),
+        before=frozenset(before),
     )
+
+
+def _hidden(nodes: dict[str, Node], edges: dict[str, str], theory: Theory) -> Iterator[tuple[Node, str]]:
+    """Steps that the prover leaves out of its graphs, each with the premise that it leads to.
+
+    It does so with rules that say nothing and have one premise and one conclusion. They show where an edge
+    ends at another fact than it begins with.
+    """
+    given = {fact.at: fact for node in nodes.values() for fact in node.conclusions}
+    taken = {fact.at: fact for node in nodes.values() for fact in node.premises}
+    silent = {(rule.premises, rule.conclusions): rule.name for rule in theory.rules if not rule.actions}
+    for target, source in list(edges.items()):
+        start, end = given.get(source), taken.get(target)
+        if start is None or end is None or start.name == end.name:
+            continue
+        rule = silent.get((frozenset({start.name}), frozenset({end.name})))
+        if rule is not None:
+            at = f"{target}/before".replace(":", "/")
+            premise, conclusion = replace(start, at=f"{at}:p0"), replace(end, at=f"{at}:c0")
+            node = Node(
+                id=at, rule=rule, protocol=True, premises=(premise,), actions=(), conclusions=(conclusion,)
+            )
+            yield node, target
 
 
 def _at(place: str) -> str:

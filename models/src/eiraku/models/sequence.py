@@ -19,6 +19,8 @@ _HEAD: Final = 46
 _LINE: Final = 15
 _CHARACTER: Final = 6.3
 """Width of a character of the labels, generously."""
+_BOLD: Final = 7.1
+"""The same of bold ones."""
 _NOTE: Final = 196
 """Greatest width of a note."""
 
@@ -280,7 +282,7 @@ class _Picture:
             done = f"{step.number}  {step.actor}: {step.words}{_on(step)}"
             self._band("; ".join([done, *step.marks]), "band")
             return
-        words = _lines(f"{step.number}  {step.words}{_on(step)}", _NOTE - 16)
+        words = _lines(f"{step.number}  {step.words}{_on(step)}", _NOTE - 30)  # bold is wider
         said = [*step.marks]
         if step.actor == "adversary":
             said += [
@@ -288,8 +290,8 @@ class _Picture:
             ]
             said += [f"({sent.number}) {sent.term}" for sent in step.sent if not step.on]
         facts = [line for fact in said for line in _lines(fact, _NOTE - 16)]
-        longest = max(map(len, (*words, *facts)))
-        width = min(max(longest * _CHARACTER + 18, 70), _NOTE)
+        longest = max(*(len(line) * _BOLD for line in words), *(len(line) * _CHARACTER for line in facts), 52)
+        width = min(longest + 18, _NOTE)
         height = _LINE * (len(words) + len(facts)) + 8
         left = min(max(x - width / 2, 2), WIDTH - width - 2)
         css = "note" if self.good or not step.marks else "note final" if final else "note marked"
