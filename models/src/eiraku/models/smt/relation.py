@@ -7,6 +7,7 @@ Beside them stands what the tables leave to chapters 5 and 7: the answer that be
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Generic, TypeVar
 
 import z3
@@ -102,6 +103,7 @@ SESSION_ANSWERS: dict[SessionEvent, SessionEvent] = {
 """What follows a message of the handshake that was in order (chapter 5); nothing where absent."""
 
 
+@cache
 def row_matches(key: TransferKey, state: Term, event: Term, purpose: Term) -> Term:
     """A row of the transfer table is about this state, event and purpose."""
     of_state, of_event, deciding = key
@@ -111,14 +113,17 @@ def row_matches(key: TransferKey, state: Term, event: Term, purpose: Term) -> Te
     return z3.And(wanted)
 
 
+@cache
+def row_leads(key: TransferKey, target: Transfer, given: tuple[Term, Term, Term], after: Term) -> Term:
+    """A row is about this state, event and purpose, and `after` is where it leads."""
+    # Kept, like `row_matches`: hundreds of changed tables have all rows but one in common.
+    return z3.And(row_matches(key, *given), after == STATE[target])
+
+
 def transfer_relation(given: Tables, state: Term, event: Term, purpose: Term, after: Term) -> Term:
     """The transfer table as a relation: some row leads from (state, event, purpose) to `after`."""
-    return z3.Or(
-        [
-            z3.And(row_matches(key, state, event, purpose), after == STATE[target])
-            for key, target in given.transfer.items()
-        ]
-    )
+    point = (state, event, purpose)
+    return z3.Or([row_leads(key, target, point, after) for key, target in given.transfer.items()])
 
 
 def permitted(given: Tables, state: Term, event: Term, purpose: Term) -> Term:
