@@ -5,13 +5,15 @@ from itertools import combinations, pairwise
 
 import z3
 
-from eiraku.models.smt.proof import Proof, Questions, Result, Term, Twin
+from eiraku.models.smt.proof import Proof, Questions, Result, SolverUnknownError, Term, Twin
 from eiraku.spec.objects import VALUES
 from eiraku.spec.shape import AMOUNT_MAX
 
-UNITS = 5
-"""Units in the proof about choices; their values are any powers of two below 2^WIDTH."""
-WIDTH = 8
+UNITS = 4
+"""Units in the search for counterexamples about choices; their values are below 2^SMALL."""
+SMALL = 8
+WIDE = 64
+"""Bits of sums in the induction: more than any sum of a bundle or a purse has."""
 
 
 def prove_sums(greatest: int) -> Result:
@@ -47,11 +49,45 @@ Order = Callable[[Term, Term], Term]
 
 
 def prove_choice(order: Order, *, powers_of_two: bool) -> Result:
-    """If units can make up an amount, taking each that fits in this order does so, with no more units."""
+    """If units can make up an amount, taking each that fits, in this order, does so with no more units.
+
+    Shown for any number of units: let v be the first unit that fits what is left. A choice that does without
+    it is made of later units. Added one by one they cannot jump over v (the step below), so if they reach it,
+    some first of them sum up to exactly v, and v can stand in their place. For few and small units every
+    case is tried besides. Raises SolverUnknownError if the step fails and no case shows it.
+    """
     questions = Questions()
-    values = z3.BitVecs([f"v{n}" for n in range(UNITS)], WIDTH + 4)
-    amount = z3.BitVec("amount", WIDTH + 4)
-    facts = [z3.And(z3.UGE(v, 1), z3.ULT(v, 1 << WIDTH)) for v in values]
+    words = _small_case(questions, order, powers_of_two=powers_of_two)
+    if words:
+        return questions.result((words,))
+    if not _never_jumps(questions, order, powers_of_two=powers_of_two):
+        raise SolverUnknownError(f"the step fails, but not for {UNITS} units below 2^{SMALL}")
+    return questions.result()
+
+
+def _never_jumps(questions: Questions, order: Order, *, powers_of_two: bool) -> bool:
+    """The induction: a sum that is below v, plus the next unit, is at most v.
+
+    What is kept: the sum so far and v are multiples of the next unit, which makes them so of all later ones.
+    """
+    first, total, unit, later = z3.BitVecs("v sum unit later", WIDE)
+    values = [first, unit, later]
+    facts = [z3.And(z3.UGE(v, 1), z3.ULE(v, 1 << (WIDE - 8))) for v in values]
+    if powers_of_two:
+        facts += [v & (v - 1) == 0 for v in values]
+    facts += [order(first, unit), order(unit, later)]
+    below = z3.And(z3.ULT(total, first), total & (unit - 1) == 0)
+    stays = z3.ULE(total + unit, first)
+    multiple = (total + unit) & (later - 1) == 0
+    # Nothing is a multiple of everything: the base.
+    return questions.counter(z3.And(stays, multiple), *facts, below) is None
+
+
+def _small_case(questions: Questions, order: Order, *, powers_of_two: bool) -> str:
+    """Units and an amount for which it is not so, in words; nothing if there are none."""
+    values = z3.BitVecs([f"v{n}" for n in range(UNITS)], SMALL + 4)
+    amount = z3.BitVec("amount", SMALL + 4)
+    facts = [z3.And(z3.UGE(v, 1), z3.ULT(v, 1 << SMALL)) for v in values]
     if powers_of_two:
         facts += [v & (v - 1) == 0 for v in values]
     facts += [order(a, b) for a, b in pairwise(values)]
@@ -65,8 +101,8 @@ def prove_choice(order: Order, *, powers_of_two: bool) -> Result:
         if model is not None:
             held = [model.eval(v, model_completion=True) for v in values]
             found = f"Units of {held} can make up {model.eval(amount)} with {size}; taken in turn they leave"
-            return questions.result((f"{found} a rest of {model.eval(rest)} after {model.eval(taken)}.",))
-    return questions.result()
+            return f"{found} a rest of {model.eval(rest)} after {model.eval(taken)}."
+    return ""
 
 
 PROOFS: tuple[Proof, ...] = (
@@ -101,10 +137,10 @@ PROOFS: tuple[Proof, ...] = (
     ),
     Proof(
         name="largest-first",
-        says=f"Of up to {UNITS} units of values below 2^{WIDTH}, whoever takes the largest that fits, again"
-        " and again, finds an exact choice whenever there is one, and none has fewer units.",
+        says="Of units whose values are powers of two, whoever takes the largest that fits, again and again,"
+        " finds an exact choice whenever there is one, and none has fewer units.",
         requirements=("EPP-TRF-011", "EPP-UNI-007"),
-        method="bit-vectors, bounded",
+        method="induction over the units, bit-vectors",
         prove=lambda: prove_choice(z3.UGE, powers_of_two=True),
         twins=(
             Twin(

@@ -44,9 +44,10 @@ def steps(habits: Habits) -> Iterator[Step]:
             if not habits.one_way or (side, purpose) in _ONE_WAY_SESSIONS[own]:
                 yield _open(habits, own, side, purpose, state)
         yield _power_cut(own)
-        if not habits.one_way:
+        if not habits.one_way or (habits.takes_back_pending and own == 1):
             yield _leave(own)
-            yield _arrive(own)
+        if not habits.one_way or (habits.takes_back_pending and own == 0):
+            yield _arrive(habits, own)
 
 
 _ANSWERED = {
@@ -206,12 +207,15 @@ def _leave(own: int) -> Step:
     )
 
 
-def _arrive(own: int) -> Step:
+def _arrive(habits: Habits, own: int) -> Step:
     purse, _ = NOW.pair(own)
+    # EPP-TRF-040
+    held = purse.spend if habits.takes_back_pending else z3.Or(purse.spend, purse.pend)
     guard = z3.And(
         NOW.away,
         CHANCE.hop > NOW.away_hop,
-        z3.Not(z3.Or(purse.spend, purse.pend)),
+        z3.Not(held),
+        # EPP-TRF-041
         CHANCE.hop > purse.seen,
     )
     back = replace(

@@ -17,8 +17,9 @@ from eiraku.spec.tables import Transfer, TransferEvent
 class Habits:
     """What the purses do; the defaults are the specification. `late`: answers that leave before the write.
 
-    `one_way`: A pays as initiator, B is paid as responder, and the unit goes nowhere else. It makes the
-    search for a broken run shorter: a run that is found there is a run of the whole system, too.
+    `one_way`: A pays as initiator, B is paid as responder, and the unit goes nowhere else, except that B may
+    pay it to somebody who pays A if A `takes_back_pending`. It makes the search for a broken run shorter: a
+    run that is found there is a run of the whole system, too.
     """
 
     tables: Tables = EXPORTED
@@ -30,6 +31,7 @@ class Habits:
     settles_on_reject: bool = False
     redelivers_anew: bool = False
     credits_in_two_writes: bool = False
+    takes_back_pending: bool = False
     one_way: bool = False
 
 

@@ -38,7 +38,7 @@ def _amounts() -> Iterator[Boundary]:
         yield Boundary(
             name=f"amount-{name}",
             says="An amount in a message; no limit of policy is met.",
-            requirements=("EPP-ENC-012", "EPP-TRF-029"),
+            requirements=("EPP-ENC-012", "EPP-TRF-002"),
             given={"amount": value},
             expected=expected,
         )
