@@ -155,6 +155,24 @@ def test_what_was_not_finished_is_not_recorded(folder: Path, monkeypatch: pytest
     assert results["made_once"].standing is Standing.RECORDED
 
 
+def test_whoever_stops_a_recording_keeps_what_was_proved(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    class Impatient(Silent):
+        def done(self, result: Result | Solved) -> None:
+            assert isinstance(result, Result)
+            if seen:
+                raise KeyboardInterrupt
+            seen.append(result.job.lemma)
+
+    monkeypatch.setenv("PATH", str(FAKE["install"](folder.parent / "bin", FAKE["HONEST"])))
+    with pytest.raises(KeyboardInterrupt):
+        proving.prove(Request(record=True, jobs=1), folder, Impatient())
+    assert [each.lemma for each in recorded(folder).jobs] == seen
+
+
 def test_recording_a_part_leaves_the_rest(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prove(folder, monkeypatch, Request(record=True))
     before = recorded(folder)

@@ -85,8 +85,15 @@ def prove(request: Request, folder: Path, watcher: Watcher) -> Run:
         watcher.begin("proofs by the prover", len(tasks))
         standing = Standing.RECHECKED if request.mode is Mode.RECHECK else Standing.PROVED
 
+        so_far: dict[Job, Outcome] = {}
+
         def tell(job: Job, outcome: Outcome) -> None:
             watcher.done(_result(job, outcome, standing, date))
+            so_far[job] = outcome
+            if request.record:
+                # At once: a run may take long, and whoever stops it keeps what was proved.
+                before = recorded.get(job.theory)
+                recording.write_evidence(folder, made.subjects[job.theory], before, so_far, date=date)
 
         with _executor(request) as executor:
             outcomes = execute.everything(tasks, executor, tell)

@@ -10,25 +10,32 @@ from eiraku.models.plan import Plan
 from eiraku.models.prover import Outcome
 
 
+def write_evidence(
+    folder: Path, subject: Subject, before: Evidence | None, outcomes: dict[Job, Outcome], *, date: str
+) -> Evidence:
+    """Write what the outcomes so far say about one theory. Raises OSError."""
+    mine = {job: outcome for job, outcome in outcomes.items() if job.theory == subject.name}
+    now = evidence.merged(subject, before, mine, date=date)
+    evidence.save(folder, now)
+    return now
+
+
 def record(
     folder: Path, made: Plan, before: dict[str, Evidence], outcomes: dict[Job, Outcome], *, date: str
 ) -> list[str]:
-    """Write what the outcomes say about each theory that was asked about; return complaints about traces.
+    """Write evidence, then proofs and traces, of each theory that ran; return complaints about traces.
 
     Raises OSError.
     """
     complaints: list[str] = []
     for subject in made.subjects.values():
         mine = {job: outcome for job, outcome in outcomes.items() if job.theory == subject.name}
-        if not mine:
-            continue
-        old = before.get(subject.name)
-        now = evidence.merged(subject, old, mine, date=date)
-        unchanged = old is not None and old.digest == now.digest
-        _write_proofs(folder, subject, mine, keep_old=unchanged, now=now)
-        complaints += _write_traces(folder, subject, mine)
-        # The evidence comes last: it is what says that the rest is there.
-        evidence.save(folder, now)
+        if mine:
+            old = before.get(subject.name)
+            now = write_evidence(folder, subject, old, mine, date=date)
+            unchanged = old is not None and old.digest == now.digest
+            _write_proofs(folder, subject, mine, keep_old=unchanged, now=now)
+            complaints += _write_traces(folder, subject, mine)
     return complaints
 
 
