@@ -48,6 +48,7 @@ class _Proofs(SphinxDirective):
 
     def subjects(self) -> list[Subject]:
         """Every theory that can be read."""
+        self.env.note_dependency(str(library.PACKAGE / "theories"))
         found = (self.subject(name) for name in theory.names())
         return [subject for subject in found if subject is not None]
 

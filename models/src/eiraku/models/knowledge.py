@@ -1,7 +1,8 @@
 """What the adversary knows in a trace, and from which messages; which steps matter."""
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from eiraku.models.attackgraph import Graph, Node
 from eiraku.models.terms import Term, raw
@@ -27,13 +28,17 @@ class Knowledge:
         self._place = {node.id: at for at, node in enumerate(nodes)}
         self._whole: dict[str, Source] = {}
         self._plain: dict[str, Source] = {}
-        self._opened = _opened(graph)
         for node in nodes:
             for term in node.outputs:
                 source = Source(sender=node.id, message=raw(term))
                 self._whole.setdefault(raw(term), source)
                 for element in term.flat():
                     self._plain.setdefault(raw(element), source)
+        # Where several steps send the same message, the first will do.
+        self._opened = {
+            text: replace(piece, sender=self._whole.get(piece.message, piece).sender)
+            for text, piece in _opened(graph).items()
+        }
 
     def whole(self, term: Term, *, to: Node) -> Source | None:
         """Who sent `term` as it is, before `to`."""
@@ -63,19 +68,31 @@ class Knowledge:
         return source if self._place[source.sender] < self._place[to.id] else None
 
 
+def witnesses(graph: Graph, nodes: Sequence[Node], theory: Theory) -> frozenset[str]:
+    """The nodes that show that the lemma is false, or that the run that it asks for exists.
+
+    The prover names them after the time points of the formula, and what the adversary knows is among them;
+    where it does not, they are all nodes with an action of which the formula speaks.
+    """
+    lemma = theory.lemma(graph.lemma)
+    times = set(re.findall(r"#\s*(\w+)", lemma.formula)) if lemma else set()
+    said = {"K", *(lemma.actions if lemma else ())}
+    speaking = [node for node in nodes if any(fact.name in said for fact in node.actions)]
+    named = [node for node in speaking if node.id.removeprefix("#").partition(".")[0] in times]
+    return frozenset(node.id for node in named or speaking or nodes)
+
+
 def needed(graph: Graph, nodes: Sequence[Node], theory: Theory) -> tuple[Node, ...]:
     """Those of `nodes`, which are in order, without which the attack would not be one.
 
     The prover may let the adversary take a piece from a run that has nothing else to do with the attack,
-    though it has the piece already. Kept are the steps that the lemma or a restriction speaks of, and what
-    these need.
+    though it has the piece already. Kept are the witnesses, what a restriction demands, and what these need.
     """
-    lemma = theory.lemma(graph.lemma)
-    watched = {"K", *(lemma.actions if lemma else ())}
-    watched.update(name for each in theory.restrictions for name in each.actions)
+    demanded = {name for each in theory.restrictions for name in _demanded(each.formula)}
     known, places = Knowledge(graph, nodes), {node.id for node in nodes}
+    shown = witnesses(graph, nodes, theory)
     kept: set[str] = set()
-    left = [node for node in nodes if any(fact.name in watched for fact in node.actions)] or list(nodes)
+    left = [node for node in nodes if node.id in shown or any(f.name in demanded for f in node.actions)]
     while left:
         node = left.pop()
         if node.id in kept:
@@ -86,6 +103,12 @@ def needed(graph: Graph, nodes: Sequence[Node], theory: Theory) -> tuple[Node, .
             makers.update(source.sender for source in known.sources(term, to=node))
         left += [graph.nodes[name] for name in makers if name in places]
     return tuple(node for node in nodes if node.id in kept)
+
+
+def _demanded(formula: str) -> set[str]:
+    """Actions of which a restriction says that there must be one."""
+    _, arrow, then = formula.partition("==>")
+    return set(re.findall(r"\b([A-Z]\w*)\s*\(", then)) if arrow and re.search(r"\bEx\b", then) else set()
 
 
 def _opened(graph: Graph) -> dict[str, Source]:

@@ -16,7 +16,7 @@ import msgspec
 
 from eiraku.models.actors import Cast, cast, role, words
 from eiraku.models.attackgraph import Node, TraceError, in_order, parse, setup
-from eiraku.models.knowledge import Knowledge, needed
+from eiraku.models.knowledge import Knowledge, needed, witnesses
 from eiraku.models.terms import Printer, Term, raw
 from eiraku.models.theory import Theory
 
@@ -125,7 +125,7 @@ def read(document: bytes, theory: Theory) -> Trace:
     printer = Printer(people.names, frozenset(people.kinds))
     said = theory.lemma(graph.lemma)
     telling = _Telling(nodes=nodes, people=people, printer=printer, known=Knowledge(graph, nodes))
-    steps = telling.steps(said.actions if said else frozenset())
+    steps = telling.steps(witnesses(graph, nodes, theory), frozenset({"K", *(said.actions if said else ())}))
     return Trace(
         format=FORMAT,
         theory=theory.name,
@@ -187,8 +187,8 @@ class _Telling:
     met: set[int] = field(default_factory=set)
     """Messages that somebody received as they were."""
 
-    def steps(self, watched: frozenset[str]) -> tuple[Step, ...]:
-        """All of them; `watched` are the actions that the property speaks of."""
+    def steps(self, shown: frozenset[str], watched: frozenset[str]) -> tuple[Step, ...]:
+        """All of them; the property speaks of the actions `watched` of the nodes `shown`."""
         opening = self._opening()
         used = self._used()
         for node in self.nodes:
@@ -200,7 +200,7 @@ class _Telling:
             begins = node.id in opening
             count += not begins
             received = tuple(self._received(term, node) for term in node.inputs("In"))
-            shown = tuple(f"{f.name}({', '.join(map(self.printer.show, f.terms))})" for f in node.actions)
+            facts = tuple(f"{f.name}({', '.join(map(self.printer.show, f.terms))})" for f in node.actions)
             told.append(
                 Step(
                     number=0 if begins else count,
@@ -211,11 +211,11 @@ class _Telling:
                     setup=begins,
                     received=received,
                     sent=tuple(self._sent(node, used)),
-                    actions=shown,
+                    actions=facts,
                     marks=tuple(
                         text
-                        for text, fact in zip(shown, node.actions, strict=True)
-                        if fact.name in {"K", *watched}
+                        for text, fact in zip(facts, node.actions, strict=True)
+                        if node.id in shown and fact.name in watched
                     ),
                 )
             )
