@@ -79,7 +79,7 @@ def imported(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_imports_go_one_way(folder: str) -> None:
-    """spec <- reference <- conformance, spec <- models <- conformance; tests follow the rule of their folder."""
+    """spec <- reference and models <- conformance; tests follow the rule of their folder."""
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
         for path in (ROOT / folder).rglob("*.py")
