@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _CITED: Final = re.compile(r"\bEPP-[A-Z]{3}-\d{3}\b")
 _TABLE: Final = re.compile(
-    r"^\W*term\s*\|[^|\n]*clause[^|\n]*\|[^\n]*abstracted", re.MULTILINE | re.IGNORECASE
+    r"^\W*term\b[^|\n]*\|[^|\n]*clause[^|\n]*\|[^\n]*abstracted", re.MULTILINE | re.IGNORECASE
 )
 _ROW: Final = re.compile(r"^[^|\n]*\w[^|\n]*\|[^|\n]*\|[^|\n]*\w", re.MULTILINE)
 _WEAKNESS: Final = re.compile(r"W-\d+")
