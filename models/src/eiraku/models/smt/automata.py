@@ -60,15 +60,18 @@ def failing(given: Tables) -> tuple[int, tuple[str, ...]]:
 
 
 def _point(model: Model) -> str:
-    state, event = STATE.read(model, _state).value, EVENT.read(model, _event).name
-    return f"{event} to a {state}, purpose {PURPOSE.read(model, _purpose).value}"
+    return f"{EVENT.read(model, _event).name} to ({STATE.read(model, _state).value})"
 
 
 def _deterministic(questions: Questions, given: Tables) -> tuple[str, ...]:
     """No two rows, also not one with and one without a purpose, are about the same case."""
     rows = [relation.row_matches(key, _state, _event, _purpose) for key in given.transfer]
     model = questions.model(z3.Not(z3.AtMost(*rows, 1)))
-    return () if model is None else (f"Two rows apply: {_point(model)}.",)
+    return (
+        ()
+        if model is None
+        else (f"Two rows apply: {_point(model)}, purpose {PURPOSE.read(model, _purpose).value}.",)
+    )
 
 
 def _opens(questions: Questions, given: Tables) -> tuple[str, ...]:
