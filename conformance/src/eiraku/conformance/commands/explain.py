@@ -50,6 +50,8 @@ def _requirement(requirement: Requirement, catalogue: dict[str, Check]) -> None:
     _paragraphs(f"Why: {requirement.why}")
     if requirement.applies_to:
         _paragraphs(f"Applies to wallets that declare {requirement.applies_to}.")
+    if requirement.proved:
+        _paragraphs(f"Proved: {', '.join(requirement.proved)} (eiraku prove)")
     if requirement.not_tested:
         _paragraphs(f"Not tested: {requirement.not_tested}")
         return
