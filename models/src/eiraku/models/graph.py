@@ -101,10 +101,11 @@ def pictures() -> Iterator[tuple[str, str]]:
 
 def main(arguments: list[str]) -> int:
     """Write all pictures into the folder named, where they do not fit any more. Returns an exit code."""
-    if len(arguments) != 1 or not Path(arguments[0]).is_dir():
-        print("usage: python -m eiraku.models.graph FOLDER   (an existing folder)", file=sys.stderr)
+    if len(arguments) != 1:
+        print("usage: python -m eiraku.models.graph FOLDER", file=sys.stderr)
         return 2
     folder, wanted = Path(arguments[0]), dict(pictures())
+    folder.mkdir(parents=True, exist_ok=True)
     for file, graph in wanted.items():
         place = folder / file
         if place.is_file() and digest(graph) in place.read_text(encoding="utf-8"):
