@@ -13,7 +13,7 @@ from eiraku.spec import messages, objects, registry, shape
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Offer, OfferedUnit, Redeliver
 
-FILE = Path(__file__).resolve().parents[2] / "spec" / "vectors" / "boundaries.json"
+FILE = Path(__file__).resolve().parents[2] / "spec" / "src" / "eiraku" / "spec" / "boundaries.json"
 CASES: list[dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))["boundaries"]
 
 

@@ -1,7 +1,7 @@
 """The boundary cases as a file of test vectors: ``python -m eiraku.models.smt.witnesses --write``.
 
-The file is ``spec/vectors/boundaries.json``. Without ``--write`` it is only compared; the exit code is 1 if
-it differs from what the solver finds.
+The file is ``boundaries.json`` in `eiraku.spec`, where the suite finds it. Without ``--write`` it is only
+compared; the exit code is 1 if it differs from what the solver finds.
 """
 
 import json
@@ -11,9 +11,9 @@ from pathlib import Path
 
 from eiraku.models.smt import bundles, limits
 from eiraku.models.smt.boundary import Boundary
+from eiraku.spec import registry
 
-FILE = Path(__file__).resolve().parents[5] / "spec" / "vectors" / "boundaries.json"
-"""In the repository; an installed package has no such file."""
+FILE = Path(registry.__file__).with_name("boundaries.json")
 
 _ABOUT = (
     "What is just allowed, and what just is not: least situations found by a solver, each with the outcome"

@@ -1,0 +1,218 @@
+"""What is just allowed and what just is not: cases that a solver found (`eiraku.spec`, boundaries.json)."""
+
+import json
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from eiraku.conformance.suite.payer import own, unread
+from eiraku.conformance.tester import flows
+from eiraku.conformance.tester.peer import Talk, connect
+from eiraku.conformance.tester.policies import CAPACITY_MAX, HOPS_MAX, PLENTY, UNITS_MAX, policy
+from eiraku.conformance.tester.stage import Stage
+from eiraku.conformance.tester.world import EPOCH, Identity, value
+from eiraku.reference.centres.issuing import Holding
+from eiraku.spec.errors import Code
+from eiraku.spec.messages import Request
+from eiraku.spec.objects import Role
+from eiraku.spec.tables import Side
+
+Given = dict[str, Any]
+CASES = json.loads((files("eiraku.spec") / "boundaries.json").read_text(encoding="utf-8"))["boundaries"]
+MANY = "balance-beyond-amounts"
+"""Needs thousands of units in the wallet."""
+
+
+def _offered(stage: Stage, units: Sequence[Holding], expected: str, peer: Identity | None = None) -> None:
+    """The wallet, which waits for an offer, is offered `units`: it accepts, or refuses with the code."""
+    amount = sum(map(value, units))
+    before = stage.state()
+    talk = flows.meet_payee(stage, Side.RESPONDER, amount, peer=peer)
+    offer = flows.offer_of(talk, units)
+    answer = talk.send(offer)
+    if expected == "accepted":
+        flows.expect_accept(talk, offer, answer)
+        flows.expect_receipt(talk, offer, talk.send(flows.pay_of(talk, offer, units)))
+        return
+    _rejected(talk, answer.reply, expected)
+    stage.unchanged(before, "a refused OFFER")
+
+
+def _rejected(talk: Talk, reply: Any, expected: str) -> None:
+    talk.stage.refused(reply, _code(expected), "the message")
+
+
+def _code(label: str) -> Code:
+    return next(code for code in Code if code.label == label)
+
+
+def _units(stage: Stage, count: int, value: int = 1) -> list[Holding]:
+    return [stage.world.holding(value) for _ in range(count)]
+
+
+def _amount(stage: Stage, given: Given, expected: str) -> None:
+    """A REQUEST of an amount that is not the one to be paid: the amount is at fault, not the shape."""
+    stage.begin(own(stage.world, (1,)))
+    stage.order("pay", amount=1)
+    talk = connect(stage, Side.RESPONDER)
+    answer = talk.send(Request(amount=given["amount"], reference=""))
+    _rejected(talk, answer.reply, "amount" if expected == "accepted" else expected)
+
+
+def _worth(stage: Stage, given: Given, expected: str) -> None:
+    stage.world.policy = policy(max_units=given["max_units"])
+    stage.begin()
+    _offered(stage, _units(stage, given["units"], given["value"]), expected)
+
+
+def _sum(stage: Stage, given: Given, expected: str) -> None:
+    world = stage.world
+    world.policy = policy(
+        max_units=UNITS_MAX, capacity=CAPACITY_MAX, balance_limits={1: given["balance_limit"]}
+    )
+    stage.begin()
+    each = given["balance"] // given["units_held"]
+    left = given["units_held"]
+    while left:
+        count = min(left, UNITS_MAX)
+        _offered(stage, _units(stage, count, each), "accepted")
+        stage.evidence.steps.clear()
+        left -= count
+    _offered(stage, _units(stage, 1, given["amount"]), expected)
+
+
+def _amount_limit(stage: Stage, given: Given, expected: str) -> None:
+    """A smaller limit belongs to a lower tier."""
+    payer, payee = given["payer_limit"], given["payee_limit"]
+    tiers = {payer: int(payer > payee), payee: int(payee > payer)}
+    world = stage.world
+    limits = {tiers[payer]: payer, tiers[payee]: payee}
+    world.policy = policy(transfer=limits, balance_limits={0: PLENTY, 1: PLENTY})
+    stage.begin(identity=world.purse(tier=tiers[payee]))
+    peer = world.purse(tier=tiers[payer])
+    _offered(stage, [world.holding(given["amount"], holder=peer.number)], expected, peer)
+
+
+def _balance_limit(stage: Stage, given: Given, expected: str) -> None:
+    world = stage.world
+    world.policy = policy(balance_limits={1: given["balance_limit"]})
+    stage.begin(own(world, (given["balance"],)))
+    _offered(stage, [world.holding(given["amount"])], expected)
+
+
+def _unit_count(stage: Stage, given: Given, expected: str) -> None:
+    stage.world.policy = policy(max_units=given["max_units"], capacity=2 * UNITS_MAX)
+    stage.begin()
+    _offered(stage, _units(stage, given["units"]), expected)
+
+
+def _capacity(stage: Stage, given: Given, expected: str) -> None:
+    world = stage.world
+    world.policy = policy(capacity=given["capacity"])
+    stage.begin(own(world, (1,) * given["spendable"] + (2,) * given["pending"]))
+    talk, offer = flows.meet_payer(stage, Side.RESPONDER, 2 * given["pending"])
+    flows.expect_pay(talk, offer, talk.send(flows.accept_of(offer)))
+    _offered(stage, _units(stage, given["offered"]), expected)
+
+
+def _hop(stage: Stage, given: Given, expected: str, *, vault: bool = False) -> None:
+    world = stage.world
+    world.policy = policy(max_hops=given.get("policy_max_hops", HOPS_MAX))
+    wallet = world.purse(role=Role.VAULT if vault else Role.PERSON)
+    peer = world.purse(holder=wallet.claims.holder) if vault else world.purse()
+    stage.begin(identity=wallet)
+    unit = unread(world, 1, given["hop"], max_hops=given.get("unit_max_hops", HOPS_MAX))
+    if "history_bytes" in given:
+        unit = Holding(unit=unit.unit, hop=unit.hop, history=world.random(given["history_bytes"]))
+    _offered(stage, [unit], expected, peer)
+
+
+def _at_a_vault(stage: Stage, given: Given, expected: str) -> None:
+    _hop(stage, given, expected, vault=True)
+
+
+def _epoch(stage: Stage, given: Given, expected: str) -> None:
+    """The case is about differences: it is moved to the epoch that the wallet has."""
+    world = stage.world
+    moved = EPOCH - given["epoch"]
+    stage.begin()
+    unit = world.holding(1, issued=given["issued"] + moved, expires=given["expires"] + moved)
+    _offered(stage, [unit], expected)
+
+
+def _redeliver(stage: Stage, given: Given, expected: str) -> None:
+    world = stage.world
+    world.policy = policy(max_units=UNITS_MAX, max_hops=HOPS_MAX)
+    least = len(unread(world, 1, given["hop"], max_hops=HOPS_MAX).unit)
+    units = []
+    for size in given["unit_bytes"]:
+        surplus = size - least
+        # A byte string of 24 bytes or more has a longer head.
+        reserved = bytes(surplus if surplus < 24 else surplus - 1)
+        units.append(unread(world, 1, given["hop"], max_hops=HOPS_MAX, reserved=reserved))
+    if [len(unit.unit) for unit in units] != given["unit_bytes"]:
+        raise ValueError(f"units of {given['unit_bytes']} bytes cannot be made")
+    stage.begin(units)
+    _ordered(stage, given["amount"], expected)
+
+
+def _change(stage: Stage, given: Given, expected: str) -> None:
+    stage.world.policy = policy(max_units=given["max_units"])
+    stage.begin(own(stage.world, tuple(given["values"])))
+    _ordered(stage, given["amount"], expected)
+
+
+def _ordered(stage: Stage, amount: int, expected: str) -> None:
+    before = stage.state()
+    if expected == "accepted":
+        flows.take(stage, Side.RESPONDER, amount)
+        return
+    stage.refused(stage.act("pay", amount=amount), _code(expected), "order to pay")
+    stage.unchanged(before, "a refused order")
+
+
+KINDS: dict[str, Callable[[Stage, Given, str], None]] = {
+    "amount-greatest": _amount,
+    "amount-too-great": _amount,
+    "bundle": _worth,
+    "balance-beyond": _sum,
+    "amount-limit": _amount_limit,
+    "balance-limit": _balance_limit,
+    "unit-count": _unit_count,
+    "capacity": _capacity,
+    "hop-limit": _hop,
+    "hop-to-a-vault": _at_a_vault,
+    "unit-": _epoch,
+    "history": _at_a_vault,
+    "redeliver": _redeliver,
+    "change": _change,
+}
+"""How a case is played, by the beginning of its id; the first that fits."""
+
+
+def _parameters() -> list[object]:
+    return [
+        pytest.param(
+            case,
+            id=case["id"],
+            marks=(
+                pytest.mark.requirement(*case["requirements"]),
+                pytest.mark.level("full" if case["id"] == MANY else "standard"),
+            ),
+        )
+        for case in CASES
+    ]
+
+
+@pytest.mark.parametrize("case", _parameters())
+def test_boundary(stage: Stage, case: dict[str, Any]) -> None:
+    """What is at a limit is allowed, and one more is refused with the code that belongs to it"""
+    play = next(play for start, play in KINDS.items() if case["id"].startswith(start))
+    play(stage, case["given"], case["expected"])
+    if case["id"] != MANY:
+        # The policy of a case may leave no room for a further payment.
+        stage.world.policy = policy()
+        stage.begin()
+        flows.still_alive(stage)
