@@ -159,6 +159,17 @@ class TakesEndorsementsToNobody(Checks):
             super().endorsement(payer, replace(payload, payee=bytes(8)), signature)
 
 
+@defect("EPP-HIS-002")
+class TakesEndorsementsOfNoTransaction(Checks):
+    """Takes an endorsement that names no transaction."""
+
+    def endorsement(self, payer: PurseId, payload: EndorsementPayload, signature: bytes) -> None:
+        try:
+            super().endorsement(payer, payload, signature)
+        except Refusal:
+            super().endorsement(payer, replace(payload, transaction=bytes(16)), signature)
+
+
 # --- histories ----------------------------------------------------------------------------------------------
 
 

@@ -48,6 +48,7 @@ MISMADE: dict[str, Callable[[World, EndorsementPayload], EndorsementPayload]] = 
     "to-nobody": lambda _, right: replace(right, payee=bytes(8)),
     "from-another-payer": lambda world, right: replace(right, payer=world.purse().number),
     "in-another-transaction": lambda world, right: replace(right, transaction=world.random(16)),
+    "in-no-transaction": lambda _, right: replace(right, transaction=bytes(16)),
     "for-the-hop-before": lambda _, right: replace(right, hop=right.hop - 1),
     "over-no-history": lambda _, right: replace(right, history_digest=sha256(b"").digest()),
 }

@@ -64,14 +64,20 @@ def _signed_as_a_bulletin(stage: Stage) -> Identity:
     return replace(purse, purse_id=signed)
 
 
+def _of_another_scheme(stage: Stage) -> Identity:
+    """Certified for another scheme, whose centre uses the same key by mistake."""
+    return stage.world.purse(seal=stage.world.random(16))
+
+
 UNCERTIFIED: dict[str, Callable[[Stage], Identity]] = {
     "home-made": _home_made,
     "made-by-the-mint": _made_by_the_mint,
+    "of-another-scheme": _of_another_scheme,
     "signed-as-a-bulletin": _signed_as_a_bulletin,
 }
 
 
-@pytest.mark.requirement("EPP-PID-002", "EPP-KEY-006", "EPP-KEY-007")
+@pytest.mark.requirement("EPP-PID-002", "EPP-PID-003", "EPP-KEY-006", "EPP-KEY-007")
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("name", sorted(UNCERTIFIED))
 def test_purse_that_nobody_certified(stage: Stage, name: str, part: Part) -> None:
