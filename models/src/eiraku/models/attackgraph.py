@@ -13,7 +13,7 @@ from eiraku.models.theory import Theory
 
 _PROTOCOL: Final = "isProtocolRule"
 ADVERSARIES: Final = ("Adversary_", "Attacker_", "Intruder_")
-CENTRE: Final = re.compile(r"[Cc]entre|^(Issuer|Authority|Judge|Scheme|Setup|Bank)")
+CENTRE: Final = re.compile(r"[Cc]entre|Scheme|^(Issuer|Authority|Judge|Setup|Bank)")
 PURSE: Final = re.compile(r"Purse|Wallet|Ltk?$|LongTerm")
 """Conventions of the theories: rules of the adversary, roles of centres, and persistent facts whose first
 name is that of their owner."""
