@@ -185,7 +185,7 @@ class RemovedChecks(_Proofs):
         if self.trace(subject.name, removed.name) is not None:
             drawn += nodes.reference("", "picture", refid=_anchor(subject, removed))
         else:
-            drawn += nodes.Text("not recorded" if removed.falls else "")
+            drawn += nodes.Text("none yet" if removed.falls else "")
         return (
             link,
             ", ".join(removed.requirements),
