@@ -170,6 +170,8 @@ def _arguments(task: Task) -> list[str]:
     # The check of message derivations measures time and so depends on the machine: it is off.
     return [
         "--derivcheck-timeout=0",
+        # Depth first, one after the other: traces are found sooner than breadth first.
+        "--stop-on-trace=SEQDFS",
         "--quit-on-warning",
         "--output=proof.out",
         "--output-json=trace.json",
