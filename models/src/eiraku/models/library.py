@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from eiraku.models import manifest, theory
-from eiraku.models.manifest import Job, Manifest
+from eiraku.models.manifest import Claim, Job, Manifest, Removed, Search
 from eiraku.models.theory import Theory
 
 PACKAGE = Path(str(files("eiraku.models")))
@@ -39,6 +39,13 @@ class Subject:
     def jobs(self) -> tuple[Job, ...]:
         """Everything that is claimed, see `manifest.jobs`."""
         return manifest.jobs(self.name, self.manifest)
+
+    def search(self, job: Job) -> Search:
+        """How the prover looks for traces in this job."""
+        own: Claim | Removed | None = self.manifest.claim(job.lemma)
+        if job.flag is not None:
+            own = next((each for each in self.manifest.removed if each.name == job.flag), None)
+        return (own.search if own else None) or self.manifest.search
 
     def assumed(self, job: Job) -> tuple[str, ...]:
         """Lemmas that the prover takes for granted in this job, by the manifest or by the theory.

@@ -13,6 +13,10 @@ import msgspec
 
 from eiraku.models.theory import folder
 
+Search = Literal["DFS", "SEQDFS"]
+"""How the prover looks for traces: ever deeper, all branches at each depth; or one branch to its end after
+the other, which finds long traces sooner and may follow one branch for ever. It changes no verdict.
+"""
 FLAWED: Final = ("annex_2007",)
 """Theories of designs that are not ours: their lemmas may be claimed to be false."""
 
@@ -38,6 +42,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """W-n of the 2007 design, where the verdict is "falsified"."""
     attack: str = ""
     """What the trace shows, in words."""
+    search: Search | None = None
+    """Where it is another than that of the manifest."""
 
 
 class Removed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,12 +62,15 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Wallets without this check (`eiraku mutants`)."""
     tests: tuple[str, ...] = ()
     """Checks of the suite that replay the trace, as `module::function`."""
+    search: Search | None = None
+    """Where it is another than that of the manifest."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All that is claimed about one theory."""
 
     title: str
+    search: Search = "DFS"
     lemma: tuple[Claim, ...]
     removed: tuple[Removed, ...] = ()
 

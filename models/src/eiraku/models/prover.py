@@ -21,6 +21,7 @@ from typing import Final
 from eiraku.models import limits as machine_limits
 from eiraku.models import output
 from eiraku.models.limits import DEFAULT, Limits
+from eiraku.models.manifest import Search
 from eiraku.models.output import Reading, Version
 from eiraku.models.results import Machine, Verdict
 
@@ -52,7 +53,8 @@ class AbsentError(ProverError):
 class Task:
     """What is to be proved. `text` is the whole theory.
 
-    With `search` the prover looks for a proof or a trace; without, it checks the proof that `text` contains.
+    With `search` the prover looks for a proof or a trace, in that `order`; without, it checks the proof that
+    `text` contains.
     With `keep` the outcome brings the proof and the trace.
     """
 
@@ -61,6 +63,7 @@ class Task:
     lemma: str
     flag: str | None = None
     limits: Limits = DEFAULT
+    order: Search = "DFS"
     search: bool = True
     keep: bool = False
 
@@ -170,8 +173,7 @@ def _arguments(task: Task) -> list[str]:
     # The check of message derivations measures time and so depends on the machine: it is off.
     return [
         "--derivcheck-timeout=0",
-        # Depth first, one after the other: traces are found sooner than breadth first.
-        "--stop-on-trace=SEQDFS",
+        f"--stop-on-trace={task.order}",
         "--quit-on-warning",
         "--output=proof.out",
         "--output-json=trace.json",

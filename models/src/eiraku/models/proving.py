@@ -166,6 +166,7 @@ def _tasks(request: Request, made: Plan, folder: Path, recorded: dict[str, Evide
             lemma=job.lemma,
             flag=job.flag,
             limits=request.limits,
+            order=made.subjects[job.theory].search(job),
             search=request.mode is not Mode.RECHECK,
             keep=request.record,
         )
