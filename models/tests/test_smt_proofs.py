@@ -12,6 +12,7 @@ from eiraku.models.smt.purses import FACTS, NOW
 from eiraku.models.smt.relation import EXPORTED, PURPOSE
 from eiraku.models.smt.safekeeping import invariant, start
 from eiraku.spec import registry
+from eiraku.spec.objects import Role
 from eiraku.spec.tables import START, Purpose, Side
 
 TWINS = [(proof, twin) for proof in PROOFS for twin in proof.twins]
@@ -111,7 +112,29 @@ def test_chains_can_fork_at_any_hop_and_can_be_equal() -> None:
 
 
 def test_there_are_policies_with_many_operations() -> None:
-    questions = Questions(background=tuple(policy.admitted(policy.Rules())))
-    assert questions.model(
-        policy.OPERATIONS == 9, policy.applies(policy.FIRST), policy.limit(policy.FIRST, policy.TIER) > 5
+    """What is admitted is not empty: nine operations, each for another pair of roles."""
+    operation, tier = z3.Var(0, z3.IntSort()), z3.Var(1, z3.IntSort())
+    role = z3.Var(1, policy.ROLE.sort)
+    roles = [policy.ROLE[each] for each in Role]
+    pairs = [(payer, payee) for payer in roles for payee in roles][:9]
+
+    def of(side: int) -> object:
+        chosen = [z3.And(operation == n, role == pair[side]) for n, pair in enumerate(pairs)]
+        return z3.Or(*chosen)
+
+    wanted = z3.And(
+        *policy.admitted(policy.Rules()),
+        policy.OPERATIONS == len(pairs),
+        policy.applies(policy.FIRST),
+        policy.limit(policy.FIRST, policy.TIER) > 5,
     )
+    given = z3.substitute_funs(
+        wanted,
+        (policy.PAYS, of(0)),
+        (policy.IS_PAID, of(1)),
+        (policy.ONE_HOLDER, z3.BoolVal(val=False)),
+        (policy.NAMES_TIER, z3.And(tier >= 0, tier < len(policy.TIERS))),
+        # Limits outside the tiers are of no interest, but must be limits.
+        (policy.GIVEN_LIMIT, z3.If(z3.And(tier >= 0, tier < len(policy.TIERS)), 10 * tier, 0)),
+    )
+    assert Questions().model(z3.simplify(given)) is not None
