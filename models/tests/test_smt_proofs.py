@@ -124,7 +124,7 @@ def test_there_are_policies_with_many_operations() -> None:
 
     wanted = z3.And(
         *policy.admitted(policy.Rules()),
-        policy.OPERATIONS == len(pairs),
+        len(pairs) == policy.OPERATIONS,
         policy.applies(policy.FIRST),
         policy.limit(policy.FIRST, policy.TIER) > 5,
     )
