@@ -120,7 +120,7 @@ def test_power_fails_when_pay_is_out(stage: Stage, side: Side) -> None:
 
 
 @SIDES
-@pytest.mark.requirement("EPP-CRS-001", "EPP-CRS-019")
+@pytest.mark.requirement("EPP-CRS-001", "EPP-CRS-005")
 def test_power_fails_at_the_payers_commit_point(stage: Stage, side: Side) -> None:
     """Power fails just before the commit point: no PAY is out, and the unit pays somebody else"""
     world = stage.world
