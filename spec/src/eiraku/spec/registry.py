@@ -53,6 +53,10 @@ CHAPTER_OF_AREA: Final[Mapping[str, str]] = MappingProxyType(
         "ERR": "10-errors",
         "SEC": "11-security",
         "CEN": "12-centres",
+        "DEV": "13-device-centre",
+        "VLT": "14-vaults",
+        "WHS": "15-wholesale",
+        "SVC": "16-services",
     }
 )
 """The one chapter (file name without `.md`) in which requirements of an area may stand."""

@@ -1,0 +1,194 @@
+"""The database of a centre, through SQLAlchemy Core: SQLite by default, PostgreSQL by URL.
+
+A `Schema` names the tables of one kind of centre and their version; `Database` opens them, or says what is
+wrong and what to do. `writing()` is one durable change: serialised against every other writer, on the medium
+before it returns, whole or not at all. Every failure is a `DatabaseError`.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    exc,
+    inspect,
+    select,
+    text,
+)
+
+LOCK = 0x45505031
+"""PostgreSQL advisory lock of the one writer."""
+
+
+class DatabaseError(Exception):
+    """The database cannot be used, or a change to it failed and changed nothing. Says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """The tables of one kind of centre. `metadata` need not hold the table `eiraku`; it is added."""
+
+    name: str
+    version: int
+    metadata: MetaData
+
+    @property
+    def mark(self) -> Table:
+        """One row: name and version of the schema."""
+        known = self.metadata.tables.get("eiraku")
+        if known is not None:
+            return known
+        columns = (Column("name", String(64), primary_key=True), Column("version", Integer, nullable=False))
+        return Table("eiraku", self.metadata, *columns)
+
+
+class Database:
+    """An open database of one kind of centre. `url`: as SQLAlchemy takes it."""
+
+    def __init__(self, url: str, schema: Schema, *, wait: float = 5.0) -> None:
+        """Open, or create. `wait`: seconds to wait for another writer. Raises DatabaseError."""
+        self.schema = schema
+        self.name, self._engine = _engine(url, wait)
+        try:
+            with self._guard("opened"), self._engine.connect() as connection:
+                _begin(connection)
+                self._prepare(connection)
+                connection.commit()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One durable change; an exception undoes all of it. Raises DatabaseError."""
+        with self._guard("changed; nothing was"), self._engine.connect() as connection:
+            _begin(connection)
+            yield connection
+            connection.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A consistent view. Raises DatabaseError."""
+        with self._guard("read"), self._engine.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    def _prepare(self, connection: Connection) -> None:
+        mark = self.schema.mark
+        tables = set(inspect(connection).get_table_names())
+        if not tables:
+            self.schema.metadata.create_all(connection)
+            connection.execute(mark.insert().values(name=self.schema.name, version=self.schema.version))
+            return
+        row = connection.execute(select(mark)).one_or_none() if "eiraku" in tables else None
+        if row is None or row.name != self.schema.name:
+            found = "another database" if row is None else f"that of {row.name}"
+            raise DatabaseError(
+                f"{self.name}: expected the database of {self.schema.name}, found {found}; name another one"
+            )
+        if row.version != self.schema.version:
+            raise DatabaseError(
+                f"{self.name}: expected schema version {self.schema.version}, found {row.version}; "
+                "use the release of eiraku that wrote it"
+            )
+        if self.dialect == "sqlite":
+            damage = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
+            if damage != "ok":
+                raise DatabaseError(f"{self.name}: damaged ({damage}); restore it from a backup")
+
+    @contextmanager
+    def _guard(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except exc.DBAPIError as error:
+            raise DatabaseError(f"{self.name}: cannot be {what} ({error.orig}); {_advice(error)}") from error
+
+
+def _engine(url: str, wait: float) -> tuple[str, Engine]:
+    try:
+        engine = create_engine(url)
+    except exc.ArgumentError:
+        raise DatabaseError(f"{url}: expected a URL such as sqlite:///centre.db") from None
+    except ModuleNotFoundError as error:
+        raise DatabaseError(f"{url}: needs the package {error.name}; install eiraku[postgresql]") from None
+    name = engine.url.render_as_string(hide_password=True)
+    match engine.dialect.name:
+        case "sqlite":
+            if engine.url.database not in (None, "", ":memory:"):
+                _owned(Path(str(engine.url.database)))
+            event.listen(engine, "connect", lambda connection, _: _sqlite(connection, wait))
+        case "postgresql":
+            milliseconds = int(wait * 1000)
+            event.listen(engine, "connect", lambda connection, _: _postgresql(connection, milliseconds))
+        case other:
+            raise DatabaseError(f"{name}: expected sqlite or postgresql, found {other}")
+    return name, engine
+
+
+def _owned(path: Path) -> None:
+    """Private keys are in it: nobody but the owner reads the file."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise DatabaseError(f"{path}: expected a file that can be read and written ({error})") from error
+
+
+def _sqlite(connection: Any, wait: float) -> None:
+    # SQLAlchemy's own BEGIN would be deferred, and two writers could both read before either writes.
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {int(wait * 1000):d}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _postgresql(connection: Any, milliseconds: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {milliseconds:d}")
+        cursor.execute("SET synchronous_commit = on")
+    connection.commit()
+
+
+def _begin(connection: Connection) -> None:
+    """One writer at a time, on either kind."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+
+
+def _advice(error: exc.DBAPIError) -> str:
+    said = str(error.orig).lower()
+    for part, advice in (
+        ("locked", "end the other program that writes to it"),
+        ("lock timeout", "end the other program that writes to it"),
+        ("full", "make room on the disk"),
+        ("no space", "make room on the disk"),
+        ("not a database", "expected a database of a centre; name another file"),
+        ("malformed", "restore it from a backup"),
+        ("readonly", "allow writing to it"),
+        ("connect", "start the server, or correct the URL"),
+    ):
+        if part in said:
+            return advice
+    return "look at the message of the database"
