@@ -13,7 +13,7 @@ import pytest
 from distributed import LocalCluster
 
 from eiraku.models import execute, limits
-from eiraku.models.execute import ClusterError
+from eiraku.models.execute import Call, ClusterError
 from eiraku.models.limits import Limits
 from eiraku.models.manifest import Job
 from eiraku.models.prover import Outcome, Task
@@ -24,13 +24,14 @@ FAKE = runpy.run_path(str(HERE / "fake_prover.py"))
 TEXT = (HERE / "tiny" / "theories" / "tiny.spthy").read_text(encoding="utf-8")
 
 
-def tasks(*lemmas: str) -> dict[Job, Task]:
-    return {
-        Job(theory="tiny", lemma=lemma, flag=None, expected="verified"): Task(
-            theory="tiny", text=TEXT, lemma=lemma, limits=Limits(timeout=60.0), keep=True
+def calls(*lemmas: str) -> list[Call]:
+    return [
+        (
+            Task(theory="tiny", text=TEXT, lemmas=(lemma,), limits=Limits(timeout=60.0), keep=True),
+            (Job(theory="tiny", lemma=lemma, flag=None, expected="verified"),),
         )
         for lemma in lemmas
-    }
+    ]
 
 
 def verdicts(outcomes: Mapping[Job, Outcome]) -> dict[str, Verdict]:
@@ -42,7 +43,7 @@ def test_each_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     told: list[str] = []
     with execute.local(2) as executor:
         outcomes = execute.everything(
-            tasks("made_once", "possible", "taken_was_made"), executor, lambda job, _: told.append(job.lemma)
+            calls("made_once", "possible", "taken_was_made"), executor, lambda job, _: told.append(job.lemma)
         )
     assert sorted(told) == ["made_once", "possible", "taken_was_made"]
     assert verdicts(outcomes) == {
@@ -56,7 +57,7 @@ def test_a_call_can_be_sent_to_another_process(tmp_path: Path, monkeypatch: pyte
     """As a cluster does: task and outcome are pickled, and the other side finds its own prover."""
     monkeypatch.setenv("PATH", str(FAKE["install"](tmp_path / "bin", FAKE["HONEST"])))
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as executor:
-        outcomes = execute.everything(tasks("possible"), executor, lambda *_: None)
+        outcomes = execute.everything(calls("possible"), executor, lambda *_: None)
     assert verdicts(outcomes) == {"possible": Verdict.VERIFIED}
     (outcome,) = outcomes.values()
     assert outcome.version is not None
@@ -72,7 +73,7 @@ def test_a_cluster_proves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         execute.cluster(workers.scheduler_address) as executor,
     ):
         outcomes = execute.everything(
-            tasks("made_once", "possible"), executor, lambda job, _: told.append(job.lemma)
+            calls("made_once", "possible"), executor, lambda job, _: told.append(job.lemma)
         )
     assert sorted(told) == ["made_once", "possible"]
     assert verdicts(outcomes) == {"made_once": Verdict.KILLED, "possible": Verdict.VERIFIED}
@@ -94,7 +95,7 @@ class Dead(Executor):
 
 
 def test_a_worker_that_dies_has_proved_nothing() -> None:
-    outcomes = execute.everything(tasks("possible"), Dead(), lambda *_: None)
+    outcomes = execute.everything(calls("possible"), Dead(), lambda *_: None)
     assert verdicts(outcomes) == {"possible": Verdict.KILLED}
 
 
@@ -111,7 +112,7 @@ def test_an_interruption_leaves_no_prover_behind(tmp_path: Path, monkeypatch: py
 
     start = time.monotonic()
     with execute.local(2) as executor, pytest.raises(KeyboardInterrupt):
-        execute.everything(tasks("possible", "made_once"), executor, interrupt)
+        execute.everything(calls("possible", "made_once"), executor, interrupt)
     assert time.monotonic() - start < 50
     left = [Path("/proc") / pid / "stat" for pid in (tmp_path / "bin" / "processes").read_text().split()]
     assert not [stat for stat in left if stat.exists() and " Z " not in stat.read_text()]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from eiraku.models import evidence, library, prover, stored
+from eiraku.models import evidence, library, prover, stored, theory
 from eiraku.models.limits import Limits
 from eiraku.models.prover import AbsentError, Outcome, ProverError, Task
 from eiraku.models.results import Standing, Verdict
@@ -19,17 +19,24 @@ TEXT = (HERE / "tiny" / "theories" / "tiny.spthy").read_text(encoding="utf-8")
 
 
 def task(lemma: str = "made_once", *, flag: str | None = None, timeout: float = 60.0) -> Task:
-    return Task(theory="tiny", text=TEXT, lemma=lemma, flag=flag, limits=Limits(timeout=timeout), keep=True)
+    limits = Limits(timeout=timeout)
+    return Task(theory="tiny", text=TEXT, lemmas=(lemma,), flag=flag, limits=limits, keep=True)
+
+
+def ask(task: Task) -> Outcome:
+    """The outcome for its one lemma."""
+    (outcome,) = prover.run(task).values()
+    return outcome
 
 
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, answer: object, *, timeout: float = 60.0) -> Outcome:
     monkeypatch.setenv("PATH", str(FAKE["install"](folder, {"made_once": answer})))
-    return prover.run(task(timeout=timeout))
+    return ask(task(timeout=timeout))
 
 
 def recheck(proof: str) -> Verdict:
     text = stored.insert(TEXT, {"taken_was_made": proof})
-    return prover.run(Task(theory="tiny", text=text, lemma="taken_was_made", search=False)).reading.verdict
+    return ask(Task(theory="tiny", text=text, lemmas=("taken_was_made",), search=False)).reading.verdict
 
 
 def alive(pid: int) -> bool:
@@ -44,13 +51,13 @@ def test_no_prover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(AbsentError, match="no tamarin-prover on PATH"):
         prover.identify()
-    assert prover.run(task()).reading.verdict is Verdict.NO_PROVER
+    assert ask(task()).reading.verdict is Verdict.NO_PROVER
 
 
 def test_what_it_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = {"taken_was_made no_check": "falls"}
     monkeypatch.setenv("PATH", str(FAKE["install"](tmp_path / "bin", answers)))
-    outcome = prover.run(task("taken_was_made", flag="no_check"))
+    outcome = ask(task("taken_was_made", flag="no_check"))
     assert outcome.reading.verdict is Verdict.FALSIFIED
     assert b"jgNodes" in outcome.trace
     assert "SOLVED" in outcome.proof
@@ -65,7 +72,7 @@ def test_a_prover_without_maude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PATH", str(FAKE["install"](tmp_path / "bin", {}, version="version_without_maude")))
     with pytest.raises(ProverError, match="maude"):
         prover.identify()
-    assert prover.run(task()).reading.verdict is Verdict.NO_MAUDE
+    assert ask(task()).reading.verdict is Verdict.NO_MAUDE
 
 
 @pytest.mark.parametrize(
@@ -80,7 +87,7 @@ def test_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str,
         return
     with pytest.raises(ProverError, match="too old"):
         prover.identify()
-    assert prover.run(task()).reading.verdict is Verdict.NO_PROVER
+    assert ask(task()).reading.verdict is Verdict.NO_PROVER
 
 
 @pytest.mark.parametrize(
@@ -143,27 +150,41 @@ def test_what_it_says_is_what_counts(
 def test_a_stored_proof_that_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = FAKE["said"]("made_once") | {"proof": "simplify\nsorry /* invalid proof step encountered */\n"}
     monkeypatch.setenv("PATH", str(FAKE["install"](tmp_path / "bin", {"--load": said})))
-    outcome = prover.run(Task(theory="tiny", text=TEXT, lemma="made_once", search=False))
+    outcome = ask(Task(theory="tiny", text=TEXT, lemmas=("made_once",), search=False))
     assert outcome.reading.verdict is Verdict.INVALIDATED
+
+
+def test_stored_proofs_are_checked_in_one_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each lemma gets its own verdict: one bad step spoils nothing but its own proof."""
+    proofs = {"made_once": "by contradiction", "taken_was_made": "sorry /* invalid proof step encountered */"}
+    said = FAKE["said"]("made_once") | {"proof": stored.insert(TEXT, proofs)}
+    monkeypatch.setenv("PATH", str(FAKE["install"](tmp_path / "bin", {"--load": said})))
+    lemmas = ("made_once", "taken_was_made")
+    outcomes = prover.run(Task(theory="tiny", text=TEXT, lemmas=lemmas, search=False))
+    assert {lemma: outcome.reading.verdict for lemma, outcome in outcomes.items()} == {
+        "made_once": Verdict.VERIFIED,
+        "taken_was_made": Verdict.INVALIDATED,
+    }
+    assert len(FAKE["calls"](tmp_path / "bin")) == 1
 
 
 def test_the_real_prover_or_the_evidence_of_it() -> None:
     """One small theory for real where the prover is; elsewhere the recorded evidence is read."""
     if shutil.which(prover.PROGRAM, path=os.environ["PATH"]) is None:
-        for name in library.names(library.PACKAGE):
+        for name in theory.names():
             subject = library.subject(library.PACKAGE, name)
             recorded = evidence.load(library.PACKAGE, name)
             results = [evidence.result(job, subject, recorded) for job in subject.jobs]
             assert {result.standing for result in results} == {Standing.RECORDED}
         return
-    proved = prover.run(task("taken_was_made"))
+    proved = ask(task("taken_was_made"))
     assert (proved.reading.verdict, proved.reading.steps) == (Verdict.VERIFIED, 3)
     assert proved.memory_mib > 5
-    proof = stored.extract(proved.proof, "taken_was_made")
+    proof = stored.proofs(proved.proof)["taken_was_made"]
     assert recheck(proof) is Verdict.VERIFIED
     assert (
         recheck(proof.replace("solve( !Sent( x ) ▶₁ #i )", "solve( Made( x ) @ #i )")) is Verdict.INVALIDATED
     )
-    fallen = prover.run(task("taken_was_made", flag="no_check"))
+    fallen = ask(task("taken_was_made", flag="no_check"))
     assert fallen.reading.verdict is Verdict.FALSIFIED
     assert b"jgNodes" in fallen.trace

@@ -2,9 +2,9 @@
 
 import pytest
 
-from eiraku.models import evidence, library, plan, recording
+from eiraku.models import evidence, library, plan, recording, theory
 
-NAMES = library.names(library.PACKAGE)
+NAMES = theory.names()
 
 
 def test_there_are_theories() -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import (
     BrokenExecutor,
     CancelledError,
@@ -19,6 +19,9 @@ from eiraku.models.output import Reading
 from eiraku.models.prover import Outcome, Task
 from eiraku.models.results import Verdict
 
+Call = tuple[Task, tuple[Job, ...]]
+"""One call of the prover, and the jobs that it answers: one for each lemma of the task."""
+
 CONNECT = 30
 """Seconds to reach the scheduler of a cluster."""
 
@@ -28,23 +31,24 @@ class ClusterError(Exception):
 
 
 def everything(
-    tasks: dict[Job, Task], executor: Executor, tell: Callable[[Job, Outcome], None]
+    calls: Sequence[Call], executor: Executor, tell: Callable[[Job, Outcome], None]
 ) -> dict[Job, Outcome]:
-    """Run all tasks; `tell` is called for each as it ends. When interrupted, no prover stays behind.
+    """Make all calls; `tell` is called for each job as it ends. When interrupted, no prover stays behind.
 
     A worker that dies takes only its own calls with it.
     """
-    futures = {executor.submit(prover.run, task): job for job, task in tasks.items()}
+    futures = {executor.submit(prover.run, task): jobs for task, jobs in calls}
     outcomes: dict[Job, Outcome] = {}
     try:
         for future in as_completed(futures):
-            job = futures[future]
             try:
-                outcomes[job] = future.result()
+                found = future.result()
             except _lost() as error:
-                reading = Reading(verdict=Verdict.KILLED, detail=f"the call was lost: {error}")
-                outcomes[job] = Outcome(reading=reading)
-            tell(job, outcomes[job])
+                lost = Reading(verdict=Verdict.KILLED, detail=f"the call was lost: {error}")
+                found = {job.lemma: Outcome(reading=lost) for job in futures[future]}
+            for job in futures[future]:
+                outcomes[job] = found[job.lemma]
+                tell(job, outcomes[job])
     except BaseException:
         _abandon(list(futures))
         raise
@@ -82,7 +86,7 @@ def _lost() -> tuple[type[Exception], ...]:
     return (OSError, BrokenExecutor, CancelledError, *killed)
 
 
-def _abandon(futures: list[Future[Outcome]]) -> None:
+def _abandon(futures: list[Future[dict[str, Outcome]]]) -> None:
     for future in futures:
         future.cancel()
     while not all(future.done() for future in futures):

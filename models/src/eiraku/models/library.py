@@ -62,14 +62,9 @@ class Subject:
         return tuple(dict.fromkeys((*(claim.assumes if claim else ()), *parsed.assumed_by(job.lemma))))
 
 
-def names(folder: Path) -> tuple[str, ...]:
-    """All theories, in alphabetical order."""
-    return tuple(sorted(path.stem for path in (folder / "theories").glob("*.spthy")))
-
-
 def subjects(folder: Path) -> Iterator[tuple[str, Subject | str]]:
     """Every theory by its name; in words why it cannot be used, if so."""
-    for name in names(folder):
+    for name in theory.names(within=folder / "theories"):
         try:
             yield name, subject(folder, name)
         except (theory.TheoryError, manifest.ManifestError, UnicodeDecodeError) as error:
@@ -78,14 +73,9 @@ def subjects(folder: Path) -> Iterator[tuple[str, Subject | str]]:
 
 def subject(folder: Path, name: str) -> Subject:
     """The theory of that name; under each flag it can be read. Raises TheoryError, ManifestError."""
-    text = (folder / "theories" / f"{name}.spthy").read_text(encoding="utf-8")
-    beside = folder / "theories" / f"{name}.toml"
-    if not beside.is_file():
-        raise manifest.ManifestError(f"there is no manifest {name}.toml beside it")
+    within = folder / "theories"
     made = Subject(
-        name=name,
-        text=text,
-        manifest=manifest.parse(beside.read_text(encoding="utf-8"), name=f"{name}.toml"),
+        name=name, text=theory.source(name, within=within), manifest=manifest.load(name, within=within)
     )
     for flag in (None, *(each.name for each in made.manifest.removed)):
         made.theory(flag)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from eiraku.models import library
+from eiraku.models import library, theory
 from eiraku.models.library import Subject
 from eiraku.models.manifest import Job
 
@@ -29,7 +29,7 @@ def make(
 
     Raises UnknownError.
     """
-    _known("theory", "theories", theories, library.names(folder))
+    _known("theory", "theories", theories, theory.names(within=folder / "theories"))
     subjects: dict[str, Subject] = {}
     unusable: dict[str, str] = {}
     for name, found in library.subjects(folder):
@@ -61,8 +61,9 @@ def unproved(results: dict[Job, bool], subjects: dict[str, Subject]) -> dict[Job
     by_key = {(job.theory, job.flag, job.lemma): job for job in results}
 
     def missing(job: Job) -> tuple[str, ...]:
-        needed = ((name, by_key.get((job.theory, job.flag, name))) for name in _assumed(job, subjects))
-        return tuple(name for name, other in needed if other is None or not counted(other))
+        needed = subjects[job.theory].assumed(job)
+        others = {name: by_key.get((job.theory, job.flag, name)) for name in needed}
+        return tuple(name for name, other in others.items() if other is None or not counted(other))
 
     def counted(job: Job) -> bool:
         if job not in counts:
@@ -74,10 +75,6 @@ def unproved(results: dict[Job, bool], subjects: dict[str, Subject]) -> dict[Job
     return {job: missing(job) for job in results}
 
 
-def _assumed(job: Job, subjects: dict[str, Subject]) -> tuple[str, ...]:
-    return subjects[job.theory].assumed(job)
-
-
 def _closed(wanted: set[Job], every: list[Job], subjects: dict[str, Subject]) -> set[Job]:
     by_key = {(job.theory, job.flag, job.lemma): job for job in every}
     done: set[Job] = set()
@@ -87,7 +84,7 @@ def _closed(wanted: set[Job], every: list[Job], subjects: dict[str, Subject]) ->
         if job in done:
             continue
         done.add(job)
-        others = (by_key.get((job.theory, job.flag, name)) for name in _assumed(job, subjects))
+        others = (by_key.get((job.theory, job.flag, name)) for name in subjects[job.theory].assumed(job))
         left += [other for other in others if other is not None]
     return done
 

@@ -1,4 +1,4 @@
-"""One call of the prover: one lemma, in a process group of its own, with limits, and measured.
+"""One call of the prover, in a process group of its own, with limits, and measured.
 
 `run` finds the prover on the machine where it is called and takes the theory as text, so that a call can be
 sent to another machine.
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from eiraku.models import limits as machine_limits
-from eiraku.models import output
+from eiraku.models import output, stored
 from eiraku.models.limits import DEFAULT, Limits
 from eiraku.models.manifest import Search
 from eiraku.models.output import Reading, Version
@@ -53,14 +53,14 @@ class AbsentError(ProverError):
 class Task:
     """What is to be proved. `text` is the whole theory.
 
-    With `search` the prover looks for a proof or a trace, in that `order`; without, it checks the proof that
-    `text` contains.
+    With `search` the prover looks for a proof or a trace, in that `order`; without, it checks the proofs that
+    `text` contains, of all lemmas in one call. The time limit is for each lemma.
     With `keep` the outcome brings the proof and the trace.
     """
 
     theory: str
     text: str
-    lemma: str
+    lemmas: tuple[str, ...]
     flag: str | None = None
     limits: Limits = DEFAULT
     order: Search = "DFS"
@@ -70,7 +70,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of it: wall-clock seconds, peak memory in MiB, and where it ran.
+    """What came of it for one lemma: its share of the seconds, peak memory in MiB of the call, and where.
 
     `proof` is the theory as the prover writes it with its proof, `trace` the JSON of the trace; both empty if
     there are none or nobody asked.
@@ -123,8 +123,8 @@ def _ask(path: str) -> Version:
     return version
 
 
-def run(task: Task) -> Outcome:
-    """Call the prover. Never raises for what the prover does: that is in the verdict.
+def run(task: Task) -> dict[str, Outcome]:
+    """Call the prover; an outcome for each lemma. Never raises for what the prover does: see the verdicts.
 
     The memory is that of the prover and its maude together, sampled about ten times a second; where the
     system has no /proc, it is the system's figure for the larger of the two.
@@ -133,33 +133,39 @@ def run(task: Task) -> Outcome:
     try:
         version = identify()
     except ProverError as error:
-        return Outcome(reading=Reading(verdict=error.verdict, detail=str(error)), machine=machine)
+        reading = Reading(verdict=error.verdict, detail=str(error))
+        return dict.fromkeys(task.lemmas, Outcome(reading=reading, machine=machine))
     with tempfile.TemporaryDirectory(prefix="eiraku-prove-") as name:
         folder = Path(name)
         (folder / f"{task.theory}.spthy").write_text(task.text, encoding="utf-8")
         start = time.monotonic()
-        code, peak = _call(folder, _arguments(task), task.limits.timeout)
-        seconds = time.monotonic() - start
+        code, peak = _call(folder, _arguments(task), task.limits.timeout * len(task.lemmas))
+        seconds = (time.monotonic() - start) / len(task.lemmas)
         proof = _text(folder / "proof.out")
-        if code is None:
-            what = f"no answer within {task.limits.timeout:g} s"
-            reading = Reading(verdict=Verdict.TIMEOUT, detail=what)
-        else:
-            said, complained = _text(folder / "stdout"), _text(folder / "stderr")
-            reading = output.read(stdout=said, stderr=complained, code=code, lemma=task.lemma)
-        if not task.search and "invalid proof step encountered" in proof:
-            what = "a step of the stored proof does not apply"
-            reading = Reading(verdict=Verdict.INVALIDATED, detail=what)
         trace = folder / "trace.json"
-        return Outcome(
-            reading=reading,
-            seconds=seconds,
-            memory_mib=peak // _MIB,
-            version=version,
-            machine=machine,
-            proof=proof if task.keep else "",
-            trace=trace.read_bytes() if task.keep and trace.is_file() else b"",
-        )
+        return {
+            lemma: Outcome(
+                reading=_read(task, lemma, folder, code, proof),
+                seconds=seconds,
+                memory_mib=peak // _MIB,
+                version=version,
+                machine=machine,
+                proof=proof if task.keep else "",
+                trace=trace.read_bytes() if task.keep and trace.is_file() else b"",
+            )
+            for lemma in task.lemmas
+        }
+
+
+def _read(task: Task, lemma: str, folder: Path, code: int | None, proof: str) -> Reading:
+    """The verdict on one lemma; `code` None: the call was stopped."""
+    if code is None:
+        what = f"no answer within {task.limits.timeout * len(task.lemmas):g} s"
+        return Reading(verdict=Verdict.TIMEOUT, detail=what)
+    if not task.search and stored.is_invalid(proof, lemma):
+        return Reading(verdict=Verdict.INVALIDATED, detail="a step of the stored proof does not apply")
+    said, complained = _text(folder / "stdout"), _text(folder / "stderr")
+    return output.read(stdout=said, stderr=complained, code=code, lemma=lemma)
 
 
 def stop_all() -> None:
@@ -177,7 +183,7 @@ def _arguments(task: Task) -> list[str]:
         "--quit-on-warning",
         "--output=proof.out",
         "--output-json=trace.json",
-        *([f"--prove={task.lemma}"] if task.search else []),
+        *([f"--prove={lemma}" for lemma in task.lemmas] if task.search else []),
         *([f"-D{task.flag}"] if task.flag else []),
         f"{task.theory}.spthy",
         *("+RTS", "-N1", f"-M{task.limits.memory}m", "-RTS"),

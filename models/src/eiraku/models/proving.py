@@ -9,18 +9,19 @@ from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from time import monotonic
-from typing import Protocol
 
 import msgspec
 
 from eiraku.models import evidence, execute, limits, plan, prover, recording, solving, stored
 from eiraku.models.evidence import Evidence, EvidenceError
+from eiraku.models.execute import Call
+from eiraku.models.library import Subject
 from eiraku.models.limits import DEFAULT, Limits
 from eiraku.models.manifest import Job
 from eiraku.models.output import Version
 from eiraku.models.plan import Plan
 from eiraku.models.prover import Outcome, Task
-from eiraku.models.results import VERDICTS, Result, Run, Solved, Standing
+from eiraku.models.results import VERDICTS, Result, Run, Solved, Standing, Watcher
 
 
 class Mode(Enum):
@@ -57,16 +58,6 @@ class Request:
         return bool(self.theories or self.lemmas or self.flags)
 
 
-class Watcher(Protocol):
-    """Somebody who wants to see progress."""
-
-    def begin(self, text: str, count: int) -> None:
-        """A stage begins, with so many results to come."""
-
-    def done(self, result: Result | Solved) -> None:
-        """One more."""
-
-
 def prove(request: Request, folder: Path, watcher: Watcher) -> Run:
     """Do what is asked about the theories in `folder`.
 
@@ -79,10 +70,10 @@ def prove(request: Request, folder: Path, watcher: Watcher) -> Run:
     complaints = list(broken)
     version, notes = _who(request)
     asks = version is not None or request.scheduler is not None
-    tasks = _tasks(request, made, folder, recorded) if asks else {}
+    calls = _calls(request, made, folder, recorded) if asks else []
     outcomes: dict[Job, Outcome] = {}
-    if tasks:
-        watcher.begin("proofs by the prover", len(tasks))
+    if calls:
+        watcher.begin("proofs by the prover", sum(len(jobs) for _, jobs in calls))
         standing = Standing.RECHECKED if request.mode is Mode.RECHECK else Standing.PROVED
 
         so_far: dict[Job, Outcome] = {}
@@ -96,7 +87,7 @@ def prove(request: Request, folder: Path, watcher: Watcher) -> Run:
                 recording.write_evidence(folder, made.subjects[job.theory], before, so_far, date=date)
 
         with _executor(request) as executor:
-            outcomes = execute.everything(tasks, executor, tell)
+            outcomes = execute.everything(calls, executor, tell)
     results = [
         _result(job, outcomes[job], standing, date)
         if job in outcomes
@@ -150,32 +141,45 @@ def _who(request: Request) -> tuple[Version | None, list[str]]:
         raise UnusableError(f"{error}; with --evidence the recorded evidence is checked instead") from error
 
 
-def _tasks(request: Request, made: Plan, folder: Path, recorded: dict[str, Evidence]) -> dict[Job, Task]:
+def _calls(request: Request, made: Plan, folder: Path, recorded: dict[str, Evidence]) -> list[Call]:
     """What to ask the prover, what took longest last time first."""
-    tasks: dict[Job, Task] = {}
-    for job in made.jobs:
-        text = made.subjects[job.theory].text
-        if request.mode is Mode.RECHECK:
-            proof = recording.proofs(folder, job.theory).get(job.lemma) if job.flag is None else None
-            if proof is None:
-                continue
-            text = stored.insert(text, {job.lemma: proof})
-        tasks[job] = Task(
-            theory=job.theory,
-            text=text,
-            lemma=job.lemma,
-            flag=job.flag,
-            limits=request.limits,
-            order=made.subjects[job.theory].search(job),
-            search=request.mode is not Mode.RECHECK,
-            keep=request.record,
-        )
+    if request.mode is Mode.RECHECK:
+        return list(_rechecks(request, made, folder))
 
     def seconds(job: Job) -> float:
         entry = recorded[job.theory].entry(job) if job.theory in recorded else None
         return entry.seconds if entry is not None else float("inf")
 
-    return {job: tasks[job] for job in sorted(tasks, key=seconds, reverse=True)}
+    return [
+        (_task(request, made.subjects[job.theory], job), (job,))
+        for job in sorted(made.jobs, key=seconds, reverse=True)
+    ]
+
+
+def _task(request: Request, subject: Subject, job: Job) -> Task:
+    return Task(
+        theory=job.theory,
+        text=subject.text,
+        lemmas=(job.lemma,),
+        flag=job.flag,
+        limits=request.limits,
+        order=subject.search(job),
+        keep=request.record,
+    )
+
+
+def _rechecks(request: Request, made: Plan, folder: Path) -> Iterator[Call]:
+    """One call for each theory: what precedes the first proof takes as long as many proofs."""
+    for name, subject in made.subjects.items():
+        proofs = recording.proofs(folder, name)
+        jobs = tuple(
+            job for job in made.jobs if job.theory == name and job.flag is None and job.lemma in proofs
+        )
+        if not jobs:
+            continue
+        lemmas = tuple(job.lemma for job in jobs)
+        text = stored.insert(subject.text, {lemma: proofs[lemma] for lemma in lemmas})
+        yield Task(theory=name, text=text, lemmas=lemmas, limits=request.limits, search=False), jobs
 
 
 @contextlib.contextmanager

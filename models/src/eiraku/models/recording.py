@@ -44,9 +44,7 @@ def proofs(folder: Path, theory: str) -> dict[str, str]:
     file = folder / "proofs" / f"{theory}.spthy"
     if not file.is_file():
         return {}
-    text = file.read_text(encoding="utf-8")
-    found = {name: stored.extract(text, name) for name in stored.lemmas(text)}
-    return {name: proof for name, proof in found.items() if proof}
+    return stored.proofs(file.read_text(encoding="utf-8"))
 
 
 def _write_proofs(
@@ -54,7 +52,7 @@ def _write_proofs(
 ) -> None:
     kept = proofs(folder, subject.name) if keep_old else {}
     for job, outcome in outcomes.items():
-        if job.flag is None and (proof := stored.extract(outcome.proof, job.lemma)):
+        if job.flag is None and (proof := stored.proofs(outcome.proof).get(job.lemma)):
             kept[job.lemma] = proof
     proved = {entry.lemma for entry in now.jobs if entry.flag is None}
     kept = {name: proof for name, proof in kept.items() if name in proved}

@@ -1,7 +1,7 @@
 """What one run of `eiraku prove` found, as data: every report is made from it."""
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -141,3 +141,13 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         if unfinished:
             return 3
         return 0 if all(result.good for result in self.results) else 1
+
+
+class Watcher(Protocol):
+    """Somebody who wants to see progress."""
+
+    def begin(self, text: str, count: int) -> None:
+        """A stage begins, with so many results to come."""
+
+    def done(self, result: Result | Solved) -> None:
+        """One more."""

@@ -5,24 +5,13 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import active_children, get_context
 from pathlib import Path
 from time import monotonic
-from typing import Protocol
 
-from eiraku.models.results import Solved
+from eiraku.models.results import Solved, Watcher
 
 Question = tuple[int, int | None]
 """Number of a proof, and of its twin; None is the proof itself."""
 Answer = tuple[bool, tuple[str, ...], int, float]
 """Whether it holds, the counterexample or why the solver cannot tell, queries, seconds."""
-
-
-class Watcher(Protocol):
-    """See `proving.Watcher`."""
-
-    def begin(self, text: str, count: int) -> None:
-        """A stage begins."""
-
-    def done(self, result: Solved) -> None:
-        """One more."""
 
 
 def solve(watcher: Watcher, *, jobs: int) -> tuple[Solved, ...]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from eiraku.models.theory import without_comments
+from eiraku.models.tokens import without_comments
 
 LARGEST: Final = 2**20
 """Bytes of one file of stored proofs. Above that the largest proofs are left out; they are searched anew."""
@@ -22,22 +22,27 @@ _ITEM = re.compile(
 )
 
 
-def extract(text: str, lemma: str) -> str:
-    """The proof below `lemma`, without comments; empty if there is none, or one with a gap."""
+def proofs(text: str) -> dict[str, str]:
+    """The proofs in a theory by lemma, without comments. A proof with a gap is none."""
     # Comments are blanked in place: the prover's carry no step, ours stand before the next lemma.
     plain = without_comments(text)
-    found = next((match for match in _LEMMA.finditer(plain) if match[1] == lemma), None)
+    found: dict[str, str] = {}
+    for match in _LEMMA.finditer(plain):
+        after = _ITEM.search(plain, match.end())
+        below = plain[match.end() : after.start() if after else len(plain)]
+        proof = "\n".join(line.rstrip() for line in below.splitlines() if line.strip())
+        if proof and not re.search(r"\bsorry\b", proof):
+            found[match[1]] = proof
+    return found
+
+
+def is_invalid(text: str, lemma: str) -> bool:
+    """Whether the prover, writing the theory with the proofs that it checked, marked a step of this one."""
+    found = next((match for match in _LEMMA.finditer(text) if match[1] == lemma), None)
     if found is None:
-        return ""
-    after = _ITEM.search(plain, found.end())
-    below = plain[found.end() : after.start() if after else len(plain)]
-    proof = "\n".join(line.rstrip() for line in below.splitlines() if line.strip())
-    return "" if re.search(r"\bsorry\b", proof) else proof
-
-
-def lemmas(text: str) -> tuple[str, ...]:
-    """Names of the lemmas in a theory."""
-    return tuple(match[1] for match in _LEMMA.finditer(without_comments(text)))
+        return "invalid proof step encountered" in text
+    after = _ITEM.search(text, found.end())
+    return "invalid proof step encountered" in text[found.end() : after.start() if after else len(text)]
 
 
 def insert(text: str, proofs: Mapping[str, str]) -> str:
