@@ -20,6 +20,11 @@ class AgreementKey:
         self._key = X25519PrivateKey.from_private_bytes(private)
         self.public = self._key.public_key().public_bytes_raw()
 
+    @property
+    def private(self) -> bytes:
+        """The 32-byte private key, for a worker process of the same centre."""
+        return self._key.private_bytes_raw()
+
     def __repr__(self) -> str:
         return f"AgreementKey(public={self.public.hex()})"
 
