@@ -11,12 +11,12 @@ from pathlib import Path
 
 APPLICATION = 0x45505031
 """SQLite application_id of a purse: "EPP1"."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _TABLES = """
 CREATE TABLE purse (
     id INTEGER PRIMARY KEY CHECK (id = 1), number BLOB NOT NULL, private_key BLOB NOT NULL,
-    purse_id BLOB NOT NULL, anchor TEXT NOT NULL, policy TEXT NOT NULL);
+    purse_id BLOB NOT NULL, anchor TEXT NOT NULL, policy TEXT NOT NULL, given INTEGER NOT NULL);
 CREATE TABLE bulletin (id INTEGER PRIMARY KEY CHECK (id = 1), signed BLOB NOT NULL);
 CREATE TABLE holding (
     unit_id BLOB PRIMARY KEY, unit BLOB NOT NULL, value INTEGER NOT NULL, expires INTEGER NOT NULL,

@@ -2,8 +2,9 @@
 
 `Device` carries out the effects of each step in order. A power cut, at once or armed before or after the n-th
 durable write from now, loses the volatile state and every effect not yet carried out; the device then starts
-again from its memory. A refusal is a `Rejected` result and never escapes as an exception; `StoreError` and
-defects do, after the session has been dropped (EPP-CRS-018).
+again from its memory. A refusal is a `Rejected` result and never escapes as an exception, but from
+`self_report` and `sign_request`, which change nothing. `StoreError` and defects do, after the session has
+been dropped (EPP-CRS-018).
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from typing import Literal, TypeAlias
 from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.ledger import Change, Credit, HoldingSummary, Pending, Settlement
 from eiraku.reference.purse.state import (
+    Collect,
     Deliver,
     Effect,
     Empty,
@@ -31,6 +33,8 @@ from eiraku.reference.purse.state import (
     Send,
     SetOrder,
     TakeBulletin,
+    TakeIssue,
+    TakePurseId,
     Write,
 )
 from eiraku.reference.store import Store
@@ -121,6 +125,29 @@ class Device:
     def deliver(self, data: bytes) -> Result:
         """Hand over bytes from the peer."""
         return self._take(Deliver(data=data))
+
+    # --- what a centre does ---
+
+    def take_issue(self, issue: bytes) -> Result:
+        """Credit an issue (EPP-CEN-012); `out` is the signature of the receipt, 64 bytes."""
+        return self._take(TakeIssue(issue=issue))
+
+    def take_purse_id(self, signed: bytes) -> Result:
+        """Hand over a renewed purse ID, as signed (EPP-DEV-002)."""
+        return self._take(TakePurseId(purse_id=signed))
+
+    def collect(self, unit_ids: Sequence[bytes]) -> Result:
+        """Take units out of a centre's purse once they are in its database (EPP-CEN-010)."""
+        return self._take(Collect(unit_ids=tuple(unit_ids)))
+
+    def self_report(self, challenge: bytes) -> bytes:
+        """What this purse says of itself, signed, over 16 bytes (EPP-DEV-006). Raises Refusal, StoreError."""
+        return self.purse.self_report(self.purse.ready(self._state), challenge, self._env)
+
+    def sign_request(self, audience: str, method: str, sequence: int, body: bytes) -> bytes:
+        """A request to a service, signed (EPP-SVC-002). Raises Refusal."""
+        ready = self.purse.ready(self._state)
+        return self.purse.sign_request(ready, audience=audience, method=method, sequence=sequence, body=body)
 
     # --- what a test does ---
 

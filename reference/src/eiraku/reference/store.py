@@ -23,6 +23,7 @@ from eiraku.reference.purse.ledger import (
     Change,
     Credit,
     Holding,
+    HoldingsCollected,
     HoldingSummary,
     PaymentCredited,
     PaymentPending,
@@ -30,7 +31,9 @@ from eiraku.reference.purse.ledger import (
     Pending,
     Provision,
     Provisioned,
+    PurseIdRenewed,
     Settlement,
+    Totals,
 )
 from eiraku.reference.purse.select import unit_size
 
@@ -38,7 +41,7 @@ from eiraku.reference.purse.select import unit_size
 _PENDING = "SELECT tx, payee, amount, offer, endorsements, unit_ids FROM pending"
 _CREDITED = "SELECT payer, tx, amount, offer_digest, receipt FROM credited"
 _CONTENT = (
-    "SELECT number, private_key, purse_id, anchor, policy FROM purse",
+    "SELECT number, private_key, purse_id, anchor, policy, given FROM purse",
     "SELECT signed FROM bulletin",
     "SELECT unit_id, unit, value, expires, max_hops, hop, history FROM holding ORDER BY unit_id",
     _PENDING + " ORDER BY tx",
@@ -98,7 +101,7 @@ class Store:
         match change:
             case Provisioned():
                 self._provision = None
-                self._insert_provision(change.provision)
+                self._insert_provision(change.provision, sum(holding.value for holding in change.holdings))
                 if change.bulletin is not None:
                     self._insert("bulletin", (1, change.bulletin))
                 self._add(change.holdings)
@@ -118,17 +121,28 @@ class Store:
                 row = (credit.payer, credit.transaction, credit.amount, credit.offer_digest)
                 self._insert("credited", (*row, credit.receipt))
                 self._add(change.holdings)
+            case HoldingsCollected():
+                ids = [(unit_id,) for unit_id in change.unit_ids]
+                gone = self._db.executemany("DELETE FROM holding WHERE unit_id = ?", ids)
+                _expect(gone.rowcount, len(ids))
+            case PurseIdRenewed():
+                self._provision = None
+                self._db.execute("UPDATE purse SET purse_id = ?", (change.purse_id,))
 
-    def _insert_provision(self, provision: Provision) -> None:
+    def _insert_provision(self, provision: Provision, given: int) -> None:
         keys = (provision.number, provision.private_key, provision.purse_id)
         anchor = json.dumps(provision.anchor.to_mapping(), sort_keys=True)
         policy = json.dumps(provision.policy.to_mapping(), sort_keys=True)
-        self._insert("purse", (1, *keys, anchor, policy))
+        self._insert("purse", (1, *keys, anchor, policy, given))
 
     def _add(self, holdings: Iterable[Holding]) -> None:
         rows = [(h.unit_id, h.unit, h.value, h.expires, h.max_hops, h.hop, h.history) for h in holdings]
         self._db.executemany("INSERT INTO holding VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-        self._db.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", [(r[0], r[5]) for r in rows])
+        # EPP-CEN-010: to a centre a unit can come back at a lower hop
+        self._db.executemany(
+            "INSERT INTO seen VALUES (?, ?) ON CONFLICT (unit_id) DO UPDATE SET hop = max(hop, excluded.hop)",
+            [(r[0], r[5]) for r in rows],
+        )
 
     def _move_to_pending(self, p: Pending) -> None:
         ids = [(unit_id,) for unit_id in p.unit_ids]
@@ -230,6 +244,10 @@ class Store:
             is not None
         )
 
+    def is_spendable(self, unit_id: bytes) -> bool:
+        """See `Ledger`."""
+        return self._one("SELECT 1 FROM holding WHERE unit_id = ?", unit_id) is not None
+
     def last_seen(self, unit_id: bytes) -> int | None:
         """See `Ledger`."""
         row = self._one("SELECT hop FROM seen WHERE unit_id = ?", unit_id)
@@ -243,11 +261,33 @@ class Store:
         """See `Ledger`."""
         return next(self._credits(_CREDITED + " WHERE payer = ? AND tx = ?", payer, transaction), None)
 
-    # --- reading: for the holder ---
-
     def pendings(self) -> tuple[Pending, ...]:
-        """Every pending transaction, by transaction."""
+        """See `Ledger`."""
         return tuple(self._pendings(_PENDING + " ORDER BY tx"))
+
+    def totals(self) -> Totals:
+        """See `Ledger`."""
+        row = self._one(
+            "SELECT (SELECT coalesce(sum(given), 0) FROM purse),"
+            " (SELECT coalesce(sum(amount), 0) FROM credited), (SELECT coalesce(sum(amount), 0) FROM settled)"
+        )
+        given, credited, settled = row
+        return Totals(given=given, credited=credited, settled=settled)
+
+    def digest(self) -> bytes:
+        """See `Ledger`: equal if and only if the content is."""
+        if self._digest is None:
+            sha = sha256()
+            for query in _CONTENT:
+                for row in self._all(query):
+                    for value in row:
+                        raw = value if isinstance(value, bytes) else str(value).encode()
+                        sha.update(len(raw).to_bytes(4, "big") + raw)
+                sha.update(b"\xff" * 4)  # no value is this long: it ends a table
+            self._digest = sha.digest()
+        return self._digest
+
+    # --- reading: for the holder ---
 
     def credits(self) -> tuple[Credit, ...]:
         """Every credited transaction, by payer and transaction."""
@@ -260,19 +300,6 @@ class Store:
             Settlement(transaction=tx, payee=payee, amount=amount, offer_digest=digest, receipt=receipt)
             for tx, payee, amount, digest, receipt in rows
         )
-
-    def digest(self) -> bytes:
-        """SHA-256 over all content, 32 bytes: equal if and only if the content is."""
-        if self._digest is None:
-            sha = sha256()
-            for query in _CONTENT:
-                for row in self._all(query):
-                    for value in row:
-                        raw = value if isinstance(value, bytes) else str(value).encode()
-                        sha.update(len(raw).to_bytes(4, "big") + raw)
-                sha.update(b"\xff" * 4)  # no value is this long: it ends a table
-            self._digest = sha.digest()
-        return self._digest
 
     def _pendings(self, query: str, *values: bytes) -> Iterator[Pending]:
         rows = self._all(query, *values)

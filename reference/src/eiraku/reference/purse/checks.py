@@ -7,6 +7,7 @@ Amounts are in minor units, epochs integers, hops as held unless "new" is said.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from eiraku.reference import anchor
 from eiraku.reference.anchor import SignedPurseId, SignedUnit
@@ -15,7 +16,7 @@ from eiraku.reference.edhoc.messages import Ead
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse import credential
 from eiraku.reference.purse.ledger import Credit, Ledger, Pending
-from eiraku.reference.purse.state import HeldBulletin, RedeliverOrder, SentOffer, Terms
+from eiraku.reference.purse.state import HeldBulletin, Identity, RedeliverOrder, SentOffer, Terms
 from eiraku.spec import messages, objects, shape
 from eiraku.spec.cbor import Map
 from eiraku.spec.errors import Code, Refusal
@@ -347,5 +348,67 @@ class PayeeChecks:
             raise Refusal(Code.TRANSACTION, "EPP-CRS-011", "credited with another offer")
 
 
-class Checks(PeerChecks, HolderChecks, PayerChecks, PayeeChecks):
+class CentreChecks:
+    """What the centres give a purse, and what it is asked for."""
+
+    def takes_issues(self, own: PurseId) -> None:
+        """A vault."""
+        # EPP-CEN-012
+        if own.role is not Role.VAULT:
+            raise Refusal(Code.ROLE_PAIR, "EPP-CEN-012", "an issue is for a vault")
+
+    def is_collected(self, own: PurseId) -> None:
+        """A purse of the issuing centre."""
+        # EPP-CEN-010
+        if own.role is not Role.CENTRE:
+            raise Refusal(Code.ROLE_PAIR, "EPP-CEN-010", "only a centre collects from its purse")
+
+    def issue_amount(self, amount: int) -> None:
+        """Not nothing."""
+        # EPP-CEN-012, EPP-TRF-030
+        if amount == 0:
+            raise Refusal(Code.AMOUNT, "EPP-TRF-030", "an issue of 0")
+
+    def issue_count(self, count: int) -> None:
+        """At least one unit; the limit is that of its length, not the policy's for a transfer."""
+        # EPP-CEN-012, EPP-TRF-032
+        if not count:
+            raise Refusal(Code.UNIT_COUNT, "EPP-TRF-032", "an issue without units")
+
+    def genesis(
+        self, terms: Terms, unit: SignedUnit, payload: objects.EndorsementPayload, signature: bytes
+    ) -> None:
+        """Signed by the issuing centre over the first move of its unit."""
+        key = terms.identity.anchor.money_keys[unit.kid].public
+        # EPP-CEN-012, EPP-HIS-002
+        if not cose.verify_detached(key, objects.CONTEXT_ENDORSEMENT, payload.encode(), signature):
+            raise Refusal(Code.ENDORSEMENT, "EPP-CEN-012", "genesis endorsement does not verify")
+
+    def renewal(self, identity: Identity, renewed: SignedPurseId) -> None:
+        """The same purse, for longer."""
+        own = identity.claims
+        same = replace(
+            renewed.claims, issued=own.issued, expires=own.expires, tier=own.tier, reserved=own.reserved
+        )
+        # EPP-DEV-002
+        if same != own:
+            raise Refusal(Code.AUTHENTICATION, "EPP-DEV-002", "purse ID: of another purse, or another holder")
+        # EPP-DEV-002
+        if renewed.claims.expires <= own.expires:
+            raise Refusal(
+                Code.AUTHENTICATION,
+                "EPP-DEV-002",
+                f"purse ID: expires {renewed.claims.expires}, expected later than {own.expires}",
+            )
+
+    def challenge(self, challenge: bytes) -> None:
+        """16 bytes."""
+        # EPP-DEV-006
+        if len(challenge) != 16:
+            raise Refusal(
+                Code.MALFORMED, "EPP-DEV-006", f"challenge: expected 16 bytes, found {len(challenge)}"
+            )
+
+
+class Checks(PeerChecks, HolderChecks, PayerChecks, PayeeChecks, CentreChecks):
     """All of them."""

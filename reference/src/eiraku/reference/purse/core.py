@@ -11,9 +11,11 @@ from dataclasses import replace
 from eiraku.reference.crypto import cose
 from eiraku.reference.purse.handshake import Handshake
 from eiraku.reference.purse.ledger import BulletinAccepted, Ledger
+from eiraku.reference.purse.online import Online
 from eiraku.reference.purse.provisioning import Maker, held_bulletin, identity
 from eiraku.reference.purse.select import choose
 from eiraku.reference.purse.state import (
+    Collect,
     Deliver,
     Effect,
     Empty,
@@ -41,6 +43,8 @@ from eiraku.reference.purse.state import (
     SessionState,
     SetOrder,
     TakeBulletin,
+    TakeIssue,
+    TakePurseId,
     Turn,
     WaitMessage1,
     WaitMessage2,
@@ -57,7 +61,7 @@ from eiraku.spec.tables import Transfer, TransferEvent
 Result = tuple[PurseState, tuple[Effect, ...]]
 
 
-class Purse(Handshake, Maker):
+class Purse(Handshake, Maker, Online):
     """The behaviour of a purse. It has no state of its own."""
 
     def restore(self, ledger: Ledger) -> PurseState:
@@ -81,6 +85,12 @@ class Purse(Handshake, Maker):
                     return replace(ready, order=self.order(ready, given.order, env)), ()
                 case TakeBulletin():
                     return self.take_bulletin(ready, given.bulletin)
+                case TakeIssue():
+                    return self.take_issue(ready, given.issue, env)
+                case TakePurseId():
+                    return self.take_purse_id(ready, given.purse_id)
+                case Collect():
+                    return self.collect(ready, given.unit_ids, env)
                 case OpenSession():
                     return self.open(ready, given, env)
                 case Deliver():

@@ -24,6 +24,7 @@ from eiraku.reference.purse.state import (
     Refuse,
     RequestOrder,
     Send,
+    SuspectPurse,
     Terms,
     Turn,
     WaitMessage1,
@@ -46,11 +47,7 @@ class Handshake(Payer, Payee):
         # EPP-GEN-002; EPP-REC-004: who only receives cannot speak first
         if order is None or (side, order.purpose) not in START:
             raise Refusal(Code.DECLINED, "EPP-GEN-002", "no purpose is set for a session in this role")
-        terms = Terms(
-            identity=ready.identity,
-            epoch=ready.epoch,
-            revoked=frozenset() if ready.bulletin is None else ready.bulletin.revoked,
-        )
+        terms = ready.terms
         if side is Side.RESPONDER:
             return WaitMessage1(terms=terms, order=order), ()
         # EPP-SES-002, EPP-SES-006
@@ -187,7 +184,10 @@ class Handshake(Payer, Payee):
         """The rest of EPP-SES-025, once the handshake's signature is verified; the limit of the operation."""
         self.checks.peer_expiry(terms, peer)
         self.checks.same_purse(terms, peer)
-        self.checks.revocation(terms, peer)
+        try:
+            self.checks.revocation(terms, peer)
+        except Refusal as refusal:
+            raise SuspectPurse(refusal, peer.number) from None
         own = terms.identity.claims
         pays = isinstance(order, PayOrder | RedeliverOrder)
         limit = self.checks.role_pair(terms, own, peer) if pays else self.checks.role_pair(terms, peer, own)

@@ -84,6 +84,15 @@ class Provision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Sums of amounts since the purse was made: given at its making, credited, settled (EPP-DEV-006)."""
+
+    given: int
+    credited: int
+    settled: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provisioned:
     """The purse is made (EPP-GEN-005)."""
 
@@ -121,7 +130,29 @@ class PaymentCredited:
     holdings: tuple[Holding, ...]
 
 
-Change: TypeAlias = Provisioned | BulletinAccepted | PaymentPending | PaymentSettled | PaymentCredited
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldingsCollected:
+    """The centre has these units in its database: its purse holds them no longer (EPP-CEN-010)."""
+
+    unit_ids: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurseIdRenewed:
+    """A later purse ID of the same purse, as signed (EPP-DEV-002)."""
+
+    purse_id: bytes
+
+
+Change: TypeAlias = (
+    Provisioned
+    | BulletinAccepted
+    | PaymentPending
+    | PaymentSettled
+    | PaymentCredited
+    | HoldingsCollected
+    | PurseIdRenewed
+)
 
 
 class Ledger(Protocol):
@@ -148,11 +179,23 @@ class Ledger(Protocol):
     def is_held(self, unit_id: bytes) -> bool:
         """Whether a unit is here, spendable or pending."""
 
+    def is_spendable(self, unit_id: bytes) -> bool:
+        """Whether a unit is here and can be spent."""
+
     def last_seen(self, unit_id: bytes) -> int | None:
         """The highest hop at which this unit came here or was given away; None if it never was here."""
 
     def pending(self, transaction: bytes) -> Pending | None:
         """A transaction that is pending."""
 
+    def pendings(self) -> Sequence[Pending]:
+        """Every pending transaction, by transaction."""
+
     def credit(self, payer: bytes, transaction: bytes) -> Credit | None:
         """A transaction credited from this payer."""
+
+    def totals(self) -> Totals:
+        """What went through the purse since it was made."""
+
+    def digest(self) -> bytes:
+        """SHA-256 over all durable content, 32 bytes."""

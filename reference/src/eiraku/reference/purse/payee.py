@@ -14,6 +14,7 @@ from eiraku.reference.purse.state import (
     PayeeWaitOffer,
     ReceivedOffer,
     RequestOrder,
+    SuspectUnit,
     Turn,
     UnitRefusal,
     Write,
@@ -21,7 +22,7 @@ from eiraku.reference.purse.state import (
 from eiraku.spec import messages
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Accept, Offer, OfferedUnit, Pay, Receipt, Redeliver, Request
-from eiraku.spec.objects import ReceiptPayload
+from eiraku.spec.objects import ReceiptPayload, Role
 
 
 class Payee(Seams):
@@ -125,15 +126,26 @@ class Payee(Seams):
         """All checks for the first unit, then for the second, and so on. Raises UnitRefusal."""
         units: list[SignedUnit] = []
         for index, (shape, offered) in enumerate(zip(shapes, offer.units, strict=True)):
+            # EPP-TRF-035
+            if isinstance(shape, Refusal):
+                raise UnitRefusal(shape, index)
             try:
-                # EPP-TRF-035
-                if isinstance(shape, Refusal):
-                    raise shape
                 self.check_unit(link, shape, offered, env)
             except Refusal as refusal:
+                if self.is_copy(refusal, env, shape.unit_id, offered.hop + 1):
+                    peer = link.peer.number
+                    raise SuspectUnit(refusal, index, purse=peer, unit_id=shape.unit_id) from None
                 raise UnitRefusal(refusal, index) from None
             units.append(shape)
         return units
+
+    def is_copy(self, refusal: Refusal, env: Env, unit_id: bytes, new_hop: int) -> bool:
+        """Whether a refused unit can only be a copy: not one that comes back before it is settled."""
+        # EPP-VLT-002
+        if refusal.code not in (Code.UNIT_HELD, Code.UNIT_SEEN):
+            return False
+        last = env.ledger.last_seen(unit_id)
+        return (last is not None and new_hop <= last) or env.ledger.is_spendable(unit_id)
 
     def check_unit(self, link: Link, unit: SignedUnit, offered: OfferedUnit, env: Env) -> None:
         """The checks on a unit after its shape, in the order of EPP-TRF-036 to 041. Raises Refusal."""
@@ -146,7 +158,9 @@ class Payee(Seams):
         checks.hop_limit(terms, unit.unit, new_hop)
         checks.history_size(offered.hop, len(offered.history))
         checks.held(env.ledger, unit.unit_id)
-        checks.seen(env.ledger, unit.unit_id, new_hop)
+        # EPP-CEN-010
+        if terms.identity.claims.role is not Role.CENTRE:
+            checks.seen(env.ledger, unit.unit_id, new_hop)
 
     # --- crediting ---
 

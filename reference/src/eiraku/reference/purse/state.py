@@ -143,7 +143,30 @@ class Deliver:
     data: bytes
 
 
-Input: TypeAlias = Provisioning | SetOrder | TakeBulletin | OpenSession | Deliver
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeIssue:
+    """Fresh units from the issuing centre, for a vault (EPP-CEN-012)."""
+
+    issue: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakePurseId:
+    """A renewed purse ID, as signed (EPP-DEV-002)."""
+
+    purse_id: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collect:
+    """The centre takes units out of its own purse (EPP-CEN-010)."""
+
+    unit_ids: tuple[bytes, ...]
+
+
+Input: TypeAlias = (
+    Provisioning | SetOrder | TakeBulletin | OpenSession | Deliver | TakeIssue | TakePurseId | Collect
+)
 
 
 # --- effects, carried out in order ---
@@ -158,7 +181,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Send:
-    """Bytes for the peer."""
+    """Bytes for the peer; the receipt of an issue goes to the issuing centre."""
 
     data: bytes
 
@@ -186,6 +209,23 @@ class UnitRefusal(Refusal):
     def __init__(self, refusal: Refusal, index: int) -> None:
         super().__init__(refusal.code, refusal.requirement, f"unit {index}: {refusal.detail}")
         self.index = index
+
+
+class SuspectPurse(Refusal):
+    """A refusal that a vault reports (EPP-VLT-002): the peer is on the bulletin. `purse`: its number."""
+
+    def __init__(self, refusal: Refusal, purse: bytes) -> None:
+        super().__init__(refusal.code, refusal.requirement, refusal.detail)
+        self.purse = purse
+
+
+class SuspectUnit(UnitRefusal):
+    """A refusal that a vault reports (EPP-VLT-002): the unit was or is here. `purse`: who offered it."""
+
+    def __init__(self, refusal: Refusal, index: int, *, purse: bytes, unit_id: bytes) -> None:
+        super().__init__(refusal, index)
+        self.purse = purse
+        self.unit_id = unit_id
 
 
 # --- sessions: handshake ---
@@ -367,6 +407,15 @@ class Ready:
         """The current epoch."""
         # EPP-GEN-003
         return 0 if self.bulletin is None else self.bulletin.epoch
+
+    @property
+    def terms(self) -> Terms:
+        """What holds for whatever begins now."""
+        return Terms(
+            identity=self.identity,
+            epoch=self.epoch,
+            revoked=frozenset() if self.bulletin is None else self.bulletin.revoked,
+        )
 
 
 PurseState: TypeAlias = Empty | Ready
