@@ -1,0 +1,142 @@
+"""Challenges, self-reports and findings in the device centre's database (EPP-DEV-006, 007, 016).
+
+A challenge is used up by the first report over it, which is stored with its findings in the same durable
+change; the very same report again gives the same findings.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+
+from sqlalchemy import Connection, select
+
+from eiraku.reference.centres import inspection
+from eiraku.reference.centres.inspection import Finding, HeldBefore, UnitKnown
+from eiraku.reference.centres.registry_schema import CENTRE, CHALLENGE, FINDING, HELD, REPORT
+from eiraku.reference.crypto import cose
+from eiraku.spec.centre_objects import REQUEST_MAX, SelfReport
+from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.objects import Role
+
+_AT_ONCE = 500
+"""Unit identifiers in one query."""
+_WORDS = 500
+
+
+def new_challenge(connection: Connection, number: bytes, challenge: bytes, *, deposits: int | None) -> bytes:
+    """Keep a challenge; an earlier one of this purse is void (EPP-DEV-016)."""
+    connection.execute(CHALLENGE.delete().where(CHALLENGE.c.number == number))
+    row = {"number": number, "challenge": challenge, "at": _tick(connection), "deposits": deposits}
+    connection.execute(CHALLENGE.insert().values(**row))
+    return challenge
+
+
+def deposits_at_challenge(connection: Connection, number: bytes) -> int | None:
+    """The issuing centre's last deposit at the newest challenge; None: not known."""
+    query = select(CHALLENGE.c.deposits).where(CHALLENGE.c.number == number)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def stored(connection: Connection, number: bytes, signed: bytes) -> Sequence[Finding] | None:
+    """Findings of the very same report, if it came before."""
+    query = select(REPORT.c.at).where(REPORT.c.number == number, REPORT.c.signed == signed)
+    at = connection.execute(query).scalars().first()
+    return None if at is None else _findings(connection, at)
+
+
+def compare_and_store(
+    connection: Connection,
+    report: SelfReport,
+    signed: bytes,
+    *,
+    role: Role,
+    known: Mapping[bytes, UnitKnown | None] | None,
+) -> Sequence[Finding]:
+    """Use up the challenge, compare, store report and findings. Raises Refusal(AUTHENTICATION)."""
+    number = report.number
+    asked = connection.execute(select(CHALLENGE).where(CHALLENGE.c.number == number)).one_or_none()
+    # EPP-DEV-016
+    if asked is None or asked.challenge != report.challenge:
+        raise Refusal(
+            Code.AUTHENTICATION, "EPP-DEV-016", "self-report: not over the newest challenge; ask for another"
+        )
+    connection.execute(CHALLENGE.delete().where(CHALLENGE.c.number == number))
+    epoch = connection.execute(select(CENTRE.c.epoch)).scalar_one()
+    last = connection.execute(
+        select(REPORT.c.at, REPORT.c.signed)
+        .where(REPORT.c.number == number)
+        .order_by(REPORT.c.at.desc())
+        .limit(1)
+    ).one_or_none()
+    found = [*inspection.by_itself(report, role=role), *inspection.against_clock(report, epoch)]
+    if last is not None:
+        before = SelfReport.decode(cose.parse(last.signed, limit=4 * REQUEST_MAX).payload)
+        found += inspection.against_last(report, before)
+        same = select(REPORT.c.at).where(REPORT.c.number == number, REPORT.c.digest == report.digest)
+        set_back = before.digest != report.digest and connection.execute(same).first() is not None
+        found += inspection.against_memories(set_back=set_back)
+    at = _tick(connection)
+    last_at = None if last is None else last.at
+    found += _hold(connection, report, challenged=asked.at, last=last_at, at=at)
+    if known is not None:
+        found += inspection.against_issuer(report, known, number=number)
+    row = {"at": at, "number": number, "digest": report.digest, "epoch": epoch, "signed": signed}
+    connection.execute(REPORT.insert().values(**row))
+    for position, finding in enumerate(found):
+        fields = {name: getattr(finding, name) for name in ("kind", "unit_id")}
+        words = {"reported": finding.reported[:_WORDS], "known": finding.known[:_WORDS]}
+        connection.execute(FINDING.insert().values(report=at, position=position, **fields, **words))
+    return found
+
+
+def all_findings(connection: Connection, number: bytes) -> Sequence[Finding]:
+    """Of every report of a purse, oldest first."""
+    query = select(REPORT.c.at).where(REPORT.c.number == number).order_by(REPORT.c.at)
+    return [
+        finding for at in connection.execute(query).scalars().all() for finding in _findings(connection, at)
+    ]
+
+
+def _hold(
+    connection: Connection, report: SelfReport, *, challenged: int, last: int | None, at: int
+) -> list[Finding]:
+    """Compare each unit with what anybody reported before, and remember it."""
+    number = report.number
+    units = dict(report.units)
+    before: dict[bytes, list[HeldBefore]] = {unit_id: [] for unit_id in units}
+    for some in _slices(units):
+        for row in connection.execute(select(HELD).where(HELD.c.unit_id.in_(some)).order_by(HELD.c.hop)):
+            before[row.unit_id].append(
+                HeldBefore(number=row.number, hop=row.hop, first=row.first, last=row.last)
+            )
+    found: list[Finding] = []
+    for unit_id, hop in units.items():
+        found += inspection.against_held(
+            number, unit_id, hop, before[unit_id], challenged=challenged, last=last
+        )
+        mine = (HELD.c.unit_id == unit_id, HELD.c.hop == hop, HELD.c.number == number)
+        if any((known.number, known.hop) == (number, hop) for known in before[unit_id]):
+            connection.execute(HELD.update().where(*mine).values(last=at))
+        else:
+            key = {"unit_id": unit_id, "hop": hop, "number": number}
+            connection.execute(HELD.insert().values(**key, first=at, last=at))
+    return found
+
+
+def _findings(connection: Connection, at: int) -> list[Finding]:
+    query = select(FINDING).where(FINDING.c.report == at).order_by(FINDING.c.position)
+    return [
+        Finding(kind=row.kind, unit_id=row.unit_id, reported=row.reported, known=row.known)
+        for row in connection.execute(query)
+    ]
+
+
+def _tick(connection: Connection) -> int:
+    clock = int(connection.execute(select(CENTRE.c.clock)).scalar_one()) + 1
+    connection.execute(CENTRE.update().values(clock=clock))
+    return clock
+
+
+def _slices(units: Iterable[bytes]) -> Iterator[list[bytes]]:
+    rest = iter(units)
+    while some := list(islice(rest, _AT_ONCE)):
+        yield some
