@@ -17,6 +17,7 @@ _COMMANDS = {
     "explain": ("eiraku.conformance.commands.explain", "A requirement, a check or an error code in words."),
     "mutants": ("eiraku.conformance.commands.mutants", "Run the suite against wallets that are wrong."),
     "prove": ("eiraku.conformance.commands.prove", "Prove what is claimed, or check recorded evidence."),
+    "evidence": ("eiraku.conformance.commands.evidence", "Verify evidence that a purse copied money."),
     "bench": ("eiraku.conformance.commands.bench", "Measure a wallet and the reference."),
 }
 """Name of the command: module with a click command ``main``, and its line in the help."""

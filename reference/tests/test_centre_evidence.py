@@ -1,0 +1,284 @@
+"""Evidence on file: who is convicted by it, and that nothing else convicts anybody (EPP-CEN-020 to 025)."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eiraku.reference.anchor import AnchorError
+from eiraku.reference.centres import moves
+from eiraku.reference.centres.attribution import compare
+from eiraku.reference.centres.evidence import SIZE_MAX, Evidence, EvidenceError, read_anchor
+from eiraku.reference.centres.moves import Copy
+from eiraku.reference.centres.village import Village
+from eiraku.reference.crypto import cose
+from eiraku.spec import objects
+from eiraku.spec.cbor import encode
+
+VILLAGE = Village(("alice", "bob", "carol"))
+ANCHOR = VILLAGE.anchor
+
+
+def found(copy: Copy, signer: str, *payees: str) -> Evidence:
+    """The signer gives one copy to two."""
+    chains = [VILLAGE.open(VILLAGE.move(copy, signer, payee, "home")) for payee in payees]
+    fork = compare(*chains)
+    assert fork is not None
+    return Evidence.from_fork(fork, unit=copy.unit, purse_id=VILLAGE.purse_ids[signer])
+
+
+GOOD = found(VILLAGE.move(VILLAGE.unit(), "issuer", "vault", "alice"), "alice", "bob", "carol")
+ISSUED_TWICE = found(VILLAGE.unit(), "issuer", "vault", "alice")
+FILE = GOOD.to_json()
+
+
+def refused(evidence: Evidence, requirement: str) -> None:
+    with pytest.raises(EvidenceError) as caught:
+        evidence.verify(ANCHOR)
+    assert caught.value.requirement == requirement, caught.value
+
+
+def test_a_file_convicts_who_signed_twice() -> None:
+    # EPP-CEN-025
+    convicted = Evidence.from_json(FILE).verify(ANCHOR)
+    assert convicted.number == VILLAGE.numbers["alice"]
+    assert convicted.public_key == VILLAGE.keys["alice"].public
+    assert convicted.hop == 2
+    assert len(FILE) < 2048
+
+
+def test_the_issuing_centre_is_bound_by_the_same_rule() -> None:
+    # EPP-CEN-024
+    convicted = Evidence.from_json(ISSUED_TWICE.to_json()).verify(ANCHOR)
+    assert convicted.number is None
+    assert convicted.public_key == VILLAGE.money.unit_key.public
+    refused(replace(ISSUED_TWICE, purse_id=VILLAGE.purse_ids["alice"]), "EPP-CEN-024")
+
+
+def test_a_purse_does_not_sign_as_the_issuing_centre() -> None:
+    # EPP-CEN-024
+    unit = VILLAGE.unit()
+    first, second = (
+        moves.endorse(
+            unit,
+            VILLAGE.keys["alice"],
+            payer=VILLAGE.numbers["alice"],
+            payee=VILLAGE.numbers[payee],
+            transaction=bytes(16),
+        )
+        for payee in ("bob", "carol")
+    )
+    evidence = Evidence(unit=unit.unit, purse_id=VILLAGE.purse_ids["alice"], first=first, second=second)
+    refused(evidence, "EPP-CEN-024")
+
+
+def test_the_unit_is_one_of_the_scheme() -> None:
+    # EPP-CEN-021
+    refused(replace(GOOD, unit=VILLAGE.unit().unit), "EPP-CEN-023")
+    stranger = Village(("alice",), seed=b"stranger")
+    for unit in (
+        stranger.unit(),
+        VILLAGE.unit(economy=1),
+        VILLAGE.unit(seal=bytes(16)),
+        VILLAGE.unit(value=3),
+        VILLAGE.unit(issued=101, expires=102),
+    ):
+        refused(replace(GOOD, unit=unit.unit), "EPP-CEN-021")
+
+
+def test_the_same_content_signed_again_is_no_evidence() -> None:
+    # EPP-CEN-022
+    refused(replace(GOOD, second=GOOD.first), "EPP-CEN-022")
+    refused(replace(GOOD, second=replace(GOOD.first, signature=bytes(64))), "EPP-CEN-022")
+
+
+def test_endorsements_of_two_hops_or_payers_are_no_evidence() -> None:
+    # EPP-CEN-022, EPP-CEN-006
+    held = VILLAGE.move(VILLAGE.unit(), "issuer", "vault", "alice", "bob", "alice")
+    copy = moves.Copy(unit_id=held.unit_id, unit=held.unit, hop=held.hop, history=held.history)
+    at = VILLAGE.open(VILLAGE.move(copy, "alice", "home")).endorsements
+    circle = Evidence(unit=held.unit, purse_id=VILLAGE.purse_ids["alice"], first=at[2], second=at[4])
+    refused(circle, "EPP-CEN-022")
+    refused(replace(circle, second=replace(at[3], hop=2)), "EPP-CEN-022")
+
+
+def test_the_purse_id_is_that_of_the_payer_and_of_the_scheme() -> None:
+    # EPP-CEN-023
+    refused(replace(GOOD, purse_id=b""), "EPP-CEN-023")
+    refused(replace(GOOD, purse_id=VILLAGE.purse_ids["bob"]), "EPP-CEN-023")
+    refused(replace(GOOD, purse_id=GOOD.unit), "EPP-CEN-023")
+    refused(replace(GOOD, purse_id=GOOD.purse_id[:-1]), "EPP-CEN-023")
+    # bob's key under alice's number, signed by bob, by a stranger, and by the unit key
+    claims = cose.parse(GOOD.purse_id).payload.replace(
+        VILLAGE.keys["alice"].public, VILLAGE.keys["bob"].public
+    )
+    kid = VILLAGE.device_centre.keys[0].kid
+    for key in (VILLAGE.keys["bob"], VILLAGE.money.unit_key):
+        forged = cose.sign(key, objects.CONTEXT_PURSE_ID, claims, kid=kid)
+        refused(replace(GOOD, purse_id=forged), "EPP-CEN-023")
+    own = cose.sign(VILLAGE.money.unit_key, objects.CONTEXT_PURSE_ID, claims, kid=VILLAGE.money.kid)
+    refused(replace(GOOD, purse_id=own), "EPP-CEN-023")
+
+
+def test_guilt_does_not_expire() -> None:
+    # EPP-CEN-021, EPP-CEN-023: a purse ID and a unit of one epoch long ago
+    village = Village(("alice", "bob", "carol"), seed=b"long ago")
+    held = village.move(village.unit(issued=1, expires=1), "issuer", "alice")
+    ends = [village.open(village.move(held, "alice", name, "home")) for name in ("bob", "carol")]
+    fork = compare(*ends)
+    assert fork is not None
+    evidence = Evidence.from_fork(fork, unit=held.unit, purse_id=village.purse_ids["alice"])
+    assert evidence.verify(village.anchor).number == village.numbers["alice"]
+
+
+def test_nobody_is_framed_with_a_signature_for_something_else() -> None:
+    # EPP-CEN-023: a receipt over the same payload, and an endorsement by another
+    payload = GOOD.second.payload(VILLAGE.unit().unit_id).encode()
+    for key, context in (
+        (VILLAGE.keys["alice"], objects.CONTEXT_RECEIPT),
+        (VILLAGE.keys["bob"], objects.CONTEXT_ENDORSEMENT),
+    ):
+        signature = cose.sign_detached(key, context, payload)
+        refused(replace(GOOD, second=replace(GOOD.second, signature=signature)), "EPP-CEN-023")
+
+
+def test_no_altered_bit_convicts_anybody() -> None:
+    # EPP-CEN-020, EPP-CEN-025: each single bit of the file
+    for place in range(8 * len(FILE)):
+        data = bytearray(FILE)
+        data[place // 8] ^= 1 << place % 8
+        with pytest.raises(EvidenceError):
+            Evidence.from_json(bytes(data)).verify(ANCHOR)
+
+
+@given(end=st.integers(0, len(FILE) - 3))
+def test_a_file_that_is_cut_off_convicts_nobody(end: int) -> None:
+    # EPP-CEN-020
+    with pytest.raises(EvidenceError, match="EPP-CEN-020"):
+        Evidence.from_json(FILE[:end])
+
+
+@given(
+    data=st.one_of(
+        st.binary(max_size=200),
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+            lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        ).map(lambda item: json.dumps(item).encode()),
+    )
+)
+def test_anything_else_is_refused_in_one_sentence(data: bytes) -> None:
+    # EPP-CEN-020
+    with pytest.raises(EvidenceError) as caught:
+        Evidence.from_json(data)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(AnchorError):
+        read_anchor(data)
+
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def _set(*path: Any, to: Any) -> Change:
+    def change(fields: dict[str, Any]) -> None:
+        inner: Any = fields
+        for step in path[:-1]:
+            inner = inner[step]
+        inner[path[-1]] = to
+
+    return change
+
+
+def _drop(*path: Any) -> Change:
+    def change(fields: dict[str, Any]) -> None:
+        inner: Any = fields
+        for step in path[:-1]:
+            inner = inner[step]
+        del inner[path[-1]]
+
+    return change
+
+
+ENDORSEMENT = ("endorsements", 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    (
+        _set("format", to="EPP/2 evidence"),
+        _set("version", to=2),
+        _set("version", to=1.0),
+        _set("version", to=True),
+        _set("note", to="he did it"),
+        _drop("purse_id"),
+        _set("unit", to=""),
+        _set("unit", to="00" * 257),
+        _set("unit", to=GOOD.unit.hex().upper()),
+        _set("unit", to=GOOD.unit.hex() + "0"),
+        _set("unit", to=7),
+        _set("purse_id", to=None),
+        _set("endorsements", to={}),
+        _set("endorsements", to=[]),
+        _set("endorsements", 1, to=[]),
+        _set(*ENDORSEMENT, "hop", to=True),
+        _set(*ENDORSEMENT, "hop", to=2.0),
+        _set(*ENDORSEMENT, "hop", to=-1),
+        _set(*ENDORSEMENT, "hop", to=256),
+        _set(*ENDORSEMENT, "payer", to="00" * 7),
+        _set(*ENDORSEMENT, "payer", to=" " + "00" * 7 + "0"),
+        _set(*ENDORSEMENT, "signature", to="00" * 63),
+        _set(*ENDORSEMENT, "signature", to="\u0660" * 128),
+        _set(*ENDORSEMENT, "reason", to=""),
+        _drop(*ENDORSEMENT, "transaction"),
+    ),
+)
+def test_another_shape_is_no_evidence(change: Change) -> None:
+    # EPP-CEN-020
+    fields = json.loads(FILE)
+    change(fields)
+    with pytest.raises(EvidenceError, match="EPP-CEN-020"):
+        Evidence.from_json(json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize(
+    "data",
+    (
+        b"",
+        b"\xff",
+        b"[" * SIZE_MAX,
+        b"9" * SIZE_MAX,
+        b"NaN",
+        FILE + b" " * SIZE_MAX,
+        FILE + b"{}",
+        FILE.replace(b'"version": 1,', b'"version": 1, "version": 1,'),
+        encode({1: FILE}),
+    ),
+)
+def test_other_files_are_no_evidence(data: bytes) -> None:
+    # EPP-CEN-020
+    with pytest.raises(EvidenceError, match="EPP-CEN-020"):
+        Evidence.from_json(data)
+
+
+def test_order_and_white_space_mean_nothing() -> None:
+    # EPP-CEN-020
+    fields = dict(reversed(json.loads(FILE).items()))
+    fields["endorsements"].reverse()
+    other = Evidence.from_json(json.dumps(fields, indent="\t").encode())
+    assert other.verify(ANCHOR) == GOOD.verify(ANCHOR)
+
+
+def test_the_scheme_key_is_not_needed() -> None:
+    # EPP-CEN-025
+    fields = ANCHOR.to_mapping()
+    del fields["scheme_key"]
+    assert GOOD.verify(read_anchor(json.dumps(fields).encode())) == GOOD.verify(ANCHOR)
+    for change in (_drop("device_seal"), _set("device_keys", 0, "from", to="x")):
+        broken = json.loads(json.dumps(fields))
+        change(broken)
+        with pytest.raises(AnchorError):
+            read_anchor(json.dumps(broken).encode())
