@@ -1,0 +1,220 @@
+"""The services over HTTP (specification, chapter 16): paths, bodies, headers, refusals.
+
+Everything happens in `Service`, in a worker thread; here is only what HTTP adds. Each request has an id, one
+line in the log, and an answer in the form of EPP-SVC-008.
+"""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from ipaddress import ip_address
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from eiraku.reference.services import page
+from eiraku.reference.services.carrier import ServiceRefused
+from eiraku.reference.services.http import CBOR, COSE, MESSAGE_MAX, OCTETS, read_body, refusal
+from eiraku.reference.services.limits import Buckets, client_key
+from eiraku.reference.services.observe import Log, Metrics
+from eiraku.reference.services.office import Office
+from eiraku.reference.services.service import Service
+from eiraku.spec.centre_objects import REQUEST_MAX
+
+SESSION = "Eiraku-Session"
+REQUEST_ID = "Eiraku-Request"
+QUIET = {"/health", "/metrics"}
+
+
+def create_app(office: Office, *, log: Log, metrics: Metrics, clock: Callable[[], float]) -> FastAPI:
+    """The ASGI application."""
+    app = FastAPI(
+        title="Eiraku services",
+        version="1",
+        description="Centres and vaults of EPP/1, chapter 16.",
+        docs_url=None,
+        redoc_url=None,
+        # Starlette's redirect of a trailing slash would be a second spelling of every path.
+        redirect_slashes=False,
+    )
+    front = _Front(office, log, metrics, clock)
+    app.middleware("http")(front)
+    app.add_exception_handler(HTTPException, _unknown_route)
+    _common(app, office, metrics)
+    for path, service in office.services.items():
+        _requests(app, path, service, office)
+        if service.sessions is not None:
+            _sessions(app, path, service, office)
+    return app
+
+
+class _Front:
+    """Before and after every request: id, rate limit, refusals, log."""
+
+    def __init__(self, office: Office, log: Log, metrics: Metrics, clock: Callable[[], float]) -> None:
+        self._log, self._metrics = log, metrics
+        self._buckets = Buckets(limit=office.settings.client, clock=clock)
+
+    async def __call__(self, request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
+        request_id, began = secrets.token_hex(8), time.perf_counter()
+        address = request.client.host if request.client else ""
+        code, told = "", dict[str, object]()
+        try:
+            if request.url.path not in QUIET:
+                self._buckets.take(client_key(address))
+            response = await call(request)
+        except Exception as error:  # noqa: BLE001 - the last place where a refusal can be said properly
+            response, code, told = refusal(error, request_id)
+        response.headers[REQUEST_ID] = request_id
+        route = getattr(request.scope.get("route"), "path", "none")
+        seconds = time.perf_counter() - began
+        self._metrics.requests.labels(route, code or "done").inc()
+        self._metrics.seconds.labels(route).observe(seconds)
+        # EPP-SVC-005
+        self._log.line(
+            "request",
+            id=request_id,
+            client=address,
+            verb=request.method,
+            route=route,
+            status=response.status_code,
+            code=code,
+            seconds=round(seconds, 6),
+            **told,
+        )
+        return response
+
+
+async def _unknown_route(_request: Request, error: Exception) -> Response:
+    wrong_verb = isinstance(error, HTTPException) and error.status_code == 405
+    code = "wrong-verb" if wrong_verb else "not-found"
+    raise ServiceRefused(code, "EPP-SVC-008", "expected a path and verb of chapter 16; see /openapi.json")
+
+
+def _body(kind: str, text: str) -> dict[str, Any]:
+    content = {kind: {"schema": {"type": "string", "format": "binary"}}}
+    return {"requestBody": {"required": True, "description": text, "content": content}}
+
+
+def _binary(kind: str, text: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    content = {kind: {"schema": {"type": "string", "format": "binary"}}}
+    refused = {"application/json": {"schema": page.REFUSAL}}
+    return {
+        status: {"description": text, "content": content},
+        "default": {"description": "Refused.", "content": refused},
+    }
+
+
+def _common(app: FastAPI, office: Office, metrics: Metrics) -> None:
+    bulletins = office.bulletins
+
+    @app.get("/epp1/bulletin", response_class=Response, responses=_binary(COSE, "The newest bulletin."))
+    async def bulletin() -> Response:
+        """Newest bulletin, as signed."""
+        return Response(await run_in_threadpool(bulletins.bulletin), media_type=COSE)
+
+    @app.get("/epp1/bulletin/head", response_class=Response, responses=_binary(COSE, "Its head."))
+    async def head() -> Response:
+        """Head of the newest bulletin (EPP-DEV-009)."""
+        return Response(await run_in_threadpool(bulletins.head), media_type=COSE)
+
+    @app.get(
+        "/epp1/bulletin/chunks/{index}", response_class=Response, responses=_binary(OCTETS, "One chunk.")
+    )
+    async def chunk(index: str) -> Response:
+        """Chunk of the newest bulletin, counted from 0."""
+        chunks = await run_in_threadpool(bulletins.chunks)
+        if not index.isascii() or not index.isdecimal() or len(index) > 2 or int(index) >= len(chunks):
+            raise ServiceRefused("not-found", "EPP-SVC-008", f"expected a chunk from 0 to {len(chunks) - 1}")
+        return Response(chunks[int(index)], media_type=OCTETS)
+
+    @app.post(
+        "/epp1/enrolments",
+        response_class=Response,
+        responses=_binary(CBOR, "Everything for a new purse."),
+        openapi_extra=_body(COSE, "The first request of a purse (EPP-SVC-009)."),
+    )
+    async def enrol(request: Request) -> Response:
+        """A new purse gets its purse ID for a code of the operator."""
+        # EPP-SVC-009
+        if request.url.scheme != "https" and not _loopback(request):
+            raise ServiceRefused("tls-required", "EPP-SVC-009", "expected TLS: use an https:// address")
+        signed = await read_body(request, kind=COSE, limit=REQUEST_MAX, seconds=office.settings.body)
+        return Response(await run_in_threadpool(office.enrol, signed), media_type=CBOR)
+
+    @app.get("/health")
+    async def health(response: Response) -> dict[str, Any]:
+        """Whether it can do its work: 200, or 503."""
+        found = await run_in_threadpool(office.health)
+        response.status_code = 200 if found.good else 503
+        return {"good": found.good, **found.facts}
+
+    @app.get("/metrics", response_class=Response)
+    async def text() -> Response:
+        """Prometheus text format."""
+        return Response(await run_in_threadpool(metrics.text), media_type="text/plain; version=0.0.4")
+
+    @app.get("/docs", response_class=HTMLResponse, include_in_schema=False)
+    async def docs() -> str:
+        return page.render(app.openapi())
+
+
+def _loopback(request: Request) -> bool:
+    try:
+        return request.client is not None and ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+def _requests(app: FastAPI, path: str, service: Service, office: Office) -> None:
+    @app.post(
+        f"/epp1/{path}/requests",
+        name=f"{path} request",
+        response_class=Response,
+        responses=_binary(CBOR, "The answer, by method."),
+        openapi_extra=_body(COSE, "A signed request (EPP-SVC-002)."),
+    )
+    async def carry_out(request: Request) -> Response:
+        """A signed request."""
+        signed = await read_body(request, kind=COSE, limit=REQUEST_MAX, seconds=office.settings.body)
+        return Response(await run_in_threadpool(service.request, signed), media_type=CBOR)
+
+
+def _sessions(app: FastAPI, path: str, service: Service, office: Office) -> None:
+    @app.post(
+        f"/epp1/{path}/sessions",
+        name=f"{path} session",
+        status_code=201,
+        response_class=Response,
+        responses=_binary(OCTETS, "The name of the session, 16 bytes.", 201),
+    )
+    async def begin() -> Response:
+        """A new session with the purse behind the service, which will receive."""
+        name = await run_in_threadpool(service.open)
+        return Response(name, status_code=201, media_type=OCTETS, headers={SESSION: "open"})
+
+    @app.post(
+        f"/epp1/{path}/sessions/{{name}}/{{number}}",
+        name=f"{path} message",
+        response_class=Response,
+        responses=_binary(OCTETS, "The answer of the purse.") | {204: {"description": "It says nothing."}},
+        openapi_extra=_body(OCTETS, "One message of chapters 5 to 8."),
+    )
+    async def deliver(name: str, number: str, request: Request) -> Response:
+        """The number-th message of a session, counted from 1."""
+        # EPP-SVC-006
+        if len(name) != 32 or set(name) - set("0123456789abcdef"):
+            raise ServiceRefused("session-unknown", "EPP-SVC-006", "expected a name of 32 hex digits")
+        if not number.isascii() or not number.isdecimal() or len(number) > 4:
+            raise ServiceRefused("session-order", "EPP-SVC-006", "expected a number counted from 1")
+        data = await read_body(request, kind=OCTETS, limit=MESSAGE_MAX, seconds=office.settings.body)
+        call = partial(service.message, bytes.fromhex(name), int(number), data)
+        answer = await run_in_threadpool(call)
+        headers = {SESSION: "open" if answer.is_open else "closed"}
+        if answer.out is None:
+            return Response(status_code=204, headers=headers)
+        return Response(answer.out, media_type=OCTETS, headers=headers)

@@ -1,0 +1,98 @@
+"""Running the application: the socket, TLS, signals. `ServerError` says in one sentence what is wrong."""
+
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+
+class ServerError(ValueError):
+    """The server cannot start: what was expected, and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where to listen; `port` 0: any that is free. `client_ca`: who signs the certificates of clients."""
+
+    host: str = "127.0.0.1"
+    port: int = 8731
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    client_ca: Path | None = None
+
+
+class _Server(uvicorn.Server):
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+        """Stop in order; uvicorn would raise the signal again afterwards, and the exit code would be lost."""
+        if self.should_exit:
+            self.force_exit = True
+        self.should_exit = True
+
+
+def listen(address: Address) -> socket.socket:
+    """A bound socket. Raises ServerError."""
+    try:
+        family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
+        found = socket.socket(family)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((address.host, address.port))
+    except OSError as error:
+        raise ServerError(
+            f"{address.host} port {address.port}: cannot be listened on ({error.strerror}); "
+            "end the program that has it, or choose another with --port"
+        ) from None
+    return found
+
+
+def url(address: Address, bound: socket.socket) -> str:
+    """How clients on this machine reach it."""
+    scheme = "https" if address.tls_cert else "http"
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return f"{scheme}://{host}:{bound.getsockname()[1]}"
+
+
+def tls(address: Address) -> dict[str, Any]:
+    """Settings of uvicorn for TLS, tried out. Raises ServerError."""
+    if address.tls_cert is None and address.tls_key is None and address.client_ca is None:
+        return {}
+    if address.tls_cert is None or address.tls_key is None:
+        raise ServerError("TLS: expected both --tls-cert and --tls-key; name the other file too")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(address.tls_cert, address.tls_key)
+        if address.client_ca is not None:
+            context.load_verify_locations(address.client_ca)
+    except (OSError, ssl.SSLError) as error:
+        raise ServerError(
+            f"TLS: expected PEM files of a certificate and its key ({error}); name the right ones"
+        ) from None
+    settings: dict[str, Any] = {
+        "ssl_certfile": str(address.tls_cert),
+        "ssl_keyfile": str(address.tls_key),
+    }
+    if address.client_ca is not None:
+        settings |= {"ssl_ca_certs": str(address.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    return settings
+
+
+def serve(app: Any, bound: socket.socket, tls_settings: dict[str, Any]) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are answered first, for at most 5 seconds."""
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="critical",
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=10,
+        timeout_graceful_shutdown=5,
+        limit_concurrency=200,
+        **tls_settings,
+    )
+    _Server(config).run(sockets=[bound])
