@@ -6,12 +6,28 @@ beside the entries, in the same durable change. Amounts are minor units and may 
 these books what a centre owes is positive, and the accounts against which it owes are negative.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Connection, LargeBinary, MetaData, String, Table, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    func,
+    select,
+)
+
+from eiraku.reference.centres.database import batches
 
 ID = 16
+"""Length of the id of a posting, in bytes."""
+LIMIT = 2**62
+"""No balance is greater, so that no sum of two leaves 64 bits."""
 
 
 class BooksError(ValueError):
@@ -46,6 +62,8 @@ class Books:
 
     def post(self, connection: Connection, posting: bytes, amounts: Mapping[str, int]) -> bool:
         """Add `amounts` to accounts; False if exactly this was posted before. Raises BooksError."""
+        if len(posting) != ID:
+            raise BooksError(f"the id of a posting has {ID} bytes, not {len(posting)}")
         wanted = {account: amount for account, amount in amounts.items() if amount}
         if sum(wanted.values()):
             raise BooksError(f"a posting sums to zero, not to {sum(wanted.values())}")
@@ -55,25 +73,33 @@ class Books:
             if known != wanted:
                 raise BooksError(f"posting {posting.hex()} is known with other amounts")
             return False
-        for account, amount in sorted(wanted.items()):
-            self._add(connection, account, amount)
-            connection.execute(self.entry.insert().values(posting=posting, account=account, amount=amount))
+        now = self._balances(connection, wanted)
+        for account, amount in wanted.items():
+            after = now.get(account, 0) + amount
+            floor = self.floors.get(account.partition(":")[0])
+            if floor is not None and after < floor:
+                raise BooksError(f"{account}: {after} would be below {floor}; put in what is missing first")
+            if not -LIMIT <= after <= LIMIT:
+                raise BooksError(f"{account}: {after} is more than these books can hold")
+        rows = [{"posting": posting, "account": a, "amount": n} for a, n in sorted(wanted.items())]
+        if rows:
+            connection.execute(self.entry.insert(), rows)
+        made = [{"account": a, "amount": n} for a, n in sorted(wanted.items()) if a not in now]
+        if made:
+            connection.execute(self.balance.insert(), made)
+        moved = [{"which": a, "by": n} for a, n in sorted(wanted.items()) if a in now]
+        if moved:
+            amount_ = self.balance.c.amount
+            change = self.balance.update().where(self.balance.c.account == bindparam("which"))
+            connection.execute(change.values(amount=amount_ + bindparam("by")), moved)
         return True
 
-    def _add(self, connection: Connection, account: str, amount: int) -> None:
-        row = connection.execute(
-            select(self.balance.c.amount).where(self.balance.c.account == account)
-        ).one_or_none()
-        now = amount if row is None else row.amount + amount
-        floor = self.floors.get(account.partition(":")[0])
-        if floor is not None and now < floor:
-            raise BooksError(f"{account}: {now} would be below {floor}")
-        if row is None:
-            connection.execute(self.balance.insert().values(account=account, amount=now))
-        else:
-            connection.execute(
-                self.balance.update().where(self.balance.c.account == account).values(amount=now)
-            )
+    def _balances(self, connection: Connection, accounts: Iterable[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for some in batches(sorted(accounts)):
+            query = select(self.balance).where(self.balance.c.account.in_(some))
+            found.update((row.account, row.amount) for row in connection.execute(query))
+        return found
 
     def amount(self, connection: Connection, account: str) -> int:
         """Balance of one account; 0 for one without entries."""
@@ -84,3 +110,15 @@ class Books:
         """Balances of all accounts whose name begins with `prefix`, by account."""
         query = select(self.balance).where(self.balance.c.account.startswith(prefix, autoescape=True))
         return {row.account: row.amount for row in connection.execute(query.order_by(self.balance.c.account))}
+
+    def problem(self, connection: Connection) -> str | None:
+        """What is wrong in these books, in words; None if every sum is right."""
+        total = connection.execute(select(func.coalesce(func.sum(self.balance.c.amount), 0))).scalar_one()
+        if total:
+            return f"expected all accounts to sum to zero, found {total}"
+        sums = select(self.entry.c.account, func.sum(self.entry.c.amount)).group_by(self.entry.c.account)
+        entries = {account: int(amount) for account, amount in connection.execute(sums)}
+        for account, amount in self.amounts(connection).items():
+            if entries.pop(account, 0) != amount:
+                return f"{account}: its balance {amount} is not the sum of its entries"
+        return f"{min(entries)}: entries without a balance" if entries else None

@@ -6,11 +6,11 @@ before it returns, whole or not at all. Every failure is a `DatabaseError`.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     Column,
@@ -27,6 +27,8 @@ from sqlalchemy import (
     select,
     text,
 )
+
+T = TypeVar("T")
 
 LOCK = 0x45505031
 """PostgreSQL advisory lock of the one writer."""
@@ -57,10 +59,13 @@ class Schema:
 class Database:
     """An open database of one kind of centre. `url`: as SQLAlchemy takes it."""
 
-    def __init__(self, url: str, schema: Schema, *, wait: float = 5.0) -> None:
-        """Open, or create. `wait`: seconds to wait for another writer. Raises DatabaseError."""
+    def __init__(self, url: str, schema: Schema, *, wait: float = 5.0, max_pages: int | None = None) -> None:
+        """Open, or create. `wait`: seconds to wait for another writer. Raises DatabaseError.
+
+        `max_pages` bounds a SQLite file, in pages of 4 096 bytes; PostgreSQL has its own means.
+        """
         self.schema = schema
-        self.name, self._engine = _engine(url, wait)
+        self.name, self._engine = _engine(url, wait, max_pages)
         try:
             with self._guard("opened"), self._engine.connect() as connection:
                 _begin(connection)
@@ -87,6 +92,10 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """A consistent view. Raises DatabaseError."""
         with self._guard("read"), self._engine.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN")
+            else:
+                connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
             yield connection
 
     def close(self) -> None:
@@ -124,7 +133,12 @@ class Database:
             raise DatabaseError(f"{self.name}: cannot be {what} ({error.orig}); {_advice(error)}") from error
 
 
-def _engine(url: str, wait: float) -> tuple[str, Engine]:
+def batches(items: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
+    """Slices for `IN (...)`: a statement has room for so many parameters only."""
+    return (items[at : at + size] for at in range(0, len(items), size))
+
+
+def _engine(url: str, wait: float, max_pages: int | None) -> tuple[str, Engine]:
     try:
         engine = create_engine(url)
     except exc.ArgumentError:
@@ -136,7 +150,7 @@ def _engine(url: str, wait: float) -> tuple[str, Engine]:
         case "sqlite":
             if engine.url.database not in (None, "", ":memory:"):
                 _owned(Path(str(engine.url.database)))
-            event.listen(engine, "connect", lambda connection, _: _sqlite(connection, wait))
+            event.listen(engine, "connect", lambda connection, _: _sqlite(connection, wait, max_pages))
         case "postgresql":
             milliseconds = int(wait * 1000)
             event.listen(engine, "connect", lambda connection, _: _postgresql(connection, milliseconds))
@@ -153,13 +167,15 @@ def _owned(path: Path) -> None:
         raise DatabaseError(f"{path}: expected a file that can be read and written ({error})") from error
 
 
-def _sqlite(connection: Any, wait: float) -> None:
+def _sqlite(connection: Any, wait: float, max_pages: int | None) -> None:
     # SQLAlchemy's own BEGIN would be deferred, and two writers could both read before either writes.
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {int(wait * 1000):d}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    if max_pages is not None:
+        connection.execute(f"PRAGMA max_page_count = {max_pages:d}")
 
 
 def _postgresql(connection: Any, milliseconds: int) -> None:
