@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from eiraku.reference.crypto import cose
 from eiraku.reference.purse.handshake import Handshake
-from eiraku.reference.purse.ledger import BulletinAccepted, Ledger
+from eiraku.reference.purse.ledger import BulletinAccepted, HoldingSummary, Ledger
 from eiraku.reference.purse.online import Online
 from eiraku.reference.purse.provisioning import Maker, held_bulletin, identity
 from eiraku.reference.purse.select import choose
@@ -32,6 +32,7 @@ from eiraku.reference.purse.state import (
     PayerPaid,
     PayerWaitRequest,
     PayOrder,
+    PayUnitsOrder,
     PeerRejected,
     Provisioning,
     PurseState,
@@ -113,13 +114,10 @@ class Purse(Handshake, Maker, Online):
         """What the holder sets for the next session. Raises Refusal."""
         match order:
             case PayOrder():
-                self.checks.amount_to_pay(order.amount)
-                policy = state.identity.policy
-                self.checks.highest_limit(policy, state.identity.claims, order.amount)
-                candidates = self.candidates(
-                    list(env.ledger.summaries()), epoch=state.epoch, max_hops=policy.max_hops, payee=None
-                )
-                choose(candidates, order.amount, max_units=policy.max_units)
+                self.payable(state, order.amount, list(env.ledger.summaries()))
+            case PayUnitsOrder():
+                chosen = self.chosen(order, env)
+                self.payable(state, sum(unit.value for unit in chosen), chosen)
             case RequestOrder():
                 self.checks.amount_to_request(order.amount, order.reference)
             case RedeliverOrder():
@@ -127,6 +125,14 @@ class Purse(Handshake, Maker, Online):
             case ReceiveOrder():
                 pass
         return order
+
+    def payable(self, state: Ready, amount: int, units: list[HoldingSummary]) -> None:
+        """That an amount can be paid to somebody out of these units. Raises Refusal."""
+        self.checks.amount_to_pay(amount)
+        policy = state.identity.policy
+        self.checks.highest_limit(policy, state.identity.claims, amount)
+        candidates = self.candidates(units, epoch=state.epoch, max_hops=policy.max_hops, payee=None)
+        choose(candidates, amount, max_units=policy.max_units)
 
     def take_bulletin(self, state: Ready, signed: bytes) -> Result:
         """A newer bulletin is stored, the one held already changes nothing. Raises Refusal."""

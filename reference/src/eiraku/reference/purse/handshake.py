@@ -18,6 +18,7 @@ from eiraku.reference.purse.state import (
     PayeeWaitOffer,
     PayerWaitRequest,
     PayOrder,
+    PayUnitsOrder,
     Ready,
     ReceiveOrder,
     RedeliverOrder,
@@ -139,6 +140,8 @@ class Handshake(Payer, Payee):
         match order:
             case PayOrder():
                 return self.make_offer(link, order.amount, env)
+            case PayUnitsOrder():
+                return self.offer_units(link, order, env)
             case RedeliverOrder():
                 return self.redeliver(link, order, env)
             case RequestOrder():
@@ -149,7 +152,7 @@ class Handshake(Payer, Payee):
     def listen(self, link: Link, order: Order) -> PayerWaitRequest | PayeeWaitOffer:
         """The state of a responder that waits for the first record."""
         match order:
-            case PayOrder() | RedeliverOrder():
+            case PayOrder() | PayUnitsOrder() | RedeliverOrder():
                 return PayerWaitRequest(link=link, order=order)
             case RequestOrder() | ReceiveOrder():
                 return PayeeWaitOffer(link=link, order=order)
@@ -189,7 +192,7 @@ class Handshake(Payer, Payee):
         except Refusal as refusal:
             raise SuspectPurse(refusal, peer.number) from None
         own = terms.identity.claims
-        pays = isinstance(order, PayOrder | RedeliverOrder)
+        pays = isinstance(order, PayOrder | PayUnitsOrder | RedeliverOrder)
         limit = self.checks.role_pair(terms, own, peer) if pays else self.checks.role_pair(terms, peer, own)
         if isinstance(order, RedeliverOrder):
             self.checks.pending_payee(env.ledger, order, peer)

@@ -19,12 +19,14 @@ from eiraku.reference.purse.state import (
     PayerOffered,
     PayerPaid,
     PayerWaitRequest,
+    PayUnitsOrder,
     RedeliverOrder,
     SentOffer,
     Turn,
     Write,
 )
 from eiraku.spec import messages, objects
+from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Accept, Offer, OfferedUnit, Pay, Receipt, Request
 from eiraku.spec.objects import ReceiptPayload, Role
 
@@ -64,7 +66,31 @@ class Payer(Seams):
     def make_offer(self, link: Link, amount: int, env: Env) -> Turn:
         """Offer units worth `amount`. Raises Refusal."""
         self.checks.payer_limit(link.limit, amount)
-        holdings = self.pick(link, amount, env)
+        return self.offer(link, amount, self.pick(link, amount, env), env)
+
+    def offer_units(self, link: Link, order: PayUnitsOrder, env: Env) -> Turn:
+        """Offer the units that the holder chose. Raises Refusal."""
+        chosen = self.chosen(order, env)
+        amount = sum(unit.value for unit in chosen)
+        self.checks.payer_limit(link.limit, amount)
+        policy = link.terms.identity.policy
+        candidates = self.candidates(
+            chosen, epoch=link.terms.epoch, max_hops=policy.max_hops, payee=link.peer.role
+        )
+        # EPP-TRF-011, EPP-TRF-060: all of them, or it is no exact choice
+        units = choose(candidates, amount, max_units=policy.max_units)
+        return self.offer(link, amount, env.ledger.holdings(units), env)
+
+    def chosen(self, order: PayUnitsOrder, env: Env) -> list[HoldingSummary]:
+        """What is known of the units that the holder chose. Raises Refusal for one that is not here."""
+        found = [unit for unit in env.ledger.summaries() if unit.unit_id in order.unit_ids]
+        # EPP-TRF-011
+        if len(found) != len(order.unit_ids):
+            raise Refusal(Code.INSUFFICIENT_FUNDS, "EPP-TRF-011", "a unit that was chosen is not here")
+        return found
+
+    def offer(self, link: Link, amount: int, holdings: tuple[Holding, ...], env: Env) -> Turn:
+        """Offer these units."""
         offer = Offer(
             transaction=self.transaction(env.random),
             amount=amount,
@@ -98,6 +124,10 @@ class Payer(Seams):
         """REQUEST: offer, or deliver again whatever the amount asked for."""
         if isinstance(state.order, RedeliverOrder):
             return self.redeliver(state.link, state.order, env)
+        if isinstance(state.order, PayUnitsOrder):
+            amount = sum(unit.value for unit in self.chosen(state.order, env))
+            self.checks.requested_amount(amount, request.amount)
+            return self.offer_units(state.link, state.order, env)
         self.checks.requested_amount(state.order.amount, request.amount)
         return self.make_offer(state.link, state.order.amount, env)
 

@@ -64,6 +64,14 @@ class PayOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PayUnitsOrder:
+    """Pay with exactly these units, all of them: how a vault sends home what people can no longer use."""
+
+    purpose: ClassVar = Purpose.PAY
+    unit_ids: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestOrder:
     """Be paid exactly this amount. `reference`: at most 64 bytes of text, for the payer's holder."""
 
@@ -87,7 +95,7 @@ class RedeliverOrder:
     transaction: bytes
 
 
-Order: TypeAlias = PayOrder | RequestOrder | ReceiveOrder | RedeliverOrder
+Order: TypeAlias = PayOrder | PayUnitsOrder | RequestOrder | ReceiveOrder | RedeliverOrder
 
 
 # --- inputs ---
@@ -298,7 +306,7 @@ class PayerWaitRequest:
 
     row: ClassVar = Transfer.PAYER_WAIT_REQUEST
     link: Link
-    order: PayOrder | RedeliverOrder
+    order: PayOrder | PayUnitsOrder | RedeliverOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
