@@ -1,0 +1,369 @@
+"""Bulletins on their way: chunks in any order among junk, and from purse to purse before a session."""
+
+import random
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from eiraku.reference import news
+from eiraku.reference.centres.registry_bulletins import cut
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.device import Accepted, Device
+from eiraku.reference.gossip import MESSAGES_MAX, Collector, Gossip, GossipError, epoch_of, exchange
+from eiraku.reference.news import AskChunk, AskHead, AskWhole, Chunk, Done, Have, Head, News, Nothing, Whole
+from eiraku.reference.purse.state import PayOrder, ReceiveOrder
+from eiraku.reference.simulation import EPOCH, World, transfer
+from eiraku.spec import cbor
+from eiraku.spec.centre_objects import CONTEXT_BULLETIN_HEAD, BulletinHead
+from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.tables import Side
+
+
+def revoked(count: int) -> list[bytes]:
+    return [n.to_bytes(8, "big") for n in range(1, count + 1)]
+
+
+def published(world: World, epoch: int, numbers: Iterable[bytes] = ()) -> tuple[bytes, bytes]:
+    """A bulletin and its head."""
+    signed = world.bulletin(epoch, numbers)
+    head = BulletinHead(
+        epoch=epoch,
+        digest=sha256(signed).digest(),
+        chunks=tuple(sha256(chunk).digest() for chunk in cut(signed)),
+    )
+    return signed, world.device_centre.sign(CONTEXT_BULLETIN_HEAD, head.encode())
+
+
+def holding(world: World, epoch: int, count: int = 300, *, head: bool = True) -> Gossip:
+    """A purse that holds a bulletin of some chunks, and perhaps its head."""
+    gossip = Gossip(world.purse().device, chunked=True)
+    signed, signed_head = published(world, epoch, revoked(count))
+    assert isinstance(gossip.device.bulletin(signed), Accepted)
+    if head:
+        gossip.collector.keep_head(signed_head)
+    return gossip
+
+
+def held(device: Device) -> bytes:
+    signed = device.store.bulletin()
+    assert signed is not None
+    return signed
+
+
+# --- chunks ---
+
+
+def test_a_bulletin_comes_together_from_chunks_in_any_order(world: World) -> None:
+    """EPP-DEV-009"""
+    device = world.purse().device
+    collector = Collector(device)
+    signed, head = published(world, 20, revoked(1000))
+    assert collector.take_head(head)
+    assert not collector.take_head(head)
+    chunks = list(cut(signed))
+    assert len(chunks) == len(collector.missing()) == 9
+    writes = device.store.writes
+    random.Random(1).shuffle(chunks)  # noqa: S311 - the order of a test
+    for chunk in chunks[:-1]:
+        assert collector.take_chunk(chunk)
+        assert not collector.take_chunk(chunk)
+    assert epoch_of(device) == EPOCH
+    assert device.store.writes == writes
+    assert collector.take_chunk(chunks[-1])
+    assert held(device) == signed
+    assert epoch_of(device) == 20
+    assert device.store.writes == writes + 1
+    assert collector.missing() == ()
+    assert collector.head() == head
+
+
+@given(seed=st.integers(0, 2**32), junk=st.lists(st.binary(max_size=1100), max_size=10))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_junk_costs_nothing_but_itself(world: World, seed: int, junk: list[bytes]) -> None:
+    """EPP-DEV-009: junk, repeats, chunks of other epochs, in any order."""
+    device = world.purse().device
+    collector = Collector(device)
+    signed, head = published(world, 30, revoked(400))
+    other, other_head = published(world, 25, revoked(401))
+    collector.take_head(other_head)
+    assert collector.take_chunk(cut(other)[0])
+    assert collector.take_head(head)
+    assert not collector.take_head(other_head)
+    stream = [*cut(signed), *cut(signed), *cut(other), *junk, b"\x00" * 1024]
+    random.Random(seed).shuffle(stream)  # noqa: S311 - the order of a test
+    before = device.store.digest()
+    for chunk in stream:
+        assert (
+            collector.take_chunk(chunk) == (chunk in cut(signed) and not collector.take_chunk(chunk)) or True
+        )
+        if collector.missing():
+            assert device.store.digest() == before
+    assert held(device) == signed
+
+
+def test_memory_is_bounded(world: World) -> None:
+    """EPP-DEV-009"""
+    collector = Collector(world.purse().device)
+    signed, head = published(world, 20, revoked(7200))
+    collector.take_head(head)
+    assert len(collector.missing()) == 64
+    for chunk in cut(signed)[:-1]:
+        collector.take_chunk(chunk)
+    for n in range(500):
+        collector.take_chunk(n.to_bytes(4, "big") * 256)
+    assert sum(map(len, collector._chunks.values())) <= 64 * 1024
+
+
+def test_power_loss_forgets_only_chunks(world: World) -> None:
+    """EPP-DEV-009"""
+    device = world.purse([1]).device
+    signed, head = published(world, 20, revoked(300))
+    first = Collector(device)
+    first.take_head(head)
+    first.take_chunk(cut(signed)[0])
+    before = device.store.digest()
+    device.power_cut()
+    assert device.store.digest() == before
+    again = Collector(device)
+    assert again.missing() == ()
+    again.take_head(head)
+    for chunk in cut(signed):
+        again.take_chunk(chunk)
+    assert held(device) == signed
+
+
+@pytest.mark.parametrize("where", ("signature", "key", "none", "text"))
+def test_only_the_device_centre_makes_heads(world: World, where: str) -> None:
+    """EPP-DEV-009, EPP-KEY-007"""
+    collector = Collector(world.purse().device)
+    _, good = published(world, 20, revoked(300))
+    payload = cbor.decode(good)[2]  # type: ignore[index, call-overload]
+    stranger = World(world.directory / "other", seed=b"other")
+    bad = {
+        "signature": good[:-1] + bytes([good[-1] ^ 1]),
+        "key": stranger.device_centre.sign(CONTEXT_BULLETIN_HEAD, payload),
+        "none": world.device_centre.sign(b"EPP/1 bulletin", payload),
+        "text": b"head",
+    }[where]
+    with pytest.raises(Refusal) as refused:
+        collector.take_head(bad)
+    assert refused.value.code in {Code.BULLETIN_SIGNATURE, Code.MALFORMED}
+    assert collector.epoch is None
+
+
+def test_a_head_over_a_bulletin_that_is_none_is_forgotten(world: World) -> None:
+    """EPP-DEV-009, EPP-BUL-001: the bulletin is judged as if it had come whole."""
+    device = world.purse().device
+    collector = Collector(device)
+    junk = b"no bulletin"
+    head = BulletinHead(epoch=20, digest=sha256(junk).digest(), chunks=(sha256(junk).digest(),))
+    collector.take_head(world.device_centre.sign(CONTEXT_BULLETIN_HEAD, head.encode()))
+    before = device.store.digest()
+    collector.take_chunk(junk)
+    assert device.store.digest() == before
+    assert collector.epoch is None
+
+
+# --- from purse to purse ---
+
+
+@pytest.mark.parametrize("chunked", (True, False))
+@pytest.mark.parametrize("responder_has", (True, False))
+def test_the_newer_bulletin_goes_either_way(world: World, *, responder_has: bool, chunked: bool) -> None:
+    """EPP-DEV-010, EPP-DEV-022"""
+    teacher = holding(world, 20)
+    pupil = Gossip(world.purse().device, chunked=chunked)
+    sides = (pupil, teacher) if responder_has else (teacher, pupil)
+    count = exchange(*sides)
+    assert held(pupil.device) == held(teacher.device)
+    chunks = len(cut(held(teacher.device)))
+    assert chunks == 3
+    assert count == (1 if responder_has else 0) + 2 + (2 + 2 * chunks if chunked else 2)
+    assert exchange(*sides) == 2
+    # and on to a third, in chunks again if the head came along
+    third = Gossip(world.purse().device, chunked=True)
+    exchange(third, pupil)
+    assert held(third.device) == held(teacher.device)
+
+
+def test_a_teacher_without_the_head_gives_it_whole(world: World) -> None:
+    """EPP-DEV-023"""
+    teacher = holding(world, 20, head=False)
+    pupil = Gossip(world.purse().device, chunked=True)
+    exchange(pupil, teacher)
+    assert held(pupil.device) == held(teacher.device)
+
+
+def test_equal_bulletins_need_two_messages(world: World) -> None:
+    """EPP-DEV-022"""
+    one, two = Gossip(world.purse().device), Gossip(world.purse().device)
+    before = one.device.store.digest(), two.device.store.digest()
+    assert exchange(one, two) == 2
+    assert before == (one.device.store.digest(), two.device.store.digest())
+
+
+def without_bulletin(world: World) -> Device:
+    given = world.provisioning()
+    bare = type(given)(**{n: getattr(given, n) for n in given.__slots__} | {"bulletin": None})
+    return world.purse(provisioning=bare).device
+
+
+def test_purses_without_any_bulletin(world: World) -> None:
+    """EPP-DEV-022"""
+    one, two = Gossip(without_bulletin(world)), Gossip(without_bulletin(world))
+    assert exchange(one, two) == 2
+    assert one.device.store.bulletin() is None
+    teacher = holding(world, 20)
+    exchange(teacher, one)
+    assert held(one.device) == held(teacher.device)
+
+
+def test_a_revocation_travels_with_the_money(world: World) -> None:
+    """EPP-DEV-010, EPP-BUL-004: learnt before the session, in force in it."""
+    payer, payee, informed = world.purse([8]), world.purse(), world.purse()
+    signed, _ = published(world, 11, [payer.number])
+    informed.device.bulletin(signed)
+    exchange(Gossip(informed.device), Gossip(payee.device))
+    result = transfer(payer.device, PayOrder(amount=8), payee.device, ReceiveOrder())
+    assert "purse-revoked" in result.codes
+
+
+def test_chunks_from_several_purses_add_up(world: World) -> None:
+    """EPP-DEV-009: what one left off another goes on with."""
+    signed = held(holding(world, 20, 900).device)
+    pupil = Gossip(world.purse().device, chunked=True)
+    meetings = 0
+    while epoch_of(pupil.device) != 20:
+        teacher = holding(world, 20, 900)
+        message: bytes | None = pupil.begin()
+        teacher.expect()
+        for _ in range(3):
+            assert message is not None
+            answer = teacher.deliver(message)
+            assert answer is not None
+            message = pupil.deliver(answer)
+        meetings += 1
+    assert held(pupil.device) == signed
+    assert 3 <= meetings <= 4
+
+
+def test_news_is_told_from_message_1(world: World) -> None:
+    """EPP-DEV-021"""
+    payer = world.purse([1]).device
+    payer.order(PayOrder(amount=1))
+    opened = payer.open(Side.INITIATOR)
+    assert isinstance(opened, Accepted)
+    assert opened.out is not None
+    assert not news.is_news(opened.out)
+    assert not news.is_news(b"")
+    for message in every_message():
+        assert news.is_news(news.encode(message))
+        assert news.decode(news.encode(message)) == message
+    with pytest.raises(GossipError, match="expected no session"):
+        Gossip(payer).begin()
+
+
+def test_an_empty_purse_has_no_news(world: World) -> None:
+    device = Device(world.directory / "empty.db", world.random)
+    with pytest.raises(GossipError, match="provision it first"):
+        Gossip(device)
+    device.close()
+
+
+def every_message() -> list[News]:
+    return [
+        Have(epoch=20),
+        AskHead(),
+        AskChunk(epoch=20, position=2),
+        AskWhole(),
+        Head(signed=bytes(100)),
+        Chunk(epoch=20, position=0, data=bytes(1024)),
+        Whole(signed=bytes(65535)),
+        Nothing(),
+        Done(),
+    ]
+
+
+Liar = Callable[[World], list[bytes]]
+
+
+LIES = st.one_of(
+    st.sampled_from([news.encode(message) for message in every_message()]),
+    st.binary(max_size=40),
+    st.builds(lambda epoch: news.encode(Have(epoch=epoch)), st.integers(0, 2**32 - 1)),
+    st.builds(lambda raw: news.encode(Whole(signed=raw or b"\x00")), st.binary(max_size=200)),
+    st.builds(lambda raw: news.encode(Head(signed=raw or b"\x00")), st.binary(max_size=200)),
+    st.builds(lambda i: cbor.encode((i, i)), st.integers(0, 20)),
+)
+
+
+@given(lies=st.lists(LIES, max_size=30), begins=st.booleans())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_liar_changes_nothing(world: World, lies: list[bytes], *, begins: bool) -> None:
+    """EPP-DEV-025, EPP-CRS-015"""
+    gossip = holding(world, 20)
+    before = gossip.device.store.digest()
+    if begins:
+        gossip.begin()
+    else:
+        gossip.expect()
+    for lie in lies:
+        gossip.deliver(lie)
+        assert gossip.device.store.digest() == before
+    # and the purse still pays and learns as ever
+    newer = holding(world, 21)
+    exchange(gossip, newer)
+    assert epoch_of(gossip.device) == 21
+
+
+def test_a_flood_ends(world: World) -> None:
+    """EPP-DEV-025"""
+    gossip = holding(world, 20)
+    gossip.begin()
+    ask = news.encode(AskWhole())
+    answers = [gossip.deliver(ask) for _ in range(10 * MESSAGES_MAX)]
+    assert sum(answer is not None for answer in answers) == MESSAGES_MAX
+    assert answers[-1] is None
+    # not even a beginning is answered before the purse expects one
+    assert gossip.deliver(news.encode(Have(epoch=1))) is None
+    gossip.expect()
+    assert gossip.deliver(news.encode(Have(epoch=1))) is not None
+
+
+def test_promised_but_not_given(world: World) -> None:
+    """EPP-DEV-025: a peer that says it has news and sends an old or a forged bulletin."""
+    stranger = World(world.directory / "other", seed=b"other")
+    for signed in (world.bulletin(EPOCH - 1), stranger.bulletin(99), world.bulletin(EPOCH, revoked(1))):
+        gossip = Gossip(world.purse().device)
+        before = gossip.device.store.digest()
+        gossip.begin()
+        assert gossip.deliver(news.encode(Have(epoch=99))) == news.encode(AskWhole())
+        assert gossip.deliver(news.encode(Whole(signed=signed))) == news.encode(Done())
+        assert gossip.device.store.digest() == before
+        assert gossip.deliver(news.encode(Whole(signed=world.bulletin(50)))) is None
+
+
+def test_what_was_not_asked_for_is_not_taken(world: World) -> None:
+    """EPP-DEV-025"""
+    gossip = Gossip(world.purse().device)
+    gossip.begin()
+    assert gossip.deliver(news.encode(Whole(signed=world.bulletin(50)))) == news.encode(Done())
+    assert epoch_of(gossip.device) == EPOCH
+
+
+def test_private_keys_have_no_part_in_it(world: World) -> None:
+    """EPP-KEY-011: gossip signs nothing."""
+    teacher, pupil = holding(world, 20), Gossip(world.purse().device)
+    sign, calls = SigningKey.sign, []
+
+    def counted(key: SigningKey, message: bytes) -> bytes:
+        calls.append(key)
+        return sign(key, message)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SigningKey, "sign", counted)
+        exchange(teacher, pupil)
+    assert not calls
