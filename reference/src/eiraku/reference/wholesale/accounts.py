@@ -5,10 +5,11 @@ held: `assets` and `bonded`, both negative by the custom of `centres.books`. Pur
 units of the basket unit.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from eiraku.reference.wholesale.errors import BrokenBooksError, PostingError
+from eiraku.reference.wholesale.errors import BrokenBooksError, EntryError, PostingError
+from eiraku.spec.errors import Refusal
 from eiraku.spec.shape import AMOUNT_MAX
 from eiraku.spec.wholesale_objects import Entry, Kind
 
@@ -118,13 +119,53 @@ def standings(balances: Mapping[str, int]) -> dict[int, Standing]:
     }
 
 
-def replay(entries: Iterable[Entry]) -> dict[str, int]:
-    """Balances after entries from the beginning of a log. Raises PostingError."""
-    balances: dict[str, int] = {}
-    for entry in entries:
-        # One dictionary, changed in place: `after` would copy it for every entry.
-        for account, change in permitted(entry, balances).items():
-            balances[account] = balances.get(account, 0) + change
+class Replay:
+    """What a member computes from the leaves of a log, one after the other from the first on."""
+
+    __slots__ = ("_earlier", "_seen", "balances", "epoch", "size")
+
+    def __init__(
+        self,
+        *,
+        size: int = 0,
+        epoch: int = 0,
+        balances: Mapping[str, int] | None = None,
+        known: Callable[[bytes], bool] | None = None,
+    ) -> None:
+        """Go on after `size` leaves; `known`: whether a posting is in them. Nothing given: begin."""
+        self.size, self.epoch = size, epoch
+        self.balances = dict(balances or {})
+        self._earlier = known
+        self._seen: set[bytes] = set()
+
+    @property
+    def postings(self) -> frozenset[bytes]:
+        """Postings of the leaves added."""
+        return frozenset(self._seen)
+
+    def add(self, leaf: bytes) -> Entry:
+        """The entry in the next leaf. Raises EntryError if the rules do not permit it there."""
+        try:
+            entry = Entry.decode(leaf)
+            moved = self._judged(entry)
+        except (Refusal, PostingError) as error:
+            raise EntryError(self.size, str(error)) from None
+        # In place: `after` would copy all accounts for every entry.
+        for account, change in moved.items():
+            self.balances[account] = self.balances.get(account, 0) + change
         if entry.kind is Kind.JOIN:
-            balances |= {f"{prefix}:{entry.economy}": 0 for prefix in FLOORS}
-    return balances
+            self.balances |= {f"{prefix}:{entry.economy}": 0 for prefix in FLOORS}
+        self.size, self.epoch = self.size + 1, entry.epoch
+        return entry
+
+    def _judged(self, entry: Entry) -> dict[str, int]:
+        # EPP-WHS-008
+        if entry.epoch < self.epoch:
+            raise PostingError("EPP-WHS-008", f"epoch {entry.epoch} after {self.epoch}")
+        # EPP-WHS-002
+        earlier = self._earlier is not None and self._earlier(entry.posting)
+        if earlier or entry.posting in self._seen:
+            raise PostingError("EPP-WHS-002", f"posting {entry.posting.hex()} is in the log already")
+        moved = permitted(entry, self.balances)
+        self._seen.add(entry.posting)
+        return moved

@@ -7,7 +7,6 @@ durable write. So a loss of power at any point, or two that follow one centre, p
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Protocol
 
 from eiraku.reference.centres.database import Database
@@ -99,13 +98,12 @@ class Follower:
         bookings out of order, DatabaseError.
         """
         count = 0
-        while True:
-            posted = self.post(islice(centre.bookings(self.cursor), PIECE))
-            if not posted:
-                return count
-            count += posted
+        while bookings := centre.bookings(self.cursor):
+            for begin in range(0, len(bookings), PIECE):
+                count += self.post(bookings[begin : begin + PIECE])
+        return count
 
-    def post(self, bookings: "islice[Booking] | Sequence[Booking]") -> int:
+    def post(self, bookings: Sequence[Booking]) -> int:
         """Post bookings in one durable write, those that were posted before left out. Raises as `sync`."""
         refused: PostingError | None = None
         with self._database.writing() as connection:
@@ -140,9 +138,12 @@ class Follower:
     def reconcile(self, centre: Centre) -> tuple[Difference, ...]:
         """Every economy whose issued account is not what is outstanding; empty if all agree."""
         waiting: dict[int, int] = {}
-        for booking in centre.bookings(self.cursor):
-            sign = 1 if self._entry(booking).kind is Kind.ISSUE else -1
-            waiting[booking.economy] = waiting.get(booking.economy, 0) + sign * booking.value
+        after = self.cursor
+        while bookings := centre.bookings(after):
+            for booking in bookings:
+                sign = 1 if self._entry(booking).kind is Kind.ISSUE else -1
+                waiting[booking.economy] = waiting.get(booking.economy, 0) + sign * booking.value
+            after = bookings[-1].sequence
         outstanding, standings = centre.outstanding(), self._register.standings()
         found: list[Difference] = []
         for economy in sorted(standings.keys() | outstanding.keys()):

@@ -94,6 +94,14 @@ class Evidence:
             f"with root {self.root.hex()}"
         )
 
+    def shows(self, operator: bytes) -> bool:
+        """Whether `verify` would not raise EvidenceError. Raises CheckpointError."""
+        try:
+            self.verify(operator)
+        except EvidenceError:
+            return False
+        return True
+
     def to_json(self) -> str:
         """Content of an evidence file."""
         return json.dumps(
@@ -112,15 +120,15 @@ class Evidence:
         """Read an evidence file; nothing is verified. Raises EvidenceError."""
         try:
             fields: Any = json.loads(text)
-            if fields["format"] != FORMAT:
-                raise EvidenceError(f"expected the format {FORMAT!r}, found {fields['format']!r}")
-            return cls(
+            found = fields["format"]
+            evidence = cls(
                 first=bytes.fromhex(fields["first"]),
                 second=bytes.fromhex(fields["second"]),
                 root=bytes.fromhex(fields["root"]),
                 proof=tuple(bytes.fromhex(item) for item in fields["proof"]),
             )
-        except EvidenceError:
-            raise
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise EvidenceError(f"not evidence of a fork ({type(error).__name__}: {error})") from None
+        if found != FORMAT:
+            raise EvidenceError(f"expected the format {FORMAT!r}, found {found!r}")
+        return evidence

@@ -55,17 +55,13 @@ class Log:
         """Add leaves (data); the position of the first. Raises LogDamagedError."""
         size = self.size(connection)
         # Complete subtrees that wait for their right neighbour, from left to right.
-        edge = self._hashes(connection, [Range(0, size)])
-        open_ = [edge[node] for node in merkle.subtrees(Range(0, size))]
-        nodes: list[dict[str, object]] = []
-        for position, data in enumerate(leaves, start=size):
-            found, node = merkle.leaf_hash(data), Node(0, position)
-            nodes.append({"place": place(node), "hash": found})
-            while node.position & 1:
-                found = merkle.node_hash(open_.pop(), found)
-                node = Node(node.level + 1, node.position >> 1)
-                nodes.append({"place": place(node), "hash": found})
-            open_.append(found)
+        known = self._hashes(connection, [Range(0, size)])
+        edge = [known[node] for node in merkle.subtrees(Range(0, size))]
+        nodes = [
+            {"place": place(node), "hash": hashed}
+            for position, data in enumerate(leaves, start=size)
+            for node, hashed in merkle.grow(edge, position, data)
+        ]
         if leaves:
             rows = [{"position": size + index, "data": data} for index, data in enumerate(leaves)]
             connection.execute(self.leaf.insert(), rows)
@@ -98,19 +94,13 @@ class Log:
     def damage(self, connection: Connection) -> Iterator[str]:
         """What does not follow from the leaves, one sentence each: every stored hash is made again."""
         size = self.size(connection)
-        open_: list[bytes] = []
+        edge: list[bytes] = []
         made: dict[Node, bytes] = {}
         for position, data in enumerate(self._present(connection, size)):
             if data is None:
                 yield f"leaf {position} is missing; nothing after it can be checked"
                 return
-            found, node = merkle.leaf_hash(data), Node(0, position)
-            made[node] = found
-            while node.position & 1:
-                found = merkle.node_hash(open_.pop(), found)
-                node = Node(node.level + 1, node.position >> 1)
-                made[node] = found
-            open_.append(found)
+            made |= merkle.grow(edge, position, data)
             if len(made) >= _PIECE or position == size - 1:
                 yield from self._differences(connection, made)
                 made.clear()

@@ -6,7 +6,7 @@ for whatever is not exactly the proof of that index and size. A tree is describe
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from eiraku.reference.wholesale.errors import ProofError
@@ -65,6 +65,27 @@ def join(hashes: Sequence[bytes]) -> bytes:
 def root(span: Range, known: Mapping[Node, bytes]) -> bytes:
     """Hash of a subtree, from hashes of complete ones. Raises KeyError if one is not known."""
     return join([known[node] for node in subtrees(span)])
+
+
+def grow(edge: list[bytes], position: int, data: bytes) -> list[tuple[Node, bytes]]:
+    """The subtrees that a new leaf at `position` completes, the leaf first.
+
+    `edge` holds the hashes of `subtrees(Range(0, position))`, and is changed to those of one leaf more.
+    """
+    found, node = leaf_hash(data), Node(0, position)
+    made = [(node, found)]
+    while node.position & 1:
+        found = node_hash(edge.pop(), found)
+        node = Node(node.level + 1, node.position >> 1)
+        made.append((node, found))
+    edge.append(found)
+    return made
+
+
+def complete(leaves: Iterable[bytes]) -> dict[Node, bytes]:
+    """Hash of every complete subtree over leaves (data) from the first on."""
+    edge: list[bytes] = []
+    return dict(pair for position, data in enumerate(leaves) for pair in grow(edge, position, data))
 
 
 def inclusion(index: int, size: int) -> tuple[Range, ...]:

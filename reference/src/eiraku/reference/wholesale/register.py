@@ -5,6 +5,7 @@ posting that is known changes nothing. Amounts are minor units of the basket uni
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
@@ -12,15 +13,23 @@ from eiraku.reference.centres.database import Database
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.wholesale import accounts, checkpoint, schema
 from eiraku.reference.wholesale.accounts import Standing
-from eiraku.reference.wholesale.errors import BrokenBooksError, CheckpointError, PostingError, WholesaleError
+from eiraku.reference.wholesale.errors import BrokenBooksError, CheckpointError, EntryError, WholesaleError
 from eiraku.reference.wholesale.posting import Batch
-from eiraku.spec.errors import Refusal
 from eiraku.spec.shape import EPOCH_MAX
 from eiraku.spec.wholesale_objects import ORIGIN_MAX, Checkpoint, Entry, Kind
 
 Random = Callable[[int], bytes]
 
 SCHEMA = schema.SCHEMA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """A signed checkpoint, the consistency proof from an earlier size, and the leaves between (data)."""
+
+    signed: bytes
+    proof: tuple[bytes, ...]
+    leaves: tuple[bytes, ...]
 
 
 class Register:
@@ -191,6 +200,16 @@ class Register:
             _within(second, 0, schema.LOG.size(connection))
             return schema.LOG.consistency(connection, first, second)
 
+    def update(self, size: int) -> Update:
+        """What a member needs whose last accepted checkpoint has `size` entries. Raises WholesaleError."""
+        signed = self.checkpoint()
+        newest = checkpoint.verify(signed, operator=self.operator).size
+        return Update(
+            signed=signed,
+            proof=self.consistency(size, newest),
+            leaves=tuple(self.leaves(size, newest)),
+        )
+
     def position(self, posting: bytes) -> int | None:
         """Index of the entry of a posting, if there is one."""
         with self._database.reading() as connection:
@@ -228,11 +247,14 @@ class Register:
 
 def _disagreement(leaves: Iterable[bytes], balances: Mapping[str, int]) -> Iterator[str]:
     """Where the books are not what the entries make them."""
+    replay = accounts.Replay()
     try:
-        replayed = accounts.replay(Entry.decode(leaf) for leaf in leaves)
-    except (Refusal, PostingError) as error:
-        yield f"the entries of the log cannot be replayed: {error}"
+        for leaf in leaves:
+            replay.add(leaf)
+    except EntryError as error:
+        yield f"the log breaks the rules: {error}"
         return
+    replayed = replay.balances
     for account in sorted(replayed.keys() | balances.keys()):
         if replayed.get(account, 0) != balances.get(account, 0):
             yield (
