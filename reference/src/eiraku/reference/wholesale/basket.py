@@ -114,9 +114,10 @@ class Basket:
         rates[self.quote] = Fraction(1)
         if currency not in rates:
             raise BasketError(f"{currency}: expected one of {', '.join(sorted(rates))}")
-        exact = _positive(amount, "amount") * rates[currency] / self._exact(on)
+        exact: Fraction = _positive(amount, "amount") * rates[currency] / self._exact(on)
         # EPP-WHS-007
-        return int(round(exact * 10**self.minor_digits))
+        minor: int = round(exact * 10**self.minor_digits)
+        return minor
 
     def _exact(self, on: date) -> Fraction:
         age = (on - self.stated).days
