@@ -18,6 +18,7 @@ _COMMANDS = {
     "mutants": ("eiraku.conformance.commands.mutants", "Run the suite against wallets that are wrong."),
     "prove": ("eiraku.conformance.commands.prove", "Prove what is claimed, or check recorded evidence."),
     "evidence": ("eiraku.conformance.commands.evidence", "Verify evidence that a purse copied money."),
+    "audit": ("eiraku.conformance.commands.audit", "Find the cheats among any number of units."),
     "bench": ("eiraku.conformance.commands.bench", "Measure a wallet and the reference."),
 }
 """Name of the command: module with a click command ``main``, and its line in the help."""
