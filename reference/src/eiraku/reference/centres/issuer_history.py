@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, func, select
 from eiraku.reference.centres.attribution import Fork
 from eiraku.reference.centres.chain import BadLayer, Chain, Endorsement
 from eiraku.reference.centres.database import DatabaseError
+from eiraku.reference.centres.evidence import Evidence
 from eiraku.reference.centres.issuer_office import Office
 from eiraku.reference.centres.issuer_schema import (
     BOOKING,
@@ -17,6 +18,7 @@ from eiraku.reference.centres.issuer_schema import (
     CLOSED_NUMBER,
     DEPOSIT,
     UNIT,
+    IssuerError,
     State,
     read_endorsement,
     read_path,
@@ -78,6 +80,18 @@ class Case:
     first: Endorsement | None
     second: Endorsement | None
     history: bytes | None
+
+    def evidence(self, purse_id: bytes) -> Evidence:
+        """The evidence of a copy, for a file. `purse_id`: of `purse`, as signed; empty at hop 0.
+
+        Raises IssuerError for another kind of case: there is no evidence of copying in it (EPP-CEN-005).
+        """
+        # EPP-CEN-005
+        if self.kind != COPY or self.first is None or self.second is None:
+            raise IssuerError(
+                f"case {self.sequence} is of kind {self.kind}, expected {COPY}: it convicts nobody"
+            )
+        return Evidence(unit=self.unit, purse_id=purse_id, first=self.first, second=self.second)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,15 +155,18 @@ class History(Office):
     def conserved(self) -> None:
         """Compare books, units and deposits (EPP-CEN-011, -014, -016). Raises NotConserved, DatabaseError."""
         with self.database.reading() as connection:
-            centre = self._refresh(connection)
-            problem = (
-                self.books.problem(connection)
-                or self._units_problem(connection)
-                or _credits_problem(connection)
-                or _numbers_problem(connection, centre.next_number)
-            )
+            problem = self.problem(connection)
         if problem:
             raise NotConserved(f"{self.database.name}: {problem}; stop, keep a copy, and look into it")
+
+    def problem(self, connection: Connection) -> str | None:
+        """What is wrong, in words; None if nothing is."""
+        return (
+            self.books.problem(connection)
+            or self._units_problem(connection)
+            or _credits_problem(connection)
+            or _numbers_problem(connection, self._centre(connection).next_number)
+        )
 
     def _units_problem(self, connection: Connection) -> str | None:
         owed: dict[int, int] = {}

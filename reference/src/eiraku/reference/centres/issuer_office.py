@@ -89,6 +89,12 @@ class Office:
         known: PublicKeys = dict[bytes, bytes]().get if public_keys is None else public_keys
         return cls(database, public_keys=known, random=random)
 
+    @staticmethod
+    def exists(database: Database) -> bool:
+        """Whether a centre was made in this database. Raises DatabaseError."""
+        with _of_a_centre(database).reading() as connection:
+            return connection.execute(select(CENTRE.c.id)).one_or_none() is not None
+
     # --- epoch and rules ---
 
     @property

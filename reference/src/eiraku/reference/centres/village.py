@@ -115,14 +115,16 @@ class Village:
         )
         return moves.minted(self.money, replace(base, **changes))
 
-    def endorse(self, copy: Copy, payer: str, payee: str, *, hop: int | None = None) -> Endorsement:
-        """The payer gives the copy away, under a transaction of its own; `hop`: the next one."""
+    def endorse(
+        self, copy: Copy, payer: str, payee: str, *, hop: int | None = None, transaction: bytes | None = None
+    ) -> Endorsement:
+        """The payer gives the copy away, by default under a transaction of its own; `hop`: the next one."""
         return moves.endorse(
             copy,
             self.money.unit_key if payer == ISSUER else self.keys[payer],
             payer=self.numbers[payer],
             payee=self.numbers[payee],
-            transaction=self.random(16),
+            transaction=self.random(16) if transaction is None else transaction,
             hop=hop,
         )
 
