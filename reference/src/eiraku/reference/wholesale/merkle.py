@@ -163,7 +163,7 @@ def verify_consistency(
     _count(first, 0, second)
     _hashes(proof, len(consistency(first, second)), first_root, second_root)
     if first == 0:
-        old, new = EMPTY, second_root
+        old, new = EMPTY, second_root if second else EMPTY
     elif first == second:
         old, new = second_root, second_root
     else:
