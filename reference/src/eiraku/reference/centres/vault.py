@@ -1,0 +1,487 @@
+"""A vault: a purse of role `vault` that is online, between its customers and the two centres (chapter 14).
+
+It serves one session at a time, reports suspect purses, stops when its bulletin may be stale, and exchanges
+units at the issuing centre. Whatever is interrupted (power, a lost answer, a centre that cannot be reached)
+is completed by `settle`; then value is where it belongs: in purses, in the vault, in its account.
+
+A `Vault` may be called from several threads; one thing happens at a time. Beside what each method names they
+raise DatabaseError and StoreError (the vault's own memory), and PurseLostPower.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from eiraku.reference.centres import vault_stock
+from eiraku.reference.centres.vault_errands import (
+    DEVICE_CENTRE,
+    ISSUING_CENTRE,
+    Errands,
+    NotTaken,
+    PurseLostPower,
+    done,
+)
+from eiraku.reference.centres.vault_peers import PeerRefused, Peers
+from eiraku.reference.centres.vault_policy import VaultPolicy, default
+from eiraku.reference.centres.vault_state import Report, VaultState, WaitingIssue
+from eiraku.reference.centres.vault_stock import Exchange, Shelf
+from eiraku.reference.device import Device
+from eiraku.reference.purse.ledger import Pending
+from eiraku.reference.purse.state import (
+    Identity,
+    Order,
+    PayOrder,
+    PayUnitsOrder,
+    Ready,
+    ReceiveOrder,
+    RedeliverOrder,
+)
+from eiraku.reference.services.carrier import Carrier, ServiceRefused, ServiceUnreachable
+from eiraku.reference.services.sessions import Answer
+from eiraku.spec import cbor, shape
+from eiraku.spec.centre_objects import Claim
+from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.objects import PurseId, Role
+
+__all__ = [
+    "NotTaken",
+    "PeerRefused",
+    "PurseLostPower",
+    "Vault",
+    "VaultBusy",
+    "VaultError",
+    "VaultSuspended",
+]
+
+BOTH = (ISSUING_CENTRE, DEVICE_CENTRE)
+
+
+class VaultError(ValueError):
+    """A vault that cannot be opened with what was given: what was expected."""
+
+
+class VaultBusy(ServiceRefused):
+    """Another session has the purse (EPP-VLT-006)."""
+
+    def __init__(self) -> None:
+        super().__init__("busy", "EPP-VLT-006", "another session has the vault; try again soon")
+
+
+class VaultSuspended(ServiceRefused):
+    """The bulletin was not confirmed for too long (EPP-VLT-003)."""
+
+    def __init__(self) -> None:
+        detail = "no session until the device centre confirms the bulletin; look at the connection to it"
+        super().__init__("suspended", "EPP-VLT-003", detail)
+
+
+class Vault:
+    """One vault. Call `refresh` and `settle` when it starts, and `tick` every now and then.
+
+    `device`: its purse; `state`: its own file or database URL; `clock`: seconds, of a clock that goes on
+    while the vault is off.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        issuing: Carrier,
+        device_centre: Carrier,
+        state: Path | str,
+        *,
+        policy: VaultPolicy | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Raises VaultError for a purse that is no vault, DatabaseError."""
+        ready = device.state
+        # EPP-VLT-001
+        if not isinstance(ready, Ready) or ready.identity.claims.role is not Role.VAULT:
+            raise VaultError(f"{device.store.path}: expected a purse of role vault; make one first")
+        self.device = device
+        self.policy = default() if policy is None else policy
+        self._issuing = issuing
+        self._device_centre = device_centre
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._state = VaultState(state, ready.identity.claims.number)
+        self._confirmed = self._stored = self._state.confirmed()
+        self._centres = self._state.centres()
+        self._peers = Peers(device, suspect=self._suspect, met=self._met)
+        self._errands = Errands(
+            device,
+            self._state,
+            {ISSUING_CENTRE: issuing, DEVICE_CENTRE: device_centre},
+            may_take=lambda: not self._peers.active,
+        )
+
+    def close(self) -> None:
+        """Close the vault's own file; the device is the caller's."""
+        with self._lock:
+            self._state.close()
+
+    # --- what there is ---
+
+    @property
+    def number(self) -> bytes:
+        """Purse number, 8 bytes."""
+        return self._identity.claims.number
+
+    @property
+    def epoch(self) -> int:
+        """Epoch of the vault's bulletin."""
+        return self._ready.epoch
+
+    @property
+    def balance(self) -> int:
+        """Sum of spendable units."""
+        return self.device.store.total()[1]
+
+    @property
+    def confirmed(self) -> float | None:
+        """When the bulletin was last confirmed, in seconds of the clock; None: never."""
+        return self._confirmed
+
+    @property
+    def suspended(self) -> bool:
+        """Whether the bulletin is unconfirmed for longer than the policy allows."""
+        # EPP-VLT-003: a clock that went back says nothing about the age either
+        age = None if self._confirmed is None else self._clock() - self._confirmed
+        return age is None or not 0 <= age <= self.policy.bulletin_seconds
+
+    @property
+    def busy(self) -> bool:
+        """Whether a session has the purse."""
+        return self._peers.active
+
+    def reports(self, audience: str = DEVICE_CENTRE, *, refused: bool = False) -> tuple[Report, ...]:
+        """Reports that a service does not have yet, or (`refused`) would not take."""
+        return self._state.reports(audience, refused=refused)
+
+    def waiting_issues(self) -> tuple[WaitingIssue, ...]:
+        """Issues that the purse would not take yet."""
+        return self._state.waiting()
+
+    # --- sessions of customers: `services.sessions.Host` ---
+
+    def begin(self, order: int | None = None, payee: bytes | None = None) -> None:
+        """Be ready for one session, as responder: to receive, or to pay `order` out.
+
+        `payee`: number of the only purse that may be paid. If a payment to it is pending, that one is
+        delivered again instead (EPP-CRS-007). Makes change first, if it must. Raises ServiceRefused
+        (VaultBusy, VaultSuspended, `unavailable`, or a code of chapter 10).
+        """
+        with self._alone():
+            # EPP-VLT-003
+            if self.suspended:
+                raise VaultSuspended
+            try:
+                self._peers.begin(self._order(order, payee), payee)
+            except Refusal as refusal:
+                raise _as_answer(refusal) from refusal
+
+    def deliver(self, data: bytes) -> Answer:
+        """One message of the customer. Reports at once what is to be reported."""
+        with self._lock:
+            # EPP-VLT-006
+            if not self._peers.active:
+                raise ServiceRefused("session-order", "EPP-VLT-006", "no session is open; open one")
+            return self._peers.deliver(data)
+
+    def end(self) -> None:
+        """Let go of a session that does not come to its end by itself."""
+        with self._lock:
+            self._peers.end()
+
+    # --- the centres ---
+
+    def refresh(self) -> int:
+        """Get the newest bulletin, and confirm it; the epoch.
+
+        Raises ServiceUnreachable, ServiceRefused, Refusal (one that is older, or does not verify: then
+        nothing is confirmed).
+        """
+        now = self._clock()
+        signed = self._device_centre.bulletin()
+        with self._lock:
+            done(self.device.bulletin(signed))
+            self._confirmed = now
+            # Not a write for every look at it: what is stored may be older, never younger.
+            if self._stored is None or not 0 <= now - self._stored < self.policy.bulletin_seconds / 20:
+                self._state.confirm(now)
+                self._stored = now
+            return self.epoch
+
+    def tick(self) -> tuple[str, ...]:
+        """Do what is due: the bulletin, reports, what was interrupted. The answer is what did not work."""
+        problems: list[str] = []
+        for task in (self.refresh, self.send_reports, self._settle_if_free):
+            try:
+                task()
+            except (ServiceUnreachable, ServiceRefused, Refusal, ValueError) as problem:
+                problems.append(str(problem))
+        return tuple(problems)
+
+    def send_reports(self) -> None:
+        """Send every report that is due. Raises ServiceUnreachable when it has tried both centres."""
+        missed: ServiceUnreachable | None = None
+        for audience in BOTH:
+            with self._lock:
+                if not self._state.reports(audience):
+                    continue
+                try:
+                    self._errands.send_reports(audience)
+                except ServiceUnreachable as error:
+                    missed = error
+        if missed is not None:
+            raise missed
+
+    def account(self) -> int:
+        """What the vault has at the issuing centre. Raises ServiceUnreachable, ServiceRefused, Refusal."""
+        with self._lock:
+            answer = self._errands.ask(ISSUING_CENTRE, "account", cbor.encode(()))
+        return shape.amount(cbor.decode(answer), "EPP-VLT-005", "account")
+
+    def issue(self, values: Sequence[int]) -> None:
+        """Draw units of these values from the account. Raises as `exchange`."""
+        self._carry_out(lambda: Exchange(home=(), values=tuple(values)))
+
+    def redeem(self, amount: int | None = None) -> None:
+        """Send units home that make up `amount`, or all of them. Raises as `exchange`."""
+
+        def plan() -> Exchange:
+            shelf = self._shelf()
+            units = (*shelf.worn, *shelf.fresh)
+            units = units if amount is None else vault_stock.worth(shelf, amount)
+            return Exchange(home=tuple(unit.unit_id for unit in units), values=())
+
+        self._carry_out(plan)
+
+    def exchange(self, values: Sequence[int]) -> None:
+        """Get units of these values for others (EPP-CEN-013), with the account if units do not suffice.
+
+        Raises Refusal (INSUFFICIENT_FUNDS, CAPACITY, BALANCE_LIMIT, ...), PeerRefused, ServiceRefused: then
+        it is given up, and what went home is in the account. Raises ServiceUnreachable and PurseLostPower:
+        then `settle` completes it. Raises NotTaken: the issue waits for room.
+        """
+        self._carry_out(lambda: vault_stock.exact(self._shelf(), values, self.account))
+
+    def restock(self) -> bool:
+        """Bring the stock to what the policy wants; False if it is. Raises as `exchange`."""
+
+        def plan() -> Exchange | None:
+            policy = self._identity.policy
+            count, _ = self.device.store.total()
+            room = policy.capacity - count - self.device.store.pending_units()
+            return vault_stock.restock(
+                self._shelf(), vault_policy=self.policy, account=self.account(), room=room
+            )
+
+        return self._carry_out(plan)
+
+    def pay(self, carrier: Carrier, amount: int) -> None:
+        """Pay the purse behind another service, such as another vault. Raises as `exchange`."""
+        with self._alone():
+            self._change(amount)
+            self._meet(carrier, PayOrder(amount=amount))
+
+    def redeliver(self, carrier: Carrier, transaction: bytes) -> None:
+        """Deliver a pending payment again. Raises Refusal, PeerRefused, ServiceUnreachable."""
+        with self._alone():
+            self._meet(carrier, RedeliverOrder(transaction=transaction))
+
+    def claim(self, transaction: bytes) -> str:
+        """Claim a pending payment whose receipt never comes (EPP-CEN-008); what the centre says of it.
+
+        Raises Refusal for one that is not pending, ServiceRefused, ServiceUnreachable.
+        """
+        with self._lock:
+            pending = self.device.store.pending(transaction)
+            # EPP-CRS-009
+            if pending is None:
+                raise Refusal(Code.UNKNOWN_TRANSACTION, "EPP-CRS-009", "this transaction is not pending")
+            body = Claim(
+                offer=pending.offer,
+                endorsements=pending.endorsements,
+                payee=pending.payee,
+                beneficiary=self.number,
+            ).encode()
+            answer = self._errands.ask(ISSUING_CENTRE, "claim", body)
+        return str(cbor.decode(answer))
+
+    def forward(self, signed: bytes) -> bytes:
+        """Hand a customer's own signed request, such as a claim, to the issuing centre; its answer.
+
+        The customer keeps the bytes and brings them again if this raises ServiceUnreachable.
+        """
+        return self._issuing.request(signed)
+
+    def renew(self, expires: int) -> None:
+        """Get a purse ID that is good up to the epoch `expires`. Raises ServiceRefused, Refusal."""
+        with self._alone():
+            self._errands.ask(DEVICE_CENTRE, "renew", cbor.encode((expires,)))
+
+    def inspect(self) -> None:
+        """Send the device centre a self-report over a fresh challenge (EPP-DEV-006)."""
+        with self._lock:
+            answer = self._errands.ask(DEVICE_CENTRE, "challenge", cbor.encode(()))
+            challenge = shape.octets(cbor.decode(answer), "EPP-DEV-006", "challenge", 16)
+            self._errands.ask(DEVICE_CENTRE, "self-report", self.device.self_report(challenge))
+
+    def settle(self) -> None:
+        """Complete everything that was interrupted; nothing is done twice.
+
+        Payments to the centre are delivered again, requests sent again, an exchange carried on, issues that
+        waited taken, reports sent. Raises the first failure; call it again when its cause is gone.
+        """
+        with self._alone():
+            for pending in self.device.store.pendings():
+                if pending.payee in self._centres:
+                    self._meet(self._issuing, RedeliverOrder(transaction=pending.transaction))
+            for audience in BOTH:
+                self._errands.finish(audience)
+            self._errands.take_waiting()
+            self._carry_on()
+            self.send_reports()
+
+    # --- inside: exchange ---
+
+    def _carry_out(self, plan: Callable[[], Exchange | None]) -> bool:
+        with self._alone():
+            # One that was interrupted comes first: its plan is durable, and there is room for one.
+            self._carry_on()
+            made = plan()
+            if made is None:
+                return False
+            self._room(made)
+            self._state.set_plan(made)
+            self._carry_on()
+            return True
+
+    def _carry_on(self) -> None:
+        """The exchange that is under way, from wherever it is."""
+        plan = self._state.plan()
+        if plan is None:
+            return
+        policy, own = self._identity.policy, self._identity.claims
+        try:
+            units = [unit for unit in self.device.store.summaries() if unit.unit_id in set(plan.home)]
+            redemption = policy.operation(Role.VAULT, Role.CENTRE, same_holder=False)
+            limit = 0 if redemption is None else redemption.limit(own.tier)
+            for bundle in vault_stock.bundles(units, max_units=policy.max_units, limit=limit):
+                self._meet(self._issuing, PayUnitsOrder(unit_ids=bundle))
+            if plan.values:
+                # EPP-CEN-013
+                body = cbor.encode((own.economy, plan.values))
+                self._errands.ask(ISSUING_CENTRE, "issue", body, ends_plan=True)
+            else:
+                self._state.set_plan(None)
+        except (Refusal, PeerRefused):
+            self._state.set_plan(None)
+            raise
+
+    def _room(self, plan: Exchange) -> None:
+        """An issue that will not be taken is not asked for. Raises Refusal (CAPACITY, BALANCE_LIMIT)."""
+        checks, claims, policy = self.device.purse.checks, self._identity.claims, self._identity.policy
+        home = {unit.unit_id: unit.value for unit in self.device.store.summaries()}
+        count, balance = self.device.store.total()
+        count += self.device.store.pending_units() + len(plan.values) - len(plan.home)
+        checks.capacity(policy, count)
+        balance += sum(plan.values) - sum(home[unit_id] for unit_id in plan.home)
+        checks.balance_limit(policy, claims.tier, balance)
+        # EPP-CEN-012
+        if len(plan.values) > vault_stock.ISSUE_MAX:
+            raise Refusal(Code.UNIT_COUNT, "EPP-CEN-012", f"more than {vault_stock.ISSUE_MAX} units at once")
+
+    def _change(self, amount: int) -> None:
+        """See to it that an amount can be paid exactly (EPP-VLT-005). Raises as `exchange`."""
+        checks, identity = self.device.purse.checks, self._identity
+        checks.amount_to_pay(amount)
+        checks.highest_limit(identity.policy, identity.claims, amount)
+        self._carry_out(
+            lambda: vault_stock.change(
+                self._shelf(),
+                amount,
+                max_units=identity.policy.max_units,
+                vault_policy=self.policy,
+                account=self.account,
+            )
+        )
+
+    def _order(self, amount: int | None, payee: bytes | None) -> Order:
+        if amount is None:
+            return ReceiveOrder()
+        pending = self._pending_for(payee)
+        if pending is not None:
+            return RedeliverOrder(transaction=pending.transaction)
+        try:
+            self._change(amount)
+        except (ServiceUnreachable, NotTaken) as error:
+            detail = "no exact change, and the issuing centre cannot be asked; try again later"
+            raise ServiceRefused("unavailable", "EPP-VLT-005", detail) from error
+        except PeerRefused as error:
+            raise ServiceRefused("unavailable", "EPP-VLT-005", str(error)) from error
+        return PayOrder(amount=amount)
+
+    def _pending_for(self, payee: bytes | None) -> Pending | None:
+        return next((each for each in self.device.store.pendings() if each.payee == payee), None)
+
+    def _shelf(self) -> Shelf:
+        return Shelf.sort(
+            self.device.store.summaries(),
+            epoch=self.epoch,
+            policy=self._identity.policy,
+            vault_policy=self.policy,
+        )
+
+    # --- inside: sessions ---
+
+    def _meet(self, carrier: Carrier, order: Order) -> None:
+        # EPP-VLT-003
+        if self.suspended:
+            self.refresh()
+        self._peers.meet(carrier, order)
+
+    def _met(self, peer: PurseId) -> None:
+        """To whom pending payments are delivered again by `settle`, known before there is one."""
+        if peer.role is Role.CENTRE and peer.number not in self._centres:
+            self._state.met_centre(peer.number)
+            self._centres |= {peer.number}
+
+    def _suspect(self, number: bytes, code: Code, unit_id: bytes) -> None:
+        # EPP-VLT-002, EPP-VLT-004: durable before the peer is told anything
+        self._state.add_report(number, int(code), unit_id, self.epoch, BOTH)
+        try:
+            self.send_reports()
+        except (ServiceUnreachable, NotTaken, Refusal):
+            # It is in the outbox; what is wrong with another request is for `settle` to say.
+            return
+
+    def _settle_if_free(self) -> None:
+        with self._lock:
+            if not self._peers.active:
+                self.settle()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While no session has the purse. Raises VaultBusy."""
+        with self._lock:
+            # EPP-VLT-006
+            if self._peers.active:
+                raise VaultBusy
+            yield
+
+    @property
+    def _ready(self) -> Ready:
+        state = self.device.state
+        assert isinstance(state, Ready)  # noqa: S101 - made once and for all, see __init__
+        return state
+
+    @property
+    def _identity(self) -> Identity:
+        return self._ready.identity
+
+
+def _as_answer(refusal: Refusal) -> ServiceRefused:
+    return ServiceRefused(refusal.code.label, refusal.requirement, refusal.detail)
