@@ -83,14 +83,14 @@ class _Credit:
 
 
 def open_deposit(
-    opener: Opener, unit: bytes, hop: int, history: bytes, *, economy: int | None = None, keep: bool = False
+    opener: Opener, unit: bytes, hop: int, history: bytes, *, economy: int | None = None
 ) -> Opened:
-    """Open one deposit; a fault is part of the result. `keep`: the history also where it is good."""
+    """Open one deposit; a fault is part of the result."""
     found: Chain | BadLayer | Refusal
     try:
         # EPP-CEN-002
         found = opener.open(unit, hop, history)
-        identifier, kept = found.unit_id, history if keep else b""
+        identifier, kept = found.unit_id, b""
     except BadLayer as fault:
         found, identifier, kept = fault, parse_unit(unit).unit_id, history
     except Refusal as refusal:

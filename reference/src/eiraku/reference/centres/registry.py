@@ -143,7 +143,7 @@ class Registry:
         wanted: dict[str, Any] = {"role": int(role), "tier": tier, "holder": holder, "economy": economy}
         wanted |= {"expires": expires, "reserved": reserved}
         with self.database.writing() as connection:
-            # EPP-DEV-001
+            # EPP-DEV-001, EPP-DEV-011
             known = connection.execute(select(PURSE).where(PURSE.c.public_key == public_key)).one_or_none()
             if known is not None:
                 return _repeated(known, wanted)
@@ -210,6 +210,12 @@ class Registry:
             row = connection.execute(select(PURSE).where(PURSE.c.number == number)).one_or_none()
         return None if row is None else _registered(row)
 
+    def lookup_key(self, public_key: bytes) -> Registered | None:
+        """What is registered of a public key (32 bytes)."""
+        with self.database.reading() as connection:
+            row = connection.execute(select(PURSE).where(PURSE.c.public_key == public_key)).one_or_none()
+        return None if row is None else _registered(row)
+
     def public_key(self, number: bytes) -> bytes | None:
         """The one key that a number ever had (EPP-CEN-002)."""
         known = self._keys.get(number)
@@ -265,6 +271,12 @@ class Registry:
     def bulletin(self) -> bytes:
         """The newest bulletin, as signed."""
         return bytes(self._newest().signed)
+
+    def bulletins(self) -> Sequence[tuple[int, bytes]]:
+        """Epoch and bytes of every bulletin ever published, oldest first."""
+        with self.database.reading() as connection:
+            query = select(BULLETIN.c.epoch, BULLETIN.c.signed).order_by(BULLETIN.c.epoch)
+            return [(row.epoch, bytes(row.signed)) for row in connection.execute(query)]
 
     def head(self) -> bytes:
         """The signed head of the newest bulletin (EPP-DEV-009)."""
