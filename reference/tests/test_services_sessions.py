@@ -14,8 +14,8 @@ class Echo:
     def __init__(self) -> None:
         self.log: list[object] = []
 
-    def begin(self, order: int | None) -> None:
-        self.log.append(("begin", order))
+    def begin(self, order: int | None, payee: bytes | None) -> None:
+        self.log.append(("begin", order, payee))
 
     def deliver(self, data: bytes) -> Answer:
         self.log.append(data)
@@ -58,11 +58,11 @@ class Place:
 def test_messages_in_turn() -> None:
     # EPP-SVC-001
     place = Place()
-    name = place.table.open(25)
+    name = place.table.open(25, b"payee")
     assert place.host.log == []
     assert place.table.message(name, 1, b"a").out == b"re a"
     assert place.table.message(name, 2, b"bye") == Answer(out=b"re bye", is_open=False)
-    assert place.host.log == [("begin", 25), b"a", b"bye"]
+    assert place.host.log == [("begin", 25, b"payee"), b"a", b"bye"]
 
 
 def test_a_repeated_message_is_delivered_once() -> None:
@@ -73,7 +73,7 @@ def test_a_repeated_message_is_delivered_once() -> None:
         assert place.table.message(name, 1, b"a").out == b"re a"
     for _ in range(2):
         assert place.table.message(name, 2, b"bye").out == b"re bye"
-    assert place.host.log == [("begin", None), b"a", b"bye"]
+    assert place.host.log == [("begin", None, None), b"a", b"bye"]
 
 
 def test_out_of_order() -> None:
@@ -164,7 +164,7 @@ def test_many_threads_never_interleave() -> None:
     assert len(log) == 8 * 4
     for start in range(0, 32, 4):
         begin, first, second, bye = log[start : start + 4]
-        assert begin == ("begin", None)
+        assert begin == ("begin", None, None)
         assert bye == b"bye"
         assert isinstance(first, bytes)
         assert isinstance(second, bytes)

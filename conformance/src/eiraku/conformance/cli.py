@@ -19,6 +19,8 @@ _COMMANDS = {
     "prove": ("eiraku.conformance.commands.prove", "Prove what is claimed, or check recorded evidence."),
     "evidence": ("eiraku.conformance.commands.evidence", "Verify evidence that a purse copied money."),
     "audit": ("eiraku.conformance.commands.audit", "Find the cheats among any number of units."),
+    "serve": ("eiraku.conformance.commands.serve", "Serve centres and vaults over HTTP."),
+    "purse": ("eiraku.conformance.commands.purse", "A person's purse: pay, get paid, pay in and out."),
     "bench": ("eiraku.conformance.commands.bench", "Measure a wallet and the reference."),
 }
 """Name of the command: module with a click command ``main``, and its line in the help."""

@@ -1,6 +1,8 @@
 """Options that several commands share, and how they are checked."""
 
+import contextlib
 import secrets
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -51,3 +53,14 @@ def timeout_option(command: Any) -> Any:
         metavar="SECONDS",
         help="Time the wallet has for each request; start and power_cut get twice as long.",
     )(command)
+
+
+@contextlib.contextmanager
+def system_packages(command: str) -> Iterator[None]:
+    """Imports of the optional packages of the money system; without them, a sentence."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"eiraku {command} needs the package {error.name}: install eiraku[system]"
+        ) from error

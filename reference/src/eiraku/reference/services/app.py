@@ -67,6 +67,8 @@ class _Front:
             if request.url.path not in QUIET:
                 self._buckets.take(client_key(address))
             response = await call(request)
+            if said := getattr(request.state, "purse_said", ""):
+                told["purse_said"] = said
         except Exception as error:  # noqa: BLE001 - the last place where a refusal can be said properly
             response, code, told = refusal(error, request_id)
         response.headers[REQUEST_ID] = request_id
@@ -214,6 +216,7 @@ def _sessions(app: FastAPI, path: str, service: Service, office: Office) -> None
         data = await read_body(request, kind=OCTETS, limit=MESSAGE_MAX, seconds=office.settings.body)
         call = partial(service.message, bytes.fromhex(name), int(number), data)
         answer = await run_in_threadpool(call)
+        request.state.purse_said = answer.code
         headers = {SESSION: "open" if answer.is_open else "closed"}
         if answer.out is None:
             return Response(status_code=204, headers=headers)

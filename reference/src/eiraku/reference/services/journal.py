@@ -38,6 +38,12 @@ _CODE = Table(
 )
 ENROLMENTS = _CODE
 """Codes that are out, by SHA-256 digest; `public_key`: who has used it."""
+_SEEN = Table(
+    "bulletin_seen",
+    METADATA,
+    Column("epoch", BigInteger, primary_key=True),
+    Column("since", BigInteger, nullable=False),
+)
 SCHEMA = Schema(name="services", version=1, metadata=METADATA)
 
 
@@ -94,3 +100,13 @@ class Journal:
         with self._database.writing() as connection:
             if connection.execute(_LAST.update().where(*mine).values(values)).rowcount == 0:
                 connection.execute(_LAST.insert().values(audience=audience, purse=purse, **values))
+
+    def age(self, epoch: int, now: float) -> int:
+        """Seconds since the bulletin of this epoch was first seen. Raises DatabaseError."""
+        with self._database.writing() as connection:
+            row = connection.execute(select(_SEEN)).one_or_none()
+            since = int(now) if row is None or row.epoch != epoch else int(row.since)
+            # Written every time: a medium that takes no writes shows here first.
+            connection.execute(_SEEN.delete())
+            connection.execute(_SEEN.insert().values(epoch=epoch, since=since))
+        return max(0, int(now) - since)

@@ -10,6 +10,8 @@ from hashlib import sha256
 from typing import TypeAlias
 
 from eiraku.reference.centres.books import BooksError
+from eiraku.reference.centres.issuer_schema import IssuerError
+from eiraku.reference.centres.registry_keys import RegistryError
 from eiraku.reference.crypto import cose
 from eiraku.reference.services.carrier import ServiceRefused
 from eiraku.reference.services.journal import Entry, Journal, Refused
@@ -42,7 +44,7 @@ Callers: TypeAlias = Callable[[bytes], Caller | None]
 """The registered purse with a number of 8 bytes."""
 Handler: TypeAlias = Callable[[Caller, bytes, bytes], bytes]
 """(caller, request id of 16 bytes, body) to the answer; idempotent by request id. Raises Refusal, BooksError,
-ServiceRefused (recorded, and given again), or anything else (not recorded)."""
+RegistryError, IssuerError or ServiceRefused (recorded, and given again), or anything else (not recorded)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,8 @@ class Gate:
             return Refused(code=refusal.code.label, requirement=refusal.requirement, detail=refusal.detail)
         except BooksError as error:
             return Refused(code="account", requirement="EPP-CEN-012", detail=str(error))
+        except (RegistryError, IssuerError) as error:
+            return Refused(code="refused", requirement="EPP-SVC-007", detail=str(error))
         except ServiceRefused as refused:
             return Refused(code=refused.code, requirement=refused.requirement, detail=refused.detail)
 

@@ -29,8 +29,8 @@ class Answer:
 class Host(Protocol):
     """A purse that serves one session at a time."""
 
-    def begin(self, order: int | None) -> None:
-        """Be ready for a session, as responder; `order`: amount to pay out, None: receive.
+    def begin(self, order: int | None, payee: bytes | None) -> None:
+        """Be ready for a session, as responder; `order`: amount to pay out to `payee`, None: receive.
 
         Raises ServiceRefused (`suspended`, `busy`, `unavailable`) or DatabaseError.
         """
@@ -55,6 +55,7 @@ class SessionLimits:
 @dataclass(slots=True, kw_only=True)
 class _Session:
     order: int | None
+    payee: bytes | None
     born: float
     touched: float
     number: int = 0
@@ -78,8 +79,11 @@ class SessionTable:
     _active: bytes | None = None
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def open(self, order: int | None = None) -> bytes:
-        """A new name of 16 bytes. `order`: amount to pay out. Raises ServiceRefused(sessions-full)."""
+    def open(self, order: int | None = None, payee: bytes | None = None) -> bytes:
+        """A new name of 16 bytes. `order`: amount to pay out to the purse number `payee`.
+
+        Raises ServiceRefused(sessions-full).
+        """
         with self._changed:
             self._expire()
             # EPP-SVC-006
@@ -88,7 +92,7 @@ class SessionTable:
                 raise ServiceRefused("sessions-full", "EPP-SVC-006", detail)
             name = self.random(NAME)
             now = self.clock()
-            self._sessions[name] = _Session(order=order, born=now, touched=now)
+            self._sessions[name] = _Session(order=order, payee=payee, born=now, touched=now)
             return name
 
     def message(self, name: bytes, number: int, data: bytes) -> Answer:
@@ -107,7 +111,7 @@ class SessionTable:
                     detail = f"this session expects {expected}; found {number}"
                     raise ServiceRefused("session-order", "EPP-SVC-006", detail)
                 if self._active is None:
-                    self.host.begin(session.order)
+                    self.host.begin(session.order, session.payee)
                     session.born, self._active = self.clock(), name
                 if self._active == name:
                     return self._deliver(session, number, digest, data)
@@ -116,6 +120,13 @@ class SessionTable:
                     detail = "another session has the purse; send the same message again"
                     raise ServiceRefused("busy", "EPP-SVC-006", detail)
                 self._changed.wait(timeout=0.05)
+
+    def between(self, work: Callable[[], object]) -> None:
+        """Do something with the purse while no session has it; nothing if one has."""
+        with self._changed:
+            self._expire()
+            if self._active is None:
+                work()
 
     def drop_all(self) -> None:
         """End every session: the service stops."""

@@ -6,6 +6,7 @@ and says what was expected. Times are seconds.
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -36,7 +37,13 @@ bulletin_age = 172800.0
 # Epochs that a purse ID is good for when a purse renews it by itself.
 [purses]
 lifetime = 1000
+
+# One vault for each holder: name of the holder = number of the economy.
+[vaults]
 """
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+"""Names of vaults, holders and purses in files and commands."""
 
 
 class SettingsError(ValueError):
@@ -54,6 +61,7 @@ class Settings:
     tick: float
     bulletin_age: float
     lifetime: int
+    vaults: Mapping[str, int]
 
     @classmethod
     def from_toml(cls, text: str) -> "Settings":
@@ -66,6 +74,8 @@ class Settings:
         for table, content in found.items():
             if table not in base or not isinstance(content, dict):
                 raise SettingsError(f"services.toml: {table}: expected one of {', '.join(base)}")
+            if table == "vaults":
+                continue
             for name, value in content.items():
                 base[table][name] = _number(f"{table}.{name}", value, base[table].get(name))
         limits, times = base["limits"], base["times"]
@@ -77,7 +87,19 @@ class Settings:
             tick=times["tick"],
             bulletin_age=times["bulletin_age"],
             lifetime=base["purses"]["lifetime"],
+            vaults=_vaults(found.get("vaults", {})),
         )
+
+
+def _vaults(table: dict[str, Any]) -> Mapping[str, int]:
+    for name, economy in table.items():
+        if NAME.fullmatch(name) is None:
+            raise SettingsError(
+                f"services.toml: vaults.{name}: expected a name of 1 to 32 small letters, digits and hyphens"
+            )
+        if type(economy) is not int or not 1 <= economy <= 65535:
+            raise SettingsError(f"services.toml: vaults.{name}: expected the number of an economy")
+    return dict(table)
 
 
 def _number(where: str, value: Any, default: Any) -> Any:
@@ -93,7 +115,3 @@ def _number(where: str, value: Any, default: Any) -> Any:
             f"found {value!r}"
         )
     return kind(value)
-
-
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
-"""Names of vaults, holders and purses in files and commands."""

@@ -1,0 +1,241 @@
+"""Everything that one process serves of one scheme: both centres, and vaults for holders.
+
+The folder is that of `centres.directory`, with these beside:
+
+    services.toml   settings, see `settings.DEFAULT`     services.db   what was answered last, enrolment codes
+    vaults/         for each vault its purse, NAME.db, and what it has under way, NAME-state.db
+
+`open_` opens it, and makes what is missing. Errors are DirectoryError, SettingsError, PolicyError,
+RegistryError, IssuerError, DatabaseError and StoreError; each says what to do.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from eiraku.reference.centres import directory as folders
+from eiraku.reference.centres.counter import Counter
+from eiraku.reference.centres.database import Database, DatabaseError
+from eiraku.reference.centres.directory import Directory
+from eiraku.reference.centres.directory_settings import DirectoryError
+from eiraku.reference.centres.directory_settings import Settings as CentreSettings
+from eiraku.reference.services import methods
+from eiraku.reference.services.enrolment import Enrolments, Invitation
+from eiraku.reference.services.hosts import CounterHost
+from eiraku.reference.services.journal import SCHEMA, Journal
+from eiraku.reference.services.limits import Buckets
+from eiraku.reference.services.local import LocalCarrier
+from eiraku.reference.services.office import Health, Office
+from eiraku.reference.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, Gate, Method
+from eiraku.reference.services.service import Service
+from eiraku.reference.services.sessions import Host, SessionTable
+from eiraku.reference.services.settings import DEFAULT, Settings
+from eiraku.reference.services.vaults import OpenVault, VaultPlace
+from eiraku.spec.objects import Role
+
+SETTINGS, DATABASE, VAULTS = "services.toml", "services.db", "vaults"
+CODE_EPOCHS = 10
+"""Epochs that an enrolment code is good for."""
+
+
+def holder_hash(name: str) -> bytes:
+    """What stands for a holder in purse IDs: 32 bytes."""
+    return sha256(name.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheme:
+    """An open scheme. `vaults` by name of the holder."""
+
+    directory: Directory
+    settings: Settings
+    journal: Journal
+    counter: Counter
+    enrolments: Enrolments
+    services: Mapping[str, Service]
+    vaults: Mapping[str, OpenVault]
+    _closing: ExitStack = field(repr=False)
+
+    def office(self) -> Office:
+        """As HTTP serves it."""
+        return Office(
+            services=self.services,
+            bulletins=self.directory.registry,
+            enrol=self.enrolments.enrol,
+            health=self.health,
+            settings=self.settings,
+        )
+
+    def invite(self, holder: str, *, role: Role = Role.PERSON, tier: int = 1, economy: int = 0) -> str:
+        """An enrolment code for a purse of this holder; `economy` 0: the first of the scheme."""
+        economy = economy or self.directory.settings.economies[0]
+        self.directory.check_economy(economy)
+        epoch = self.directory.registry.epoch
+        invitation = Invitation(
+            role=role,
+            tier=tier,
+            holder=holder_hash(holder),
+            economy=economy,
+            expires=epoch + self.directory.settings.purse_lifetime,
+            last_epoch=epoch + CODE_EPOCHS,
+        )
+        return self.enrolments.invite(invitation)
+
+    def work(self) -> Mapping[str, Callable[[], object]]:
+        """What is to be done again and again between requests, by name; each part stands alone."""
+        found: dict[str, Callable[[], object]] = {"refund": self._refund, "collect": self._collect}
+        return found | {f"vault {name}": vault.work for name, vault in self.vaults.items()}
+
+    def health(self) -> Health:
+        """Databases that take writes, and a bulletin that is not too old."""
+        facts: dict[str, object] = {"epoch": None, "bulletin_age": None, "databases": "failing"}
+        try:
+            epoch = self.directory.registry.epoch
+            age = self.journal.age(epoch, time.time())
+            for database in (self.directory.registry.database, self.directory.issuer.database):
+                with database.writing():
+                    pass
+        except DatabaseError:
+            return Health(good=False, facts=facts)
+        facts = {"epoch": epoch, "bulletin_age": age, "databases": "writable"}
+        facts["vaults"] = {name: not vault.suspended() for name, vault in self.vaults.items()}
+        return Health(good=age <= self.settings.bulletin_age, facts=facts)
+
+    def close(self) -> None:
+        """Close everything, vaults first."""
+        self._closing.close()
+
+    def _refund(self) -> None:
+        issuer, epoch = self.directory.issuer, self.directory.registry.epoch
+        with self.services[ISSUING_CENTRE].alone():
+            if issuer.epoch < epoch:
+                issuer.advance(epoch)
+            issuer.refund()
+
+    def _collect(self) -> None:
+        table = self.services[ISSUING_CENTRE].sessions
+        if table is not None:
+            table.between(self.counter.collect)
+
+
+def create(path: Path, settings: CentreSettings, *, text: str = DEFAULT) -> None:
+    """Make a new scheme in `path`, which must not exist or be empty; `text`: of `services.toml`."""
+    Settings.from_toml(text)
+    folders.create(path, settings=settings).close()
+    (path / SETTINGS).write_text(text, encoding="utf-8")
+
+
+def open_(
+    path: Path,
+    *,
+    random: Callable[[int], bytes] = secrets.token_bytes,
+    clock: Callable[[], float] = time.monotonic,
+) -> Scheme:
+    """Open a scheme and make the vaults that are missing. See the module for what is raised."""
+    settings = Settings.from_toml(_text(path / SETTINGS))
+    with ExitStack() as closing:
+        directory = folders.open_(path, random=random)
+        closing.callback(directory.close)
+        database = Database(f"sqlite:///{path / DATABASE}", SCHEMA)
+        closing.callback(database.close)
+        journal = Journal(database)
+        counter = _counter(directory, closing)
+        make = _Maker(directory, settings, journal, clock, random)
+        services = {
+            ISSUING_CENTRE: make.service(
+                ISSUING_CENTRE,
+                methods.issuing_centre(directory.issuer, directory.registry),
+                CounterHost(counter, directory.registry.bulletin),
+            ),
+            DEVICE_CENTRE: make.service(
+                DEVICE_CENTRE,
+                methods.device_centre(directory.registry, directory.issuer, lifetime=settings.lifetime),
+                None,
+            ),
+        }
+        vaults = {}
+        for name, economy in settings.vaults.items():
+            place = VaultPlace(
+                folder=path / VAULTS,
+                name=name,
+                holder=holder_hash(name),
+                economy=economy,
+                issuing=LocalCarrier(services[ISSUING_CENTRE]),
+                device_centre=LocalCarrier(services[DEVICE_CENTRE]),
+            )
+            vault = place.open(directory)
+            closing.callback(vault.close)
+            vaults[name] = vault
+            service = make.service(vault.audience, vault.methods(), vault.vault)
+            services[vault.path] = service
+            vault.serve_by(service)
+        by_holder = {holder_hash(name): vault.number for name, vault in vaults.items()}
+        enrolments = Enrolments(
+            database=database,
+            registry=directory.registry,
+            anchor=directory.anchor,
+            policy=directory.policy,
+            vault_of=by_holder.get,
+            random=random,
+        )
+        return Scheme(
+            directory=directory,
+            settings=settings,
+            journal=journal,
+            counter=counter,
+            enrolments=enrolments,
+            services=services,
+            vaults=vaults,
+            _closing=closing.pop_all(),
+        )
+
+
+def _counter(directory: Directory, closing: ExitStack) -> Counter:
+    device = directory.counter()
+    closing.callback(device.close)
+
+    def economy_of(number: bytes) -> int | None:
+        found = directory.registry.lookup(number)
+        return None if found is None else found.economy
+
+    counter = Counter(device, directory.issuer, economy_of=economy_of)
+    # EPP-CEN-010
+    counter.collect()
+    return counter
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    directory: Directory
+    settings: Settings
+    journal: Journal
+    clock: Callable[[], float]
+    random: Callable[[int], bytes]
+
+    def service(self, audience: str, table: Mapping[str, Method], host: Host | None) -> Service:
+        gate = Gate(
+            audience=audience,
+            journal=self.journal,
+            callers=methods.callers(self.directory.registry),
+            methods=table,
+            admit=Buckets(limit=self.settings.purse, clock=self.clock).take,
+        )
+        sessions = None
+        if host is not None:
+            sessions = SessionTable(
+                host=host, random=self.random, clock=self.clock, limits=self.settings.sessions
+            )
+        return Service(gate=gate, bulletin=self.directory.registry.bulletin, sessions=sessions)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return DEFAULT
+    except (OSError, UnicodeDecodeError) as error:
+        raise DirectoryError(f"{path}: expected a text file that can be read ({error}); correct it") from None

@@ -1,0 +1,351 @@
+"""The purse of a person who uses the services: a purse file, and beside it what a client must remember.
+
+`NAME` is the memory of the purse; `NAME.json` holds the address of the services, the sequences used, and the
+requests that are not answered yet, each durable before it is sent (EPP-SVC-013). Errors: WalletError with
+advice, Refusal, SessionEnded, ServiceRefused, ServiceUnreachable, StoreError.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from eiraku.reference.anchor import AnchorError, parse_purse_id
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.device import Accepted, Device, Snapshot
+from eiraku.reference.policy import PolicyError
+from eiraku.reference.purse.state import PayOrder, Provisioning, RedeliverOrder, RequestOrder
+from eiraku.reference.services.carrier import ServiceRefused
+from eiraku.reference.services.client import HttpCarrier, HttpService
+from eiraku.reference.services.codes import RETRY_AFTER
+from eiraku.reference.services.enrolment import Enrolled, first_request
+from eiraku.reference.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, vault_audience
+from eiraku.reference.services.talk import check, talk
+from eiraku.reference.simulation import meet
+from eiraku.spec import cbor, shape
+from eiraku.spec.centre_objects import Claim
+from eiraku.spec.objects import PurseId
+
+Random = Callable[[int], bytes]
+
+
+class WalletError(ValueError):
+    """The purse file cannot be used so; the message says what was expected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notes:
+    """What `NAME.json` holds; byte strings in hexadecimal. `seed`: of a purse that is not enrolled yet."""
+
+    server: str
+    ca: str = ""
+    vault: str = ""
+    seed: str = field(default="", repr=False)
+    sequences: dict[str, int] = field(default_factory=dict)
+    unanswered: dict[str, str] = field(default_factory=dict)
+
+
+class Wallet:
+    """An open purse with its services. Close it, or use it with `with`."""
+
+    def __init__(self, path: Path, *, random: Random = secrets.token_bytes) -> None:
+        """Open a purse that `create` made."""
+        if not path.is_file() or not _notes_path(path).is_file():
+            raise WalletError(f"{path}: expected a purse; make one with `eiraku purse {path} create`")
+        self.path = path
+        self.notes = _read(path)
+        self.device = Device(path, random)
+        self._http: HttpService | None = None
+        if self.device.store.provision() is None:
+            self.device.close()
+            raise WalletError(f"{path}: this purse is not enrolled; create it again with its code")
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        *,
+        server: str,
+        code: str,
+        ca: Path | None = None,
+        random: Random = secrets.token_bytes,
+    ) -> "Wallet":
+        """Make a key pair and enrol it; the same call again goes on where it stopped."""
+        notes = _begin(path, server, ca, random)
+        key = SigningKey(bytes.fromhex(notes.seed))
+        with _connect(notes) as http:
+            answer = http.send("POST", "/epp1/enrolments", first_request(key, code)).content
+        enrolled = Enrolled.decode(answer)
+        device = Device(path, random)
+        try:
+            _provision(device, bytes.fromhex(notes.seed), enrolled)
+        finally:
+            device.close()
+        vault = "" if enrolled.vault is None else enrolled.vault.hex()
+        _write(path, replace(notes, seed="", vault=vault))
+        return cls(path, random=random)
+
+    # --- what there is ---
+
+    @property
+    def claims(self) -> PurseId:
+        """What the purse ID says."""
+        provision = self.device.store.provision()
+        if provision is None:
+            raise AssertionError("checked when it was opened")
+        return parse_purse_id(provision.purse_id).claims
+
+    def snapshot(self) -> Snapshot:
+        """Balance, units, pending payments."""
+        return self.device.snapshot()
+
+    # --- with the vault ---
+
+    def pay_out(self, amount: int) -> int:
+        """Take `amount` out of the holder's vault; what came, which may be a payment left from before."""
+        before = {(c.payer, c.transaction) for c in self.snapshot().credited}
+        check(self.device.order(RequestOrder(amount=amount)))
+        answer = self.request(self._vault_audience(), "pay-out", (amount,))
+        name = shape.octets(cbor.decode(answer), "EPP-SVC-012", "session", 16)
+        try:
+            talk(self.device, self._vault().resume(name))
+        finally:
+            self.device.power_cut()
+        return sum(c.amount for c in self.snapshot().credited if (c.payer, c.transaction) not in before)
+
+    def pay_in(self, amount: int) -> int:
+        """Pay `amount` into the holder's vault; what was pending for it is delivered first, and counts."""
+        vault = bytes.fromhex(self.notes.vault)
+        before = {s.transaction for s in self.snapshot().settled}
+        waiting = [p for p in self.snapshot().pending if p.payee == vault]
+        for pending in waiting:
+            check(self.device.order(RedeliverOrder(transaction=pending.transaction)))
+            self._session()
+        if not waiting:
+            check(self.device.order(PayOrder(amount=amount)))
+            self._session()
+        return sum(s.amount for s in self.snapshot().settled if s.transaction not in before)
+
+    def balance(self) -> tuple[int, int]:
+        """What the vault holds, and its account at the issuing centre."""
+        answer = cbor.decode(self.request(self._vault_audience(), "balance", ()))
+        held, account = shape.array(answer, "EPP-SVC-012", "balance", 2)
+        return (
+            shape.amount(held, "EPP-SVC-012", "balance"),
+            shape.amount(account, "EPP-SVC-012", "account"),
+        )
+
+    def _session(self) -> None:
+        try:
+            talk(self.device, self._vault().open())
+        finally:
+            # Whatever happened: no session is left half open in the purse (EPP-CRS-017).
+            self.device.power_cut()
+
+    # --- with another purse, offline ---
+
+    def pay(self, amount: int, other: "Wallet") -> int:
+        """Hand `amount` to another purse; what went, which may be a payment left from before."""
+        return _between(self, other, amount, meet_as=(self, other))
+
+    def receive(self, amount: int, other: "Wallet") -> int:
+        """Ask another purse for `amount`; what came, which may be a payment left from before."""
+        return _between(other, self, amount, meet_as=(self, other))
+
+    # --- with the centres ---
+
+    def bulletin(self) -> int:
+        """Get the newest bulletin; the epoch afterwards."""
+        check(self.device.bulletin(self._server().send("GET", "/epp1/bulletin").content))
+        return self.snapshot().epoch
+
+    def renew(self, expires: int) -> int:
+        """Get a purse ID that is good until `expires`; the epoch until which it is good now."""
+        check(self.device.take_purse_id(self.request(DEVICE_CENTRE, "renew", (expires,))))
+        return self.claims.expires
+
+    def inspect(self) -> None:
+        """Report to the device centre over a fresh challenge (EPP-DEV-006)."""
+        answer = cbor.decode(self.request(DEVICE_CENTRE, "challenge", ()))
+        challenge = shape.octets(answer, "EPP-DEV-006", "challenge", 16)
+        self.request(DEVICE_CENTRE, "self-report", self.device.self_report(challenge))
+
+    def claim(self) -> dict[str, str]:
+        """Claim every pending payment for the account of the holder's vault; state by transaction."""
+        states: dict[str, str] = {}
+        beneficiary = self._vault_number()
+        for pending in self.snapshot().pending:
+            body = Claim(
+                offer=pending.offer,
+                endorsements=pending.endorsements,
+                payee=pending.payee,
+                beneficiary=beneficiary,
+            ).encode()
+            answer = cbor.decode(self.request(ISSUING_CENTRE, "claim", body))
+            states[pending.transaction.hex()] = shape.text(answer, "EPP-CEN-008", "state", 32)
+        return states
+
+    def request(self, audience: str, method: str, body: cbor.Item) -> bytes:
+        """A signed request; one that was not answered before is sent again first. `body`: bytes, or CBOR."""
+        carrier = HttpCarrier(self._server(), _path(audience))
+        encoded = body if isinstance(body, bytes) else cbor.encode(body)
+        old = self.notes.unanswered.get(audience)
+        if old is not None:
+            self._send(carrier, audience, bytes.fromhex(old), again=True)
+        # EPP-SVC-013
+        sequence = self.notes.sequences.get(audience, 0) + 1
+        signed = self.device.sign_request(audience, method, sequence, encoded)
+        self._note(
+            sequences=self.notes.sequences | {audience: sequence},
+            unanswered=self.notes.unanswered | {audience: signed.hex()},
+        )
+        return self._send(carrier, audience, signed)
+
+    def _send(self, carrier: HttpCarrier, audience: str, signed: bytes, *, again: bool = False) -> bytes:
+        try:
+            answer = carrier.request(signed)
+        except ServiceRefused as refused:
+            if refused.code in RETRY_AFTER:
+                raise
+            self._answered(audience)
+            if again:
+                return b""
+            raise
+        self._answered(audience)
+        return answer
+
+    def _answered(self, audience: str) -> None:
+        rest = {name: value for name, value in self.notes.unanswered.items() if name != audience}
+        self._note(unanswered=rest)
+
+    # --- inside ---
+
+    def _note(self, **changes: Any) -> None:
+        self.notes = replace(self.notes, **changes)
+        _write(self.path, self.notes)
+
+    def _server(self) -> HttpService:
+        if self._http is None:
+            self._http = _connect(self.notes)
+        return self._http
+
+    def _vault_number(self) -> bytes:
+        if not self.notes.vault:
+            raise WalletError(f"{self.path}: its holder has no vault there; ask the operator for one")
+        return bytes.fromhex(self.notes.vault)
+
+    def _vault_audience(self) -> str:
+        return vault_audience(self._vault_number())
+
+    def _vault(self) -> HttpCarrier:
+        return HttpCarrier(self._server(), f"vaults/{self._vault_number().hex()}")
+
+    def close(self) -> None:
+        """Close the file and the connections."""
+        if self._http is not None:
+            self._http.close()
+        self.device.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _between(payer: Wallet, payee: Wallet, amount: int, *, meet_as: tuple[Wallet, Wallet]) -> int:
+    """One session of two purses that are both here; the first of `meet_as` speaks first."""
+    before = {s.transaction for s in payer.snapshot().settled}
+    waiting = [p for p in payer.snapshot().pending if p.payee == payee.claims.number]
+    if waiting:
+        check(payer.device.order(RedeliverOrder(transaction=waiting[0].transaction)))
+    else:
+        check(payer.device.order(PayOrder(amount=amount)))
+    check(payee.device.order(RequestOrder(amount=amount)))
+    initiator, responder = meet_as
+    for rejected in meet(initiator.device, responder.device).rejections:
+        raise rejected.refusal
+    return sum(s.amount for s in payer.snapshot().settled if s.transaction not in before)
+
+
+def _path(audience: str) -> str:
+    return audience.replace("vault:", "vaults/")
+
+
+def _connect(notes: Notes) -> HttpService:
+    return HttpService(notes.server, ca=Path(notes.ca) if notes.ca else None)
+
+
+def _begin(path: Path, server: str, ca: Path | None, random: Random) -> Notes:
+    """The key of a new purse, durable before anybody hears of it."""
+    if _notes_path(path).is_file():
+        known = _read(path)
+        if not known.seed:
+            raise WalletError(f"{path}: is a purse already; name another file")
+        return replace(known, server=server, ca=_absolute(ca))
+    if path.exists():
+        raise WalletError(f"{path}: is there already and is no purse of ours; name another file")
+    notes = Notes(server=server, ca=_absolute(ca), seed=random(32).hex())
+    _write(path, notes)
+    return notes
+
+
+def _absolute(path: Path | None) -> str:
+    return "" if path is None else str(path.resolve())
+
+
+def _provision(device: Device, seed: bytes, enrolled: Enrolled) -> None:
+    if device.store.provision() is not None:
+        return
+    try:
+        given = Provisioning(
+            number=parse_purse_id(enrolled.purse_id).claims.number,
+            private_key=seed,
+            purse_id=enrolled.purse_id,
+            anchor=json.loads(enrolled.anchor),
+            policy=json.loads(enrolled.policy),
+            bulletin=enrolled.bulletin,
+            holdings=(),
+        )
+    except (json.JSONDecodeError, AnchorError, PolicyError) as error:
+        raise WalletError(f"the centre's answer cannot be used ({error}); tell its operator") from None
+    result = device.provision(given)
+    if not isinstance(result, Accepted):
+        check(result)
+
+
+def _notes_path(path: Path) -> Path:
+    return path.with_name(path.name + ".json")
+
+
+def _read(path: Path) -> Notes:
+    try:
+        return Notes(**json.loads(_notes_path(path).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise WalletError(f"{_notes_path(path)}: cannot be read ({error}); restore it") from None
+
+
+def _write(path: Path, notes: Notes) -> None:
+    """Whole or not at all, and on the medium."""
+    target = _notes_path(path)
+    draft = target.with_name(f".{target.name}.{sha256(os.urandom(8)).hexdigest()[:8]}")
+    try:
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            json.dump(asdict(notes), file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(target)
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise WalletError(f"{target}: cannot be written ({error.strerror}); make room or rights") from None
