@@ -63,11 +63,13 @@ class Banking:
         if place.renew - self.scheme.epoch <= self.scenario.policy.purse_lifetime // 3:
             self.scheme.renew(place)
 
-    def pay_in(self, place: Place) -> str:
-        """Everything that a purse can still spend goes into the bank; why not, if something could not."""
-        safe = self.bank(place).safe
+    def pay_in(self, place: Place, *, worn: bool = False) -> str:
+        """What a purse can still spend goes into the bank; why not, if something could not.
+
+        `worn`: only what soon expires, or has made all its moves.
+        """
         before = place.balance
-        refused = self.empty(place, safe)
+        refused = self.empty(place, self.bank(place).safe, worn=worn)
         self.volume["paid in"] += before - place.balance
         return refused
 
@@ -87,11 +89,8 @@ class Banking:
 
     def close_of_day(self) -> None:
         """Every bank takes home what was paid in, and what is getting old on its desk."""
-        soon = self.scheme.epoch + self.scenario.habits.swap + 1
         for bank in self.banks:
-            old = [unit for unit in self._spendable(bank.desk) if unit.expires <= soon]
-            if old:
-                self.empty(bank.desk, bank.safe)
+            self.empty(bank.desk, bank.safe, worn=True)
             self.redeem(bank.safe)
 
     def redeem(self, place: Place) -> None:
@@ -122,10 +121,10 @@ class Banking:
 
     # --- moving units ---
 
-    def empty(self, payer: Place, payee: Place) -> str:
+    def empty(self, payer: Place, payee: Place, *, worn: bool = False) -> str:
         """Move all that can be spent, in as many sessions as it takes; the reason if it does not work."""
         for _ in range(TRIES * TRIES):
-            batch = self._batch(payer)
+            batch = self._batch(payer, worn=worn)
             if not batch:
                 return ""
             units = tuple(unit.unit_id for unit in batch)
@@ -153,18 +152,26 @@ class Banking:
                 outcome = self.meetings.pay(payer, payee, amount, units=units)
         return outcome
 
-    def _batch(self, payer: Place) -> list[HoldingSummary]:
+    def _batch(self, payer: Place, *, worn: bool) -> list[HoldingSummary]:
         """The largest units that fit one session."""
         chosen: list[HoldingSummary] = []
         octets = 0
-        for unit in sorted(self._spendable(payer), key=lambda u: (-u.value, u.size, u.unit_id)):
+        for unit in sorted(self.spendable(payer), key=lambda u: (-u.value, u.size, u.unit_id)):
+            if worn and not self.is_worn(unit):
+                continue
             octets += unit.size
             if len(chosen) == UNITS or octets > OCTETS:
                 break
             chosen.append(unit)
         return chosen
 
-    def _spendable(self, place: Place) -> list[HoldingSummary]:
+    def is_worn(self, unit: HoldingSummary) -> bool:
+        """Whether a unit soon expires, or has made all its moves."""
+        last = self.scheme.epoch + self.scenario.habits.swap
+        return unit.expires <= last or unit.hop >= self.scenario.max_hops
+
+    def spendable(self, place: Place) -> list[HoldingSummary]:
+        """Units that can at least be paid into a vault."""
         epoch = self.places.epoch(place)
         held = self.places.device(place).store.summaries()
         return [unit for unit in held if unit.expires >= epoch and unit.hop < HOP_MAX]

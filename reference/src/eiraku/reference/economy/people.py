@@ -55,5 +55,10 @@ class People:
         return self.random.choice(able or [p for p in self.persons if p.number != payer.number])
 
     def amount(self) -> int:
-        """From 1 to the largest, small ones more often: evenly spread by logarithm."""
-        return round(math.exp(self.random.uniform(0.0, math.log(self.scenario.habits.largest))))
+        """From 1 to the largest, small ones more often, with two binary digits that are not zero at most.
+
+        Prices are rounded to what people have in their purses: so a payment takes few units.
+        """
+        exact = round(math.exp(self.random.uniform(0.0, math.log(self.scenario.habits.largest))))
+        rounded = max(0, exact.bit_length() - 2)
+        return exact >> rounded << rounded

@@ -142,9 +142,20 @@ class Results:
         return sum(cheat.accepted_before_detection for cheat in self.cheats)
 
     @property
+    def units_home(self) -> int:
+        """Units that came home."""
+        return sum(row[0] for row in self.home.values())
+
+    @property
+    def mean_delay(self) -> float | None:
+        """Epochs from the first unit spent twice to the conviction, on average over those convicted."""
+        delays = [cheat.delay for cheat in self.cheats if cheat.delay is not None]
+        return round(sum(delays) / len(delays), 1) if delays else None
+
+    @property
     def mean_size(self) -> float:
         """Bytes of a unit that came home, on average."""
-        count = sum(row[0] for row in self.home.values())
+        count = self.units_home
         return sum(row[1] for row in self.home.values()) / count if count else 0.0
 
     @property

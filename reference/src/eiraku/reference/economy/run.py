@@ -153,7 +153,7 @@ class Run:
         for n in range(scenario.epochs):
             self._new_epoch()
             for place in self.people.persons:
-                if not place.careless and self._ages(place):
+                if not place.careless and any(map(self.banking.is_worn, self.banking.spendable(place))):
                     self.visit(place)
             for _ in range(copies[n]):
                 self._copy()
@@ -220,26 +220,20 @@ class Run:
         if outcome.reason in _WORTH_A_VISIT and self.random.random() < self.scenario.habits.change:
             self.payments.second_tries += 1
             self.payments.refused_first[outcome.reason] += 1
-            self.visit(payer)
+            self.visit(payer, for_change=True)
             outcome = self.meetings.pay(payer, payee, amount)
         if outcome.moved:
             self.payments.take(payer.economy, payee.economy, amount)
         else:
             self.payments.refused[outcome.reason] += 1
 
-    def visit(self, place: Place) -> None:
-        """Pay in what there is, draw cash."""
+    def visit(self, place: Place, *, for_change: bool = False) -> None:
+        """Pay in what is worn, or everything; draw cash."""
         self.payments.visits += 1
         self.banking.news(place, self.bulletin)
-        self.banking.pay_in(place)
-        if place.kind is Kind.PERSON:
-            self.banking.pay_out(place, self.scenario.habits.cash)
-
-    def _ages(self, place: Place) -> bool:
-        """Whether something of it soon expires."""
-        soon = self.scheme.epoch + self.scenario.habits.swap
-        units = self.places.device(place).store.summaries()
-        return any(self.scheme.epoch <= unit.expires <= soon for unit in units)
+        self.banking.pay_in(place, worn=not for_change)
+        if place.kind is Kind.PERSON and place.balance < self.scenario.habits.cash:
+            self.banking.pay_out(place, self.scenario.habits.cash - place.balance)
 
     def _gossip(self, one: Place, other: Place) -> None:
         if self.random.random() >= self.scenario.habits.gossip:
@@ -294,12 +288,14 @@ class Run:
         self.truth.copied(place, clone, [(unit.unit_id, unit.value) for unit in units])
 
     def _spend_copy(self, clone: Place) -> None:
+        """The copy pays strangers with one to three units at a time: it does not care for the price."""
         for _ in range(self.scenario.cheats.payments):
-            if not clone.balance:
+            able = [unit for unit in self.banking.spendable(clone) if unit.hop < self.scenario.max_hops]
+            if not able:
                 return
-            payee = self.people.stranger(clone)
-            amount = min(clone.balance, self.people.amount())
-            outcome = self.meetings.pay(clone, payee, amount)
+            units = self.random.sample(able, min(len(able), self.random.randint(1, 3)))
+            amount, payee = sum(unit.value for unit in units), self.people.stranger(clone)
+            outcome = self.meetings.pay(clone, payee, amount, units=tuple(unit.unit_id for unit in units))
             self.payments.by_copies[outcome.reason or "accepted"] += 1
 
     # --- what the meetings report ---
