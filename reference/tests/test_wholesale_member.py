@@ -1,0 +1,410 @@
+"""A member that believes nothing: what it accepts, what it refuses, and the evidence it makes."""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eiraku.reference.centres.database import Database
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.wholesale import checkpoint, export, member, register, vectors
+from eiraku.reference.wholesale.checkpoint import Evidence
+from eiraku.reference.wholesale.errors import (
+    CheckpointError,
+    EntryError,
+    EvidenceError,
+    ProofError,
+    WholesaleError,
+)
+from eiraku.reference.wholesale.member import ForkFoundError, Member
+from eiraku.reference.wholesale.register import Register
+from eiraku.reference.wholesale.vectors import JAPAN, SINGAPORE, THAILAND, secret
+from eiraku.spec.wholesale_objects import Checkpoint, Entry, Kind
+
+KEY = SigningKey(secret("operator key"))
+FILE = Path(__file__).parents[2] / "spec" / "vectors" / "wholesale.json"
+
+
+def operator(url: str) -> Register:
+    """The operator of the vectors, with an empty log."""
+    database = Database(url, register.SCHEMA)
+    return Register.create(
+        database, origin=vectors.ORIGIN, epoch=1, random=lambda length: secret("operator key", length)
+    )
+
+
+@pytest.fixture
+def log() -> Register:
+    return operator("sqlite://")
+
+
+@pytest.fixture
+def observer(centre_url: str) -> Iterator[Member]:
+    """A member that has seen nothing yet."""
+    database = Database(centre_url, member.SCHEMA)
+    yield Member.create(database, origin=vectors.ORIGIN, operator=KEY.public)
+    database.close()
+
+
+def follow(observer: Member, log: Register) -> Checkpoint:
+    update = log.update(observer.size)
+    return observer.accept(update.signed, update.proof, update.leaves)
+
+
+def signed(leaves: list[bytes], *, epoch: int = 9, origin: str = vectors.ORIGIN) -> bytes:
+    """What an operator signs who signs anything."""
+    root = vectors.mth(leaves)
+    return checkpoint.sign(KEY, Checkpoint(origin=origin, size=len(leaves), root=root, epoch=epoch))
+
+
+def entry(kind: Kind, economy: int, amount: int, *, at: int = 0, epoch: int = 1, posting: int = 0) -> bytes:
+    number = posting or next(COUNT)
+    return Entry(
+        posting=number.to_bytes(16, "big"),
+        kind=kind,
+        epoch=epoch,
+        economy=economy,
+        at=at or economy,
+        amount=amount,
+    ).encode()
+
+
+COUNT = itertools.count(1000)
+
+
+# EPP-WHS-005, EPP-WHS-009
+def test_a_member_computes_the_accounts_itself(log: Register, observer: Member) -> None:
+    assert observer.signed is None
+    follow(observer, log)
+    vectors.play(log)
+    follow(observer, log)
+    assert observer.standings() == log.standings()
+    log.contribute(bytes(16), THAILAND, 5)
+    found = follow(observer, log)
+    assert (found.size, observer.size) == (13, 13)
+    assert list(observer.entries()) == list(log.entries())
+    assert observer.standings() == log.standings()
+    assert follow(observer, log).size == 13
+
+
+# EPP-WHS-005
+def test_a_member_goes_on_where_it_was(log: Register, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'member.db'}"
+    first = Database(url, member.SCHEMA)
+    observer = Member.create(first, origin=vectors.ORIGIN, operator=KEY.public)
+    vectors.play(log)
+    follow(observer, log)
+    first.close()
+    again = Database(url, member.SCHEMA)
+    observer = Member(again)
+    assert (observer.size, observer.standings()) == (12, log.standings())
+    log.issue(bytes(16), JAPAN, 1)
+    follow(observer, log)
+    assert observer.standings() == log.standings()
+    with pytest.raises(WholesaleError, match="a member's view already"):
+        Member.create(again, origin=vectors.ORIGIN, operator=KEY.public)
+    again.close()
+
+
+def test_a_member_is_made_with_a_key(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'member.db'}", member.SCHEMA)
+    with pytest.raises(WholesaleError, match="create it first"):
+        Member(database)
+    with pytest.raises(WholesaleError, match="public key of 32 bytes"):
+        Member.create(database, origin="a", operator=b"")
+    database.close()
+
+
+# EPP-WHS-004, EPP-WHS-005
+@pytest.mark.parametrize(
+    ("alter", "said"),
+    (
+        (
+            lambda u: replace(u, signed=u.signed[:-1] + bytes([u.signed[-1] ^ 1])),
+            "not signed by the operator",
+        ),
+        (lambda u: replace(u, signed=b"\x00"), "not well formed"),
+        (lambda u: replace(u, signed=u.signed + bytes(300)), "not well formed"),
+        (lambda u: replace(u, signed=signed(list(u.leaves), origin="other")), "of the log 'other', expected"),
+        (lambda u: replace(u, proof=(*u.proof, bytes(32))), "expected a proof of"),
+        (lambda u: replace(u, proof=(bytes(32), *u.proof[1:])), "does not continue"),
+        (lambda u: replace(u, leaves=u.leaves[:-1]), "expected 7 entries from 5 on, found 6"),
+        (lambda u: replace(u, leaves=(u.leaves[1], u.leaves[0], *u.leaves[2:])), "ask for them again"),
+        (lambda u: replace(u, leaves=(*u.leaves[:-1], b"")), "ask for them again"),
+    ),
+)
+def test_what_is_spoilt_on_the_way_changes_nothing(
+    log: Register, observer: Member, alter: Callable[[register.Update], register.Update], said: str
+) -> None:
+    vectors.play(log)
+    leaves = list(log.leaves())
+    observer.accept(log.checkpoints()[0], (), leaves[:5])
+    spoilt = alter(log.update(5))
+    with pytest.raises((CheckpointError, ProofError), match=said):
+        observer.accept(spoilt.signed, spoilt.proof, spoilt.leaves)
+    assert (observer.size, observer.signed) == (5, log.checkpoints()[0])
+    assert follow(observer, log).size == 12
+
+
+# EPP-WHS-002, EPP-WHS-008, EPP-WHS-009
+@pytest.mark.parametrize(
+    ("leaves", "said"),
+    (
+        ([entry(Kind.CONTRIBUTE, JAPAN, 5)], "entry 0: economy 392 is not a member"),
+        ([entry(Kind.JOIN, JAPAN, 0), entry(Kind.JOIN, JAPAN, 0)], "entry 1: .*a member already"),
+        ([entry(Kind.JOIN, JAPAN, 0), entry(Kind.ISSUE, JAPAN, 1)], "entry 1: own:392 has 0, issue needs 1"),
+        (
+            [entry(Kind.JOIN, JAPAN, 0, posting=7), entry(Kind.CONTRIBUTE, JAPAN, 3, posting=7)],
+            "entry 1: posting 0{31}7 is in the log already",
+        ),
+        (
+            [entry(Kind.JOIN, JAPAN, 0, epoch=3), entry(Kind.CONTRIBUTE, JAPAN, 3, epoch=2)],
+            "entry 1: epoch 2 after 3",
+        ),
+        ([entry(Kind.JOIN, JAPAN, 1)], "entry 0: .*0 is for join only"),
+        ([entry(Kind.JOIN, JAPAN, 0, at=SINGAPORE)], "entry 0: .*no other economy takes part"),
+        ([b"", b""], "entry 0: .*EPP-ENC"),
+        ([bytes(65)], "entry 0: .*too-large"),
+    ),
+)
+def test_a_log_that_is_whole_and_wrong_is_not_accepted(
+    observer: Member, leaves: list[bytes], said: str
+) -> None:
+    with pytest.raises(EntryError, match=said):
+        observer.accept(signed(leaves), (), leaves)
+    assert (observer.size, observer.signed) == (0, None)
+
+
+# EPP-WHS-009
+def test_an_entry_later_than_its_checkpoint_is_not_accepted(observer: Member) -> None:
+    leaves = [entry(Kind.JOIN, JAPAN, 0, epoch=9)]
+    with pytest.raises(CheckpointError, match="epoch 9 is under a checkpoint of 8"):
+        observer.accept(signed(leaves, epoch=8), (), leaves)
+
+
+# EPP-WHS-005
+def test_a_checkpoint_from_before_is_no_fork_and_not_accepted(log: Register, observer: Member) -> None:
+    vectors.play(log)
+    follow(observer, log)
+    for old in log.checkpoints()[:2]:
+        assert observer.examine(old) is None
+        with pytest.raises(CheckpointError, match="older than the one accepted; ask for a newer one"):
+            observer.accept(old, (), ())
+
+
+# --- forks ---
+
+
+@pytest.fixture
+def two() -> tuple[Register, Register]:
+    """The same operator tells two stories, equal up to entry 5."""
+    stories = operator("sqlite://"), operator("sqlite://")
+    for number, story in enumerate(stories):
+        vectors.play(story, posting=lambda n, number=number: bytes([n, number if n > 5 else 0]) * 8)
+    return stories
+
+
+# EPP-WHS-010
+def test_two_members_that_compare_find_the_fork(
+    two: tuple[Register, Register], observer: Member, tmp_path: Path
+) -> None:
+    mine, theirs = two
+    follow(observer, mine)
+    for other in theirs.checkpoints()[1:]:
+        found = observer.examine(other)
+        assert found is not None
+        assert "two logs of" in found.verify(KEY.public)
+        file = tmp_path / "fork.json"
+        file.write_text(found.to_json())
+        assert Evidence.from_json(file.read_text()) == found
+        with pytest.raises(ForkFoundError, match="keep and publish the evidence") as raised:
+            observer.accept(other, (), ())
+        assert raised.value.evidence == found
+    assert observer.examine(theirs.checkpoints()[0]) is None
+
+
+# EPP-WHS-010
+def test_a_larger_log_of_the_other_side_is_not_accepted(
+    two: tuple[Register, Register], observer: Member
+) -> None:
+    mine, theirs = two
+    follow(observer, mine)
+    theirs.issue(bytes(16), JAPAN, 1)
+    update = theirs.update(observer.size)
+    with pytest.raises(ProofError, match="does not continue"):
+        observer.accept(update.signed, update.proof, update.leaves)
+
+
+# EPP-WHS-010
+def test_two_files_show_the_fork(two: tuple[Register, Register]) -> None:
+    mine, theirs = (export.read(export.write(story)) for story in two)
+    for exported in (mine, theirs):
+        export.verify(exported, KEY.public)
+    found = export.fork(mine, theirs, KEY.public)
+    assert "two logs of 9 entries" in found.verify(KEY.public)
+    with pytest.raises(EvidenceError, match="no two checkpoints of these files contradict"):
+        export.fork(mine, mine, KEY.public)
+    with pytest.raises(EvidenceError, match="these are two logs"):
+        export.fork(mine, replace(theirs, origin="other"), KEY.public)
+
+
+# EPP-WHS-004, EPP-WHS-010
+def test_a_log_that_shrinks_shows_itself(log: Register, observer: Member) -> None:
+    vectors.play(log)
+    follow(observer, log)
+    leaves = list(log.leaves())
+    found = observer.examine(signed(leaves[:4], epoch=8))
+    assert found is not None
+    assert "a log only grows" in found.verify(KEY.public)
+    found = observer.examine(signed([*leaves, b"x"], epoch=2))
+    assert found is not None
+    assert "a log only grows" in found.verify(KEY.public)
+
+
+# EPP-WHS-010
+def test_evidence_that_shows_nothing_is_refused(two: tuple[Register, Register]) -> None:
+    mine, theirs = two
+    first, second = mine.checkpoints()[1], mine.checkpoints()[2]
+    leaves = list(mine.leaves())
+    root, proof = vectors.mth(leaves[:9]), tuple(vectors.subproof(9, leaves))
+    good = Evidence(first=theirs.checkpoints()[1], second=second, root=root, proof=proof)
+    good.verify(KEY.public)
+    assert good.shows(KEY.public)
+    other = checkpoint.sign(KEY, Checkpoint(origin="other", size=9, root=bytes(32), epoch=1))
+    for evidence, said in (
+        (replace(good, first=first), "the second checkpoint continues the first; this is no fork"),
+        (replace(good, first=other), "two logs, which may well differ"),
+        (replace(good, root=bytes(32)), "the proof does not belong to the second checkpoint"),
+        (replace(good, proof=proof[:-1]), "the proof does not belong to the second checkpoint"),
+        (replace(good, first=second, second=first), "the smaller size first"),
+    ):
+        assert not evidence.shows(KEY.public)
+        with pytest.raises(EvidenceError, match=said):
+            evidence.verify(KEY.public)
+    with pytest.raises(CheckpointError, match="not signed by the operator's key"):
+        good.verify(SigningKey(bytes(32)).public)
+
+
+@pytest.mark.parametrize(
+    "content", ("", "[]", "{}", "null", '{"format": "EPP/1 fork"}', "[" * 100_000, '{"format": 1}', "\x00")
+)
+def test_a_file_that_is_no_evidence(content: str) -> None:
+    with pytest.raises(EvidenceError, match="not evidence of a fork"):
+        Evidence.from_json(content)
+
+
+def test_a_file_of_another_format() -> None:
+    fields = {"format": "x", "first": "", "second": "", "root": "", "proof": []}
+    with pytest.raises(EvidenceError, match="expected the format 'EPP/1 fork', found 'x'"):
+        Evidence.from_json(json.dumps(fields))
+
+
+# --- files ---
+
+
+@pytest.fixture
+def lines(log: Register) -> list[str]:
+    vectors.play(log)
+    log.issue(bytes(16), JAPAN, 1)
+    return list(export.write(log))
+
+
+# EPP-WHS-009
+def test_a_file_is_verified_with_nothing_but_the_key(log: Register, lines: list[str]) -> None:
+    assert len(lines) == 1 + 13 + 3
+    found = export.verify(export.read(lines), KEY.public)
+    assert found.standings == log.standings()
+    assert (found.checkpoints, found.last.size, found.uncovered) == (3, 12, 1)
+    assert list(found.entries) == list(log.entries())
+
+
+# EPP-WHS-005, EPP-WHS-009
+@pytest.mark.parametrize("number", range(1, 16))
+def test_every_altered_line_is_found(lines: list[str], number: int) -> None:
+    fields = json.loads(lines[number])
+    name = next(iter(fields))
+    # The last digit of an amount, or of a signature.
+    fields[name] = fields[name][:-1] + format(int(fields[name][-1], 16) ^ 1, "x")
+    lines[number] = json.dumps(fields)
+    with pytest.raises((CheckpointError, EntryError)):
+        export.verify(export.read(lines), KEY.public)
+
+
+# EPP-WHS-005
+def test_a_file_with_lines_missing(lines: list[str]) -> None:
+    with pytest.raises((CheckpointError, EntryError), match=r"entr"):
+        export.verify(export.read(lines[:3] + lines[4:]), KEY.public)
+    short = [line for line in lines if "entry" not in line] + [line for line in lines if "entry" in line][:11]
+    with pytest.raises(CheckpointError, match="of 12 entries was signed, the file has 11"):
+        export.verify(export.read(short), KEY.public)
+    with pytest.raises(CheckpointError, match="no checkpoint, so nobody vouches for it"):
+        export.verify(export.read([line for line in lines if "checkpoint" not in line]), KEY.public)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    (
+        ([], "expected a file of the format"),
+        (["{}"], "line 1: expected the header"),
+        (["nonsense"], "line 1: expected the header"),
+        (['{"format": "x", "origin": "a", "operator": ""}'], "expected a file of the format"),
+        (["HEAD", "{}"], "line 2: expected an entry or a checkpoint"),
+        (["HEAD", '{"entry": "zz"}'], "line 2: expected an entry or a checkpoint"),
+        (["HEAD", "[" * 100_000], "line 2: expected an entry or a checkpoint"),
+        (["HEAD", "3"], "line 2: expected an entry or a checkpoint"),
+    ),
+)
+def test_a_file_that_is_no_log(lines: list[str], content: list[str], said: str) -> None:
+    with pytest.raises(WholesaleError, match=said):
+        export.read([lines[0] if line == "HEAD" else line for line in content])
+
+
+# EPP-WHS-004
+def test_checkpoints_of_a_file_that_go_back_in_time(log: Register) -> None:
+    vectors.play(log)
+    leaves = tuple(log.leaves())
+    exported = export.Exported(
+        origin=vectors.ORIGIN,
+        operator=KEY.public,
+        leaves=leaves,
+        checkpoints=(signed(list(leaves[:5]), epoch=9), signed(list(leaves), epoch=8)),
+    )
+    with pytest.raises(CheckpointError, match="of 12 entries has epoch 8, a smaller one 9"):
+        export.verify(exported, KEY.public)
+
+
+# EPP-WHS-005
+def test_an_entry_is_verified_without_the_log(log: Register) -> None:
+    vectors.play(log)
+    leaf, proof, last = list(log.leaves())[6], log.inclusion(6, 12), log.checkpoints()[-1]
+
+    def verify(leaf: bytes, index: int, proof: tuple[bytes, ...]) -> Entry:
+        return checkpoint.verify_entry(leaf, index, proof, last, operator=KEY.public, origin=vectors.ORIGIN)
+
+    assert verify(leaf, 6, proof) == Entry.decode(leaf)
+    for wrong in ((b"", 6, proof), (leaf, 5, proof), (leaf, 6, proof[:-1]), (leaf, 12, proof)):
+        with pytest.raises(ProofError):
+            verify(*wrong)
+    strange = signed([b"no entry"])
+    with pytest.raises(ProofError, match="in the log, but not well formed"):
+        checkpoint.verify_entry(b"no entry", 0, (), strange, operator=KEY.public, origin=vectors.ORIGIN)
+
+
+# EPP-WHS-009
+def test_the_log_of_the_vectors_verifies() -> None:
+    found = json.loads(FILE.read_text())["log"]
+    exported = export.Exported(
+        origin=found["origin"],
+        operator=bytes.fromhex(found["operator"]),
+        leaves=tuple(bytes.fromhex(item["entry"]) for item in found["entries"]),
+        checkpoints=tuple(bytes.fromhex(item) for item in found["checkpoints"]),
+    )
+    verified = export.verify(exported, SigningKey(bytes.fromhex(found["private_key"])).public)
+    accounts = {
+        economy: {"own": held.own, "issued": held.issued, "bonds": held.bonds}
+        for economy, held in verified.standings.items()
+    }
+    assert accounts == {int(economy): held for economy, held in found["accounts"].items()}

@@ -1,0 +1,420 @@
+"""The backing register: postings, what holds after each, and what breaks."""
+
+import itertools
+import os
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from eiraku.reference.centres.database import Database, DatabaseError
+from eiraku.reference.wholesale import accounts, checkpoint, merkle, schema, vectors
+from eiraku.reference.wholesale.accounts import Standing
+from eiraku.reference.wholesale.errors import (
+    BrokenBooksError,
+    CheckpointError,
+    LogDamagedError,
+    PostingError,
+    WholesaleError,
+)
+from eiraku.reference.wholesale.register import SCHEMA, Register
+from eiraku.reference.wholesale.vectors import JAPAN, SINGAPORE, THAILAND
+from eiraku.spec.wholesale_objects import Entry, Kind
+
+NUMBERS = itertools.count(1)
+
+
+def fresh() -> bytes:
+    """A posting id that no other test has."""
+    return next(NUMBERS).to_bytes(16, "big")
+
+
+@pytest.fixture
+def database(centre_url: str) -> Iterator[Database]:
+    made = Database(centre_url, SCHEMA, wait=0.2)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def register(database: Database) -> Register:
+    made = Register.create(database, origin="acu.example", epoch=1, random=os.urandom)
+    for economy in (JAPAN, SINGAPORE):
+        made.join(fresh(), economy)
+    made.contribute(fresh(), JAPAN, 1000)
+    return made
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "register.db"
+
+
+@pytest.fixture
+def local(file: Path) -> Iterator[Register]:
+    """A register in a file that a test can spoil."""
+    database = Database(f"sqlite:///{file}", SCHEMA, wait=0.2)
+    made = Register.create(database, origin=vectors.ORIGIN, epoch=1, random=os.urandom)
+    vectors.play(made)
+    yield made
+    database.close()
+
+
+# EPP-WHS-001, EPP-WHS-002
+def test_each_kind_moves_what_the_specification_says(register: Register) -> None:
+    register.issue(fresh(), JAPAN, 700)
+    assert register.standings()[JAPAN] == Standing(own=300, issued=700, bonds=1000)
+    register.reflux(fresh(), JAPAN, SINGAPORE, 200)
+    assert register.standings() == {
+        JAPAN: Standing(own=300, issued=500, bonds=800),
+        SINGAPORE: Standing(own=200, issued=0, bonds=200),
+    }
+    register.issue(fresh(), JAPAN, 50, at=SINGAPORE)
+    register.redeem(fresh(), JAPAN, 100)
+    register.transfer(fresh(), JAPAN, SINGAPORE, 10)
+    register.withdraw(fresh(), JAPAN, 40)
+    assert register.standings() == {
+        JAPAN: Standing(own=350, issued=450, bonds=800),
+        SINGAPORE: Standing(own=160, issued=0, bonds=160),
+    }
+    assert register.balances()["assets"] == -960
+    assert (register.issued(JAPAN), register.available(JAPAN)) == (450, 350)
+    assert register.problems() == []
+
+
+# EPP-WHS-002
+def test_the_same_posting_again_changes_nothing(register: Register) -> None:
+    posting = fresh()
+    index = register.issue(posting, JAPAN, 10)
+    before = register.balances(), register.size
+    register.advance(5)
+    assert register.issue(posting, JAPAN, 10) == index
+    assert (register.balances(), register.size) == before
+    for other in (
+        lambda: register.issue(posting, JAPAN, 11),
+        lambda: register.issue(posting, JAPAN, 10, at=SINGAPORE),
+        lambda: register.redeem(posting, JAPAN, 10),
+    ):
+        with pytest.raises(PostingError, match="known as another one; take a new id"):
+            other()
+    assert register.position(posting) == index
+    assert register.position(fresh()) is None
+
+
+# EPP-WHS-002, EPP-WHS-008
+@pytest.mark.parametrize(
+    ("order", "said"),
+    (
+        (lambda r: r.issue(fresh(), JAPAN, 1001), "own:392 has 1000, issue needs 1001"),
+        (lambda r: r.redeem(fresh(), JAPAN, 1), "issued:392 has 0, redeem needs 1"),
+        (lambda r: r.reflux(fresh(), JAPAN, SINGAPORE, 1), "issued:392 has 0, reflux needs 1"),
+        (lambda r: r.withdraw(fresh(), SINGAPORE, 1), "own:702 has 0, withdraw needs 1"),
+        (lambda r: r.transfer(fresh(), SINGAPORE, JAPAN, 1), "own:702 has 0, transfer needs 1"),
+        (lambda r: r.issue(fresh(), JAPAN, 1, at=SINGAPORE), "own:702 has 0, issue needs 1"),
+        (lambda r: r.contribute(fresh(), THAILAND, 1), "economy 764 is not a member; let it join first"),
+        (lambda r: r.reflux(fresh(), JAPAN, THAILAND, 1), "economy 764 is not a member; let it join first"),
+        (lambda r: r.join(fresh(), JAPAN), "economy 392 is a member already"),
+        (lambda r: r.contribute(fresh(), JAPAN, 0), "amount 0; 0 is for join only"),
+        (lambda r: r.contribute(fresh(), JAPAN, -1), "amount: expected an integer"),
+        (lambda r: r.contribute(fresh(), JAPAN, 2**53), "amount: expected an integer"),
+        (lambda r: r.contribute(fresh(), JAPAN, 2**53 - 1), "would be beyond"),
+        (lambda r: r.contribute(fresh(), JAPAN, True), "amount: expected an integer"),
+        (lambda r: r.join(fresh(), 0), "economy: expected an integer from 1 to 65535"),
+        (lambda r: r.join(fresh(), 65536), "economy: expected an integer from 1 to 65535"),
+        (lambda r: r.transfer(fresh(), JAPAN, JAPAN, 1), "transfer: expected another economy"),
+        (lambda r: r.join(b"short", THAILAND), "posting: expected 16 to 16 bytes"),
+    ),
+)
+def test_what_cannot_be_posted_changes_nothing(
+    register: Register, order: Callable[[Register], int], said: str
+) -> None:
+    before = register.balances(), register.size
+    with pytest.raises(PostingError, match=said):
+        order(register)
+    assert (register.balances(), register.size) == before
+
+
+# EPP-WHS-003
+def test_every_posting_is_an_entry_of_the_log(register: Register) -> None:
+    posting = fresh()
+    index = register.issue(posting, JAPAN, 7)
+    entry = list(register.entries())[index]
+    assert entry == Entry(posting=posting, kind=Kind.ISSUE, epoch=1, economy=JAPAN, at=JAPAN, amount=7)
+    signed = checkpoint.verify(register.checkpoint(), operator=register.operator)
+    merkle.verify_inclusion(entry.encode(), index, 4, register.inclusion(index, 4), signed.root)
+
+
+# EPP-WHS-003
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=8))
+@settings(max_examples=25, deadline=None)
+def test_a_log_that_grows_in_pieces_is_the_tree_of_its_leaves(pieces: list[int]) -> None:
+    database = Database("sqlite://", SCHEMA)
+    leaves: list[bytes] = []
+    with database.writing() as connection:
+        for count in pieces:
+            new = [os.urandom(5) for _ in range(count)]
+            assert schema.LOG.append(connection, new) == len(leaves)
+            leaves += new
+        size = len(leaves)
+        tree = merkle.complete(leaves)
+        for part in range(size + 1):
+            assert schema.LOG.root(connection, part) == vectors.mth(leaves[:part])
+        for index in range(size):
+            proof = [merkle.root(span, tree) for span in merkle.inclusion(index, size)]
+            assert schema.LOG.inclusion(connection, index, size) == tuple(proof)
+        assert list(schema.LOG.damage(connection)) == []
+        assert list(schema.LOG.leaves(connection, 0, size)) == leaves
+    database.close()
+
+
+# EPP-WHS-004
+def test_a_checkpoint_is_stored_and_given_again(register: Register) -> None:
+    first = register.checkpoint()
+    assert register.checkpoint() == first
+    register.advance(2)
+    second = register.checkpoint()
+    old, new = (checkpoint.verify(item, operator=register.operator) for item in (first, second))
+    assert (old.size, old.root, old.origin) == (new.size, new.root, "acu.example")
+    assert (old.epoch, new.epoch) == (1, 2)
+    assert register.checkpoints() == [first, second]
+
+
+# EPP-WHS-004
+def test_a_checkpoint_that_contradicts_an_earlier_one_is_not_signed(local: Register, file: Path) -> None:
+    with sqlite3.connect(file) as connection:
+        connection.execute("DELETE FROM leaf WHERE position = 11")
+        connection.execute("DELETE FROM node WHERE place >= 22")
+    local.advance(9)
+    with pytest.raises(CheckpointError, match="do not sign another one, restore the log"):
+        local.checkpoint()
+
+
+def test_epochs_only_move_on(register: Register) -> None:
+    register.advance(4)
+    assert register.epoch == 4
+    for epoch in (3, -1, 2**32):
+        with pytest.raises(WholesaleError, match="expected an epoch from"):
+            register.advance(epoch)
+
+
+def test_a_register_is_made_once(database: Database) -> None:
+    with pytest.raises(WholesaleError, match="expected a register; create it first"):
+        Register(database)
+    for name in ("", "x" * 65, "a\nb"):
+        with pytest.raises(WholesaleError, match="name of 1 to 64 bytes"):
+            Register.create(database, origin=name, epoch=1, random=os.urandom)
+    Register.create(database, origin="a", epoch=1, random=os.urandom)
+    with pytest.raises(WholesaleError, match="a register already"):
+        Register.create(database, origin="a", epoch=1, random=os.urandom)
+
+
+def test_proofs_are_for_what_is_in_the_log(register: Register) -> None:
+    for index, size in ((3, 3), (-1, 3), (0, 4), (0, 0)):
+        with pytest.raises(WholesaleError, match="expected a number from"):
+            register.inclusion(index, size)
+    for first, second in ((3, 2), (0, 4), (-1, 2)):
+        with pytest.raises(WholesaleError, match="expected a number from"):
+            register.consistency(first, second)
+
+
+# EPP-WHS-001, EPP-WHS-002
+@given(st.integers(0, 2**32))
+@settings(max_examples=20, deadline=None)
+def test_whatever_is_ordered_the_books_hold(seed: int) -> None:
+    """Random orders, many of them impossible: what is refused changes nothing, the rest can be replayed."""
+    draw = random.Random(seed)
+    database = Database("sqlite://", SCHEMA)
+    register = Register.create(database, origin="acu.example", epoch=0, random=os.urandom)
+    economies = (1, 2, 3)
+    for economy in economies[:2]:
+        register.join(fresh(), economy)
+    done: list[Entry] = []
+    for _ in range(60):
+        if draw.random() < 0.2 and done:
+            order = draw.choice(done)
+        else:
+            kind = draw.choice(list(Kind))
+            economy, other = draw.choice(economies), draw.choice(economies)
+            order = Entry(
+                posting=fresh(),
+                kind=kind,
+                epoch=0,
+                economy=economy,
+                at=other if kind in (Kind.ISSUE, Kind.REDEEM, Kind.TRANSFER) else economy,
+                amount=0 if kind is Kind.JOIN else draw.choice((1, 5, 50)),
+            )
+        before = register.balances()
+        try:
+            register.post([order])
+        except PostingError:
+            assert register.balances() == before
+        else:
+            done += [] if order in done else [order]
+        accounts.check(register.balances())
+    assert register.problems() == []
+    assert register.size == len(done) + 2
+    database.close()
+
+
+# EPP-WHS-002
+def test_several_postings_go_together_or_not_at_all(register: Register) -> None:
+    good = Entry(posting=fresh(), kind=Kind.ISSUE, epoch=0, economy=JAPAN, at=JAPAN, amount=600)
+    same = Entry(posting=fresh(), kind=Kind.ISSUE, epoch=0, economy=JAPAN, at=JAPAN, amount=500)
+    with pytest.raises(PostingError, match="own:392 has 400"):
+        register.post([good, same])
+    assert register.size == 3
+    assert register.post([good, good]) == (3, 3)
+    assert register.size == 4
+
+
+# --- faults ---
+
+
+# EPP-WHS-003
+@pytest.mark.parametrize("part", ("Books.post", "Log.append", "check"))
+def test_a_failure_between_undoes_everything(
+    register: Register, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    before = register.balances(), register.size
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("cut")
+
+    if part == "check":
+        calls = itertools.count()
+        sound = accounts.check
+        monkeypatch.setattr(
+            accounts, "check", lambda balances: fail() if next(calls) == 2 else sound(balances)
+        )
+    else:
+        owner, _, name = part.partition(".")
+        monkeypatch.setattr({"Books": type(schema.BOOKS), "Log": type(schema.LOG)}[owner], name, fail)
+    posting = fresh()
+    with pytest.raises(RuntimeError, match="cut"):
+        register.issue(posting, JAPAN, 1)
+    monkeypatch.undo()
+    assert (register.balances(), register.size) == before
+    assert register.issue(posting, JAPAN, 1) == before[1]
+    assert register.problems() == []
+
+
+# EPP-WHS-002
+def test_another_writer_in_the_way(register: Register, database: Database, centre_url: str) -> None:
+    other = Database(centre_url, SCHEMA)
+    with other.writing(), pytest.raises(DatabaseError, match="end the other program that writes to it"):
+        register.issue(fresh(), JAPAN, 1)
+    other.close()
+    register.issue(fresh(), JAPAN, 1)
+    assert database.name
+    assert register.problems() == []
+
+
+# EPP-WHS-001
+def test_books_that_contradict_themselves_take_nothing_more(register: Register, database: Database) -> None:
+    with database.writing() as connection:
+        connection.execute(text("UPDATE balance SET amount = 999 WHERE account = 'own:392'"))
+    before = register.size
+    with pytest.raises(BrokenBooksError, match="own 999 and issued 0 are not its bonds 1000"):
+        register.issue(fresh(), JAPAN, 1)
+    assert register.size == before
+    found = register.problems()
+    assert any("own:392 has 999 in the books and 1000 according to the log" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    (
+        ("UPDATE leaf SET data = zeroblob(30) WHERE position = 5", "leaf 5: the stored hash is not that"),
+        ("UPDATE node SET hash = zeroblob(32) WHERE place = 1", "leaves 0 to 1: the stored hash is not that"),
+        ("DELETE FROM node WHERE place = 7", "leaves 0 to 7: the stored hash is not that"),
+        ("DELETE FROM leaf WHERE position = 5", "leaf 5 is missing"),
+        ("DELETE FROM leaf WHERE position = 11", "23 hashes are stored where 11 leaves have 19|22 hashes"),
+        ("INSERT INTO node VALUES (999, zeroblob(32))", "23 hashes are stored where 12 leaves have 22"),
+        ("DELETE FROM posted", "0 postings are known where the log has 12 entries"),
+        ("UPDATE balance SET amount = -1 WHERE account = 'assets'", "assets has -1 in the books"),
+        ("DELETE FROM balance WHERE account = 'issued:392'", "own 1000000 and issued 0 are not its bonds"),
+    ),
+)
+def test_whatever_is_altered_in_the_database_is_found(
+    local: Register, file: Path, statement: str, said: str
+) -> None:
+    assert local.problems() == []
+    with sqlite3.connect(file) as connection:
+        connection.execute(statement)
+    assert any(re.search(said, line) for line in local.problems()), local.problems()
+
+
+# EPP-WHS-004
+def test_a_log_that_was_made_anew_contradicts_what_was_signed(local: Register, file: Path) -> None:
+    """Somebody swaps two entries and makes all hashes anew: only the signed checkpoints tell."""
+    leaves = list(local.leaves())
+    swapped = [*leaves[:3], leaves[4], leaves[3], *leaves[5:]]
+    with sqlite3.connect(file) as connection:
+        connection.execute("DELETE FROM leaf")
+        connection.execute("DELETE FROM node")
+    database = Database(f"sqlite:///{file}", SCHEMA)
+    with database.writing() as connection_:
+        schema.LOG.append(connection_, swapped)
+    database.close()
+    assert local.problems() == [
+        f"the signed root of {size} entries is not that of the log" for size in (5, 9, 12)
+    ]
+
+
+def test_a_missing_hash_is_said(local: Register, file: Path) -> None:
+    with sqlite3.connect(file) as connection:
+        connection.execute("DELETE FROM node")
+    with pytest.raises(LogDamagedError, match="stored hashes of the log are missing; restore a backup"):
+        local.inclusion(0, 12)
+
+
+WRITER = """
+import sys
+from eiraku.reference.centres.database import Database
+from eiraku.reference.wholesale.register import SCHEMA, Register
+register = Register(Database(f"sqlite:///{sys.argv[1]}", SCHEMA))
+number = int(sys.argv[2])
+while True:
+    number += 1
+    register.issue(number.to_bytes(16, "big"), 392, 1)
+    print(number, flush=True)
+    if number % 5 == 0:
+        register.checkpoint()
+"""
+
+
+# EPP-WHS-002, EPP-WHS-003
+def test_killed_at_any_moment(file: Path, kills: int) -> None:
+    database = Database(f"sqlite:///{file}", SCHEMA)
+    register = Register.create(database, origin="acu.example", epoch=1, random=os.urandom)
+    register.join(bytes(16), JAPAN)
+    register.contribute(b"\xff" * 16, JAPAN, 10**9)
+    draw, last = random.Random(7), 0
+    for _ in range(kills or 6):
+        with subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(file), str(last)], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            for _ in range(draw.randrange(1, 25)):
+                last = int(process.stdout.readline())
+            process.send_signal(signal.SIGKILL)
+            rest = process.stdout.read().split()
+        assert process.returncode == -signal.SIGKILL
+        last = max(last, *(int(number) for number in rest), 0)
+        assert register.problems() == []
+        # The one that was on its way is there or not; posting it again makes no difference.
+        assert register.issued(JAPAN) in (last, last + 1)
+        last += 1
+        register.issue(last.to_bytes(16, "big"), JAPAN, 1)
+        assert register.issued(JAPAN) == last
+        assert register.size == last + 2
+    database.close()
