@@ -144,7 +144,10 @@ def _engine(url: str, wait: float, max_pages: int | None) -> tuple[str, Engine]:
     except exc.ArgumentError:
         raise DatabaseError(f"{url}: expected a URL such as sqlite:///centre.db") from None
     except ModuleNotFoundError as error:
-        raise DatabaseError(f"{url}: needs the package {error.name}; install eiraku[postgresql]") from None
+        raise DatabaseError(
+            f"{url.partition(':')[0]}: needs the package {error.name}; "
+            "install eiraku[postgresql], or name a sqlite:/// URL"
+        ) from None
     name = engine.url.render_as_string(hide_password=True)
     match engine.dialect.name:
         case "sqlite":
