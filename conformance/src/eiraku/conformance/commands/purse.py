@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 _AMOUNT = click.IntRange(1, 2**53 - 1)
 _FILE = click.Path(path_type=Path, dir_okay=False)
+_ADVICE = {
+    "no-exact-change": "; for change, pay-in without an amount and pay-out again",
+    "insufficient-funds": "; ask for less, or have the vault's account funded",
+    "enrolment-code": "; the operator makes one with eiraku serve DIRECTORY --invite HOLDER",
+    "purse-revoked": "; ask the operator why",
+}
+"""What to do, after what was refused."""
 
 
 @click.group()
@@ -68,13 +75,13 @@ def pay_out(file: Path, *, amount: int) -> int:
 
 
 @main.command("pay-in")
-@click.argument("amount", type=_AMOUNT)
+@click.argument("amount", type=_AMOUNT, required=False)
 @click.pass_obj
-def pay_in(file: Path, *, amount: int) -> int:
-    """Pay AMOUNT into the holder's vault; what was interrupted before is finished instead."""
+def pay_in(file: Path, *, amount: int | None) -> int:
+    """Pay AMOUNT, or everything, into the holder's vault; what was interrupted before is finished instead."""
     with _open(file) as wallet:
         went = wallet.pay_in(amount)
-        _tell(f"{went} went", went, amount, wallet)
+        _tell(f"{went} went", went, amount or went, wallet)
     return 0
 
 
@@ -190,8 +197,10 @@ def _said() -> Iterator[None]:
         yield
     except (WalletError, StoreError) as error:
         raise click.ClickException(str(error)) from error
-    except (Refusal, ServiceRefused) as refused:
-        _end(f"refused: {refused}", 1)
+    except Refusal as refused:
+        _end(f"refused: {refused}{_ADVICE.get(refused.code.label, '')}", 1)
+    except ServiceRefused as refused:
+        _end(f"refused: {refused}{_ADVICE.get(refused.code, '')}", 1)
     except (ServiceUnreachable, SessionEnded) as error:
         _end(f"not finished: {error}; the same command again goes on", 3)
 

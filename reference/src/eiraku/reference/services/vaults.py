@@ -9,6 +9,7 @@ from eiraku.reference.centres.directory_settings import DirectoryError
 from eiraku.reference.centres.vault import Vault
 from eiraku.reference.device import Device
 from eiraku.reference.services.carrier import Carrier, ServiceRefused
+from eiraku.reference.services.change import ChangeVault
 from eiraku.reference.services.methods import fields
 from eiraku.reference.services.requests import Caller, Method, vault_audience
 from eiraku.reference.services.service import Service
@@ -116,7 +117,7 @@ class VaultPlace:
                     store, role=Role.VAULT, tier=TIER, holder=self.holder, economy=self.economy
                 )
             state = self.folder / f"{self.name}-state.db"
-            vault = Vault(device, self.issuing, self.device_centre, state)
+            vault = ChangeVault(device, self.issuing, self.device_centre, state)
         except BaseException:
             device.close()
             raise

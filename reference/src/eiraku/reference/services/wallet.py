@@ -19,7 +19,14 @@ from eiraku.reference.anchor import AnchorError, parse_purse_id
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Device, Snapshot
 from eiraku.reference.policy import PolicyError
-from eiraku.reference.purse.state import PayOrder, Provisioning, RedeliverOrder, RequestOrder
+from eiraku.reference.purse.state import (
+    Order,
+    PayOrder,
+    PayUnitsOrder,
+    Provisioning,
+    RedeliverOrder,
+    RequestOrder,
+)
 from eiraku.reference.services.carrier import ServiceRefused
 from eiraku.reference.services.client import HttpCarrier, HttpService
 from eiraku.reference.services.codes import RETRY_AFTER
@@ -32,6 +39,8 @@ from eiraku.spec.centre_objects import Claim
 from eiraku.spec.objects import PurseId
 
 Random = Callable[[int], bytes]
+AT_ONCE = 16
+"""Units in one payment when everything is paid in; within every sensible policy and record."""
 
 
 class WalletError(ValueError):
@@ -118,18 +127,30 @@ class Wallet:
             self.device.power_cut()
         return sum(c.amount for c in self.snapshot().credited if (c.payer, c.transaction) not in before)
 
-    def pay_in(self, amount: int) -> int:
-        """Pay `amount` into the holder's vault; what was pending for it is delivered first, and counts."""
-        vault = bytes.fromhex(self.notes.vault)
+    def pay_in(self, amount: int | None = None) -> int:
+        """Pay `amount` into the holder's vault, None for everything; what went.
+
+        What was pending for it is delivered first, and then nothing else.
+        """
+        vault = self._vault_number()
         before = {s.transaction for s in self.snapshot().settled}
         waiting = [p for p in self.snapshot().pending if p.payee == vault]
-        for pending in waiting:
-            check(self.device.order(RedeliverOrder(transaction=pending.transaction)))
-            self._session()
+        orders: list[Order] = [RedeliverOrder(transaction=p.transaction) for p in waiting]
         if not waiting:
-            check(self.device.order(PayOrder(amount=amount)))
+            orders = self._everything() if amount is None else [PayOrder(amount=amount)]
+        for order in orders:
+            check(self.device.order(order))
             self._session()
         return sum(s.amount for s in self.snapshot().settled if s.transaction not in before)
+
+    def _everything(self) -> list[Order]:
+        """One payment for as many units as fit into each."""
+        now = self.snapshot()
+        ids = [unit.unit_id for unit in now.units if unit.expires >= now.epoch]
+        return [
+            PayUnitsOrder(unit_ids=frozenset(ids[start : start + AT_ONCE]))
+            for start in range(0, len(ids), AT_ONCE)
+        ]
 
     def balance(self) -> tuple[int, int]:
         """What the vault holds, and its account at the issuing centre."""
