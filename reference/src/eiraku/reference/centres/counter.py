@@ -1,4 +1,4 @@
-"""The counter of the issuing centre: from its own purse into its database (EPP-CEN-010, EPP-CEN-034).
+"""The counter of the issuing centre: from its own purse into its database (EPP-CEN-010, EPP-CEN-037).
 
 The deposit is durable before the purse lets the units go. Whatever happens in between, the same units are
 deposited again next time, and that changes nothing.
@@ -48,7 +48,7 @@ class Counter:
         done: list[Deposited] = []
         while held := [summary.unit_id for summary in self.device.store.summaries()[:AT_ONCE]]:
             done += self._deposit(held)
-            # EPP-CEN-034: only now, when the deposit is durable
+            # EPP-CEN-037: only now, when the deposit is durable
             result = self.device.collect(held)
             if isinstance(result, Rejected):
                 raise AssertionError(f"the counter's purse keeps what was deposited: {result.refusal}")
