@@ -118,10 +118,6 @@ def against_last(report: SelfReport, last: SelfReport) -> Iterator[Finding]:
         if now < before:
             kind = "epoch" if name == "epoch" else "total"
             yield Finding(kind=kind, reported=f"{name} {now}", known=f"{name} {before} before")
-    if report.digest == last.digest and _content(report) != _content(last):
-        yield Finding(
-            kind="memory", reported="the digest of the memory as before", known="another content before"
-        )
     now_pending = {transaction: (payee, amount) for transaction, payee, amount in report.pending}
     gone = 0
     for transaction, payee, amount in last.pending:
@@ -134,7 +130,7 @@ def against_last(report: SelfReport, last: SelfReport) -> Iterator[Finding]:
                 reported=f"transaction {transaction.hex()}: {found[1]} to {found[0].hex()}",
                 known=f"{amount} to {payee.hex()} before",
             )
-    if report.settled - last.settled < gone:
+    if gone > max(0, report.settled - last.settled):
         yield Finding(
             kind="pending",
             reported=f"{gone} no longer pending, {report.settled - last.settled} settled since",
@@ -142,10 +138,56 @@ def against_last(report: SelfReport, last: SelfReport) -> Iterator[Finding]:
         )
 
 
-def against_memories(*, set_back: bool) -> Iterator[Finding]:
-    """The memory never comes back to an earlier content (EPP-DEV-018)."""
+def against_flow(
+    report: SelfReport, last: SelfReport, known: Mapping[bytes, UnitKnown | None]
+) -> Iterator[Finding]:
+    """Units come only with what is credited, and go only with what is given away (EPP-DEV-018).
+
+    A unit of which nothing is known counts as 1.
+    """
+
+    def value(units: set[tuple[bytes, int]]) -> int:
+        found = [known.get(unit_id) for unit_id, _ in units]
+        return sum(1 if unit is None else unit.value for unit in found)
+
+    def given_away(of: SelfReport) -> int:
+        return of.settled + sum(amount for _, _, amount in of.pending)
+
+    now, before = set(report.units), set(last.units)
     # EPP-DEV-018
-    if set_back:
+    for word, units, done, amount in (
+        ("came", now - before, "credited", report.credited - last.credited),
+        ("went", before - now, "given away", given_away(report) - given_away(last)),
+    ):
+        if units and value(units) > amount:
+            yield Finding(
+                kind="flow",
+                reported=f"{len(units)} units worth {value(units)} or more {word} since the last report",
+                known=f"{amount} was {done} since, by the totals of both",
+            )
+
+
+def against_memory(
+    report: SelfReport, last: SelfReport, *, known_before: bool, renewed: bool
+) -> Iterator[Finding]:
+    """Digest and content belong together, and no earlier memory comes back (EPP-DEV-018).
+
+    `known_before`: the digest is that of an earlier report, not only of the last; `renewed`: this purse ever
+    got another purse ID, which changes the digest and nothing else that is reported.
+    """
+    same = report.digest == last.digest
+    # EPP-DEV-018
+    if same and _content(report) != _content(last):
+        yield Finding(
+            kind="memory", reported="the digest of the memory as before", known="another content before"
+        )
+    if not same and _content(report) == _content(last) and not renewed:
+        yield Finding(
+            kind="memory",
+            reported="a new digest of the memory",
+            known="the same content with another one before",
+        )
+    if not same and known_before:
         yield Finding(
             kind="memory",
             reported="the digest of the memory in an earlier report",

@@ -21,6 +21,7 @@ from eiraku.reference.centres.registry_keys import RegistryError, key_for, maste
 from eiraku.reference.centres.registry_schema import BULLETIN, CENTRE, EVENT, PURSE, SCHEMA, SUSPECT
 from eiraku.reference.crypto import cose, ed25519
 from eiraku.spec import objects, shape
+from eiraku.spec.centre_objects import SelfReport
 from eiraku.spec.errors import Refusal
 from eiraku.spec.objects import PurseId, Role
 
@@ -338,8 +339,7 @@ class Registry:
             purse = _registered(_purse(connection, number))
             deposits = registry_reports.deposits_at_challenge(connection, number)
         report = inspection.read(number, purse.public_key, signed_report)
-        units = [unit_id for unit_id, _ in report.units]
-        known = None if issuer is None else units_known(issuer, units, until=deposits)
+        known = None if issuer is None else units_known(issuer, self._units(report), until=deposits)
         with self.database.writing() as connection:
             before = registry_reports.stored(connection, number, signed_report)
             if before is not None:
@@ -371,6 +371,12 @@ class Registry:
             return [Suspect(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - its public name
 
     # --- inside ---
+
+    def _units(self, report: SelfReport) -> list[bytes]:
+        """Units of a report and of the one before."""
+        with self.database.reading() as connection:
+            before = registry_reports.last_report(connection, report.number)
+        return sorted({unit_id for each in (report, before) if each for unit_id, _ in each.units})
 
     def _newest(self) -> Any:
         with self.database.reading() as connection:

@@ -6,12 +6,13 @@ change; the very same report again gives the same findings.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from eiraku.reference.centres import inspection
 from eiraku.reference.centres.inspection import Finding, HeldBefore, UnitKnown
-from eiraku.reference.centres.registry_schema import CENTRE, CHALLENGE, FINDING, HELD, REPORT
+from eiraku.reference.centres.registry_schema import CENTRE, CHALLENGE, EVENT, FINDING, HELD, REPORT
 from eiraku.reference.crypto import cose
 from eiraku.spec.centre_objects import REQUEST_MAX, SelfReport
 from eiraku.spec.errors import Code, Refusal
@@ -61,19 +62,19 @@ def compare_and_store(
         )
     connection.execute(CHALLENGE.delete().where(CHALLENGE.c.number == number))
     epoch = connection.execute(select(CENTRE.c.epoch)).scalar_one()
-    last = connection.execute(
-        select(REPORT.c.at, REPORT.c.signed)
-        .where(REPORT.c.number == number)
-        .order_by(REPORT.c.at.desc())
-        .limit(1)
-    ).one_or_none()
+    last = _last(connection, number)
     found = [*inspection.by_itself(report, role=role), *inspection.against_clock(report, epoch)]
     if last is not None:
-        before = SelfReport.decode(cose.parse(last.signed, limit=4 * REQUEST_MAX).payload)
+        before = _decoded(last.signed)
         found += inspection.against_last(report, before)
-        same = select(REPORT.c.at).where(REPORT.c.number == number, REPORT.c.digest == report.digest)
-        set_back = before.digest != report.digest and connection.execute(same).first() is not None
-        found += inspection.against_memories(set_back=set_back)
+        if role is not Role.CENTRE:  # EPP-CEN-010: its units go into the database
+            found += inspection.against_flow(report, before, known or {})
+        found += inspection.against_memory(
+            report,
+            before,
+            known_before=_known_digest(connection, report),
+            renewed=_renewed(connection, number),
+        )
     at = _tick(connection)
     last_at = None if last is None else last.at
     found += _hold(connection, report, challenged=asked.at, last=last_at, at=at)
@@ -88,12 +89,37 @@ def compare_and_store(
     return found
 
 
+def last_report(connection: Connection, number: bytes) -> SelfReport | None:
+    """The newest report of a purse."""
+    last = _last(connection, number)
+    return None if last is None else _decoded(last.signed)
+
+
 def all_findings(connection: Connection, number: bytes) -> Sequence[Finding]:
     """Of every report of a purse, oldest first."""
     query = select(REPORT.c.at).where(REPORT.c.number == number).order_by(REPORT.c.at)
     return [
         finding for at in connection.execute(query).scalars().all() for finding in _findings(connection, at)
     ]
+
+
+def _last(connection: Connection, number: bytes) -> Any:
+    query = select(REPORT.c.at, REPORT.c.signed).where(REPORT.c.number == number)
+    return connection.execute(query.order_by(REPORT.c.at.desc()).limit(1)).one_or_none()
+
+
+def _decoded(signed: bytes) -> SelfReport:
+    return SelfReport.decode(cose.parse(signed, limit=4 * REQUEST_MAX).payload)
+
+
+def _known_digest(connection: Connection, report: SelfReport) -> bool:
+    same = (REPORT.c.number == report.number, REPORT.c.digest == report.digest)
+    return connection.execute(select(REPORT.c.at).where(*same)).first() is not None
+
+
+def _renewed(connection: Connection, number: bytes) -> bool:
+    renewed = (EVENT.c.number == number, EVENT.c.kind == "renewed")
+    return connection.execute(select(EVENT.c.sequence).where(*renewed)).first() is not None
 
 
 def _hold(
