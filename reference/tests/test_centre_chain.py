@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import pytest
 
+from eiraku.reference.centres import moves
 from eiraku.reference.centres.attribution import compare, forks
 from eiraku.reference.centres.chain import BadLayer, Chain, Endorsement, Opener
 from eiraku.reference.centres.moves import Copy
@@ -205,6 +206,31 @@ def test_the_first_payer_is_the_issuing_centre(village: Village) -> None:
     # EPP-CEN-002: alice makes a history that begins with herself
     held = village.move(village.unit(), "alice", "bob")
     assert blamed(village, village.move(held, "bob", "home")) == ("bob", 0)
+    # or with another payer than the centre, signed by the centre
+    unit = village.unit()
+    odd = moves.endorse(
+        unit,
+        village.money.unit_key,
+        payer=village.numbers["alice"],
+        payee=village.numbers["bob"],
+        transaction=bytes(16),
+    )
+    assert blamed(village, village.move(village.take(unit, odd), "bob", "home")) == ("bob", 0)
+
+
+def test_the_issuing_centre_is_no_payer_later(village: Village) -> None:
+    # EPP-CEN-002: even if its unit key were registered under its number
+    held = village.move(village.unit(), "issuer", "vault")
+    home = village.move(village.move(held, "issuer", "alice"), "alice", "home")
+    registered = {
+        number: village.keys[name].public for name, number in village.numbers.items() if any(number)
+    }
+    registered[ISSUER] = village.money.unit_key.public
+    opener = Opener([village.money], registered.get, frozenset({village.numbers["home"]}))
+    with pytest.raises(BadLayer) as caught:
+        opener.open(home.unit, home.hop, home.history)
+    assert caught.value.purse == village.numbers["alice"]
+    assert caught.value.hop == 1
 
 
 def test_a_hop_left_out_is_the_fault_of_who_left_it_out(village: Village) -> None:

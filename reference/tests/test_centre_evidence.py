@@ -16,6 +16,7 @@ from eiraku.reference.centres.evidence import SIZE_MAX, Evidence, EvidenceError,
 from eiraku.reference.centres.moves import Copy
 from eiraku.reference.centres.village import Village
 from eiraku.reference.crypto import cose
+from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import objects
 from eiraku.spec.cbor import encode
 
@@ -59,21 +60,37 @@ def test_the_issuing_centre_is_bound_by_the_same_rule() -> None:
     refused(replace(ISSUED_TWICE, purse_id=VILLAGE.purse_ids["alice"]), "EPP-CEN-024")
 
 
-def test_a_purse_does_not_sign_as_the_issuing_centre() -> None:
-    # EPP-CEN-024
-    unit = VILLAGE.unit()
+def signed_twice(copy: Copy, key: SigningKey, *, payer: str, purse_id: bytes) -> Evidence:
+    """Two endorsements by any key, that name any payer."""
     first, second = (
         moves.endorse(
-            unit,
-            VILLAGE.keys["alice"],
-            payer=VILLAGE.numbers["alice"],
+            copy,
+            key,
+            payer=VILLAGE.numbers[payer],
             payee=VILLAGE.numbers[payee],
             transaction=bytes(16),
         )
         for payee in ("bob", "carol")
     )
-    evidence = Evidence(unit=unit.unit, purse_id=VILLAGE.purse_ids["alice"], first=first, second=second)
-    refused(evidence, "EPP-CEN-024")
+    return Evidence(unit=copy.unit, purse_id=purse_id, first=first, second=second)
+
+
+def test_a_purse_does_not_sign_as_the_issuing_centre() -> None:
+    # EPP-CEN-024
+    key, purse_id = VILLAGE.keys["alice"], VILLAGE.purse_ids["alice"]
+    unit = VILLAGE.unit()
+    refused(signed_twice(unit, key, payer="alice", purse_id=purse_id), "EPP-CEN-024")
+    refused(signed_twice(unit, key, payer="alice", purse_id=b""), "EPP-CEN-024")
+    refused(signed_twice(unit, VILLAGE.money.unit_key, payer="alice", purse_id=b""), "EPP-CEN-024")
+    assert signed_twice(unit, VILLAGE.money.unit_key, payer="issuer", purse_id=b"").verify(ANCHOR)
+
+
+def test_a_purse_does_not_sign_as_another() -> None:
+    # EPP-CEN-023
+    held = VILLAGE.move(VILLAGE.unit(), "issuer", "alice")
+    for name in ("alice", "bob"):
+        framed = signed_twice(held, VILLAGE.keys["bob"], payer="alice", purse_id=VILLAGE.purse_ids[name])
+        refused(framed, "EPP-CEN-023")
 
 
 def test_the_unit_is_one_of_the_scheme() -> None:

@@ -107,7 +107,7 @@ def main(
     try:
         with sigterm_as_interrupt(), _database(url) as database, _executor(scheduler, workers) as executor:
             if measure:
-                document = _measure(plan, database, executor, workers, prefills)
+                document = _measure(seed, database, executor if scheduler else None, workers, prefills)
                 code = 0
             else:
                 done = _audit(plan, database, executor, workers)
@@ -165,13 +165,14 @@ def _audit(plan: "Plan", database: "Database", executor: "Executor", workers: in
 
 
 def _measure(
-    plan: "Plan", database: "Database", executor: "Executor", workers: int, prefills: tuple[int, ...]
+    seed: int, database: "Database", executor: "Executor | None", workers: int, prefills: tuple[int, ...]
 ) -> dict[str, Any]:
+    """Measure, and print the tables; the figures."""
     from eiraku.conformance.bench.audit import measure, show
 
-    document = measure(plan, database, executor, workers=workers, prefills=prefills)
-    show(document)
-    return document
+    figures = measure(seed, database, executor, workers=workers, prefills=prefills)
+    show(figures)
+    return figures
 
 
 def _show(done: "Audit") -> None:

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from multiprocessing import get_context
-from typing import Any, Protocol
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from eiraku.reference.anchor import parse_unit
 from eiraku.reference.centres import population
@@ -44,6 +44,8 @@ BLOCK = 5000
 """Units made, and then deposited, before the next ones are made: what is in memory at once."""
 ECONOMY = 392
 EPOCH = 10
+P = ParamSpec("P")
+R = TypeVar("R")
 RULES = Rules(redemption_grace=10, claim_grace=20, unit_lifetime=100, max_hops=250)
 
 Finding = tuple[int, str, bytes, int]
@@ -81,6 +83,7 @@ class Audit:
     making: float = 0.0
     depositing: float = 0.0
     storing: float = 0.0
+    storing_cpu: float = 0.0
     outcomes: Counter[str] = field(default_factory=Counter)
     opening: dict[int, tuple[int, float]] = field(default_factory=dict)
     planted: frozenset[Finding] = frozenset()
@@ -141,8 +144,10 @@ def audit(
 
     `workers`: how many calls the executor runs at once. Raises AuditError, DatabaseError.
     """
-    done = Audit(plan=plan, workers=workers, dialect=issuer.database.dialect)
-    run = _Run(plan, issuer, executor, workers, done)
+    if issuer.path(1):
+        raise AuditError("expected a database without units; name an empty one")
+    run = Run(plan, issuer, executor, workers=workers)
+    done = run.done
     late: list[Deposit] = []
     for first in range(0, plan.units, BLOCK):
         indices = range(first, min(first + BLOCK, plan.units))
@@ -158,18 +163,20 @@ def audit(
     return done
 
 
-class _Run:
-    def __init__(self, plan: Plan, issuer: Issuer, executor: Executor, workers: int, done: Audit) -> None:
+class Run:
+    """The steps of an audit; what they cost is added to `done`."""
+
+    def __init__(self, plan: Plan, issuer: Issuer, executor: Executor, *, workers: int) -> None:
         self.plan = plan
         self.issuer = issuer
         self.executor = executor
         self.window = 3 * workers
-        self.done = done
+        self.done = Audit(plan=plan, workers=workers, dialect=issuer.database.dialect)
         self.history_key = issuer.money_keys()[-1].history_key.public
         self.opener = pickle.dumps(issuer.opener())
 
     def issue(self, indices: range) -> list[Issued]:
-        """Fresh units from the issuing centre; unit `index` has the number `index` + 1."""
+        """Fresh units from the issuing centre; in a new database unit `index` has the number `index` + 1."""
         begun, found = time.perf_counter(), []
         for some in batches(indices, ISSUE):
             vault = self.plan.number(self.plan.vault(some[0]))
@@ -179,8 +186,6 @@ class _Run:
                 Issued(index=index, unit=unit, transaction=issue.transaction, signature=signature)
                 for index, (unit, signature) in zip(some, issue.units, strict=True)
             ]
-        if found and parse_unit(found[0].unit).unit.number != found[0].index + 1:
-            raise AuditError("expected a database without units; name an empty one")
         self.done.issuing += time.perf_counter() - begun
         return found
 
@@ -197,9 +202,10 @@ class _Run:
         """Open them by workers, and store them as they come."""
         begun, done = time.perf_counter(), self.done
         for _, chunk in self.all([(open_chunk, self.opener, some) for some in batches(deposits, CHUNK)]):
-            before = time.perf_counter()
+            before, cpu = time.perf_counter(), time.thread_time()
             results = self.issuer.deposit_opened(chunk.opened)
             done.storing += time.perf_counter() - before
+            done.storing_cpu += time.thread_time() - cpu
             done.deposits += len(results)
             done.outcomes.update(each.outcome for each in results)
             for hop, (count, seconds) in chunk.seconds.items():
@@ -295,6 +301,19 @@ def outcomes(plan: Plan) -> Mapping[str, int]:
         BAD_HISTORY: bad,
     }
     return {outcome: count for outcome, count in expected.items() if count}
+
+
+class SameProcess(Executor):
+    """Makes each call at once, in this process and thread."""
+
+    def submit(self, call: Callable[P, R], /, *arguments: P.args, **named: P.kwargs) -> Future[R]:
+        """See `Executor`."""
+        future: Future[R] = Future()
+        try:
+            future.set_result(call(*arguments, **named))
+        except Exception as error:  # noqa: BLE001 - it is raised by future.result()
+            future.set_exception(error)
+        return future
 
 
 @contextmanager
