@@ -1,9 +1,9 @@
 """Banks: pay-in and pay-out, taking money home, drawing fresh money, and what people do at the counter.
 
 A bank has two vaults of one holder. The *desk* pays out, and holds nothing but units that came to it directly
-after their issue; the *safe* takes what is paid in, redeems it at the issuing centre and is issued fresh units
-of the same worth. So every unit that is paid out has made exactly two moves, and the scenario's hop limit is
-the number of payments between two visits to a bank.
+after their issue; the *safe* takes what is paid in, redeems it at the issuing centre and is issued fresh
+units of the same worth. So every unit that is paid out has made exactly one move, the second is the one to
+the customer, and the scenario's hop limit is the number of payments between two visits to a bank.
 """
 
 import random

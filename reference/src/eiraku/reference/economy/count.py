@@ -125,7 +125,8 @@ class Count:
                 continue
             if pieces != (0 if unit.closed else 1):
                 raise self._fault(
-                    f"unit {unit_id.hex()} of {unit.value}, {unit.closed or 'outstanding'}, is in {pieces} places"
+                    f"unit {unit_id.hex()} of {unit.value}, {unit.closed or 'outstanding'}, "
+                    f"is in {pieces} places"
                 )
 
     def _books(self) -> tuple[int, int]:
@@ -169,4 +170,6 @@ class Count:
                 )
 
     def _fault(self, detail: str) -> ConservationError:
-        return ConservationError(f"epoch {self._scheme.epoch}, session {self._meetings.step}: {detail}", self._seed)
+        return ConservationError(
+            f"epoch {self._scheme.epoch}, session {self._meetings.step}: {detail}", self._seed
+        )

@@ -8,3 +8,6 @@ class ConservationError(Exception):
         super().__init__(f"value is not conserved: {detail}; run it again with --seed {seed}")
         self.detail = detail
         self.seed = seed
+
+    def __reduce__(self) -> tuple[type["ConservationError"], tuple[str, int]]:
+        return type(self), (self.detail, self.seed)

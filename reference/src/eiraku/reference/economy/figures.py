@@ -1,4 +1,4 @@
-"""The figures of the report as SVG that takes its colours from the page, so that it is right in dark as in light.
+"""The figures of the report, as SVG that takes its colours from the page: right in dark as in light.
 
 Drawn with matplotlib, without dates or random names: the same results give the same bytes. Colours are
 placeholders while drawing, and become the page's CSS variables afterwards.
@@ -11,6 +11,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from eiraku.reference.economy.results import Results
 
@@ -32,7 +33,7 @@ _VARIABLES = {
 FG, DIM, LINE, BG, BAD = (_VARIABLES[name] for name in ("fg", "dim", "line", "bg", "bad"))
 SERIES = tuple(_VARIABLES[f"c{n}"] for n in range(1, 6))
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 9,
@@ -72,20 +73,28 @@ def drawn(name: str, height: float, draw: Callable[[Figure], None]) -> str:
 def where(results: Results) -> str:
     """Where the value was at the end of each epoch."""
     pictures = results.series
-    names = ("people", "shops", "banks", "pending", "expired")
-    labels = ("people", "shops", "banks' vaults", "pending", "expired in purses")
+    names = ("people", "shops", "banks", "pending", "expired", "accounts")
+    labels = ("people", "shops", "banks' vaults", "pending", "expired in purses", "accounts at the centre")
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         epochs = [picture.epoch for picture in pictures]
         rows = [[getattr(picture, name) for picture in pictures] for name in names]
-        axes.stackplot(epochs, rows, colors=SERIES, labels=labels, linewidth=0)
+        axes.stackplot(epochs, rows, colors=(*SERIES, LINE), labels=labels, linewidth=0)
         axes.plot(
             epochs,
             [picture.outstanding for picture in pictures],
             color=FG,
             linewidth=1.6,
             label="outstanding (centre's books)",
+        )
+        axes.plot(
+            epochs,
+            [picture.funded for picture in pictures],
+            color=FG,
+            linewidth=1.2,
+            linestyle="--",
+            label="outstanding and accounts",
         )
         axes.set_xlabel("epoch")
         axes.set_ylabel("value, minor units")
@@ -94,7 +103,7 @@ def where(results: Results) -> str:
         _whole(axes.xaxis)
         figure.legend(loc="outside lower center", ncols=3, fontsize=8)
 
-    return drawn("where", 3.7, draw)
+    return drawn("where", 3.9, draw)
 
 
 def flows(results: Results) -> str:
@@ -123,7 +132,13 @@ def hops(results: Results) -> str:
         means = [row[1] / row[0] for row in home.values()]
         lower.plot(list(home), means, color=SERIES[1], marker="o", markersize=4, label="mean")
         lower.scatter(
-            list(home), [row[2] for row in home.values()], marker="_", s=90, color=FG, label="largest", zorder=3
+            list(home),
+            [row[2] for row in home.values()],
+            marker="_",
+            s=90,
+            color=FG,
+            label="largest",
+            zorder=3,
         )
         lower.set_ylabel("bytes")
         lower.set_ylim(bottom=0)
@@ -225,9 +240,11 @@ def _matrix(axes: Any, names: dict[int, str], values: Any, down: str, across: st
     top = max(max(row) for row in rows) or 1
     for y, row in enumerate(rows):
         for x, value in enumerate(row):
-            # The square root: flows across borders are small beside those at home, and are what matters here.
+            # The square root: flows across borders are small beside those at home, and matter here.
             shade = (value / top) ** 0.5
-            axes.fill([x, x + 1, x + 1, x], [y, y, y + 1, y + 1], color=SERIES[0], alpha=0.85 * shade, linewidth=0)
+            axes.fill(
+                [x, x + 1, x + 1, x], [y, y, y + 1, y + 1], color=SERIES[0], alpha=0.85 * shade, linewidth=0
+            )
             axes.text(x + 0.5, y + 0.5, _short(value), ha="center", va="center", fontsize=8, color=FG)
     ticks = [n + 0.5 for n in range(len(numbers))]
     axes.set_xticks(ticks, names.values())
@@ -252,6 +269,4 @@ def _thousands(axis: Any) -> None:
 
 
 def _whole(axis: Any) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     axis.set_major_locator(MaxNLocator(integer=True, nbins=10))

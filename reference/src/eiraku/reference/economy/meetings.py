@@ -78,17 +78,17 @@ class Meetings:
 
     def pay(self, payer: Place, payee: Place, amount: int, *, units: tuple[bytes, ...] = ()) -> Outcome:
         """One attempt to pay an amount, or `units` that sum to it. Either side may begin."""
-        order: Order = PayUnitsOrder(unit_ids=units) if units else PayOrder(amount=amount)
+        order: Order = PayUnitsOrder(unit_ids=frozenset(units)) if units else PayOrder(amount=amount)
         if not units and self.random.random() < 0.5:
             request = RequestOrder(amount=amount, reference="simulated")
-            return self._session(payer, payee, amount, (order, request), payee_begins=True)
-        return self._session(payer, payee, amount, (order, ReceiveOrder()), payee_begins=False)
+            return self._session(payer, payee, (order, request), payee_begins=True)
+        return self._session(payer, payee, (order, ReceiveOrder()), payee_begins=False)
 
     def redeliver(self, pending: Undelivered) -> Outcome:
         """Deliver a pending transaction again."""
         self.events["redeliveries"] += 1
         orders = (RedeliverOrder(transaction=pending.transaction), ReceiveOrder())
-        return self._session(pending.payer, pending.payee, pending.amount, orders, payee_begins=False)
+        return self._session(pending.payer, pending.payee, orders, payee_begins=False)
 
     def between(self, payer: Place, payee: Place) -> list[Undelivered]:
         """What is pending from one to the other, oldest first."""
@@ -96,7 +96,7 @@ class Meetings:
         return sorted(found, key=lambda one: (one.since, one.transaction))
 
     def _session(
-        self, payer: Place, payee: Place, amount: int, orders: tuple[Order, Order], *, payee_begins: bool
+        self, payer: Place, payee: Place, orders: tuple[Order, Order], *, payee_begins: bool
     ) -> Outcome:
         self.step += 1
         one, other = self.places.device(payer), self.places.device(payee)
@@ -157,9 +157,7 @@ class Meetings:
         if any(isinstance(result, PowerLost) for result in (*exchange.initiator, *exchange.responder)):
             self.events["power cuts"] += 1
 
-    def _remember(
-        self, payer: Place, payee: Place, now: "_Worth", before: "_Worth", other: Device
-    ) -> None:
+    def _remember(self, payer: Place, payee: Place, now: "_Worth", before: "_Worth", other: Device) -> None:
         """What has become pending, and what of it was credited since."""
         for transaction, pending in now.pendings.items():
             credited = other.store.credit(payer.number, transaction) is not None
@@ -234,10 +232,8 @@ class _Worth:
 
 def _credited(payer: _Worth, pending: Pending, payee: _Worth, device: Device) -> bool:
     return (
-        pending.payee == payee.number
-        and device.store.credit(payer.number, pending.transaction) is not None
+        pending.payee == payee.number and device.store.credit(payer.number, pending.transaction) is not None
     )
 
 
 _INSTITUTIONS = frozenset({Kind.DESK, Kind.SAFE, Kind.CENTRAL_BANK, Kind.CENTRE})
-

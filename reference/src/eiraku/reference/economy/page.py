@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
@@ -12,7 +11,18 @@ from markupsafe import Markup
 from eiraku.reference.economy import figures
 from eiraku.reference.economy.results import Results
 
-_PICTURE = ("epoch", "people", "shops", "banks", "pending", "expired", "outstanding", "accounts", "funded", "copies")
+_PICTURE = (
+    "epoch",
+    "people",
+    "shops",
+    "banks",
+    "pending",
+    "expired",
+    "outstanding",
+    "accounts",
+    "funded",
+    "copies",
+)
 
 
 def render(results: Results, runs: Sequence[Results], again: str) -> bytes:
@@ -38,31 +48,31 @@ def render(results: Results, runs: Sequence[Results], again: str) -> bytes:
         pictures=[[getattr(picture, name) for name in _PICTURE] for picture in results.series],
         events=[*results.events.items(), *((f"claims: {state}", n) for state, n in results.claims.items())],
         again=again,
-        every_number=json.dumps(asdict(results.scenario), indent=2, ensure_ascii=False),
+        every_number=json.dumps(results.scenario.to_mapping(), indent=2, ensure_ascii=False),
     )
     return page.encode("utf-8")
 
 
 def verdict(results: Results, runs: Sequence[Results]) -> tuple[str, str, list[str]]:
     """Style class, the verdict in words, and what it rests on."""
+    if results.interrupted:
+        counted = f"The last full count was at epoch {results.series[-1].epoch}." if results.series else ""
+        lines = [counted or "Nothing was counted.", "Nobody has gone home; cheats may not have been found."]
+        return "warn", "Partial: the run was interrupted", lines
     cheats = [cheat for cheat in results.cheats if cheat.home_in is not None]
     named = sum(cheat.convicted_in is not None for cheat in cheats)
+    wronged = ", ".join(results.wronged)
+    bad = [run.scenario.policy.hop_limit for run in runs if not run.good]
+    counts = f"{len(results.series)} full counts of all purses, both centres and the wholesale register"
     lines = [
-        f"Value was conserved in each of {grouped(results.sessions)} sessions, and at {len(results.series)} full counts "
-        "of all purses, both centres and the wholesale register.",
-        f"Copies of {len(cheats)} of {len(results.cheats)} cheats came home in two pieces; {named} of these were named.",
-        "No other purse was named." if not results.wronged else f"Wrongly named: {', '.join(results.wronged)}.",
+        f"Value was conserved in each of {grouped(results.sessions)} sessions, and at {counts}.",
+        f"Of {len(results.cheats)} cheats, {len(cheats)} had both pieces of a unit come home; {named} named.",
+        f"Wrongly named: {wronged}." if wronged else "Nobody who had copied nothing was named.",
     ]
     if results.missed:
         lines.append(f"Not named: {', '.join(results.missed)}.")
-    bad = [run.scenario.policy.hop_limit for run in runs if not run.good]
     if bad:
         lines.append(f"In the comparison, these hop limits went wrong: {', '.join(map(str, bad))}.")
-    if results.interrupted:
-        return "warn", "Partial: the run was interrupted", [
-            f"The last full count was at epoch {results.series[-1].epoch}." if results.series else "Nothing was counted.",
-            "Nobody has gone home; cheats may not have been found yet.",
-        ]
     if not results.good or bad:
         return "fail", "The centre was wrong about who cheated", lines
     return "pass", "Every unit is accounted for, and every cheat that could be named was", lines

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.device import Accepted, Device
-from eiraku.reference.purse.state import Provisioning, Ready
+from eiraku.reference.gossip import epoch_of
+from eiraku.reference.purse.state import Provisioning
 
 FILES_EACH = 3
 """Files that an open memory may take."""
@@ -100,8 +101,7 @@ class Places:
 
     def epoch(self, place: Place) -> int:
         """The epoch that a purse believes in."""
-        state = self.device(place).state
-        return state.epoch if isinstance(state, Ready) else 0
+        return epoch_of(self.device(place))
 
     def copy(self, place: Place, random: Drbg) -> Place:
         """Copy the memory of a purse, as its owner with the right tools might."""

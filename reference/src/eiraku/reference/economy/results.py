@@ -19,7 +19,7 @@ VERSION = 1
 
 @dataclass(slots=True, kw_only=True)
 class Payments:
-    """Payments between people and shops. `refused`: by reason; `refused_first`: those tried again after a visit."""
+    """Payments between people and shops. `refused`: by reason; `refused_first`: those tried again later."""
 
     attempted: int = 0
     made: int = 0
@@ -96,9 +96,9 @@ class Results:
             sessions=run.meetings.step,
             payments=run.payments,
             series=tuple(run.series),
-            home={hops: (home.count[hops], home.octets[hops], home.largest[hops]) for hops in sorted(home.count)},
+            home={n: (home.count[n], home.octets[n], home.largest[n]) for n in sorted(home.count)},
             redeemed=home.value,
-            reflux={(a, b): value for a, row in sorted(home.reflux.items()) for b, value in sorted(row.items())},
+            reflux=dict(sorted(home.reflux.items())),
             deposits=dict(sorted(home.outcomes.items())),
             cheats=tuple(
                 CheatFound(

@@ -1,7 +1,7 @@
 """One run of a scenario: the population is made, trades for its epochs, and goes home.
 
-Everything is decided by one seed. `Watcher` is told of every payment; KeyboardInterrupt during the trade ends it
-early, and the results say so.
+Everything is decided by one seed. `Watcher` is told of every payment; KeyboardInterrupt ends a run early, and
+its results say so.
 """
 
 import random
@@ -21,6 +21,7 @@ from eiraku.reference.economy.results import Payments, Results
 from eiraku.reference.economy.scenario import Scenario
 from eiraku.reference.economy.scheme import Scheme
 from eiraku.reference.economy.truth import Truth
+from eiraku.reference.gossip import Gossip, epoch_of, exchange
 from eiraku.reference.simulation import Exchange
 from eiraku.spec.errors import Code, Refusal
 
@@ -109,14 +110,13 @@ class Run:
 
     def go(self) -> Results:
         """Trade and go home. Raises ConservationError."""
-        self.populate()
         try:
+            self.populate()
             self.trade()
+            self.go_home()
         except KeyboardInterrupt:
-            # A session may have been cut short; its purses settle what they have, but no count is made.
+            # A session may have been cut short: what was counted before is reported, and no more is counted.
             self.interrupted = True
-            return self.results()
-        self.go_home()
         return self.results()
 
     def populate(self) -> None:
@@ -166,7 +166,7 @@ class Run:
             self._end_of_epoch()
 
     def go_home(self) -> None:
-        """Everybody pays in, banks redeem, claims are made and refunded, until nothing can change any more."""
+        """Everybody pays in, banks redeem, claims are made and refunded, until nothing can change."""
         self._new_epoch()
         for _ in range(TRIES):
             for pending in self._open():
@@ -236,15 +236,14 @@ class Run:
             self.banking.pay_out(place, self.scenario.habits.cash - place.balance)
 
     def _gossip(self, one: Place, other: Place) -> None:
+        """Two who meet tell each other the news, before the session opens."""
         if self.random.random() >= self.scenario.habits.gossip:
             return
-        if self.places.epoch(one) > self.places.epoch(other):
-            one, other = other, one
-        if self.places.epoch(one) < self.places.epoch(other):
-            newer = self.places.device(other).store.bulletin()
-            if newer is not None:
-                self.meetings.events["bulletins passed on"] += 1
-                self.places.device(one).bulletin(newer)
+        devices = self.places.device(one), self.places.device(other)
+        if epoch_of(devices[0]) != epoch_of(devices[1]):
+            self.meetings.events["bulletins passed on"] += 1
+        # EPP-DEV-010
+        exchange(Gossip(devices[0]), Gossip(devices[1]))
 
     # --- pending transactions ---
 
@@ -326,9 +325,7 @@ class Run:
         if refusal.code in (Code.PURSE_REVOKED, Code.UNIT_SEEN) and who.kind is Kind.SAFE:
             # EPP-VLT-002
             self.meetings.events["reports of vaults"] += 1
-            self.scheme.registry.suspect(
-                who.number, whom.number, int(refusal.code), None, self.scheme.epoch
-            )
+            self.scheme.registry.suspect(who.number, whom.number, int(refusal.code), None, self.scheme.epoch)
 
     # --- at the end ---
 

@@ -6,7 +6,7 @@ times are epochs, shares and chances are from 0 to 1. Nothing is read but what i
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -169,6 +169,15 @@ class Scenario:
         _check(cls_field(Rules, "hop_limit"), limit, "policy.hop_limit")
         return replace(self, policy=replace(self.policy, hop_limit=limit))
 
+    def with_what_if(self, limits: tuple[int, ...]) -> "Scenario":
+        """The same, compared with other limits. Raises ScenarioError."""
+        found = _check(cls_field(Rules, "what_if"), limits, "policy.what_if")
+        return replace(self, policy=replace(self.policy, what_if=found))
+
+    def to_mapping(self) -> dict[str, Any]:
+        """What `from_mapping` reads."""
+        return asdict(self)
+
     @property
     def max_hops(self) -> int:
         """The limit as units and policies count it: moves after issue (EPP-HIS-005)."""
@@ -271,7 +280,9 @@ def _consistent(scenario: Scenario) -> Scenario:
         _check(cls_field(Economy, "number"), economy.number, f"economies[{n}].number")
         _check(cls_field(Economy, "name"), economy.name, f"economies[{n}].name")
         if economy.number in numbers[:n]:
-            raise ScenarioError(f"economies[{n}].number", f"another number; {economy.number} is there already")
+            raise ScenarioError(
+                f"economies[{n}].number", f"another number; {economy.number} is there already"
+            )
     rules = scenario.policy
     if rules.claim_grace <= rules.redemption_grace:
         # EPP-CEN-008

@@ -1,4 +1,4 @@
-"""The centres of a run, and what goes between them: issue, homecoming, claims, bulletins, the wholesale books.
+"""The centres of a run, and what goes between them: issue, homecoming, claims, bulletins, wholesale.
 
 The centres are those of `eiraku.reference.centres`, each with its own database; nothing is simulated here but
 that they stand in one process. What this module notes down of units is its own account, for the count.
@@ -6,7 +6,6 @@ that they stand in one process. What this module notes down of units is its own 
 
 import json
 from collections import Counter as Tally
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -55,12 +54,15 @@ class IssuedUnit:
 
 @dataclass(slots=True, kw_only=True)
 class Homecoming:
-    """What came home, by hops: number of units, their bytes in all, and the largest."""
+    """What came home, by hops: number of units, their bytes in all, and the largest.
+
+    `reflux`: value by the economy of the unit and that of the depositor.
+    """
 
     count: Tally[int] = field(default_factory=Tally)
     octets: Tally[int] = field(default_factory=Tally)
     largest: dict[int, int] = field(default_factory=dict)
-    reflux: defaultdict[int, Tally[int]] = field(default_factory=lambda: defaultdict(Tally))
+    reflux: Tally[tuple[int, int]] = field(default_factory=Tally)
     outcomes: Tally[str] = field(default_factory=Tally)
     value: int = 0
 
@@ -127,7 +129,9 @@ class Scheme:
 
     # --- purses ---
 
-    def make(self, kind: Kind, name: str, economy: int, *, bank: int = 0, holder: bytes | None = None) -> Place:
+    def make(
+        self, kind: Kind, name: str, economy: int, *, bank: int = 0, holder: bytes | None = None
+    ) -> Place:
         """Register a purse and provision it. `holder`: 32 bytes, a new one unless given."""
         key = self.random(32)
         # Only people's and shops' purses have to be renewed within a run.
@@ -235,7 +239,7 @@ class Scheme:
             if found.outcome == "credited":
                 unit.closed = "credited"
                 self.accounts[payer.number] += unit.value
-                self.home.reflux[unit.economy][payer.economy] += unit.value
+                self.home.reflux[unit.economy, payer.economy] += unit.value
         self.centre.balance = 0
         return tuple(holding.unit_id for holding in holdings)
 
