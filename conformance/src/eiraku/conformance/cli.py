@@ -21,6 +21,7 @@ _COMMANDS = {
     "audit": ("eiraku.conformance.commands.audit", "Find the cheats among any number of units."),
     "serve": ("eiraku.conformance.commands.serve", "Serve centres and vaults over HTTP."),
     "purse": ("eiraku.conformance.commands.purse", "A person's purse: pay, get paid, pay in and out."),
+    "simulate": ("eiraku.conformance.commands.simulate", "Simulate economies that use the money system."),
     "bench": ("eiraku.conformance.commands.bench", "Measure a wallet and the reference."),
 }
 """Name of the command: module with a click command ``main``, and its line in the help."""
