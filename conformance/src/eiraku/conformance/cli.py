@@ -19,8 +19,10 @@ _COMMANDS = {
     "prove": ("eiraku.conformance.commands.prove", "Prove what is claimed, or check recorded evidence."),
     "evidence": ("eiraku.conformance.commands.evidence", "Verify evidence that a purse copied money."),
     "audit": ("eiraku.conformance.commands.audit", "Find the cheats among any number of units."),
+    "centre": ("eiraku.conformance.commands.centre", "Operate the centres: register, inspect, revoke, publish."),
     "serve": ("eiraku.conformance.commands.serve", "Serve centres and vaults over HTTP."),
     "purse": ("eiraku.conformance.commands.purse", "A person's purse: pay, get paid, pay in and out."),
+    "wholesale": ("eiraku.conformance.commands.wholesale", "What backs the coin: register, log, basket."),
     "simulate": ("eiraku.conformance.commands.simulate", "Simulate economies that use the money system."),
     "bench": ("eiraku.conformance.commands.bench", "Measure a wallet and the reference."),
 }

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from eiraku.reference.anchor import DeviceKey
 from eiraku.reference.centres import inspection, registry_bulletins, registry_reports
@@ -239,6 +239,12 @@ class Registry:
             query = query.where(PURSE.c.role == int(role))
         with self.database.reading() as connection:
             return [_registered(row) for row in connection.execute(query)]
+
+    def counts(self) -> dict[str, int]:
+        """How many purses are in each state."""
+        query = select(PURSE.c.state, func.count()).group_by(PURSE.c.state).order_by(PURSE.c.state)
+        with self.database.reading() as connection:
+            return {state: int(count) for state, count in connection.execute(query)}
 
     def events(self, number: bytes) -> Sequence[Event]:
         """Everything that happened to a purse, in order."""
