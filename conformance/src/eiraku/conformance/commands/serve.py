@@ -155,8 +155,8 @@ def _advice() -> Iterator[None]:
         raise click.ClickException(said) from error
 
 
-def _opened(directory: Path) -> "contextlib.closing[Scheme]":
+def _opened(directory: Path) -> "Scheme":
     from eiraku.reference.services import scheme as schemes
 
     with _advice():
-        return contextlib.closing(schemes.open_(directory))
+        return schemes.open_(directory)

@@ -34,7 +34,9 @@ def run(scheme: Scheme, bound: socket.socket, tls: dict[str, Any], *, log: Log |
 def _work(scheme: Scheme, stop: threading.Event, log: Log, metrics: Metrics) -> None:
     """Each part again and again; one that fails is logged when it begins to fail, and tried again."""
     failing: dict[str, str] = {}
-    while not stop.wait(scheme.settings.tick):
+    pause = 0.0
+    while not stop.wait(pause):
+        pause = scheme.settings.tick
         for name, part in scheme.work().items():
             try:
                 part()

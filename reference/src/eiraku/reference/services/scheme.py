@@ -16,6 +16,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from eiraku.reference.centres import directory as folders
 from eiraku.reference.centres.counter import Counter
@@ -108,6 +110,14 @@ class Scheme:
     def close(self) -> None:
         """Close everything, vaults first."""
         self._closing.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def _refund(self) -> None:
         issuer, epoch = self.directory.issuer, self.directory.registry.epoch
