@@ -22,19 +22,20 @@ UNITS = 64
 """Units in one session: what the policy allows."""
 OCTETS = 60_000
 """Bytes of units in one session; a message has at most 65 535."""
-SETS = 31
-"""Sets of denominations in one issue: not more than 256 units."""
+ISSUED = 250
+"""Units in one issue, at most."""
 TRIES = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bank:
-    """Two vaults of one holder."""
+    """Two vaults of one holder. `customers`: how many people go there."""
 
     name: str
     economy: int
     desk: Place
     safe: Place
+    customers: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,7 +79,7 @@ class Banking:
         bank, one = self.bank(place), self.scenario.denominations.total
         for _ in range(max(1, amount // one)):
             if bank.desk.balance < one:
-                self.stock(bank, one * SETS)
+                self.stock(bank)
             outcome = self.insist(bank.desk, place, one)
             if not outcome.moved:
                 return outcome.reason
@@ -99,18 +100,18 @@ class Banking:
         self.empty(place, self.scheme.centre)
         self.volume["redeemed"] += before - place.balance
 
-    def stock(self, bank: Bank, amount: int) -> None:
+    def stock(self, bank: Bank) -> None:
         """Fresh units on a desk: for what the bank has at the centre, else from the central bank."""
         one = self.scenario.denominations.total
-        values = self.scenario.denominations.values
-        sets = min(SETS, max(1, amount // one))
+        most = ISSUED // len(self.scenario.denominations.values)
+        sets = min(most, max(2, bank.customers * self.scenario.habits.cash // one // 3))
         own = min(sets, self.scheme.accounts[bank.safe.number] // one)
         source = bank.safe if own else self.central[bank.economy]
         if own:
             self.redeem(bank.safe)
         elif self.scheme.accounts[source.number] < one * sets:
-            self._more(source, one * SETS * 10)
-        self.volume["issued"] += self.scheme.issue(source, values * (own or sets))
+            self._more(source, one * sets * 10)
+        self.volume["issued"] += self.scheme.issue(source, self.scenario.denominations.values * (own or sets))
         self.empty(source, bank.desk)
 
     def _more(self, central: Place, amount: int) -> None:

@@ -16,9 +16,11 @@ from eiraku.reference.economy.scenario import Faults
 from eiraku.reference.economy.truth import Truth
 from eiraku.reference.purse.ledger import Pending
 from eiraku.reference.purse.state import (
+    NoSession,
     Order,
     PayOrder,
     PayUnitsOrder,
+    Ready,
     ReceiveOrder,
     RedeliverOrder,
     RequestOrder,
@@ -110,6 +112,9 @@ class Meetings:
             exchange = transfer(one, orders[0], other, orders[1], lost)
         for device in (one, other):
             device.disarm()
+            if isinstance(device.state, Ready) and not isinstance(device.state.session, NoSession):
+                # Taken apart in the middle of a session, as a card from a reader: it loses its power.
+                device.power_cut()
         self._tally(exchange)
         payer_now, payee_now = _Worth.of(payer, one), _Worth.of(payee, other)
         found = payer_now.between(payee_now, one, other)

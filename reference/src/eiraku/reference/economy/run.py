@@ -131,7 +131,10 @@ class Run:
                 holder, name = self.crypto(32), f"{economy.name} bank {n + 1}"
                 desk = scheme.make(Kind.DESK, f"{name} desk", economy.number, holder=holder)
                 safe = scheme.make(Kind.SAFE, f"{name} safe", economy.number, holder=holder)
-                self.banking.banks.append(Bank(name=name, economy=economy.number, desk=desk, safe=safe))
+                customers = scenario.people_of(economy) // economy.banks
+                self.banking.banks.append(
+                    Bank(name=name, economy=economy.number, desk=desk, safe=safe, customers=customers)
+                )
             for n in range(economy.shops):
                 bank = first + n % economy.banks
                 self.people.add(

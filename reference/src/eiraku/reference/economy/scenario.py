@@ -266,7 +266,7 @@ def _check(one: Any, value: object, where: str) -> Any:
     low, high = one.metadata["low"], one.metadata["high"]
     if one.type is float:
         # bool is a subclass of int in Python; true is not a number here
-        if type(value) not in (int, float) or not low <= value <= high:  # type: ignore[operator]
+        if type(value) not in (int, float) or not low <= value <= high:
             raise ScenarioError(where, f"a number from {low:g} to {high:g}, found {value!r}")
         return float(value)  # type: ignore[arg-type]
     if type(value) is not int or not low <= value <= high:
