@@ -1,6 +1,7 @@
 """A served scheme over real connections: everything that is wrong is refused, logged, and changes nothing."""
 
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -28,11 +29,9 @@ from eiraku.spec.errors import Refusal
 from eiraku.spec.tables import Side
 
 # Nothing happens between requests but what the test does; one client may ask as often as it likes.
-QUIET = (
-    DEFAULT.replace("[vaults]\n", "")
-    .replace("tick = 1.0", "tick = 3600.0")
-    .replace("_rate = ", "_rate = 100")
-)
+QUIET = DEFAULT.replace("[vaults]\n", "")
+for name, value in (("tick", "3600.0"), ("idle", "3.0"), ("client_rate", "5000.0"), ("purse_rate", "5000.0")):
+    QUIET = re.sub(rf"{name} = .*", f"{name} = {value}", QUIET)
 COSE = {"Content-Type": "application/cose"}
 OCTETS = {"Content-Type": "application/octet-stream"}
 
