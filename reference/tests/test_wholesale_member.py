@@ -203,7 +203,8 @@ def two() -> tuple[Register, Register]:
     """The same operator tells two stories, equal up to entry 5."""
     stories = operator("sqlite://"), operator("sqlite://")
     for number, story in enumerate(stories):
-        vectors.play(story, posting=lambda n, number=number: bytes([n, number if n > 5 else 0]) * 8)
+        told = {n: bytes([n, number if n > 5 else 0]) * 8 for n in range(1, 13)}
+        vectors.play(story, posting=told.__getitem__)
     return stories
 
 
@@ -236,6 +237,12 @@ def test_a_larger_log_of_the_other_side_is_not_accepted(
     update = theirs.update(observer.size)
     with pytest.raises(ProofError, match="does not continue"):
         observer.accept(update.signed, update.proof, update.leaves)
+    assert observer.examine(update.signed) is None
+    found = observer.examine(update.signed, list(theirs.leaves()))
+    assert found is not None
+    assert "two logs of 12 entries" in found.verify(KEY.public)
+    # Leaves that are not those under the checkpoint show nothing.
+    assert observer.examine(update.signed, [*theirs.leaves(0, 12), b"x"]) is None
 
 
 # EPP-WHS-010

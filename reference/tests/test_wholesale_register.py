@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,13 +100,10 @@ def test_the_same_posting_again_changes_nothing(register: Register) -> None:
     register.advance(5)
     assert register.issue(posting, JAPAN, 10) == index
     assert (register.balances(), register.size) == before
-    for other in (
-        lambda: register.issue(posting, JAPAN, 11),
-        lambda: register.issue(posting, JAPAN, 10, at=SINGAPORE),
-        lambda: register.redeem(posting, JAPAN, 10),
-    ):
+    same = Entry(posting=posting, kind=Kind.ISSUE, epoch=0, economy=JAPAN, at=JAPAN, amount=10)
+    for other in (replace(same, amount=11), replace(same, at=SINGAPORE), replace(same, kind=Kind.REDEEM)):
         with pytest.raises(PostingError, match="known as another one; take a new id"):
-            other()
+            register.post([other])
     assert register.position(posting) == index
     assert register.position(fresh()) is None
 

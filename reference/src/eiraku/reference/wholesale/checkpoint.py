@@ -5,6 +5,7 @@ has the operator's public key can verify it offline.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from eiraku.reference.crypto import cose, ed25519
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.wholesale import merkle
 from eiraku.reference.wholesale.errors import CheckpointError, EvidenceError, ProofError
+from eiraku.reference.wholesale.merkle import Range
 from eiraku.spec.errors import Refusal
 from eiraku.spec.wholesale_objects import CHECKPOINT_MAX, CONTEXT_CHECKPOINT, Checkpoint, Entry
 
@@ -53,6 +55,23 @@ def verify_entry(
         return Entry.decode(leaf)
     except Refusal as refusal:
         raise ProofError(f"entry {index}: in the log, but not well formed ({refusal})") from None
+
+
+def against(first: bytes, second: bytes, leaves: Sequence[bytes], *, operator: bytes) -> "Evidence":
+    """What two checkpoints show, from all leaves (data) of the log under the larger one, `second`.
+
+    The outcome need not be a contradiction: its `verify` tells. Raises CheckpointError.
+    """
+    small, large = verify(first, operator=operator), verify(second, operator=operator)
+    if not small.size <= large.size == len(leaves):
+        return Evidence(first=first, second=second, root=small.root)
+    tree = merkle.complete(leaves)
+    return Evidence(
+        first=first,
+        second=second,
+        root=merkle.root(Range(0, small.size), tree),
+        proof=tuple(merkle.root(span, tree) for span in merkle.consistency(small.size, large.size)),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,10 +137,11 @@ class Member:
                 connection.execute(_ACCEPTED.insert().values(sequence=number, signed=signed))
         return new
 
-    def examine(self, signed: bytes) -> Evidence | None:
+    def examine(self, signed: bytes, leaves: Sequence[bytes] = ()) -> Evidence | None:
         """Evidence of a fork, if a checkpoint (say, one that another member was given) is none of this log.
 
-        None also for a larger one that may continue this log: `accept` tells. Raises CheckpointError.
+        `leaves`: all those under it, needed to judge one of a larger size; without them the answer is None,
+        and `accept` tells whether it continues this log. Raises CheckpointError.
         """
         other = checkpoint.verify(signed, operator=self.operator, origin=self.origin)
         with self._database.reading() as connection:
@@ -150,9 +151,11 @@ class Member:
             # EPP-WHS-004
             if other.size < mine.size and other.epoch > mine.epoch:
                 return Evidence(first=signed, second=last, root=mine.root)
+            if other.size > mine.size and other.epoch < mine.epoch:
+                return Evidence(first=last, second=signed, root=other.root)
             if other.size > mine.size:
-                earlier = other.epoch < mine.epoch
-                return Evidence(first=last, second=signed, root=other.root) if earlier else None
+                found = checkpoint.against(last, signed, leaves, operator=self.operator)
+                return found if found.shows(self.operator) else None
             root = _LOG.root(connection, other.size)
             # EPP-WHS-010
             if root == other.root:

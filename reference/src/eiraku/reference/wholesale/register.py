@@ -37,7 +37,7 @@ class Register:
 
     def __init__(self, database: Database) -> None:
         """Open a register that `create` made. Raises WholesaleError, DatabaseError."""
-        self._database = database
+        self.database = database
         with database.reading() as connection:
             row = connection.execute(select(schema.OPERATOR)).one_or_none()
         if row is None:
@@ -67,13 +67,13 @@ class Register:
     @property
     def epoch(self) -> int:
         """Current epoch, which later entries and checkpoints carry."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return schema.epoch(connection)
 
     def advance(self, epoch: int) -> None:
         """Move to a later epoch. Raises WholesaleError."""
         _epoch(epoch)
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             if epoch < schema.epoch(connection):
                 raise WholesaleError(f"expected an epoch from {schema.epoch(connection)} on, found {epoch}")
             connection.execute(schema.OPERATOR.update().values(epoch=epoch))
@@ -111,7 +111,7 @@ class Register:
 
     def post(self, entries: Iterable[Entry]) -> tuple[int, ...]:
         """Several postings in one durable write, all or none; their `epoch` is set here. Raises as `join`."""
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             batch = Batch(connection)
             found = tuple(batch.add(entry) for entry in entries)
             batch.write()
@@ -119,7 +119,7 @@ class Register:
 
     def cursor(self, source: str) -> int:
         """Sequence of the last booking of `source` that was posted; 0 before the first."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return schema.cursor(connection, source)
 
     def standings(self) -> dict[int, Standing]:
@@ -128,7 +128,7 @@ class Register:
 
     def balances(self) -> dict[str, int]:
         """Every account."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return schema.balances(connection)
 
     def issued(self, economy: int) -> int:
@@ -142,12 +142,12 @@ class Register:
     @property
     def size(self) -> int:
         """Number of entries in the log."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return schema.LOG.size(connection)
 
     def leaves(self, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
         """Encoded entries from `begin` up to `end`. Raises LogDamagedError."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             yield from schema.LOG.leaves(
                 connection, begin, schema.LOG.size(connection) if end is None else end
             )
@@ -158,7 +158,7 @@ class Register:
 
     def checkpoint(self) -> bytes:
         """The signed checkpoint of the log as it is; stored before it is given out."""
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             size, epoch = schema.LOG.size(connection), schema.epoch(connection)
             same = (schema.CHECKPOINT.c.size == size) & (schema.CHECKPOINT.c.epoch == epoch)
             known = connection.execute(select(schema.CHECKPOINT.c.signed).where(same)).scalar_one_or_none()
@@ -183,19 +183,19 @@ class Register:
         query = select(schema.CHECKPOINT.c.signed).order_by(
             schema.CHECKPOINT.c.size, schema.CHECKPOINT.c.epoch
         )
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return [bytes(row.signed) for row in connection.execute(query)]
 
     def inclusion(self, index: int, size: int) -> tuple[bytes, ...]:
         """Proof that entry `index` is in the log of `size` entries. Raises WholesaleError."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             _within(index, 0, size - 1)
             _within(size, 0, schema.LOG.size(connection))
             return schema.LOG.inclusion(connection, index, size)
 
     def consistency(self, first: int, second: int) -> tuple[bytes, ...]:
         """Proof that the log of `second` entries continues that of `first`. Raises WholesaleError."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             _within(first, 0, second)
             _within(second, 0, schema.LOG.size(connection))
             return schema.LOG.consistency(connection, first, second)
@@ -212,12 +212,12 @@ class Register:
 
     def position(self, posting: bytes) -> int | None:
         """Index of the entry of a posting, if there is one."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             return schema.position(connection, posting)
 
     def problems(self) -> list[str]:
         """Everything that contradicts itself in the database, one sentence each; empty if sound."""
-        with self._database.reading() as connection:
+        with self.database.reading() as connection:
             found = list(schema.LOG.damage(connection))
             size, balances = schema.LOG.size(connection), schema.balances(connection)
             if not found:
