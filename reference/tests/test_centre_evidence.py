@@ -82,7 +82,8 @@ def test_a_purse_does_not_sign_as_the_issuing_centre() -> None:
     refused(signed_twice(unit, key, payer="alice", purse_id=purse_id), "EPP-CEN-024")
     refused(signed_twice(unit, key, payer="alice", purse_id=b""), "EPP-CEN-024")
     refused(signed_twice(unit, VILLAGE.money.unit_key, payer="alice", purse_id=b""), "EPP-CEN-024")
-    assert signed_twice(unit, VILLAGE.money.unit_key, payer="issuer", purse_id=b"").verify(ANCHOR)
+    centre = signed_twice(unit, VILLAGE.money.unit_key, payer="issuer", purse_id=b"").verify(ANCHOR)
+    assert centre.number is None
 
 
 def test_a_purse_does_not_sign_as_another() -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -29,11 +30,10 @@ class HopsType(click.ParamType[tuple[int, int]]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int]:
         """See click."""
-        low, _, high = str(value).partition("-")
-        try:
-            return int(low), int(high or low)
-        except ValueError:
+        found = re.fullmatch(r"([0-9]{1,3})(?:-([0-9]{1,3}))?", str(value))
+        if found is None:
             self.fail(f"expected a number such as 5, or a range such as 1-20, found {value!r}", param, ctx)
+        return int(found[1]), int(found[2] or found[1])
 
 
 @click.command()
