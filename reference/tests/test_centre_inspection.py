@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pycddl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -418,6 +419,16 @@ def test_a_recalled_purse_can_be_inspected(market: Market) -> None:
     person = market.persons[0]
     market.registry.recall(number(person), "yearly inspection")
     assert not market.inspect(person)
+
+
+def test_a_report_is_as_in_the_schema(market: Market) -> None:
+    """EPP-DEV-006"""
+    person = market.persons[0]
+    market.give(person, [1, 2])
+    market.pay(person, market.vault, 1, lost=7)
+    text = (Path(__file__).parents[2] / "spec" / "schema.cddl").read_text("utf-8")
+    payload = cose.parse(person.self_report(bytes(16))).payload
+    pycddl.Schema(f"start = self-report\n{text}").validate_cbor(payload)
 
 
 def test_many_units(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 import random
 from collections.abc import Iterable
 from hashlib import sha256
+from pathlib import Path
 
+import pycddl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -271,6 +273,54 @@ def test_an_empty_purse_has_no_news(world: World) -> None:
     with pytest.raises(GossipError, match="provision it first"):
         Gossip(device)
     device.close()
+
+
+def schema(rule: str) -> pycddl.Schema:
+    text = (Path(__file__).parents[2] / "spec" / "schema.cddl").read_text("utf-8")
+    return pycddl.Schema(f"start = {rule}\n{text}")
+
+
+def test_every_message_is_as_in_the_schema(world: World) -> None:
+    """EPP-DEV-021"""
+    for message in every_message():
+        schema("news").validate_cbor(news.encode(message))
+    _, head = published(world, 20, revoked(3))
+    schema("bulletin-head").validate_cbor(cose.parse(head).payload)
+
+
+WRONG = [
+    (0,),
+    (10,),
+    (1,),
+    (1, -1),
+    (1, 2**32),
+    (2, 0),
+    (3, 1, 64),
+    (5, b""),
+    (5, bytes(4097)),
+    (6, 1, 0, b""),
+    (6, 1, 0, bytes(1025)),
+    (7, b""),
+    (7, "text"),
+    (9, None),
+    (),
+    ((1, 1),),
+]
+
+
+# The validator takes text for bytes of a size, and an array in an array for the array.
+LOOSE = [(7, "text"), ((1, 1),)]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=repr)
+def test_what_is_no_news(wrong: tuple[cbor.Item, ...]) -> None:
+    """EPP-DEV-021: refused here, and not in the schema either."""
+    with pytest.raises(Refusal) as refused:
+        news.decode(cbor.encode(wrong))
+    assert refused.value.code is Code.MALFORMED
+    if wrong not in LOOSE:
+        with pytest.raises(pycddl.ValidationError):
+            schema("news").validate_cbor(cbor.encode(wrong))
 
 
 def every_message() -> list[News]:
