@@ -294,6 +294,8 @@ def _consistent(scenario: Scenario) -> Scenario:
         raise ScenarioError("denominations.largest", "a power of two (EPP-UNI-007)")
     if scenario.habits.largest > rules.transfer_limit:
         raise ScenarioError("habits.largest", f"at most policy.transfer_limit, {rules.transfer_limit}")
+    if scenario.habits.swap > rules.unit_lifetime - 2:
+        raise ScenarioError("habits.swap", f"at most policy.unit_lifetime less 2, {rules.unit_lifetime - 2}")
     if scenario.cheats.count > scenario.people:
         raise ScenarioError("cheats.count", f"at most the number of people, {scenario.people}")
     return scenario
