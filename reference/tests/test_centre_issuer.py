@@ -124,7 +124,7 @@ def test_funding_is_done_once_for_each_posting(town: Town) -> None:
     vault = town.numbers[VAULT]
     assert town.issuer.fund(R1, vault, 50)
     assert not town.issuer.fund(R1, vault, 50)
-    with pytest.raises(BooksError, match="known with other amounts"):
+    with pytest.raises(BooksError, match="known with other amounts; give"):
         town.issuer.fund(R1, vault, 51)
     assert town.issuer.fund(R2, vault, -1050)
     with pytest.raises(BooksError, match="below 0"):

@@ -123,7 +123,8 @@ class Database:
         if self.dialect == "sqlite":
             damage = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
             if damage != "ok":
-                raise DatabaseError(f"{self.name}: damaged ({damage}); restore it from a backup")
+                said = " ".join(str(damage).split())
+                raise DatabaseError(f"{self.name}: damaged ({said}); restore it from a backup")
 
     @contextmanager
     def _guard(self, what: str) -> Iterator[None]:
