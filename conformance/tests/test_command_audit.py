@@ -94,8 +94,9 @@ def test_nobody_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
     assert code(run(*SMALL, "--scheduler", "tcp://127.0.0.1:1")) == 3
 
 
+@pytest.mark.parametrize("delay", (0.05, 2))
 @pytest.mark.parametrize("how", (signal.SIGINT, signal.SIGTERM))
-def test_an_interrupt_ends_it_with_every_process(how: signal.Signals, tmp_path: Path) -> None:
+def test_an_interrupt_ends_it_with_every_process(how: signal.Signals, delay: float, tmp_path: Path) -> None:
     program = "from eiraku.conformance.cli import main; main()"
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     process = subprocess.Popen(
@@ -109,7 +110,7 @@ def test_an_interrupt_ends_it_with_every_process(how: signal.Signals, tmp_path: 
     deadline = time.monotonic() + 30
     while not list(tmp_path.glob("eiraku-audit-*/issuing.db")) and time.monotonic() < deadline:
         time.sleep(0.1)
-    time.sleep(3)
+    time.sleep(delay)
     if how is signal.SIGINT:
         # as a terminal does
         os.killpg(process.pid, how)

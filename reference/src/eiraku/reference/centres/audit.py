@@ -318,10 +318,20 @@ class SameProcess(Executor):
 
 @contextmanager
 def local(workers: int) -> Iterator[Executor]:
-    """A pool of processes on this machine. When left early, no worker stays behind."""
+    """A pool of processes on this machine. When left early, no worker stays behind.
+
+    Ctrl-C goes to every process of a terminal; workers take no notice, the one that waits for them ends them.
+    """
     # Not forked: a database is open here.
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_ignore_interrupt)
     try:
+        # Each call starts one process, which is born with the signals blocked that are blocked here.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            for _ in range(workers):
+                pool.submit(int)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
@@ -335,5 +345,4 @@ def _lost() -> tuple[type[Exception], ...]:
 
 
 def _ignore_interrupt() -> None:
-    """Ctrl-C goes to every process of a terminal; the one that waits for the workers ends them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
