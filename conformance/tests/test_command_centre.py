@@ -1,0 +1,255 @@
+"""`eiraku centre` as an operator meets it, with right and with wrong input."""
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from eiraku.conformance import cli
+from eiraku.reference.centres import directory
+from eiraku.reference.centres.counter import Counter
+from eiraku.reference.centres.directory_settings import Settings
+from eiraku.reference.crypto.drbg import Drbg
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.device import Accepted, Device
+from eiraku.reference.purse.state import PayOrder, ReceiveOrder
+from eiraku.reference.simulation import transfer
+from eiraku.spec.centre_objects import Issue
+from eiraku.spec.objects import Role
+
+Run = Callable[..., tuple[object, str, str]]
+RANDOM = Drbg(b"operator")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `eiraku centre FOLDER ...`: exit code, standard output, standard error."""
+
+    def call(*arguments: object) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["eiraku", "centre", str(tmp_path / "c"), *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return ended.value.code, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def centre(run: Run) -> Run:
+    """With centres in the folder."""
+    assert run("init")[0] == 0
+    return run
+
+
+def registered(run: Run, *arguments: object) -> str:
+    code, out, _ = run("register", "--holder", "alice", *arguments)
+    assert code == 0
+    found = re.search(r"^number +([0-9a-f]{16})$", out, re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+def key() -> str:
+    return SigningKey(RANDOM(32)).public.hex()
+
+
+def test_a_life(centre: Run, tmp_path: Path) -> None:
+    """EPP-DEV-001 to 003, 008: registered, inspected, renewed, recalled, on the bulletin."""
+    purse = tmp_path / "alice.db"
+    number = registered(centre, "--purse", purse, "--role", "merchant", "--tier", 3)
+    assert purse.stat().st_mode & 0o077 == 0
+    assert centre("inspect", number, "--purse", purse) == (0, "nothing found\n", "")
+    assert centre("renew", number, "--expires", 2000)[0] == 0
+    shown = centre("show", number)[1]
+    assert "role        merchant, tier 3, economy 392" in shown
+    assert "epoch 1: renewed, expires 2000, tier 3" in shown
+    code, out, _ = centre("recall", number, "lost on a train")
+    assert (code, "on the bulletin of epoch 2 and later" in out) == (0, True)
+    assert centre("renew", number)[0] == 2
+    files = ("--out", tmp_path / "b", "--head", tmp_path / "h")
+    code, out, _ = centre("bulletin", "--next", *files)
+    assert code == 0
+    assert out == f"epoch 2, 130 bytes, 1 chunks\n  {number} lost on a train\n"
+    device = Device(purse, RANDOM)
+    assert isinstance(device.bulletin((tmp_path / "b").read_bytes()), Accepted)
+    device.close()
+    facts = json.loads(centre("status", "--json")[1])
+    assert (facts["epoch"], facts["purses"]) == (2, {"active": 1, "recalled": 1})
+    assert "1 active, 1 recalled" in centre("status")[1]
+
+
+def test_a_report_that_was_sent(centre: Run, tmp_path: Path) -> None:
+    """EPP-DEV-016"""
+    purse = tmp_path / "alice.db"
+    number = registered(centre, "--purse", purse)
+    challenge = bytes.fromhex(centre("inspect", number)[1].split()[1])
+    device = Device(purse, RANDOM)
+    (tmp_path / "report").write_bytes(device.self_report(challenge))
+    (tmp_path / "old").write_bytes(device.self_report(bytes(16)))
+    device.close()
+    code, _, err = centre("inspect", number, "--report", tmp_path / "old")
+    assert (code, "ask for another" in err) == (2, True)
+    assert centre("inspect", number, "--report", tmp_path / "report") == (0, "nothing found\n", "")
+    assert centre("inspect", number, "--report", tmp_path / "report") == (0, "nothing found\n", "")
+
+
+def test_a_vault_is_funded_once(centre: Run) -> None:
+    """EPP-CEN-018"""
+    vault = registered(centre, "--key", key(), "--role", "vault")
+    posting = "ab" * 16
+    assert centre("fund", vault, 500, "--posting", posting)[1] == f"posted as {posting}, balance 500\n"
+    assert "was posted before" in centre("fund", vault, 500, "--posting", posting)[1]
+    assert "balance 200" in centre("fund", vault, "--", -300)[1]
+    for wrong in ("-300", 0):
+        assert centre("fund", vault, "--", wrong)[0] == 2
+    person = registered(centre, "--key", key())
+    code, _, err = centre("fund", person, 5)
+    assert (code, "accounts are for vaults" in err) == (2, True)
+
+
+def test_keys_are_rotated(centre: Run) -> None:
+    """EPP-DEV-013, EPP-CEN-015"""
+    for which in ("device", "issuing"):
+        assert centre("rotate", which, "--from", 9)[0] == 0
+        code, _, err = centre("rotate", which, "--from", 1)
+        assert (code, "after" in err) == (2, True)
+    facts = json.loads(centre("status", "--json")[1])
+    assert [len(facts[name]) for name in ("device_keys", "money_keys")] == [2, 2]
+    anchor = json.loads(centre("anchor")[1])
+    assert len(anchor["device_keys"]) == 2
+    assert "scheme_key" not in anchor
+    assert len(bytes.fromhex(json.loads(centre("anchor", "--scheme-key")[1])["scheme_key"])) == 32
+
+
+def test_a_copier_is_convicted(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EPP-DEV-004, EPP-CEN-005: copied memory, both come home, evidence on file, on the next bulletin."""
+    centres = directory.create(tmp_path / "c", settings=Settings(), random=RANDOM)
+    vault, cheat, other = (
+        centres.make_purse(tmp_path / f"{name}.db", role=role, tier=2, holder=RANDOM(32), economy=392)
+        for name, role in (("vault", Role.VAULT), ("cheat", Role.PERSON), ("other", Role.PERSON))
+    )
+    numbers = [found.number for d in (vault, cheat) if (found := d.store.provision()) is not None]
+    centres.issuer.fund(RANDOM(16), numbers[0], 8)
+    issue = centres.issuer.issue(RANDOM(16), numbers[0], 392, [8])
+    taken = vault.take_issue(issue)
+    assert isinstance(taken, Accepted)
+    centres.issuer.receipt(numbers[0], Issue.decode(issue).transaction, taken.out or b"")
+    transfer(vault, PayOrder(amount=8), cheat, ReceiveOrder())
+    cheat.close()
+    (tmp_path / "copy.db").write_bytes((tmp_path / "cheat.db").read_bytes())
+    cheat.power_cut()
+    copied = Device(tmp_path / "copy.db", RANDOM)
+    counter = Counter(centres.counter(), centres.issuer)
+    for first, last in ((cheat, cheat), (copied, other)):
+        if first is not last:
+            transfer(first, PayOrder(amount=8), last, ReceiveOrder())
+        transfer(last, PayOrder(amount=8), counter.device, ReceiveOrder())
+        counter.collect()
+    for device in (vault, cheat, copied, other, counter.device):
+        device.close()
+    centres.close()
+    cheater = numbers[1].hex()
+
+    code, out, _ = run("cases", "--out", tmp_path / "evidence")
+    assert code == 0
+    assert f"copy  purse {cheater}" in out
+    (tmp_path / "anchor.json").write_text(run("anchor")[1])
+    (file,) = (tmp_path / "evidence").iterdir()
+    command = ["eiraku", "evidence", "verify", str(file), "--anchor", str(tmp_path / "anchor.json")]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert cheater in capsys.readouterr().out
+    out = run("bulletin", "--next")[1]
+    assert f"revoked {cheater}: convicted of copying" in out
+    assert f"  {cheater} convicted of copying" in out
+    # its twin says something else
+    assert run("inspect", cheater, "--purse", tmp_path / "cheat.db")[0] == 0
+    code, out, _ = run("inspect", cheater, "--purse", tmp_path / "copy.db")
+    assert code == 1
+    assert "memory: reported: a new digest of the memory" in out
+    assert "recall" in out
+    assert "finding: memory" in run("show", cheater)[1]
+
+
+WRONG: dict[str, tuple[tuple[object, ...], str]] = {
+    "again": (("init",), "expected a new or an empty folder"),
+    "number": (("show", "abc"), "expected 16 hexadecimal digits"),
+    "not hex": (("show", "x" * 16), "expected 16 hexadecimal digits"),
+    "unknown": (("show", "00" * 8), "is not registered; check the number"),
+    "unknown renew": (("renew", "00" * 8), "is not registered"),
+    "unknown fund": (("fund", "00" * 8, 1), "is not registered"),
+    "no reason": (("revoke", "00" * 8, " "), "expected a reason"),
+    "neither": (("register", "--holder", "x"), "expected either --key or --purse"),
+    "weak key": (("register", "--holder", "x", "--key", "00" * 32), "not of small order"),
+    "economy": (("register", "--holder", "x", "--key", "09" * 32, "--economy", 1), "not of this scheme"),
+    "expired": (("register", "--holder", "x", "--key", key(), "--expires", 0), "expires"),
+    "tier": (("register", "--holder", "x", "--key", key(), "--tier", 8), "0<=x<=7"),
+    "epoch": (("bulletin", "--epoch", 1), "expected an epoch after 1"),
+    "posting": (("fund", "00" * 8, 1, "--posting", "12"), "expected 32 hexadecimal digits"),
+    "command": (("steal",), "No such command"),
+    "no file": (("inspect", "00" * 8, "--report", "nowhere"), "does not exist"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_wrong_input_is_one_sentence_and_changes_nothing(centre: Run, wrong: str) -> None:
+    arguments, said = WRONG[wrong]
+    before = centre("status")[1]
+    code, _, err = centre(*arguments)
+    assert code == 2
+    assert said in err
+    assert centre("status")[1] == before
+
+
+def test_no_folder(run: Run, tmp_path: Path) -> None:
+    code, _, err = run("status")
+    assert (code, "name a folder made by `eiraku serve --init`" in err) == (2, True)
+    (tmp_path / "c").write_text("a file")
+    assert run("status")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    (
+        ("centre.toml", "economies = [", "expected TOML 1.0"),
+        ("centre.toml", "economies = [1]\ncolour = 1", "colour: no such setting"),
+        ("centre.toml", "economies = [1]", "is missing; write it"),
+        ("policy.toml", "max_units = 1", "policy"),
+        ("scheme.key", "abc", "expected 64 hexadecimal digits"),
+        ("device.db", "not a database", "name another file"),
+        ("issuing.db", None, "expected a database; restore it from a backup"),
+    ),
+)
+def test_a_damaged_folder(centre: Run, tmp_path: Path, file: str, content: str | None, said: str) -> None:
+    path = tmp_path / "c" / file
+    if content is None:
+        path.unlink()
+    else:
+        path.write_text(content)
+    code, _, err = centre("status")
+    assert (code, said in err) == (2, True), err
+
+
+def test_nothing_is_left_of_a_folder_that_could_not_be_made(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("max_units = 1")
+    code, _, err = run("init", "--policy", tmp_path / "bad.toml")
+    assert (code, "policy" in err) == (2, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.toml"]
+
+
+def test_files_are_not_written_over(centre: Run, tmp_path: Path) -> None:
+    (tmp_path / "b").write_text("mine")
+    code, _, err = centre("bulletin", "--next", "--out", tmp_path / "b")
+    assert (code, "exists already" in err) == (2, True)
+    assert centre("register", "--holder", "x", "--purse", tmp_path / "b")[0] == 2
+    assert (tmp_path / "b").read_text() == "mine"
+    assert json.loads(centre("status", "--json")[1])["epoch"] == 1
