@@ -59,7 +59,7 @@ def compare(scenario: Scenario, watcher: Watcher, *, workers: int = 1) -> Compar
     own = scenario.policy.hop_limit
     others = [limit for limit in scenario.policy.what_if if limit != own]
     with (
-        tempfile.TemporaryDirectory(prefix="eiraku-simulation-", dir=medium()) as folder,
+        tempfile.TemporaryDirectory(prefix=f"eiraku-simulation-{os.getpid()}-", dir=medium()) as folder,
         _elsewhere(scenario, others, Path(folder), workers) as futures,
     ):
         main = alone(scenario, Path(folder) / "main", watcher)

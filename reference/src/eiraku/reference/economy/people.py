@@ -39,7 +39,11 @@ class People:
             if able:
                 shop = self.random.choice(able)
                 amount = min(self.amount(), shop.balance)
-                return shop, self.random.choice(self._of.get((Kind.PERSON, shop.economy), self.persons)), amount
+                return (
+                    shop,
+                    self.random.choice(self._of.get((Kind.PERSON, shop.economy), self.persons)),
+                    amount,
+                )
         payer = self.random.choice(self.persons)
         return payer, self.stranger(payer), self.amount()
 
