@@ -24,11 +24,9 @@ def files(tmp_path: Path, village: Village) -> tuple[Path, Path]:
     fork = compare(*(village.open(village.move(held, "alice", *way, "home")) for way in (["bob"], [])))
     assert fork is not None
     evidence = Evidence.from_fork(fork, unit=held.unit, purse_id=village.purse_ids["alice"])
-    fields = village.anchor.to_mapping()
-    del fields["scheme_key"]
     file, anchor = tmp_path / "case.json", tmp_path / "anchor.json"
     file.write_bytes(evidence.to_json())
-    anchor.write_text(json.dumps(fields))
+    anchor.write_text(json.dumps(village.public_anchor))
     return file, anchor
 
 
@@ -92,3 +90,18 @@ def test_misuse(files: tuple[Path, Path], tmp_path: Path) -> None:
         result = run("verify", file, "--anchor", anchor)
         assert code(result) == 2
         assert "anchor" in str(result.exception)
+
+
+def test_examples(tmp_path: Path) -> None:
+    # EPP-CEN-024, EPP-CEN-025
+    folder = tmp_path / "new" / "examples"
+    assert code(run("example", folder)) == 0
+    for name, start in (("purse", "proven: purse "), ("centre", "proven: the issuing centre ")):
+        result = run("verify", folder / f"{name}.json", "--anchor", folder / "anchor.json")
+        assert code(result) == 0
+        assert result.output.startswith(start)
+    assert "scheme_key" not in (folder / "anchor.json").read_text()
+    again = run("example", folder)
+    assert code(again) == 2
+    assert "name another one" in str(again.exception)
+    assert code(run("example", folder / "purse.json")) == 2

@@ -55,6 +55,35 @@ def verify(*, file: Path, anchor_file: Path, as_json: bool) -> int:
     return 0
 
 
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def example(*, folder: Path) -> int:
+    """Write an anchor, and evidence against a purse and against a centre, into a new or empty FOLDER.
+
+    They are the same every time, for whoever writes a verifier.
+    """
+    from eiraku.reference.centres.evidence import Evidence
+    from eiraku.reference.centres.village import ISSUER, Village
+
+    village = Village(("alice", "bob"))
+    held = village.move(village.unit(), ISSUER, "vault", "alice")
+    files = {"anchor.json": json.dumps(village.public_anchor, indent=1).encode() + b"\n"}
+    for name, signer, copy in (("purse", "alice", held), ("centre", ISSUER, village.unit())):
+        first, second = (village.endorse(copy, signer, payee) for payee in ("bob", "vault"))
+        evidence = Evidence(unit=copy.unit, purse_id=village.purse_ids[signer], first=first, second=second)
+        files[f"{name}.json"] = evidence.to_json()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise click.UsageError(f"{folder}: expected a new or an empty folder; name another one")
+        for file, data in files.items():
+            (folder / file).write_bytes(data)
+    except OSError as error:
+        raise click.ClickException(f"{folder}: cannot be written ({error.strerror})") from error
+    click.echo(f"wrote {', '.join(files)} to {folder}")
+    return 0
+
+
 def _words(convicted: "Convicted", evidence: "Evidence") -> str:
     unit = convicted.unit
     who = "the issuing centre" if convicted.number is None else f"purse {convicted.number.hex()}"
