@@ -155,7 +155,7 @@ def test_misuse(
 # EPP-WHS-009
 def test_a_member_verifies_offline(file: Path, log: Path, key: str, tmp_path: Path) -> None:
     said = good("verify", log, "--operator", key)
-    assert "5 entries, 1 checkpoints, all as signed" in said
+    assert "5 entries, 1 checkpoint, all as signed" in said
     assert "2,600,000" in said
     view = tmp_path / "view.db"
     assert "accepted 5 entries at epoch 1" in good("follow", view, log, "--operator", key)
@@ -242,10 +242,23 @@ def test_basket(tmp_path: Path) -> None:
     assert run("basket", file)[0] == 2
 
 
-def test_prove_and_checkpoint(file: Path) -> None:
-    proof = json.loads(good("prove", file, 2))
-    assert len(proof["proof"]) == 3
+# EPP-WHS-005
+def test_prove_and_checkpoint(file: Path, key: str, tmp_path: Path) -> None:
+    proof = json.loads(good("prove", file, 4))
+    assert len(proof["proof"]) == 1
     assert proof["checkpoint"] == good("checkpoint", file).strip()
+    printed = tmp_path / "proof.json"
+    printed.write_text(json.dumps(proof))
+    trust = ("--operator", key, "--origin", "acu.example")
+    assert good("verify-proof", printed, *trust) == "entry 4: reflux 392 at 702, 400,000, epoch 1\n"
+    assert run("verify-proof", printed, "--operator", key, "--origin", "other")[0] == 1
+    for index in (3, 5, "4", None):
+        printed.write_text(json.dumps(proof | {"index": index}))
+        code, said = run("verify-proof", printed, *trust)
+        assert code == 1, said
+    printed.write_text("[]")
+    code, said = run("verify-proof", printed, *trust)
+    assert (code, "expected what `eiraku wholesale prove` printed" in said) == (2, True)
 
 
 # EPP-WHS-011

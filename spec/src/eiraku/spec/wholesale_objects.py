@@ -105,6 +105,8 @@ class Checkpoint:
         rule = "EPP-WHS-004"
         fields = shape.array(cbor.decode(payload, limit=CHECKPOINT_MAX), rule, "checkpoint", 4)
         origin, size, root, epoch = fields
+        if origin == "":
+            raise Refusal(Code.MALFORMED, rule, "origin: expected a name")
         return cls(
             origin=shape.text(origin, rule, "origin", ORIGIN_MAX),
             size=shape.uint(size, rule, "size", 0, SIZE_MAX),

@@ -315,5 +315,6 @@ for _command in (
     wholesale_member.follow,
     wholesale_member.fork,
     wholesale_member.verify_fork,
+    wholesale_member.verify_proof,
 ):
     main.add_command(_command)

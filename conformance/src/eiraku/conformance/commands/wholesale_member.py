@@ -32,8 +32,9 @@ def verify(*, file: str, operator: bytes | None) -> int:
     files.exists(file)
     found = export.verify(files.read(Path(file)), operator)
     files.table(found.standings)
+    signed = f"{found.checkpoints} checkpoint{'s' if found.checkpoints > 1 else ''}"
     click.echo(
-        f"{found.origin}: {len(found.entries)} entries, {found.checkpoints} checkpoints, all as signed; "
+        f"{found.origin}: {len(found.entries)} entries, {signed}, all as signed; "
         f"the last covers {found.last.size} entries at epoch {found.last.epoch}"
     )
     if found.uncovered:
@@ -125,6 +126,33 @@ def verify_fork(*, file: Path, operator: bytes) -> int:
     from eiraku.reference.wholesale.checkpoint import Evidence
 
     click.echo(Evidence.from_json(files.text(file)).verify(operator))
+    return 0
+
+
+@click.command(name="verify-proof")
+@click.argument("file", type=_PATH)
+@click.option("--operator", required=True, type=files.OPERATOR, help="Public key of the operator.")
+@click.option("--origin", required=True, metavar="NAME", help="Name of the log.")
+@files.guarded
+def verify_proof(*, file: Path, operator: bytes, origin: str) -> int:
+    """Verify, without the log, an entry that `prove` printed to FILE.
+
+    Exit code 0: the operator signed a log with that entry at that place; 1: the proof does not show it.
+    """
+    import json
+
+    from eiraku.reference.wholesale import checkpoint
+
+    try:
+        fields = json.loads(files.text(file))
+        index = fields["index"]
+        leaf, signed = (bytes.fromhex(fields[name]) for name in ("entry", "checkpoint"))
+        proof = tuple(bytes.fromhex(item) for item in fields["proof"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise click.ClickException(f"{file}: expected what `eiraku wholesale prove` printed") from None
+    entry = checkpoint.verify_entry(leaf, index, proof, signed, operator=operator, origin=origin)
+    at = "" if entry.at == entry.economy else f" at {entry.at}"
+    click.echo(f"entry {index}: {entry.label} {entry.economy}{at}, {entry.amount:,}, epoch {entry.epoch}")
     return 0
 
 

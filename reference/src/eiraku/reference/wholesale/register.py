@@ -223,7 +223,10 @@ class Register:
             if not found:
                 found += _disagreement(schema.LOG.leaves(connection, 0, size), balances)
                 found += self._contradicted(connection, size)
+            books = schema.BOOKS.problem(connection)
             posted = connection.execute(select(func.count()).select_from(schema.POSTED)).scalar_one()
+        if books:
+            found.append(f"books: {books}")
         if posted != size:
             found.append(f"{posted} postings are known where the log has {size} entries")
         try:
