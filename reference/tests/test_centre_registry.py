@@ -170,7 +170,7 @@ def test_who_is_out_of_use_is_not_renewed(registry: Registry, end: str) -> None:
 
 
 def test_states_only_get_worse(registry: Registry) -> None:
-    """EPP-DEV-004, EPP-DEV-008"""
+    """EPP-DEV-004, EPP-DEV-008, EPP-DEV-014"""
     number = new(registry)
     registry.recall(number, "found")
     registry.recall(number, "found")
