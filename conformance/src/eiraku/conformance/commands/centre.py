@@ -98,14 +98,29 @@ def _write(path: Path, content: bytes) -> None:
 @click.option("--economy", "economies", multiple=True, type=click.IntRange(1, 65535), help="May be repeated.")
 @click.option("--policy", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="TOML file.")
 @click.option("--epoch", type=EPOCHS, default=1, show_default=True, help="Of the first bulletin.")
+@click.option("--device-database", metavar="URL", default="device.db", help="Instead of a file in DIRECTORY.")
+@click.option("--issuing-database", metavar="URL", default="issuing.db", help="Likewise; another one.")
 @click.pass_obj
-def init(path: Path, *, economies: tuple[int, ...], policy: Path | None, epoch: int) -> int:
+def init(
+    path: Path,
+    *,
+    economies: tuple[int, ...],
+    policy: Path | None,
+    epoch: int,
+    device_database: str,
+    issuing_database: str,
+) -> int:
     """Make new centres in DIRECTORY, which must not exist or be empty."""
     with _advice():
         from eiraku.reference.centres import directory
         from eiraku.reference.centres.directory_settings import Settings
 
-        settings = Settings(economies=economies or Settings().economies, first_epoch=epoch)
+        settings = Settings(
+            economies=economies or Settings().economies,
+            first_epoch=epoch,
+            device_database=device_database,
+            issuing_database=issuing_database,
+        )
         text = None if policy is None else policy.read_text("utf-8")
         directory.create(path, settings=settings, policy=text).close()
     click.echo(f"made {path}; next: eiraku centre {path} register --help, or eiraku serve {path}")

@@ -1,0 +1,215 @@
+"""The folder of a scheme's centres: made whole or not at all, opened again, on either kind of database."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from eiraku.reference.anchor import verify_bulletin, verify_purse_id
+from eiraku.reference.centres import directory
+from eiraku.reference.centres.database import DatabaseError
+from eiraku.reference.centres.directory import Directory
+from eiraku.reference.centres.directory_settings import DirectoryError, Settings
+from eiraku.reference.centres.registry import RegistryError
+from eiraku.reference.crypto.drbg import Drbg
+from eiraku.reference.policy import PolicyError
+from eiraku.spec.objects import Role
+
+RANDOM = Drbg(b"directory")
+
+
+class Server(Protocol):
+    def database(self) -> str: ...
+
+
+def made(path: Path, **settings: Any) -> Directory:
+    return directory.create(path, settings=Settings(**settings), random=RANDOM)
+
+
+def test_a_new_folder(tmp_path: Path) -> None:
+    centres = made(tmp_path / "new" / "scheme", economies=(392, 410), first_epoch=5)
+    assert centres.registry.epoch == centres.issuer.epoch == 5
+    anchor = centres.anchor()
+    assert anchor.economies == {392, 410}
+    assert verify_bulletin(anchor, centres.registry.bulletin()).epoch == 5
+    (own,) = centres.registry.purses(role=Role.CENTRE)
+    assert verify_purse_id(anchor, own.purse_id).claims.number == own.number
+    assert centres.issuer.opener().centres == {own.number}
+    counter = centres.counter()
+    provision = counter.store.provision()
+    assert provision is not None
+    assert (provision.number, provision.anchor) == (own.number, anchor)
+    counter.close()
+    centres.close()
+    for file in centres.path.iterdir():
+        assert file.stat().st_mode & 0o077 == 0, file.name
+
+
+def test_opened_again(tmp_path: Path) -> None:
+    centres = made(tmp_path / "scheme")
+    anchor, key = centres.anchor(), centres.scheme_key
+    centres.advance()
+    centres.close()
+    again = directory.open_(tmp_path / "scheme", random=RANDOM)
+    assert (again.anchor(), again.scheme_key, again.registry.epoch) == (anchor, key, 2)
+    assert again.settings == Settings()
+    again.close()
+
+
+def test_the_issuing_centre_follows(tmp_path: Path) -> None:
+    """EPP-DEV-005: the bulletin is first; power may fail before the issuing centre knows."""
+    centres = made(tmp_path / "scheme")
+    centres.registry.advance()
+    assert (centres.registry.epoch, centres.issuer.epoch) == (2, 1)
+    centres.close()
+    again = directory.open_(tmp_path / "scheme", random=RANDOM)
+    assert again.issuer.epoch == 2
+    again.close()
+
+
+def test_purses_are_made_and_refused(tmp_path: Path) -> None:
+    centres = made(tmp_path / "scheme")
+    wanted: dict[str, Any] = {"role": Role.PERSON, "tier": 1, "holder": bytes(32), "economy": 392}
+    device = centres.make_purse(tmp_path / "one.db", **wanted)
+    assert device.snapshot().epoch == 1
+    device.close()
+    with pytest.raises(RegistryError, match="expected an empty purse"):
+        centres.make_purse(tmp_path / "one.db", **wanted)
+    with pytest.raises(RegistryError, match="not of this scheme; name one of 392"):
+        centres.make_purse(tmp_path / "two.db", **wanted | {"economy": 1})
+    assert not (tmp_path / "two.db").exists()
+    assert len(centres.registry.purses()) == 2
+    centres.close()
+
+
+def test_keys_that_are_announced_are_in_the_anchor(tmp_path: Path) -> None:
+    """EPP-DEV-013, EPP-KEY-010, EPP-CEN-015"""
+    centres = made(tmp_path / "scheme")
+    centres.registry.rotate(valid_from=3)
+    centres.issuer.rotate(3)
+    anchor = centres.anchor()
+    assert (len(anchor.device_keys), len(anchor.money_keys)) == (2, 2)
+    for _ in range(3):
+        assert verify_bulletin(anchor, centres.advance()) is not None
+    centres.close()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    (
+        ({"economies": ()}, "economies: expected one or more"),
+        ({"economies": (0,)}, "economies: expected one or more"),
+        ({"economies": (1, 1)}, "each once"),
+        ({"first_epoch": -1}, "first_epoch: expected an integer"),
+        ({"first_epoch": True}, "first_epoch: expected an integer"),
+        ({"purse_lifetime": 0}, "purse_lifetime"),
+        ({"max_hops": 256}, "max_hops"),
+        ({"claim_grace": 3, "redemption_grace": 3}, "claim_grace: expected more"),
+        ({"device_database": ""}, "device_database: expected a file name or a URL"),
+    ),
+)
+def test_wrong_settings(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(DirectoryError, match=said):
+        Settings(**wrong)
+
+
+def test_settings_are_read_back() -> None:
+    settings = Settings(economies=(1, 2), device_database="postgresql+psycopg://a@/b?host=/c", max_hops=3)
+    assert Settings.from_toml(settings.to_toml()) == settings
+
+
+def test_nothing_is_made_over_something(tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    for name in ("full", "file"):
+        with pytest.raises(DirectoryError, match="expected a new or an empty folder"):
+            made(tmp_path / name)
+    with pytest.raises(DirectoryError, match="cannot be made"):
+        made(tmp_path / "file" / "below")
+    (tmp_path / "empty").mkdir()
+    made(tmp_path / "empty").close()
+
+
+def test_nothing_is_left_of_what_failed(tmp_path: Path) -> None:
+    for settings, policy, error in (
+        (Settings(), "max_units = 0", PolicyError),
+        (Settings(issuing_database="nowhere/issuing.db"), None, DatabaseError),
+        (Settings(first_epoch=2**32 - 1), None, Exception),
+    ):
+        with pytest.raises(error):
+            directory.create(tmp_path / "scheme", settings=settings, policy=policy, random=RANDOM)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_databases_elsewhere(tmp_path: Path, postgresql: Server) -> None:
+    urls = {"device_database": postgresql.database(), "issuing_database": postgresql.database()}
+    if urls["device_database"] == urls["issuing_database"]:
+        urls["issuing_database"] = "issuing.db"
+    centres = made(tmp_path / "scheme", **urls)
+    assert centres.registry.database.dialect == "postgresql"
+    centres.advance()
+    centres.close()
+    again = directory.open_(tmp_path / "scheme", random=RANDOM)
+    assert again.registry.epoch == again.issuer.epoch == 2
+    again.close()
+    assert not (tmp_path / "scheme" / "device.db").exists()
+
+
+MAKER = """
+import sys
+from pathlib import Path
+from eiraku.reference.centres import directory
+from eiraku.reference.centres.directory_settings import Settings
+print("ready", flush=True)
+directory.create(Path(sys.argv[1]), settings=Settings()).close()
+print("made", flush=True)
+"""
+
+
+def test_killed_while_it_is_made(tmp_path: Path, kills: int) -> None:
+    """All of it is there, or nothing under its name."""
+    chance = random.Random(3)
+    for n in range(kills or 5):
+        path = tmp_path / str(n)
+        process = subprocess.Popen([sys.executable, "-c", MAKER, str(path)], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(chance.uniform(0, 0.4))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        if path.exists():
+            centres = directory.open_(path, random=RANDOM)
+            centres.counter().close()
+            centres.advance()
+        else:
+            centres = made(path)
+        centres.close()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="rights of files do not bind the superuser")
+def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o500)
+    with pytest.raises(DirectoryError, match="cannot be made"):
+        made(tmp_path / "closed" / "scheme")
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    made(tmp_path / "scheme").close()
+    changes: dict[str, Callable[[Path], object]] = {
+        "device.db": Path.unlink,
+        "scheme.key": lambda file: file.write_text("12"),
+        "policy.toml": Path.unlink,
+        "centre.toml": Path.unlink,
+    }
+    for name, change in changes.items():
+        change(tmp_path / "scheme" / name)
+        with pytest.raises(DirectoryError, match=name):
+            directory.open_(tmp_path / "scheme", random=RANDOM)
