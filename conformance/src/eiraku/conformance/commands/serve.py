@@ -71,14 +71,20 @@ def main(
         from eiraku.reference.services.server import Address
     if init:
         return _init(directory, vaults)
+    if invite is not None:
+        return _invite(directory, _holder(invite), role, tier)
     with _opened(directory) as scheme:
-        if invite is not None:
-            from eiraku.spec.objects import Role
-
-            click.echo(scheme.invite(_holder(invite), role=Role[role.upper()], tier=tier))
-            return 0
         address = Address(host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, client_ca=client_ca)
         return _serve(scheme, address)
+
+
+def _invite(directory: Path, holder: str, role: str, tier: int) -> int:
+    from eiraku.reference.services import scheme as schemes
+    from eiraku.spec.objects import Role
+
+    with _advice():
+        click.echo(schemes.invite(directory, holder, role=Role[role.upper()], tier=tier)[0])
+    return 0
 
 
 def _serve(scheme: "Scheme", address: "Address") -> int:
@@ -90,9 +96,12 @@ def _serve(scheme: "Scheme", address: "Address") -> int:
         bound = server.listen(address)
     except server.ServerError as error:
         raise click.ClickException(str(error)) from error
-    # Whoever started the server waits for this line to know the port.
-    click.echo(f"listening on {server.url(address, bound)}")
-    run(scheme, bound, tls)
+
+    def ready() -> None:
+        # Whoever started the server waits for this line to know the port.
+        click.echo(f"listening on {server.url(address, bound)}")
+
+    run(scheme, bound, tls, ready=ready)
     return 0
 
 
@@ -117,7 +126,8 @@ def _init(directory: Path, vaults: tuple[str, ...]) -> int:
             if amount:
                 scheme.directory.issuer.fund(secrets.token_bytes(16), vault.number, amount)
             click.echo(f"vault of {name}: {vault.number.hex()}, account {amount}")
-            click.echo(f"  enrolment code for a purse of {name}: {scheme.invite(name)}")
+            code = schemes.invite(directory, name)[0]
+            click.echo(f"  enrolment code for a purse of {name}: {code}")
     click.echo(f"next: eiraku serve {directory}")
     return 0
 

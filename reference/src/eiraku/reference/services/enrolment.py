@@ -88,6 +88,24 @@ def plain(code: str) -> str:
     return "".join(letter for letter in code.upper() if letter.isascii() and letter.isalnum())[:64]
 
 
+def new_code(database: Database, invitation: Invitation, random: Callable[[int], bytes]) -> str:
+    """A code, in groups of four letters; of it only a digest is kept. Raises DatabaseError."""
+    code = base64.b32encode(random(15)).decode()
+    with database.writing() as connection:
+        connection.execute(
+            ENROLMENTS.insert().values(
+                digest=sha256(code.encode()).digest(),
+                role=invitation.role.name,
+                tier=invitation.tier,
+                holder=invitation.holder,
+                economy=invitation.economy,
+                expires=invitation.expires,
+                last_epoch=invitation.last_epoch,
+            )
+        )
+    return "-".join(code[start : start + 4] for start in range(0, len(code), 4))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolments:
     """The codes that are out. `database`: of schema `journal.SCHEMA`."""
@@ -97,24 +115,6 @@ class Enrolments:
     anchor: Callable[[], TrustAnchor]
     policy: Policy
     vault_of: Callable[[bytes], bytes | None]
-    random: Callable[[int], bytes]
-
-    def invite(self, invitation: Invitation) -> str:
-        """A new code, in groups of four letters. Raises DatabaseError."""
-        code = base64.b32encode(self.random(15)).decode()
-        with self.database.writing() as connection:
-            connection.execute(
-                ENROLMENTS.insert().values(
-                    digest=sha256(code.encode()).digest(),
-                    role=invitation.role.name,
-                    tier=invitation.tier,
-                    holder=invitation.holder,
-                    economy=invitation.economy,
-                    expires=invitation.expires,
-                    last_epoch=invitation.last_epoch,
-                )
-            )
-        return "-".join(code[start : start + 4] for start in range(0, len(code), 4))
 
     def enrol(self, signed: bytes) -> bytes:
         """Register the purse that signed, if its code is good. Raises ServiceRefused, DatabaseError."""

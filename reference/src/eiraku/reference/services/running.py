@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from eiraku.reference.services.app import create_app
@@ -11,7 +12,14 @@ from eiraku.reference.services.scheme import Scheme
 from eiraku.reference.services.server import serve
 
 
-def run(scheme: Scheme, bound: socket.socket, tls: dict[str, Any], *, log: Log | None = None) -> None:
+def run(
+    scheme: Scheme,
+    bound: socket.socket,
+    tls: dict[str, Any],
+    *,
+    log: Log | None = None,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
     """Serve until a signal; then sessions end as at a loss of power. Closing the scheme is the caller's."""
     log, metrics = log or Log(), Metrics()
     _gauges(scheme, metrics)
@@ -21,7 +29,7 @@ def run(scheme: Scheme, bound: socket.socket, tls: dict[str, Any], *, log: Log |
     log.line("start", services=len(scheme.services))
     worker.start()
     try:
-        serve(app, bound, tls)
+        serve(app, bound, tls, ready=ready)
     finally:
         stop.set()
         worker.join()

@@ -26,7 +26,7 @@ from eiraku.reference.centres.directory import Directory
 from eiraku.reference.centres.directory_settings import DirectoryError
 from eiraku.reference.centres.directory_settings import Settings as CentreSettings
 from eiraku.reference.services import methods
-from eiraku.reference.services.enrolment import Enrolments, Invitation
+from eiraku.reference.services.enrolment import Enrolments, Invitation, new_code
 from eiraku.reference.services.hosts import CounterHost
 from eiraku.reference.services.journal import SCHEMA, Journal
 from eiraku.reference.services.limits import Buckets
@@ -71,21 +71,6 @@ class Scheme:
             health=self.health,
             settings=self.settings,
         )
-
-    def invite(self, holder: str, *, role: Role = Role.PERSON, tier: int = 1, economy: int = 0) -> str:
-        """An enrolment code for a purse of this holder; `economy` 0: the first of the scheme."""
-        economy = economy or self.directory.settings.economies[0]
-        self.directory.check_economy(economy)
-        epoch = self.directory.registry.epoch
-        invitation = Invitation(
-            role=role,
-            tier=tier,
-            holder=holder_hash(holder),
-            economy=economy,
-            expires=epoch + self.directory.settings.purse_lifetime,
-            last_epoch=epoch + CODE_EPOCHS,
-        )
-        return self.enrolments.invite(invitation)
 
     def work(self) -> Mapping[str, Callable[[], object]]:
         """What is to be done again and again between requests, by name; each part stands alone."""
@@ -139,6 +124,33 @@ def create(path: Path, settings: CentreSettings, *, text: str = DEFAULT) -> None
     (path / SETTINGS).write_text(text, encoding="utf-8")
 
 
+def invite(
+    path: Path,
+    holder: str,
+    *,
+    count: int = 1,
+    role: Role = Role.PERSON,
+    tier: int = 1,
+    random: Callable[[int], bytes] = secrets.token_bytes,
+) -> list[str]:
+    """Enrolment codes for purses of a holder, also while the scheme is served. Raises as `open_`."""
+    with ExitStack() as closing:
+        directory = folders.open_(path, random=random)
+        closing.callback(directory.close)
+        database = Database(f"sqlite:///{path / DATABASE}", SCHEMA)
+        closing.callback(database.close)
+        epoch = directory.registry.epoch
+        invitation = Invitation(
+            role=role,
+            tier=tier,
+            holder=holder_hash(holder),
+            economy=directory.settings.economies[0],
+            expires=epoch + directory.settings.purse_lifetime,
+            last_epoch=epoch + CODE_EPOCHS,
+        )
+        return [new_code(database, invitation, random) for _ in range(count)]
+
+
 def open_(
     path: Path,
     *,
@@ -190,7 +202,6 @@ def open_(
             anchor=directory.anchor,
             policy=directory.policy,
             vault_of=by_holder.get,
-            random=random,
         )
         return Scheme(
             directory=directory,

@@ -40,7 +40,7 @@ class Served:
         schemes.create(self.folder, Settings(), text=f"{text}\n[vaults]\n{vaults}")
         with self.opened() as scheme:
             for name, amount in funds.items():
-                self.codes[name] = [scheme.invite(name) for _ in range(4)]
+                self.codes[name] = schemes.invite(self.folder, name, count=4)
                 if amount:
                     scheme.directory.issuer.fund(name.encode().ljust(16), scheme.vaults[name].number, amount)
         with socket.socket() as probe:

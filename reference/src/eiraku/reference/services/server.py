@@ -1,7 +1,9 @@
 """Running the application: the socket, TLS, signals. `ServerError` says in one sentence what is wrong."""
 
+import signal
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -40,6 +42,7 @@ def listen(address: Address) -> socket.socket:
         found = socket.socket(family)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((address.host, address.port))
+        found.listen(128)
     except OSError as error:
         raise ServerError(
             f"{address.host} port {address.port}: cannot be listened on ({error.strerror}); "
@@ -79,8 +82,11 @@ def tls(address: Address) -> dict[str, Any]:
     return settings
 
 
-def serve(app: Any, bound: socket.socket, tls_settings: dict[str, Any]) -> None:
-    """Serve until SIGTERM or SIGINT; requests under way are answered first, for at most 5 seconds."""
+def serve(app: Any, bound: socket.socket, tls_settings: dict[str, Any], *, ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are answered first, for at most 5 seconds.
+
+    `ready`: called once a signal ends it in order.
+    """
     config = uvicorn.Config(
         app,
         http="h11",
@@ -95,4 +101,11 @@ def serve(app: Any, bound: socket.socket, tls_settings: dict[str, Any]) -> None:
         limit_concurrency=200,
         **tls_settings,
     )
-    _Server(config).run(sockets=[bound])
+    server = _Server(config)
+    before = {sig: signal.signal(sig, server.handle_exit) for sig in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        ready()
+        server.run(sockets=[bound])
+    finally:
+        for sig, handler in before.items():
+            signal.signal(sig, handler)

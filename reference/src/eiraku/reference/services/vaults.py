@@ -10,7 +10,7 @@ from eiraku.reference.centres.vault import Vault
 from eiraku.reference.device import Device
 from eiraku.reference.services.carrier import Carrier, ServiceRefused
 from eiraku.reference.services.change import ChangeVault
-from eiraku.reference.services.methods import fields
+from eiraku.reference.services.methods import NOTHING, fields
 from eiraku.reference.services.requests import Caller, Method, vault_audience
 from eiraku.reference.services.service import Service
 from eiraku.reference.services.sessions import SessionTable
@@ -51,8 +51,12 @@ class OpenVault:
         self._table = service.sessions
 
     def methods(self) -> Mapping[str, Method]:
-        """`balance` and `pay-out`, for purses of the vault's holder."""
-        return {"balance": Method(handler=self._balance), "pay-out": Method(handler=self._pay_out)}
+        """`balance`, `pay-out` and `pending`, for purses of the vault's holder."""
+        return {
+            "balance": Method(handler=self._balance),
+            "pay-out": Method(handler=self._pay_out),
+            "pending": Method(handler=self._pending),
+        }
 
     def suspended(self) -> bool:
         """Whether it opens no session."""
@@ -77,10 +81,19 @@ class OpenVault:
     def _pay_out(self, caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         self._own(caller)
         (amount,) = fields(body, 1)
-        wanted = shape.uint(amount, RULE, "amount", 1, shape.AMOUNT_MAX)
+        return self._session(caller, shape.uint(amount, RULE, "amount", 1, shape.AMOUNT_MAX))
+
+    def _pending(self, caller: Caller, _request_id: bytes, body: bytes) -> bytes:
+        self._own(caller)
+        fields(body, 0)
+        waiting = [p.amount for p in self.device.store.pendings() if p.payee == caller.number]
+        # What is pending for this purse goes before any amount: see `Vault.begin`.
+        return self._session(caller, waiting[0]) if waiting else NOTHING
+
+    def _session(self, caller: Caller, amount: int) -> bytes:
         if self._table is None:
             raise AssertionError("served before it was given its sessions")
-        return cbor.encode(self._table.open(wanted, caller.number))
+        return cbor.encode(self._table.open(amount, caller.number))
 
     def _own(self, caller: Caller) -> None:
         # EPP-SVC-012

@@ -36,6 +36,7 @@ from eiraku.reference.services.talk import check, talk
 from eiraku.reference.simulation import meet
 from eiraku.spec import cbor, shape
 from eiraku.spec.centre_objects import Claim
+from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import PurseId
 
 Random = Callable[[int], bytes]
@@ -120,11 +121,7 @@ class Wallet:
         before = {(c.payer, c.transaction) for c in self.snapshot().credited}
         check(self.device.order(RequestOrder(amount=amount)))
         answer = self.request(self._vault_audience(), "pay-out", (amount,))
-        name = shape.octets(cbor.decode(answer), "EPP-SVC-012", "session", 16)
-        try:
-            talk(self.device, self._vault().resume(name))
-        finally:
-            self.device.power_cut()
+        self._session(shape.octets(cbor.decode(answer), "EPP-SVC-012", "session", 16))
         return sum(c.amount for c in self.snapshot().credited if (c.payer, c.transaction) not in before)
 
     def pay_in(self, amount: int | None = None) -> int:
@@ -139,8 +136,7 @@ class Wallet:
         if not waiting:
             orders = self._everything() if amount is None else [PayOrder(amount=amount)]
         for order in orders:
-            check(self.device.order(order))
-            self._session()
+            self._hand_in(order)
         return sum(s.amount for s in self.snapshot().settled if s.transaction not in before)
 
     def _everything(self) -> list[Order]:
@@ -161,9 +157,31 @@ class Wallet:
             shape.amount(account, "EPP-SVC-012", "account"),
         )
 
-    def _session(self) -> None:
+    def _hand_in(self, order: Order) -> None:
+        """Pay the vault. It refuses a unit that it gave us as long as it has no receipt for it."""
+        for last in (False, True):
+            try:
+                check(self.device.order(order))
+                self._session()
+            except Refusal as refusal:
+                if last or refusal.code is not Code.UNIT_HELD or not self._finish_pay_out():
+                    raise
+            else:
+                return
+
+    def _finish_pay_out(self) -> bool:
+        """Let the vault deliver again what it has pending for us; False: nothing."""
+        name = cbor.decode(self.request(self._vault_audience(), "pending", ()))
+        if name is None:
+            return False
+        check(self.device.order(RequestOrder(amount=1)))
+        self._session(shape.octets(name, "EPP-SVC-012", "session", 16))
+        return True
+
+    def _session(self, name: bytes = b"") -> None:
+        """One session with the vault, a new one or one that it gave a name."""
         try:
-            talk(self.device, self._vault().open())
+            talk(self.device, self._vault().resume(name) if name else self._vault().open())
         finally:
             # Whatever happened: no session is left half open in the purse (EPP-CRS-017).
             self.device.power_cut()
