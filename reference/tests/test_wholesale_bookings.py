@@ -88,7 +88,7 @@ def test_bookings_become_postings(database: Database, register: Register) -> Non
 
 # EPP-WHS-011
 @given(st.lists(st.integers(0, 5), max_size=6), st.integers(1, 4))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_each_is_posted_once_however_it_is_cut(pieces: list[int], page: int) -> None:
     """Two followers take turns, and what was posted is given to them again."""
     database = Database("sqlite://", SCHEMA)

@@ -2,11 +2,14 @@
 
 import itertools
 import json
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from eiraku.reference.centres.database import Database
 from eiraku.reference.crypto.ed25519 import SigningKey
@@ -415,3 +418,42 @@ def test_the_log_of_the_vectors_verifies() -> None:
         for economy, held in verified.standings.items()
     }
     assert accounts == {int(economy): held for economy, held in found["accounts"].items()}
+
+
+# EPP-WHS-005, EPP-WHS-009
+@given(st.integers(0, 2**32))
+@settings(max_examples=6, deadline=None)
+def test_members_that_look_in_at_any_time_agree(seed: int) -> None:
+    """Random postings; three members fetch updates when they like, sometimes spoilt ones."""
+    draw = random.Random(seed)
+    log = operator("sqlite://")
+    databases = [Database("sqlite://", member.SCHEMA) for _ in range(3)]
+    members = [Member.create(d, origin=vectors.ORIGIN, operator=KEY.public) for d in databases]
+    numbers = iter(range(1, 1000))
+    for economy in (JAPAN, SINGAPORE):
+        log.join(next(numbers).to_bytes(16, "big"), economy)
+        log.contribute(next(numbers).to_bytes(16, "big"), economy, 1000)
+    for _ in range(30):
+        posting = next(numbers).to_bytes(16, "big")
+        draw.choice(
+            (
+                lambda posting: log.contribute(posting, SINGAPORE, 3),
+                lambda posting: log.issue(posting, JAPAN, 2),
+                lambda posting: log.transfer(posting, JAPAN, SINGAPORE, 1),
+                lambda _: log.advance(log.epoch + 1),
+                lambda _: log.checkpoint(),
+            )
+        )(posting)
+        one = draw.choice(members)
+        if draw.random() < 0.3:
+            update = log.update(one.size)
+            if update.leaves and draw.random() < 0.5:
+                with pytest.raises(ProofError):
+                    one.accept(update.signed, update.proof, (*update.leaves[:-1], b"spoilt"))
+            one.accept(update.signed, update.proof, update.leaves)
+    for one in members:
+        follow(one, log)
+        assert one.standings() == log.standings()
+        assert all(one.examine(old) is None for old in log.checkpoints())
+    for database in (*databases, log.database):
+        database.close()

@@ -153,7 +153,7 @@ def test_every_posting_is_an_entry_of_the_log(register: Register) -> None:
 
 # EPP-WHS-003
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=8))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_a_log_that_grows_in_pieces_is_the_tree_of_its_leaves(pieces: list[int]) -> None:
     database = Database("sqlite://", SCHEMA)
     leaves: list[bytes] = []
@@ -226,7 +226,7 @@ def test_proofs_are_for_what_is_in_the_log(register: Register) -> None:
 
 # EPP-WHS-001, EPP-WHS-002
 @given(st.integers(0, 2**32))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_whatever_is_ordered_the_books_hold(seed: int) -> None:
     """Random orders, many of them impossible: what is refused changes nothing, the rest can be replayed."""
     draw = random.Random(seed)
