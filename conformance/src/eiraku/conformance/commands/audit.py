@@ -199,7 +199,10 @@ def _show(done: "Audit") -> None:
         console.print(problem, style="red", markup=False)
     found, planted = document["cheats"]["found"], document["cheats"]["planted"]
     verdict = "exactly the guilty were named" if not done.problems else "not as planted"
-    console.print(f"{found} of {planted} copies and bad histories found, {verdict}", style="bold")
+    console.print(
+        f"{done.plan.cheats} units cheated: {found} of {planted} copies and bad histories found, {verdict}",
+        style="bold",
+    )
 
 
 @contextlib.contextmanager
