@@ -64,7 +64,11 @@ def test_a_life(centre: Run, tmp_path: Path) -> None:
     number = registered(centre, "--purse", purse, "--role", "merchant", "--tier", 3)
     assert purse.stat().st_mode & 0o077 == 0
     assert centre("inspect", number, "--purse", purse) == (0, "nothing found\n", "")
-    assert centre("renew", number, "--expires", 2000)[0] == 0
+    assert centre("renew", number, "--expires", 2000, "--purse", purse)[0] == 0
+    stranger = tmp_path / "stranger.db"
+    registered(centre, "--purse", stranger)
+    code, _, err = centre("renew", number, "--expires", 2000, "--purse", stranger)
+    assert (code, "the purse does not take it" in err) == (2, True)
     shown = centre("show", number)[1]
     assert "role        merchant, tier 3, economy 392" in shown
     assert "epoch 1: renewed, expires 2000, tier 3" in shown
@@ -79,8 +83,8 @@ def test_a_life(centre: Run, tmp_path: Path) -> None:
     assert isinstance(device.bulletin((tmp_path / "b").read_bytes()), Accepted)
     device.close()
     facts = json.loads(centre("status", "--json")[1])
-    assert (facts["epoch"], facts["purses"]) == (2, {"active": 1, "recalled": 1})
-    assert "1 active, 1 recalled" in centre("status")[1]
+    assert (facts["epoch"], facts["purses"]) == (2, {"active": 2, "recalled": 1})
+    assert "2 active, 1 recalled" in centre("status")[1]
 
 
 def test_a_report_that_was_sent(centre: Run, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from eiraku.conformance.commands.options import system_packages
 if TYPE_CHECKING:
     from eiraku.reference.centres.directory import Directory
     from eiraku.reference.centres.registry import Registered
+    from eiraku.reference.device import Device
 
 EPOCHS = click.IntRange(0, 2**32 - 1)
 
@@ -39,6 +40,7 @@ class Hex(click.ParamType[bytes]):
 
 NUMBER = click.argument("number", type=Hex(8))
 REASON = click.argument("reason")
+PURSE_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 NEW_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -237,13 +239,21 @@ def show(path: Path, *, number: bytes) -> int:
 @NUMBER
 @click.option("--expires", type=EPOCHS, help="[default: as long as centre.toml says]")
 @click.option("--tier", type=click.IntRange(0, 7), help="Another tier.")
+@click.option("--purse", type=PURSE_FILE, help="Hand it to the purse in this file.")
 @click.pass_obj
-def renew(path: Path, *, number: bytes, expires: int | None, tier: int | None) -> int:
+def renew(path: Path, *, number: bytes, expires: int | None, tier: int | None, purse: Path | None) -> int:
     """Print a purse ID that is good for longer."""
     with _opened(path) as centres:
         if expires is None:
             expires = centres.registry.epoch + centres.settings.purse_lifetime
-        click.echo(centres.registry.renew(number, expires, tier).hex())
+        with _device(centres, purse) as device:
+            signed = centres.registry.renew(number, expires, tier)
+            result = None if device is None else device.take_purse_id(signed)
+        from eiraku.reference.device import Rejected
+
+        if isinstance(result, Rejected):
+            raise click.ClickException(f"{purse}: the purse does not take it: {result.refusal}")
+        click.echo(signed.hex())
     return 0
 
 
@@ -289,14 +299,15 @@ def inspect(path: Path, *, number: bytes, report: Path | None, purse: Path | Non
         raise click.UsageError("expected one of --report and --purse")
     with _opened(path) as centres:
         registry, issuer = centres.registry, centres.issuer
-        if report is None:
-            challenge = registry.challenge(number, issuer)
-            if purse is None:
-                click.echo(f"challenge  {challenge.hex()}")
-                return 0
-            signed = _self_report(centres, purse, challenge)
-        else:
+        if report is not None:
             signed = report.read_bytes()
+        else:
+            with _device(centres, purse) as device:
+                challenge = registry.challenge(number, issuer)
+                if device is None:
+                    click.echo(f"challenge  {challenge.hex()}")
+                    return 0
+                signed = device.self_report(challenge)
         found = registry.inspect(number, signed, issuer)
     for finding in found:
         click.echo(finding.text)
@@ -441,12 +452,17 @@ def _on_next(centres: "Directory", number: bytes) -> None:
     )
 
 
-def _self_report(centres: "Directory", file: Path, challenge: bytes) -> bytes:
+@contextlib.contextmanager
+def _device(centres: "Directory", file: Path | None) -> Iterator["Device | None"]:
+    """The purse in a file, switched on."""
+    if file is None:
+        yield None
+        return
     from eiraku.reference.device import Device
 
     device = Device(file, centres.random)
     try:
-        return device.self_report(challenge)
+        yield device
     finally:
         device.close()
 
