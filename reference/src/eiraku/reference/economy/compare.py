@@ -122,10 +122,17 @@ def _elsewhere(
         initializer=_leave_interrupts_to_the_parent,
     )
     try:
-        yield {
-            limit: pool.submit(alone, scenario.with_hop_limit(limit), folder / f"limit-{limit}", Silent())
-            for limit in others
-        }
+        # A process is begun by a call, with the signals blocked that are blocked here: an interrupt goes to
+        # every process of a terminal, and the others must not answer it before they can ignore it.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            futures = {
+                limit: pool.submit(alone, scenario.with_hop_limit(limit), folder / f"limit-{limit}", Silent())
+                for limit in others
+            }
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        yield futures
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         for process in set(multiprocessing.active_children()) - before:

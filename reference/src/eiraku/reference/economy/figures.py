@@ -71,39 +71,31 @@ def drawn(name: str, height: float, draw: Callable[[Figure], None]) -> str:
 
 
 def where(results: Results) -> str:
-    """Where the value was at the end of each epoch."""
+    """Where the value was at the end of each epoch; below, with the accounts at the issuing centre."""
     pictures = results.series
-    names = ("people", "shops", "banks", "pending", "expired", "accounts")
-    labels = ("people", "shops", "banks' vaults", "pending", "expired in purses", "accounts at the centre")
+    names = ("people", "shops", "banks", "pending", "expired")
+    labels = ("people", "shops", "banks' vaults", "pending", "expired in purses")
 
     def draw(figure: Figure) -> None:
-        axes = figure.subplots()
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         epochs = [picture.epoch for picture in pictures]
+        outstanding = [picture.outstanding for picture in pictures]
         rows = [[getattr(picture, name) for picture in pictures] for name in names]
-        axes.stackplot(epochs, rows, colors=(*SERIES, LINE), labels=labels, linewidth=0)
-        axes.plot(
-            epochs,
-            [picture.outstanding for picture in pictures],
-            color=FG,
-            linewidth=1.6,
-            label="outstanding (centre's books)",
-        )
-        axes.plot(
-            epochs,
-            [picture.funded for picture in pictures],
-            color=FG,
-            linewidth=1.2,
-            linestyle="--",
-            label="outstanding and accounts",
-        )
-        axes.set_xlabel("epoch")
-        axes.set_ylabel("value, minor units")
-        axes.set_ylim(bottom=0)
-        _thousands(axes.yaxis)
-        _whole(axes.xaxis)
+        upper.stackplot(epochs, rows, colors=SERIES, labels=labels, linewidth=0)
+        upper.plot(epochs, outstanding, color=FG, linewidth=1.6, label="outstanding, by the books")
+        accounts = [picture.accounts for picture in pictures]
+        lower.stackplot(epochs, outstanding, accounts, colors=(DIM, LINE), linewidth=0)
+        funded = [picture.funded for picture in pictures]
+        lower.plot(epochs, funded, color=FG, linewidth=1.2, linestyle="--", label="with accounts")
+        lower.set_xlabel("epoch")
+        upper.set_ylabel("minor units")
+        for axes in (upper, lower):
+            axes.set_ylim(bottom=0)
+            _thousands(axes.yaxis)
+        _whole(lower.xaxis)
         figure.legend(loc="outside lower center", ncols=3, fontsize=8)
 
-    return drawn("where", 3.9, draw)
+    return drawn("where", 4.4, draw)
 
 
 def flows(results: Results) -> str:

@@ -74,8 +74,8 @@ def verdict(results: Results, runs: Sequence[Results]) -> tuple[str, str, list[s
     if bad:
         lines.append(f"In the comparison, these hop limits went wrong: {', '.join(map(str, bad))}.")
     if not results.good or bad:
-        return "fail", "The centre was wrong about who cheated", lines
-    return "pass", "Every unit is accounted for, and every cheat that could be named was", lines
+        return "fail", "Somebody was named wrongly, or not at all", lines
+    return "pass", "All value is accounted for, and every cheat who could be named was", lines
 
 
 def grouped(value: int) -> str:
