@@ -399,15 +399,19 @@ class Vault:
         checks, identity = self.device.purse.checks, self._identity
         checks.amount_to_pay(amount)
         checks.highest_limit(identity.policy, identity.claims, amount)
-        self._carry_out(
-            lambda: vault_stock.change(
+
+        def plan() -> Exchange | None:
+            return vault_stock.change(
                 self._shelf(),
                 amount,
                 max_units=identity.policy.max_units,
                 vault_policy=self.policy,
                 account=self.account,
             )
-        )
+
+        # What is here exactly is paid, whatever else is under way with the centre.
+        if plan() is not None:
+            self._carry_out(plan)
 
     def _order(self, amount: int | None, payee: bytes | None) -> Order:
         if amount is None:

@@ -1,0 +1,275 @@
+"""A vault when things break between it and its centres: nothing is lost, and all is completed afterwards."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from sqlalchemy import Connection
+
+from eiraku.reference.centres.database import Database
+from eiraku.reference.centres.vault import NotTaken, PurseLostPower
+from eiraku.reference.centres.vault_policy import VaultPolicy
+from eiraku.reference.centres.vault_village import Bank, Loss
+from eiraku.reference.purse.state import PayOrder, RequestOrder
+from eiraku.reference.services.carrier import ServiceRefused, ServiceUnreachable
+from eiraku.spec.errors import Refusal
+
+PLAIN = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
+LOSSES: tuple[Loss, ...] = ("lost", "unanswered")
+
+
+class Crash(BaseException):
+    """The process of the vault is gone."""
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Iterator[Bank]:
+    made = Bank.found(tmp_path, policy=PLAIN)
+    made.vault.issue([64] * 8)
+    yield made
+    made.close()
+
+
+def values(bank: Bank) -> Counter[int]:
+    return Counter(unit.value for unit in bank.device.store.summaries())
+
+
+def recover(bank: Bank) -> None:
+    """Power back, lines fine, `settle`: then nothing is under way and nothing is missing."""
+    bank.fine()
+    bank.device.disarm()
+    bank.restart().settle()
+    assert bank.missing() == 0
+    for pending in bank.device.store.pendings():
+        # The customer comes back.
+        customer = bank.purses[pending.payee]
+        assert bank.meet(customer, RequestOrder(amount=1), 1) == ()
+    assert bank.device.store.pendings() == ()
+    assert bank.vault.waiting_issues() == ()
+    assert bank.outstanding() == bank.held(), "whatever was issued is in a purse"
+
+
+def exchange(bank: Bank) -> None:
+    bank.vault.exchange([2, 2, 4, 8])
+
+
+def issue(bank: Bank) -> None:
+    bank.vault.issue([16, 1])
+
+
+def redeem(bank: Bank) -> None:
+    bank.vault.redeem(128)
+
+
+def pay_out(bank: Bank) -> None:
+    alice = next(iter(bank.purses.values()), None) or bank.purse()
+    bank.meet(alice, RequestOrder(amount=11), 11)
+
+
+ERRORS = (ServiceUnreachable, ServiceRefused, PurseLostPower, Crash)
+
+
+def attempt(bank: Bank, work: Callable[[Bank], None]) -> bool:
+    """Whether it was interrupted."""
+    try:
+        work(bank)
+    except ERRORS:
+        return True
+    return False
+
+
+def went_well(bank: Bank, work: Callable[[Bank], None], before: Counter[int]) -> None:
+    """Done completely, or not begun."""
+    now = values(bank)
+    if now == before:
+        return
+    if work is exchange:
+        assert now - before >= Counter({2: 2, 4: 1, 8: 1})
+        assert now.total() - before.total() >= 3
+    elif work is issue:
+        assert now - before == Counter({16: 1, 1: 1})
+    elif work is redeem:
+        assert sum(value * count for value, count in (before - now).items()) == 128
+
+
+def prepare(bank: Bank, work: Callable[[Bank], None]) -> Counter[int]:
+    """So many units that each round finds the same; the account pays."""
+    bank.vault.redeem()
+    bank.vault.issue([64] * 8)
+    if work is pay_out:
+        for alice in bank.purses.values():
+            assert bank.meet(alice, PayOrder(amount=alice.store.total()[1])) in ((), ("amount",))
+        bank.vault.redeem()
+        bank.vault.issue([64] * 2)
+    return values(bank)
+
+
+@pytest.mark.parametrize("work", (issue, redeem, exchange, pay_out))
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_call_to_the_centre_lost_or_unanswered(
+    bank: Bank, work: Callable[[Bank], None], loss: Loss
+) -> None:
+    """EPP-VLT-008, EPP-CEN-012, EPP-CEN-013: interrupted at its n-th call, for every n."""
+    for n in range(1, 40):
+        before = prepare(bank, work)
+        calls = bank.issuing.calls
+        bank.issuing.weather = lambda k, at=calls + n: loss if k == at else None  # type: ignore[misc]
+        attempt(bank, work)
+        reached = bank.issuing.calls - calls >= n
+        recover(bank)
+        went_well(bank, work, before)
+        if not reached:
+            assert n > 2
+            return
+    raise AssertionError("never came to an end")
+
+
+@pytest.mark.parametrize("work", (issue, redeem, exchange, pay_out))
+@pytest.mark.parametrize("when", ("before", "after"))
+def test_a_power_cut_at_every_write_of_the_purse(
+    bank: Bank, work: Callable[[Bank], None], when: Literal["before", "after"]
+) -> None:
+    """EPP-CRS-005."""
+    for n in range(1, 20):
+        before = prepare(bank, work)
+        bank.device.arm(when, n)
+        interrupted = attempt(bank, work)
+        recover(bank)
+        went_well(bank, work, before)
+        if not interrupted:
+            return
+    raise AssertionError("never came to an end")
+
+
+class Failing:
+    """A database whose process dies before or after the n-th write from now."""
+
+    def __init__(self, database: Database, when: str, write: int) -> None:
+        self.database, self.when, self.left = database, when, write
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        self.left -= 1
+        if not self.left and self.when == "before":
+            raise Crash
+        with self.database.writing() as connection:
+            yield connection
+        if not self.left and self.when == "after":
+            raise Crash
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.database, name)
+
+
+@pytest.mark.parametrize("work", (issue, redeem, exchange, pay_out))
+@pytest.mark.parametrize("when", ("before", "after"))
+def test_a_crash_at_every_write_of_the_vaults_own_file(
+    bank: Bank, work: Callable[[Bank], None], when: str
+) -> None:
+    """EPP-VLT-008."""
+    for n in range(1, 20):
+        before = prepare(bank, work)
+        bank.vault._state._database = Failing(bank.vault._state._database, when, n)  # type: ignore[assignment]
+        interrupted = attempt(bank, work)
+        recover(bank)
+        went_well(bank, work, before)
+        if not interrupted:
+            return
+    raise AssertionError("never came to an end")
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_message_of_a_pay_in_lost(bank: Bank, loss: Loss) -> None:
+    """EPP-CRS-014: the customer delivers again; the vault credits once."""
+    from eiraku.reference.purse.state import RedeliverOrder  # noqa: PLC0415 - only here
+
+    alice = bank.purse()
+    bank.vault.exchange([1] * 16)
+    bank.meet(alice, RequestOrder(amount=16), 16)
+    balance = bank.vault.balance
+    for n in range(1, 12):
+        bank.device.arm("before" if loss == "lost" else "after", n)
+        try:
+            bank.meet(alice, PayOrder(amount=1))
+        except PurseLostPower:
+            bank.restart()
+        bank.device.disarm()
+        for pending in alice.store.pendings():
+            assert bank.meet(alice, RedeliverOrder(transaction=pending.transaction)) == ()
+        assert bank.missing() == 0
+        assert bank.vault.balance + alice.store.total()[1] == balance + 16
+
+
+def test_a_centre_that_stays_away(bank: Bank) -> None:
+    """Everything that needs it says so; what does not, goes on; afterwards all is completed."""
+    alice = bank.purse()
+    bank.issuing.weather = bank.device_centre.weather = lambda _n: "lost"
+    for call in (bank.vault.account, bank.vault.redeem, bank.vault.restock, bank.vault.settle):
+        with pytest.raises(ServiceUnreachable):
+            call()
+    assert bank.meet(alice, RequestOrder(amount=64), 64) == ()
+    with pytest.raises(ServiceRefused, match="no exact change") as caught:
+        bank.vault.begin(3)
+    assert caught.value.code == "unavailable"
+    assert bank.vault.tick() != ()
+    assert not bank.vault.busy
+    recover(bank)
+
+
+def test_an_issue_without_room_waits(bank: Bank) -> None:
+    """EPP-VLT-009: the centre has issued it; it is kept until the purse takes it."""
+    alice = bank.purse()
+    bank.vault.issue([1] * 180)
+    for _ in range(4):
+        bank.meet(alice, RequestOrder(amount=32), 32)
+    before = bank.issuing.calls
+    bank.issuing.weather = lambda k: "unanswered" if k == before + 1 else None
+    with pytest.raises(ServiceUnreachable):
+        bank.vault.issue([1] * 190)
+    bank.fine()
+    for _ in range(4):
+        assert bank.meet(alice, PayOrder(amount=32)) == ()
+    with pytest.raises(NotTaken, match="capacity"):
+        bank.vault.settle()
+    with pytest.raises(NotTaken, match="capacity"):
+        bank.restart().settle()
+    (waiting,) = bank.vault.waiting_issues()
+    assert "capacity" in waiting.reason
+    for _ in range(4):
+        bank.meet(alice, RequestOrder(amount=32), 32)
+    recover(bank)
+    assert values(bank)[1] >= 190
+
+
+def test_no_issue_is_asked_for_that_would_not_fit(bank: Bank) -> None:
+    account = bank.account()
+    with pytest.raises(Refusal, match="capacity"):
+        bank.vault.issue([1] * 250)
+    with pytest.raises(Refusal, match="balance-limit"):
+        bank.vault.issue([1 << 24])
+    with pytest.raises(ServiceRefused, match="insufficient-funds"):
+        bank.vault.issue([1 << 20])
+    with pytest.raises(Refusal, match="unit-count"):
+        bank.vault.issue([1] * 193)
+    assert bank.account() == account
+    bank.vault.issue([1])
+
+
+def test_a_file_from_a_backup(bank: Bank) -> None:
+    """Its sequences are used up; the vault goes on from far above, and asks no second time for an issue."""
+    bank.vault.close()
+    copy = (bank.folder / "state.db").read_bytes()
+    bank.restart()
+    for _ in range(5):
+        bank.vault.account()
+    bank.vault.close()
+    (bank.folder / "state.db").write_bytes(copy)
+    bank.restart()
+    with pytest.raises(ServiceRefused, match="request-replayed"):
+        bank.vault.account()
+    bank.vault.account()
+    bank.vault.issue([1])
+    assert bank.missing() == 0
