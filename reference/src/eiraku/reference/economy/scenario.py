@@ -67,9 +67,9 @@ class Rules:
 class Habits:
     """How people and shops behave."""
 
-    to_shop: float = _share(0.6)
+    to_shop: float = _share(0.45)
     abroad: float = _share(0.12)
-    wages: float = _share(0.1)
+    wages: float = _share(0.15)
     largest: int = _whole(200, 1, 2**40)
     cash: int = _whole(510, 1, 2**40)
     pay_in: float = _share(0.6)
