@@ -30,6 +30,7 @@ def root(size: int) -> bytes:
 
 # EPP-WHS-003, EPP-WHS-005
 def test_every_tree_up_to_seventy_leaves_is_that_of_the_definitions() -> None:
+    assert root(0) == vectors.mth(())
     for size in range(1, len(LEAVES) + 1):
         assert root(size) == vectors.mth(LEAVES[:size])
         for index in range(size):

@@ -107,22 +107,26 @@ def test_weights_are_bonds_at_the_end_of_each_epoch(entries: list[Entry]) -> Non
 
 # EPP-WHS-006
 def test_a_statement(entries: list[Entry]) -> None:
-    made = seigniorage.statement(entries, first=1, last=3, income=1_000_001, cost=300_000, investment=1)
+    made = seigniorage.statement(
+        entries, epoch=4, first=1, last=3, income=1_000_001, cost=300_000, investment=1
+    )
     assert made.result == 700_000
     assert sum(made.shares.values()) == 700_000
     assert dict(made.shares) == {392: 465_500, 702: 208_250, 764: 26_250}
-    loss = seigniorage.statement(entries, first=1, last=3, income=0, cost=7, investment=0)
+    loss = seigniorage.statement(entries, epoch=4, first=1, last=3, income=0, cost=7, investment=0)
     assert sum(loss.shares.values()) == loss.result == -7
 
 
 def test_a_statement_of_no_period(entries: list[Entry]) -> None:
     for first, last in ((3, 2), (-1, 2)):
         with pytest.raises(ShareError, match="does not end before it begins"):
-            seigniorage.statement(entries, first=first, last=last, income=1, cost=0, investment=0)
+            seigniorage.statement(entries, epoch=9, first=first, last=last, income=1, cost=0, investment=0)
     for wrong in ("income", "cost", "investment"):
         amounts = {"income": 0, "cost": 0, "investment": 0, wrong: -1}
         with pytest.raises(ShareError, match=f"{wrong}: expected 0 or more"):
-            seigniorage.statement(entries, first=1, last=2, **amounts)
+            seigniorage.statement(entries, epoch=3, first=1, last=2, **amounts)
+    with pytest.raises(ShareError, match="the period is not over"):
+        seigniorage.statement(entries, epoch=3, first=1, last=3, income=1, cost=0, investment=0)
 
 
 # EPP-WHS-006

@@ -244,9 +244,7 @@ def seigniorage(
     if first > last:
         raise click.BadParameter("the period ends before it begins", param_hint="--to")
     entries, epoch = files.entries(file, operator)
-    if last >= epoch:
-        raise click.ClickException(f"the period is not over: it ends with {last}, the epoch is {epoch}")
-    found = sharing.statement(entries, first=first, last=last, **amounts)
+    found = sharing.statement(entries, epoch=epoch, first=first, last=last, **amounts)
     if as_json:
         fields = {
             "first": first,

@@ -33,9 +33,12 @@ class Statement:
 
 
 def statement(
-    entries: Iterable[Entry], *, first: int, last: int, income: int, cost: int, investment: int
+    entries: Iterable[Entry], *, epoch: int, first: int, last: int, income: int, cost: int, investment: int
 ) -> Statement:
-    """The statement of a period, from a log in order. Raises ShareError."""
+    """The statement of a period, from a log in order whose current epoch is `epoch`. Raises ShareError."""
+    # EPP-WHS-006
+    if last >= epoch:
+        raise ShareError(f"the period is not over: it ends with epoch {last}, the log is at {epoch}; wait")
     for name, amount in (("income", income), ("cost", cost), ("investment", investment)):
         if amount < 0:
             raise ShareError(f"{name}: expected 0 or more minor units, found {amount}")
