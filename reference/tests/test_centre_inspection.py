@@ -7,7 +7,7 @@ from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
 import pycddl
 import pytest
@@ -38,14 +38,21 @@ POLICY = (
 )
 
 
+class Server(Protocol):
+    def database(self) -> str: ...
+
+
 class Market:
     """Both centres, a vault and some persons: real purses, real sessions, real deposits."""
 
-    def __init__(self, folder: Path, persons: int, seed: bytes = b"market") -> None:
+    def __init__(self, folder: Path, persons: int, seed: bytes = b"market", **given: Any) -> None:
         self.folder = folder
         self.random = Drbg(seed)
         self.centres = directory.create(
-            folder / "centres", settings=Settings(economies=(ECONOMY,)), policy=POLICY, random=self.random
+            folder / "centres",
+            settings=Settings(economies=(ECONOMY,), **given),
+            policy=POLICY,
+            random=self.random,
         )
         self.registry, self.issuer = self.centres.registry, self.centres.issuer
         self.counter = Counter(self.centres.counter(), self.issuer)
@@ -429,6 +436,35 @@ def test_a_report_is_as_in_the_schema(market: Market) -> None:
     text = (Path(__file__).parents[2] / "spec" / "schema.cddl").read_text("utf-8")
     payload = cose.parse(person.self_report(bytes(16))).payload
     pycddl.Schema(f"start = self-report\n{text}").validate_cbor(payload)
+
+
+def test_on_postgresql(tmp_path: Path, postgresql: Server) -> None:
+    """EPP-DEV-007: the same on the other kind of database."""
+    market = Market(tmp_path, 3, device_database=postgresql.database())
+    person, other, _ = market.persons
+    market.give(person, [1, 4])
+    copied = market.copy(person)
+    found = [market.inspect(person)]
+    market.pay(person, other, 4)
+    found += [market.inspect(person), market.inspect(other)]
+    last = market.inspect(copied)
+    copied.close()
+    market.close()
+    assert found == [[], [], []]
+    assert kinds(last) == {"total", "flow", "returned", "memory", "hop"}
+
+
+def test_the_counter_before_it_collects(market: Market) -> None:
+    """EPP-DEV-019, EPP-CEN-010: deposited, and for a moment still in the centre's own purse."""
+    person, counter = market.persons[0], market.counter
+    market.give(person, [4])
+    transfer(person, PayOrder(amount=4), counter.device, ReceiveOrder())
+    counter._deposit([unit.unit_id for unit in counter.device.store.summaries()])
+    assert market.issuer.outstanding() == {}
+    assert not market.inspect(counter.device)
+    counter.collect()
+    assert not market.inspect(counter.device)
+    assert not market.inspect(person)
 
 
 def test_many_units(tmp_path: Path) -> None:

@@ -271,8 +271,10 @@ def _unit(unit_id: bytes, hop: int, known: UnitKnown | None, number: bytes) -> I
                 f"to purse {moves[0].payee.hex()}",
             )
             return
-    # A refunded unit may still be with an honest payee whose receipt was lost and who never brought it home.
-    if known.state == "redeemed":
+    # The issuing centre's own purse holds what is deposited already until it is collected (EPP-CEN-010). And
+    # a refunded unit may still be with an honest payee whose receipt was lost and who never brought it home.
+    own = any(len(c.endorsements) == hop + 1 and c.endorsements[-1].payee == number for c in known.chains)
+    if known.state == "redeemed" and not own:
         last = known.chains[0].endorsements[-1]
         yield Finding(
             kind="redeemed",

@@ -135,16 +135,18 @@ def _hold(
                 HeldBefore(number=row.number, hop=row.hop, first=row.first, last=row.last)
             )
     found: list[Finding] = []
+    new: list[dict[str, Any]] = []
     for unit_id, hop in units.items():
         found += inspection.against_held(
             number, unit_id, hop, before[unit_id], challenged=challenged, last=last
         )
-        mine = (HELD.c.unit_id == unit_id, HELD.c.hop == hop, HELD.c.number == number)
         if any((known.number, known.hop) == (number, hop) for known in before[unit_id]):
+            mine = (HELD.c.unit_id == unit_id, HELD.c.hop == hop, HELD.c.number == number)
             connection.execute(HELD.update().where(*mine).values(last=at))
         else:
-            key = {"unit_id": unit_id, "hop": hop, "number": number}
-            connection.execute(HELD.insert().values(**key, first=at, last=at))
+            new.append({"unit_id": unit_id, "hop": hop, "number": number, "first": at, "last": at})
+    if new:
+        connection.execute(HELD.insert(), new)
     return found
 
 
