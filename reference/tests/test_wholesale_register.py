@@ -328,6 +328,26 @@ def test_books_that_contradict_themselves_take_nothing_more(register: Register, 
     assert any("own:392 has 999 in the books and 1000 according to the log" in line for line in found)
 
 
+# EPP-WHS-001, EPP-WHS-002
+@pytest.mark.parametrize(
+    ("account", "amount", "said"),
+    (
+        ("own:1", 2, "own 2 and issued 1 are not its bonds 2"),
+        ("issued:1", 0, "own 1 and issued 0 are not its bonds 2"),
+        ("bonds:1", 3, "own 1 and issued 1 are not its bonds 3"),
+        ("assets", -3, "assets 3 are not the sum of all bonds 2"),
+        ("bonded", -1, "bonded 1 are not the sum of all bonds 2"),
+    ),
+)
+def test_every_contradiction_of_balances_is_seen(account: str, amount: int, said: str) -> None:
+    sound = {"own:1": 1, "issued:1": 1, "bonds:1": 2, "assets": -2, "bonded": -2}
+    accounts.check(sound)
+    with pytest.raises(BrokenBooksError, match=said):
+        accounts.check(sound | {account: amount})
+    with pytest.raises(BrokenBooksError, match="economy 1: an account is below zero"):
+        accounts.check(sound | {"own:1": 3, "issued:1": -1})
+
+
 @pytest.mark.parametrize(
     ("statement", "said"),
     (
@@ -339,6 +359,7 @@ def test_books_that_contradict_themselves_take_nothing_more(register: Register, 
         ("INSERT INTO node VALUES (999, zeroblob(32))", "23 hashes are stored where 12 leaves have 22"),
         ("DELETE FROM posted", "0 postings are known where the log has 12 entries"),
         ("UPDATE balance SET amount = -1 WHERE account = 'assets'", "assets has -1 in the books"),
+        ("UPDATE checkpoint SET signed = x'00' WHERE size = 9", "stored checkpoint of 9 entries: .*not well"),
         ("DELETE FROM balance WHERE account = 'issued:392'", "own 1000000 and issued 0 are not its bonds"),
     ),
 )
@@ -366,6 +387,9 @@ def test_a_log_that_was_made_anew_contradicts_what_was_signed(local: Register, f
     assert local.problems() == [
         f"the signed root of {size} entries is not that of the log" for size in (5, 9, 12)
     ]
+    local.contribute(fresh(), JAPAN, 1)
+    with pytest.raises(CheckpointError, match="that this log of 13 contradicts; do not sign another one"):
+        local.checkpoint()
 
 
 def test_a_missing_hash_is_said(local: Register, file: Path) -> None:

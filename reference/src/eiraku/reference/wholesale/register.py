@@ -159,23 +159,29 @@ class Register:
     def checkpoint(self) -> bytes:
         """The signed checkpoint of the log as it is; stored before it is given out."""
         with self.database.writing() as connection:
-            size, epoch = schema.LOG.size(connection), schema.epoch(connection)
-            same = (schema.CHECKPOINT.c.size == size) & (schema.CHECKPOINT.c.epoch == epoch)
-            known = connection.execute(select(schema.CHECKPOINT.c.signed).where(same)).scalar_one_or_none()
-            if known is not None:
-                return bytes(known)
-            root = schema.LOG.root(connection, size)
-            # EPP-WHS-004
-            for row in connection.execute(select(schema.CHECKPOINT).where(schema.CHECKPOINT.c.size >= size)):
-                old = checkpoint.verify(row.signed, operator=self.operator)
-                if old.size > size or old.root != root:
+            made = Checkpoint(
+                origin=self.origin,
+                size=schema.LOG.size(connection),
+                root=schema.LOG.root(connection, schema.LOG.size(connection)),
+                epoch=schema.epoch(connection),
+            )
+            held = schema.CHECKPOINT
+            query = select(held.c.signed).order_by(held.c.size.desc(), held.c.epoch.desc()).limit(1)
+            last = connection.execute(query).scalar_one_or_none()
+            if last is not None:
+                old = checkpoint.verify(last, operator=self.operator, origin=self.origin)
+                if old == made:
+                    return bytes(last)
+                # EPP-WHS-004: with the last one, all before it are continued.
+                shrunk = old.size > made.size or old.epoch > made.epoch
+                if shrunk or schema.LOG.root(connection, old.size) != old.root:
                     raise CheckpointError(
-                        f"a checkpoint of {old.size} entries was signed that this log of {size} contradicts; "
-                        "do not sign another one, restore the log"
+                        f"a checkpoint of {old.size} entries was signed at epoch {old.epoch} that this log "
+                        f"of {made.size} contradicts; do not sign another one, restore the log"
                     )
-            made = Checkpoint(origin=self.origin, size=size, root=root, epoch=epoch)
             signed = checkpoint.sign(self._key, made)
-            connection.execute(schema.CHECKPOINT.insert().values(size=size, epoch=epoch, signed=signed))
+            new = held.insert().values(size=made.size, epoch=made.epoch, signed=signed)
+            connection.execute(new)
         return signed
 
     def checkpoints(self) -> Sequence[bytes]:
@@ -237,7 +243,11 @@ class Register:
 
     def _contradicted(self, connection: Connection, size: int) -> Iterator[str]:
         for row in connection.execute(select(schema.CHECKPOINT).order_by(schema.CHECKPOINT.c.size)).all():
-            signed = checkpoint.verify(row.signed, operator=self.operator, origin=self.origin)
+            try:
+                signed = checkpoint.verify(row.signed, operator=self.operator, origin=self.origin)
+            except CheckpointError as error:
+                yield f"the stored checkpoint of {row.size} entries: {error}"
+                continue
             if signed.size > size:
                 yield f"a checkpoint of {signed.size} entries was signed, the log has {size}"
             elif schema.LOG.root(connection, signed.size) != signed.root:
