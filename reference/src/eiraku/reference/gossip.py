@@ -123,6 +123,7 @@ class Gossip:
         self._left = 0
         self._first = True
         self._spoken = False
+        self._given = False
         self._asked: type[News] | None = None
 
     def begin(self) -> bytes:
@@ -208,7 +209,8 @@ class Gossip:
         # EPP-DEV-023
         held, head = self.device.store.bulletin(), self.collector.head()
         match message:
-            case AskWhole() if held is not None:
+            case AskWhole() if held is not None and not self._given:
+                self._given = True
                 return Whole(signed=held)
             case AskHead() if head is not None:
                 return Head(signed=head)
@@ -227,10 +229,13 @@ class Gossip:
         return Done()
 
     def _close(self) -> None:
-        """`_left`: messages still taken; `_first`: none came yet; `_spoken`: the peer knows my epoch."""
+        """`_left`: messages still taken; `_first`: none came yet; `_spoken`: the peer knows my epoch;
+        `_given`: it has my bulletin whole.
+        """
         self._left = 0
         self._first = True
         self._spoken = False
+        self._given = False
         self._asked = None
 
 
