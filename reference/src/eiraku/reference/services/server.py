@@ -39,7 +39,8 @@ def listen(address: Address) -> socket.socket:
     """A bound socket. Raises ServerError."""
     try:
         family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
-        found = socket.socket(family)
+        # With the protocol named asyncio sends without delay; else each answer waits for an acknowledgement.
+        found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((address.host, address.port))
         found.listen(128)

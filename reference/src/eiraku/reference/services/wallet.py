@@ -300,18 +300,29 @@ class Wallet:
 
 
 def _between(payer: Wallet, payee: Wallet, amount: int, *, meet_as: tuple[Wallet, Wallet]) -> int:
-    """One session of two purses that are both here; the first of `meet_as` speaks first."""
+    """Sessions of two purses that are both here; the first of `meet_as` speaks first.
+
+    What one of them has pending for the other is delivered again first: until then the other one's units
+    would be refused as held (EPP-TRF-040).
+    """
     before = {s.transaction for s in payer.snapshot().settled}
-    waiting = [p for p in payer.snapshot().pending if p.payee == payee.claims.number]
-    if waiting:
-        check(payer.device.order(RedeliverOrder(transaction=waiting[0].transaction)))
-    else:
-        check(payer.device.order(PayOrder(amount=amount)))
+    for giver, taker in ((payee, payer), (payer, payee)):
+        for pending in giver.snapshot().pending:
+            if pending.payee == taker.claims.number:
+                _meet(giver, RedeliverOrder(transaction=pending.transaction), taker, amount, meet_as)
+    went = sum(s.amount for s in payer.snapshot().settled if s.transaction not in before)
+    if not went:
+        _meet(payer, PayOrder(amount=amount), payee, amount, meet_as)
+        went = amount
+    return went
+
+
+def _meet(payer: Wallet, order: Order, payee: Wallet, amount: int, meet_as: tuple[Wallet, Wallet]) -> None:
+    check(payer.device.order(order))
     check(payee.device.order(RequestOrder(amount=amount)))
     initiator, responder = meet_as
     for rejected in meet(initiator.device, responder.device).rejections:
         raise rejected.refusal
-    return sum(s.amount for s in payer.snapshot().settled if s.transaction not in before)
 
 
 def _path(audience: str) -> str:
