@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -397,6 +398,25 @@ def test_a_missing_hash_is_said(local: Register, file: Path) -> None:
         connection.execute("DELETE FROM node")
     with pytest.raises(LogDamagedError, match="stored hashes of the log are missing; restore a backup"):
         local.inclusion(0, 12)
+
+
+# EPP-WHS-002, EPP-WHS-003
+def test_three_writers_at_once(register: Register, centre_url: str) -> None:
+    """Each posts ten of its own, and the same ten that the others post too."""
+
+    def write(number: int) -> None:
+        database = Database(centre_url, SCHEMA, wait=30.0)
+        mine = Register(database)
+        for turn in range(10):
+            mine.issue(bytes([100 + number, turn]) * 8, JAPAN, 1)
+            mine.issue(bytes([99, turn]) * 8, JAPAN, 1)
+        database.close()
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(write, range(3)))
+    assert register.size == 3 + 40
+    assert register.issued(JAPAN) == 40
+    assert register.problems() == []
 
 
 WRITER = """
