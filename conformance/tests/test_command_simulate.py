@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 pytest.importorskip("matplotlib", reason="the figures need matplotlib (eiraku[system])")
 
-from eiraku.conformance.commands import simulate
+from eiraku.conformance.commands import evidence, simulate
 from eiraku.reference.economy import compare
 from eiraku.reference.economy.errors import ConservationError
 
@@ -81,6 +81,20 @@ def test_writes_a_page_and_results(scenario: Path, tmp_path: Path) -> None:
     assert [one["hop_limit"] for one in document["what_if"]] == [1, 5]
     page = (out / "report.html").read_text()
     assert "--seed 1 --purses 4 --payments 12 --hop-limit 5 --what-if 1,5" in page
+
+
+def test_evidence_is_written_and_can_be_verified(scenario: Path, tmp_path: Path) -> None:
+    old = tmp_path / "evidence-0000000000000000.json"
+    old.write_text("of an earlier run")
+    assert run("--scenario", scenario, "--out", tmp_path, "--payments", 60).return_value == 0
+    assert not old.exists()
+    files = list(tmp_path.glob("evidence-*.json"))
+    assert files
+    for file in files:
+        arguments = ["verify", str(file), "--anchor", str(tmp_path / "anchor.json")]
+        verified = CliRunner().invoke(evidence.main, arguments, standalone_mode=False)
+        assert verified.return_value == 0, verified.output
+        assert file.stem.removeprefix("evidence-") in verified.output
 
 
 def test_json_is_what_is_written(scenario: Path, tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ def test_wrong_verdicts_are_said(results: Results) -> None:
     assert "Somebody was named wrongly, or not at all" in html
     assert "Not named: JP person 1." in html
     assert "Wrongly named: JP person 2." in html
+    assert "does not verify: JP person 3." in rendered(replace(results, unproven=("JP person 3",)))
     html = rendered(results, replace(results, missed=("JP person 1",)))
     assert "these hop limits went wrong: 5" in html
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from eiraku.reference.centres.evidence import Evidence, read_anchor
 from eiraku.reference.economy.compare import Comparison, compare
 from eiraku.reference.economy.errors import ConservationError
 from eiraku.reference.economy.run import Run, Silent, running
@@ -82,6 +83,20 @@ def test_cheats_are_named_and_nobody_else(found: Comparison) -> None:
     assert all(cheat.convicted_in is not None for cheat in main.cheats if cheat.home_in is not None)
     assert any(cheat.convicted_in is not None for cheat in main.cheats)
     assert main.deposits["copy"] > 0
+
+
+def test_evidence_convinces_anybody(found: Comparison) -> None:
+    # EPP-CEN-005, EPP-CEN-025
+    main = found.main
+    anchor = read_anchor(main.anchor)
+    assert b"scheme_key" not in main.anchor
+    assert main.evidence
+    for number, written in main.evidence.items():
+        convicted = Evidence.from_json(written).verify(anchor).number
+        assert convicted is not None
+        assert convicted.hex() == number
+    named = {cheat.number for cheat in main.cheats if cheat.convicted_in is not None}
+    assert named == main.evidence.keys()
 
 
 def test_everything_ends_at_home(found: Comparison) -> None:

@@ -54,7 +54,7 @@ LIMITS_HELP = (
     default=Path("eiraku-simulation"),
     show_default=True,
     metavar="DIR",
-    help="Folder for report.html and results.json.",
+    help="Folder for report.html, results.json and evidence.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print results.json instead of a summary.")
 def main(
@@ -113,6 +113,7 @@ def _simulate(scenario: "Scenario", file: Path | None, out: Path, *, workers: in
         return 3
     document = json.dumps(found.to_mapping(), indent=1, ensure_ascii=False).encode() + b"\n"
     try:
+        _evidence(found.main, out)
         write(out / "results.json", document)
         write(out / "report.html", page.render(found.main, found.runs, _again(scenario, file)))
     except ReportError as error:
@@ -126,6 +127,17 @@ def _simulate(scenario: "Scenario", file: Path | None, out: Path, *, workers: in
         click.echo("interrupted: the report is partial", err=True)
         return 3
     return 0 if found.good else 1
+
+
+def _evidence(results: "Results", out: Path) -> None:
+    """A file for each purse named, and the public keys; those of an earlier run go. Raises ReportError."""
+    from eiraku.conformance.reports.files import write
+
+    for old in out.glob("evidence-*.json"):
+        old.unlink(missing_ok=True)
+    write(out / "anchor.json", results.anchor)
+    for number, written in results.evidence.items():
+        write(out / f"evidence-{number}.json", written)
 
 
 def _limits(text: str) -> tuple[int, ...]:

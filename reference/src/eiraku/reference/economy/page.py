@@ -68,7 +68,10 @@ def verdict(results: Results, runs: Sequence[Results]) -> tuple[str, str, list[s
         f"Value was conserved in each of {grouped(results.sessions)} sessions, and at {counts}.",
         f"Of {len(results.cheats)} cheats, {len(cheats)} had both pieces of a unit come home; {named} named.",
         f"Wrongly named: {wronged}." if wronged else "Nobody who had copied nothing was named.",
+        f"Each was named on evidence that verifies with public keys alone: {len(results.evidence)} files.",
     ]
+    if results.unproven:
+        lines[-1] = f"Named on evidence that does not verify: {', '.join(results.unproven)}."
     if results.missed:
         lines.append(f"Not named: {', '.join(results.missed)}.")
     if bad:

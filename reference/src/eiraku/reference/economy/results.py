@@ -76,6 +76,12 @@ class Results:
     """Cheats of whom two copies came home and who were not named."""
     wronged: tuple[str, ...]
     """Purses that were named and copied nothing."""
+    unproven: tuple[str, ...]
+    """Purses named on evidence that does not convince anybody else."""
+    evidence: dict[str, bytes]
+    """Evidence file against each purse named, by its number in hexadecimal."""
+    anchor: bytes
+    """Public keys with which anybody verifies evidence, as a file."""
     claims: dict[str, int]
     refunded: int
     events: dict[str, int]
@@ -120,6 +126,9 @@ class Results:
             ),
             missed=tuple(sorted(by_number[number].name for number in truth.guilty - named)),
             wronged=tuple(sorted(by_number[number].name for number in named - set(truth.cheats))),
+            unproven=tuple(sorted(by_number[number].name for number in set(scheme.unproven))),
+            evidence={number.hex(): written for number, written in sorted(scheme.evidence.items())},
+            anchor=scheme.public_anchor(),
             claims=dict(sorted(run.claims.items())),
             refunded=run.refunded,
             events=dict(sorted((run.meetings.events + run.banking.events).items())),
@@ -134,7 +143,7 @@ class Results:
     @property
     def good(self) -> bool:
         """Every cheat whose copies came home was named, and nobody else. Conservation ends a run at once."""
-        return not self.missed and not self.wronged
+        return not (self.missed or self.wronged or self.unproven)
 
     @property
     def exposure(self) -> int:
@@ -198,6 +207,7 @@ class Results:
             "cheats": [asdict(cheat) for cheat in self.cheats],
             "missed": list(self.missed),
             "wronged": list(self.wronged),
+            "unproven": list(self.unproven),
             "exposure": self.exposure,
             "claims": self.claims,
             "refunded": self.refunded,

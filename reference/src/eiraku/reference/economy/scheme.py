@@ -15,6 +15,7 @@ from eiraku.reference.anchor import MoneyKey, TrustAnchor, parse_purse_id, parse
 from eiraku.reference.centres import issuer_schema, registry_schema
 from eiraku.reference.centres.counter import Counter
 from eiraku.reference.centres.database import Database
+from eiraku.reference.centres.evidence import Evidence, EvidenceError
 from eiraku.reference.centres.issuer import Issuer, Rules
 from eiraku.reference.centres.issuer_history import COPY
 from eiraku.reference.centres.registry import Registry
@@ -86,6 +87,8 @@ class Scheme:
         self.home = Homecoming()
         self.convicted: dict[bytes, int] = {}
         self.cases: Tally[str] = Tally()
+        self.evidence: dict[bytes, bytes] = {}
+        self.unproven: list[bytes] = []
         self._cases = 0
         self.epoch = FIRST_EPOCH
         self._databases = [
@@ -115,11 +118,17 @@ class Scheme:
             random=random,
             public_keys=self.registry.public_key,
         )
-        self._anchor = self._make_anchor().to_mapping()
+        self.anchor = self._make_anchor()
+        self._anchor = self.anchor.to_mapping()
         self.wholesale = Wholesale(directory, scenario.economies, random)
         self.centre = self.make(Kind.CENTRE, "issuing centre", scenario.economies[0].number)
         self.issuer.add_purse(self.centre.number)
         self._counter = Counter(places.device(self.centre), self.issuer, economy_of=self._economy_of)
+
+    def public_anchor(self) -> bytes:
+        """The anchor for verifying evidence: a JSON file without the scheme key (EPP-CEN-025)."""
+        fields = {name: value for name, value in self._anchor.items() if name != "scheme_key"}
+        return json.dumps(fields, indent=1).encode() + b"\n"
 
     def close(self) -> None:
         """Close the databases."""
@@ -244,11 +253,24 @@ class Scheme:
         return tuple(holding.unit_id for holding in holdings)
 
     def _convict(self) -> None:
-        """Revoke every purse of which there is new evidence (EPP-CEN-005)."""
+        """Revoke every purse of which there is new evidence, if it shows what it should to anybody else."""
         for case in self.issuer.cases(self._cases):
             self._cases = case.sequence
             self.cases[case.kind] += 1
-            if case.kind == COPY and case.purse not in self.convicted:
+            if case.kind != COPY:
+                continue
+            registered = self.registry.lookup(case.purse)
+            written = case.evidence(b"" if registered is None else registered.purse_id).to_json()
+            try:
+                # EPP-CEN-005: read and verified with public keys, as anybody would
+                convicted = Evidence.from_json(written).verify(self.anchor).number
+            except EvidenceError:
+                convicted = None
+            if convicted != case.purse:
+                self.unproven.append(case.purse)
+                continue
+            self.evidence.setdefault(case.purse, written)
+            if case.purse not in self.convicted:
                 self.convicted[case.purse] = self.epoch
                 # EPP-DEV-004
                 self.registry.revoke(case.purse, f"copied a unit: evidence of epoch {self.epoch}")
