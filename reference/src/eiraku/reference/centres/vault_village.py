@@ -104,12 +104,36 @@ class Bank:
         """A new one in an empty folder."""
         random = Drbg(seed)
         directory = folders.create(folder / "scheme", settings=Settings(), random=random)
+        device = directory.make_purse(
+            folder / "vault.db", role=Role.VAULT, tier=2, holder=HOLDER, economy=392
+        )
+        bank = cls._of(folder, directory, device, policy)
+        directory.issuer.fund(random(16), bank.vault.number, FUNDS)
+        bank.vault.refresh()
+        return bank
+
+    @classmethod
+    def open(cls, folder: Path, *, seed: bytes, policy: VaultPolicy | None = None) -> "Bank":
+        """One that was there before; `seed` must be another one than then."""
+        directory = folders.open_(folder / "scheme", random=Drbg(seed))
+        bank = cls._of(folder, directory, Device(folder / "vault.db", directory.random), policy)
+        for path in sorted(folder.glob("purse-*.db")):
+            device = Device(path, directory.random)
+            bank.purses[number_of(device)] = device
+        bank.counter.collect()
+        return bank
+
+    @classmethod
+    def _of(cls, folder: Path, directory: Directory, device: Device, policy: VaultPolicy | None) -> "Bank":
         database = Database(f"sqlite:///{folder / 'services.db'}", SCHEMA)
         registry, issuer = directory.registry, directory.issuer
         counter = Counter(directory.counter(), issuer)
-        host = CounterHost(counter, registry.bulletin)
+        sessions = SessionTable(
+            host=CounterHost(counter, registry.bulletin),
+            random=directory.random,
+            clock=map(float, count()).__next__,
+        )
         callers, journal = methods.callers(registry), Journal(database)
-        sessions = SessionTable(host=host, random=random, clock=map(float, count()).__next__)
         issuing = Service(
             gate=Gate(
                 audience=ISSUING_CENTRE,
@@ -129,9 +153,6 @@ class Bank:
             ),
             bulletin=registry.bulletin,
         )
-        device = directory.make_purse(
-            folder / "vault.db", role=Role.VAULT, tier=2, holder=HOLDER, economy=392
-        )
         lines = Line(LocalCarrier(issuing)), Line(LocalCarrier(device_centre))
         bank = cls(
             folder=folder,
@@ -146,8 +167,6 @@ class Bank:
             database=database,
         )
         bank.restart()
-        issuer.fund(random(16), bank.vault.number, FUNDS)
-        bank.vault.refresh()
         return bank
 
     def restart(self) -> Vault:
