@@ -39,10 +39,14 @@ class Told:
     """Remembers what a watcher is told."""
 
     def __init__(self) -> None:
-        self.steps: list[int] = []
+        self.units = 0
+        self.deposits = 0
 
-    def advance(self, deposited: int) -> None:
-        self.steps.append(deposited)
+    def made(self, units: int) -> None:
+        self.units += units
+
+    def deposited(self, count: int) -> None:
+        self.deposits += count
 
 
 # --- the whole ---
@@ -61,8 +65,8 @@ def test_exactly_the_guilty_are_named(centre_url: str, seed: int, monkeypatch: p
     assert done.found == done.planted
     assert len(done.found) == 12
     assert {cheat.kind for cheat in made.cheated.values()} == set(KINDS)
-    assert told.steps == [25, 25, 10]
     document = done.document()
+    assert (told.units, told.deposits) == (60, document["deposits"])
     assert document["cheats"] == {"planted": 12, "found": 12}
     assert document["accused_wrongly"] == 0
     assert document["deposits"] == sum(document["outcomes"].values())

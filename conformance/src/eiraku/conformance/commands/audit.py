@@ -14,6 +14,7 @@ import click
 from eiraku.conformance.commands.signals import sigterm_as_interrupt
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Executor
 
     from eiraku.reference.centres.audit import Audit, Watcher
@@ -160,7 +161,7 @@ def _executor(scheduler: str | None, workers: int) -> "Iterator[Executor]":
 def _audit(plan: "Plan", database: "Database", executor: "Executor", workers: int) -> "Audit":
     from eiraku.reference.centres.audit import audit, prepare
 
-    with _progress(plan.units) as watcher:
+    with _progress(plan) as watcher:
         return audit(plan, prepare(database, plan), executor, workers=workers, watcher=watcher)
 
 
@@ -206,23 +207,23 @@ def _show(done: "Audit") -> None:
 
 
 @contextlib.contextmanager
-def _progress(units: int) -> "Iterator[Watcher | None]":
-    """A bar on a terminal, nothing elsewhere."""
+def _progress(plan: "Plan") -> "Iterator[Watcher | None]":
+    """Two bars on a terminal, nothing elsewhere."""
     if not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
     from rich.progress import Progress
 
+    from eiraku.reference.centres.audit import outcomes
+
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("units taken home", total=units)
-        yield _Bar(lambda count: bar.advance(task, count))
+        making = bar.add_task("units made", total=plan.units)
+        depositing = bar.add_task("deposits stored", total=sum(outcomes(plan).values()))
+        yield _Bars(lambda count: bar.advance(making, count), lambda count: bar.advance(depositing, count))
 
 
-class _Bar:
-    def __init__(self, tell: Any) -> None:
-        self._tell = tell
-
-    def advance(self, deposited: int) -> None:
-        """See `audit.Watcher`."""
-        self._tell(deposited)
+class _Bars:
+    def __init__(self, made: "Callable[[int], None]", deposited: "Callable[[int], None]") -> None:
+        self.made = made
+        self.deposited = deposited

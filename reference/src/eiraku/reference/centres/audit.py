@@ -59,8 +59,11 @@ class AuditError(Exception):
 class Watcher(Protocol):
     """Is told how far the audit is."""
 
-    def advance(self, deposited: int) -> None:
-        """So many more units have come home."""
+    def made(self, units: int) -> None:
+        """So many more units are ready to come home."""
+
+    def deposited(self, count: int) -> None:
+        """So many more deposits are stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +149,7 @@ def audit(
     """
     if issuer.path(1):
         raise AuditError("expected a database without units; name an empty one")
-    run = Run(plan, issuer, executor, workers=workers)
+    run = Run(plan, issuer, executor, workers=workers, watcher=watcher)
     done = run.done
     late: list[Deposit] = []
     for first in range(0, plan.units, BLOCK):
@@ -156,8 +159,6 @@ def audit(
         now = [deposit for deposit in made if not deposit.late] + late
         late = [deposit for deposit in made if deposit.late]
         run.deposit(now)
-        if watcher is not None:
-            watcher.advance(len(indices))
     run.deposit(late)
     judge(done, issuer)
     return done
@@ -166,8 +167,17 @@ def audit(
 class Run:
     """The steps of an audit; what they cost is added to `done`."""
 
-    def __init__(self, plan: Plan, issuer: Issuer, executor: Executor, *, workers: int) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        issuer: Issuer,
+        executor: Executor,
+        *,
+        workers: int,
+        watcher: Watcher | None = None,
+    ) -> None:
         self.plan = plan
+        self.watcher = watcher
         self.issuer = issuer
         self.executor = executor
         self.window = 3 * workers
@@ -191,12 +201,15 @@ class Run:
 
     def make(self, issued: Sequence[Issued]) -> list[Deposit]:
         """What comes home of these units."""
-        begun, found = time.perf_counter(), []
-        calls = [(population.make, self.plan, self.history_key, some) for some in batches(issued, CHUNK)]
-        for _, made in sorted(self.all(calls), key=lambda pair: pair[0]):
-            found += made
+        begun = time.perf_counter()
+        parts = list(batches(issued, CHUNK))
+        found: list[list[Deposit]] = [[]] * len(parts)
+        for index, made in self.all([(population.make, self.plan, self.history_key, part) for part in parts]):
+            found[index] = made
+            if self.watcher is not None:
+                self.watcher.made(len(parts[index]))
         self.done.making += time.perf_counter() - begun
-        return found
+        return [deposit for part in found for deposit in part]
 
     def deposit(self, deposits: Sequence[Deposit]) -> None:
         """Open them by workers, and store them as they come."""
@@ -207,6 +220,8 @@ class Run:
             done.storing += time.perf_counter() - before
             done.storing_cpu += time.thread_time() - cpu
             done.deposits += len(results)
+            if self.watcher is not None:
+                self.watcher.deposited(len(results))
             done.outcomes.update(each.outcome for each in results)
             for hop, (count, seconds) in chunk.seconds.items():
                 counted, spent = done.opening.get(hop, (0, 0.0))
