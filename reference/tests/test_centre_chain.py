@@ -6,12 +6,16 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eiraku.reference.centres import moves
 from eiraku.reference.centres.attribution import compare, forks
 from eiraku.reference.centres.chain import BadLayer, Chain, Endorsement, Opener
 from eiraku.reference.centres.moves import Copy
 from eiraku.reference.centres.village import Village
+from eiraku.reference.crypto import hpke
+from eiraku.reference.history import layer_info
 from eiraku.spec import objects
 from eiraku.spec.errors import Code, Refusal
 
@@ -310,3 +314,67 @@ def test_chains_of_two_units_are_not_compared(village: Village) -> None:
     with pytest.raises(ValueError, match="one unit"):
         compare(one, other)
     assert forks(one, [one, one]) == ()
+
+
+def test_units_under_an_earlier_key_still_open(village: Village) -> None:
+    # EPP-CEN-015
+    old = village.move(village.unit(), "issuer", "vault", "alice", "home")
+    first, village.money = village.money, village.money_key()
+    new = village.move(village.unit(), "issuer", "vault", "alice", "home")
+    registered = village.opener.public_keys
+    both = Opener([first, village.money], registered, village.opener.centres)
+    for copy in (old, new):
+        assert len(both.open(copy.unit, copy.hop, copy.history).endorsements) == 3
+    with pytest.raises(Refusal):
+        village.open(old)
+    # the history key is that of the unit's own key, not just any of the centre's
+    mixed = village.move(village.unit(), "issuer", "vault")
+    village.money = first
+    wrapped = village.take(mixed, village.endorse(mixed, "vault", "home"))
+    with pytest.raises(BadLayer) as caught:
+        both.open(wrapped.unit, wrapped.hop, wrapped.history)
+    assert caught.value.purse == ISSUER
+
+
+PLACE = Village(NAMES)
+HELD = PLACE.move(PLACE.unit(), "issuer", "vault", "alice")
+DEEP = PLACE.move(HELD, "alice", "bob", "home")
+
+
+@given(plaintext=st.binary(max_size=400) | st.binary(max_size=40).map(lambda data: data * 40))
+def test_whatever_is_sealed_is_the_fault_of_who_sealed_it(plaintext: bytes) -> None:
+    # EPP-CEN-003: alice seals anything at all, and signs over it
+    sealed = hpke.seal(
+        PLACE.money.history_key.public,
+        layer_info(HELD.unit_id),
+        plaintext,
+        ephemeral=bytes(31) + b"1",
+    )
+    spoiled = PLACE.move(replace(HELD, history=sealed), "alice", "bob", "home")
+    assert blamed(PLACE, spoiled) == ("alice", 1)
+
+
+@given(
+    hop=st.integers(-1, 300),
+    history=st.binary(max_size=700)
+    | st.integers(0, 8 * len(DEEP.history) - 1).map(lambda place: _flipped(DEEP.history, place)),
+)
+def test_whatever_the_centre_holds_itself_is_nobody_elses_fault(hop: int, history: bytes) -> None:
+    # EPP-CEN-003: an altered outermost layer
+    assert blamed(PLACE, replace(DEEP, hop=hop, history=history))[0] == "issuer"
+
+
+@given(
+    unit=st.binary(max_size=300)
+    | st.integers(0, 8 * len(DEEP.unit) - 1).map(lambda n: _flipped(DEEP.unit, n))
+)
+def test_an_altered_unit_is_refused(unit: bytes) -> None:
+    # EPP-UNI-001, EPP-UNI-002
+    with pytest.raises(Refusal):
+        PLACE.open(replace(DEEP, unit=unit))
+
+
+def _flipped(data: bytes, place: int) -> bytes:
+    altered = bytearray(data)
+    altered[place // 8] ^= 1 << place % 8
+    return bytes(altered)
