@@ -14,9 +14,10 @@ import pytest
 from sqlalchemy import func, select
 
 from eiraku.reference.centres import audit, population
-from eiraku.reference.centres.audit import AuditError, Run, SameProcess
+from eiraku.reference.centres.audit import AuditError, Run
 from eiraku.reference.centres.database import Database
 from eiraku.reference.centres.issuer_schema import SCHEMA, UNIT
+from eiraku.reference.centres.pools import SameProcess, local
 from eiraku.reference.centres.population import KINDS, Deposit, Plan, PlanError
 from eiraku.reference.centres.prefill import MARK, prefill
 
@@ -95,7 +96,7 @@ def test_nobody_cheats(database: Database) -> None:
 
 def test_workers_are_other_processes(database: Database) -> None:
     made = plan(units=30, cheats=5)
-    with audit.local(2) as executor:
+    with local(2) as executor:
         done = audit.audit(made, audit.prepare(database, made), executor, workers=2)
     assert not done.problems
     assert not multiprocessing.active_children()

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from eiraku.reference.centres.audit import Run, SameProcess, local, prepare
+from eiraku.reference.centres.audit import Run, prepare
 from eiraku.reference.centres.database import Database
 from eiraku.reference.centres.deposits import open_deposit
+from eiraku.reference.centres.pools import SameProcess, local
 from eiraku.reference.centres.population import Plan
 from eiraku.reference.centres.prefill import prefill
 from eiraku.reference.centres.village import HOME, ISSUER, VAULT, Village

@@ -144,7 +144,8 @@ def _database(url: str | None) -> "Iterator[Database]":
 @contextlib.contextmanager
 def _executor(scheduler: str | None, workers: int) -> "Iterator[Executor]":
     from eiraku.models.execute import ClusterError, cluster
-    from eiraku.reference.centres.audit import AuditError, local
+    from eiraku.reference.centres.audit import AuditError
+    from eiraku.reference.centres.pools import local
 
     if scheduler is None:
         with local(workers) as pool:

@@ -5,26 +5,14 @@ found is read from the database at the end and compared with what was planted.
 """
 
 import pickle
-import signal
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    CancelledError,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-    wait,
-)
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
-from multiprocessing import get_context
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, Protocol
 
 from eiraku.reference.anchor import parse_unit
 from eiraku.reference.centres import population
@@ -34,6 +22,7 @@ from eiraku.reference.centres.deposits import Opened, open_deposit
 from eiraku.reference.centres.issuer import Issuer
 from eiraku.reference.centres.issuer_history import BAD_HISTORY, COPY
 from eiraku.reference.centres.issuer_schema import Rules
+from eiraku.reference.centres.pools import lost
 from eiraku.reference.centres.population import HOME, ISSUE, VAULTS, Deposit, Issued, Plan
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.spec.centre_objects import Issue
@@ -44,8 +33,6 @@ BLOCK = 5000
 """Units made, and then deposited, before the next ones are made: what is in memory at once."""
 ECONOMY = 392
 EPOCH = 10
-P = ParamSpec("P")
-R = TypeVar("R")
 RULES = Rules(redemption_grace=10, claim_grace=20, unit_lifetime=100, max_hops=250)
 
 Finding = tuple[int, str, bytes, int]
@@ -243,7 +230,7 @@ class Run:
                 ended, _ = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in ended:
                     yield waiting.pop(future), future.result()
-        except _lost() as error:
+        except lost() as error:
             raise AuditError("a worker ended before its work was done; use fewer workers") from error
         finally:
             for future in waiting:
@@ -316,48 +303,3 @@ def outcomes(plan: Plan) -> Mapping[str, int]:
         BAD_HISTORY: bad,
     }
     return {outcome: count for outcome, count in expected.items() if count}
-
-
-class SameProcess(Executor):
-    """Makes each call at once, in this process and thread."""
-
-    def submit(self, call: Callable[P, R], /, *arguments: P.args, **named: P.kwargs) -> Future[R]:
-        """See `Executor`."""
-        future: Future[R] = Future()
-        try:
-            future.set_result(call(*arguments, **named))
-        except Exception as error:  # noqa: BLE001 - it is raised by future.result()
-            future.set_exception(error)
-        return future
-
-
-@contextmanager
-def local(workers: int) -> Iterator[Executor]:
-    """A pool of processes on this machine. When left early, no worker stays behind.
-
-    Ctrl-C goes to every process of a terminal; workers take no notice, the one that waits for them ends them.
-    """
-    # Not forked: a database is open here.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_ignore_interrupt)
-    try:
-        # Each call starts one process, which is born with the signals blocked that are blocked here.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            for _ in range(workers):
-                pool.submit(int)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _lost() -> tuple[type[Exception], ...]:
-    """What a future raises whose worker is gone."""
-    library = sys.modules.get("distributed")
-    killed = (library.KilledWorker,) if library is not None else ()
-    return (BrokenExecutor, CancelledError, *killed)
-
-
-def _ignore_interrupt() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

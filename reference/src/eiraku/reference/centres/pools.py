@@ -1,0 +1,57 @@
+"""Executors for work in bulk: a pool of processes, and none at all."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class SameProcess(Executor):
+    """Makes each call at once, in this process and thread."""
+
+    def submit(self, call: Callable[P, R], /, *arguments: P.args, **named: P.kwargs) -> Future[R]:
+        """See `Executor`."""
+        future: Future[R] = Future()
+        try:
+            future.set_result(call(*arguments, **named))
+        except Exception as error:  # noqa: BLE001 - it is raised by future.result()
+            future.set_exception(error)
+        return future
+
+
+@contextmanager
+def local(workers: int) -> Iterator[Executor]:
+    """A pool of processes on this machine. When left early, no worker stays behind.
+
+    Ctrl-C goes to every process of a terminal; workers take no notice, the one that waits for them ends them.
+    """
+    # Not forked: a database is open here.
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_ignore_interrupt)
+    try:
+        # Each call starts one process, which is born with the signals blocked that are blocked here.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            for _ in range(workers):
+                pool.submit(int)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def lost() -> tuple[type[Exception], ...]:
+    """What a future raises whose worker is gone."""
+    library = sys.modules.get("distributed")
+    killed = (library.KilledWorker,) if library is not None else ()
+    return (BrokenExecutor, CancelledError, *killed)
+
+
+def _ignore_interrupt() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
