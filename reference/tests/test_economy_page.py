@@ -10,8 +10,8 @@ pytest.importorskip("matplotlib", reason="the figures need matplotlib (eiraku[sy
 from eiraku.reference.economy import page
 from eiraku.reference.economy.compare import compare
 from eiraku.reference.economy.results import Payments, Results
-from eiraku.reference.economy.run import Silent
 from eiraku.reference.economy.scenario import Scenario
+from eiraku.reference.economy.watching import Silent
 
 TINY = """
 title = "<b>Tiny & quick</b>"

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from sqlalchemy import text
 from eiraku.reference.centres.evidence import Evidence, read_anchor
 from eiraku.reference.economy.compare import Comparison, compare
 from eiraku.reference.economy.errors import ConservationError
-from eiraku.reference.economy.run import Run, Silent, running
-from eiraku.reference.economy.scenario import Scenario
+from eiraku.reference.economy.run import Run, running
+from eiraku.reference.economy.scenario import Faults, Scenario
+from eiraku.reference.economy.watching import Silent
 
 SMALL = """
 title = "A small one"
@@ -239,6 +241,15 @@ def test_a_changed_database_is_noticed(started: Run) -> None:
         connection.execute(text("UPDATE unit SET state = 1 WHERE number = 1"))
     with pytest.raises(Exception, match=r"not conserved|expected|redeemed"):
         started.count.full()
+
+
+def test_everything_goes_wrong(scenario: Scenario) -> None:
+    # EPP-CRS-005, EPP-CRS-014: power fails in every session, half of them lose a message
+    faults = Faults(power_cut=1.0, message_lost=0.5, redelivered=0.0, never=1.0)
+    worst = replace(scenario.changed(people=3, payments=20, epochs=3), faults=faults)
+    main = compare(worst, Silent()).main
+    assert main.good
+    assert main.events["power cuts"] > 0
 
 
 def test_few_files_are_enough(scenario: Scenario, tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from eiraku.conformance.commands.signals import sigterm_as_interrupt
 if TYPE_CHECKING:
     from eiraku.reference.economy.compare import Comparison
     from eiraku.reference.economy.results import Results
-    from eiraku.reference.economy.run import Watcher
     from eiraku.reference.economy.scenario import Scenario
+    from eiraku.reference.economy.watching import Watcher
 
 LIMITS_HELP = (
     "Run again with these hop limits, such as 1,3,10; none: no comparison.  [default: of the scenario]"
@@ -228,7 +228,7 @@ def _progress(*, quiet: bool) -> Iterator["Watcher"]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from eiraku.reference.economy.run import Silent
+    from eiraku.reference.economy.watching import Silent
 
     if quiet or not sys.stderr.isatty():
         yield Silent()
@@ -247,9 +247,9 @@ class _Bar:
         self._task = TaskID(0)
 
     def begin(self, text: str, count: int) -> None:
-        """See `run.Watcher`."""
+        """See `watching.Watcher`."""
         self._task = self._bar.add_task(text, total=count)
 
     def done(self, count: int) -> None:
-        """See `run.Watcher`."""
+        """See `watching.Watcher`."""
         self._bar.advance(self._task, count)

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eiraku.reference.economy.results import VERSION, Results
-from eiraku.reference.economy.run import Silent, Watcher, running
+from eiraku.reference.economy.run import running
 from eiraku.reference.economy.scenario import Scenario
+from eiraku.reference.economy.watching import Silent, Watcher
 
 RAM = Path("/dev/shm")  # noqa: S108 - a temporary folder with an unpredictable name is made in it
 

@@ -1,7 +1,7 @@
 """One run of a scenario: the population is made, trades for its epochs, and goes home.
 
-Everything is decided by one seed. `Watcher` is told of every payment; KeyboardInterrupt ends a run early, and
-its results say so.
+Everything is decided by one seed. A `Watcher` is told of every payment; KeyboardInterrupt ends a run early,
+and its results say so.
 """
 
 import random
@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.economy.banking import Bank, Banking
@@ -21,6 +20,7 @@ from eiraku.reference.economy.results import Payments, Results
 from eiraku.reference.economy.scenario import Scenario
 from eiraku.reference.economy.scheme import Scheme
 from eiraku.reference.economy.truth import Truth
+from eiraku.reference.economy.watching import Watcher
 from eiraku.reference.gossip import Gossip, epoch_of, exchange
 from eiraku.reference.simulation import Exchange
 from eiraku.spec.errors import Code, Refusal
@@ -31,26 +31,6 @@ TRIES = 3
 """Redeliveries that may be refused before the payer gives up and claims."""
 
 _WORTH_A_VISIT = {HOP_LIMIT, Code.NO_EXACT_CHANGE.label, Code.INSUFFICIENT_FUNDS.label}
-
-
-class Watcher(Protocol):
-    """Is told how far a run is."""
-
-    def begin(self, text: str, count: int) -> None:
-        """A run of so many payments begins."""
-
-    def done(self, count: int) -> None:
-        """So many more payments were attempted."""
-
-
-class Silent:
-    """Tells nobody."""
-
-    def begin(self, text: str, count: int) -> None:
-        """See `Watcher`."""
-
-    def done(self, count: int) -> None:
-        """See `Watcher`."""
 
 
 @contextmanager
