@@ -189,13 +189,14 @@ def _said() -> Iterator[None]:
     with system_packages("purse"):
         from eiraku.reference.database import StoreError
         from eiraku.reference.services.carrier import ServiceRefused, ServiceUnreachable
+        from eiraku.reference.services.client import ClientError
         from eiraku.reference.services.talk import SessionEnded
         from eiraku.reference.services.wallet import WalletError
     from eiraku.spec.errors import Refusal
 
     try:
         yield
-    except (WalletError, StoreError) as error:
+    except (WalletError, ClientError, StoreError) as error:
         raise click.ClickException(str(error)) from error
     except Refusal as refused:
         _end(f"refused: {refused}{_ADVICE.get(refused.code.label, '')}", 1)

@@ -23,6 +23,10 @@ _NO_STATEMENT = {"internal", "unavailable", "timeout"}
 """Codes that say nothing about whether the request was carried out."""
 
 
+class ClientError(ValueError):
+    """An address or a certificate that cannot be used: what was expected."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """`tries`: how often the same bytes are sent; `pause`: seconds before the second time, then doubled."""
@@ -47,8 +51,8 @@ class HttpService:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        if not base.startswith(("http://", "https://")):
-            raise ValueError(f"{base}: expected an address such as https://bank.example:8731")
+        """Raises ClientError."""
+        _check(base)
         self.base = base.rstrip("/")
         self._patience = patience
         self._sleep = sleep
@@ -142,10 +146,25 @@ class HttpCarrier:
         return self._service.send("GET", "/epp1/bulletin").content
 
 
+def _check(base: str) -> None:
+    try:
+        parsed = httpx.URL(base)
+        good = parsed.scheme in {"http", "https"} and parsed.host and not parsed.query
+    except httpx.InvalidURL:
+        good = False
+    if not good:
+        raise ClientError(f"{base}: expected an address such as https://bank.example:8731")
+
+
 def _context(ca: Path | None, cert: tuple[Path, Path] | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=None if ca is None else str(ca))
-    if cert is not None:
-        context.load_cert_chain(*cert)
+    try:
+        context = ssl.create_default_context(cafile=None if ca is None else str(ca))
+        if cert is not None:
+            context.load_cert_chain(*cert)
+    except (OSError, ssl.SSLError) as error:
+        raise ClientError(
+            f"{ca}: expected a PEM file of certificates ({error}); name the right one"
+        ) from None
     return context
 
 

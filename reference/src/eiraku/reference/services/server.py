@@ -4,6 +4,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -37,19 +38,22 @@ class _Server(uvicorn.Server):
 
 def listen(address: Address) -> socket.socket:
     """A bound socket. Raises ServerError."""
-    try:
-        family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
-        # With the protocol named asyncio sends without delay; else each answer waits for an acknowledgement.
-        found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind((address.host, address.port))
-        found.listen(128)
-    except OSError as error:
-        raise ServerError(
-            f"{address.host} port {address.port}: cannot be listened on ({error.strerror}); "
-            "end the program that has it, or choose another with --port"
-        ) from None
-    return found
+    with ExitStack() as closing:
+        try:
+            family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
+            # With the protocol named asyncio sends at once; else answers wait for an acknowledgement.
+            found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+            closing.callback(found.close)
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            found.bind((address.host, address.port))
+            found.listen(128)
+        except OSError as error:
+            raise ServerError(
+                f"{address.host} port {address.port}: cannot be listened on ({error.strerror}); "
+                "end the program that has it, or choose another with --port"
+            ) from None
+        closing.pop_all()
+        return found
 
 
 def url(address: Address, bound: socket.socket) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from eiraku.reference.centres import vault_policy
 from eiraku.reference.centres.directory import Directory
 from eiraku.reference.centres.directory_settings import DirectoryError
 from eiraku.reference.centres.vault import Vault
@@ -115,7 +116,7 @@ class VaultPlace:
     def open(self, directory: Directory) -> OpenVault:
         """Open the vault, after making it if it is not there.
 
-        Raises DirectoryError, RegistryError, DatabaseError, StoreError.
+        Raises DirectoryError, RegistryError, VaultPolicyError, DatabaseError, StoreError.
         """
         try:
             self.folder.mkdir(mode=0o700, exist_ok=True)
@@ -130,7 +131,8 @@ class VaultPlace:
                     store, role=Role.VAULT, tier=TIER, holder=self.holder, economy=self.economy
                 )
             state = self.folder / f"{self.name}-state.db"
-            vault = ChangeVault(device, self.issuing, self.device_centre, state)
+            policy = vault_policy.read(self.folder / f"{self.name}.toml")
+            vault = ChangeVault(device, self.issuing, self.device_centre, state, policy=policy)
         except BaseException:
             device.close()
             raise
