@@ -254,6 +254,11 @@ def test_no_issue_is_asked_for_that_would_not_fit(bank: Bank) -> None:
         bank.vault.issue([1 << 20])
     with pytest.raises(Refusal, match="unit-count"):
         bank.vault.issue([1] * 193)
+    for value in (0, 3, -1, 1 << 41):
+        with pytest.raises(Refusal, match="unit-value"):
+            bank.vault.issue([1, value])
+        with pytest.raises(Refusal, match="unit-value"):
+            bank.vault.exchange([value])
     assert bank.account() == account
     bank.vault.issue([1])
 

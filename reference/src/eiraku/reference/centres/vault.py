@@ -43,7 +43,7 @@ from eiraku.reference.services.sessions import Answer
 from eiraku.spec import cbor, shape
 from eiraku.spec.centre_objects import Claim
 from eiraku.spec.errors import Code, Refusal
-from eiraku.spec.objects import PurseId, Role
+from eiraku.spec.objects import VALUES, PurseId, Role
 
 __all__ = [
     "NotTaken",
@@ -382,17 +382,24 @@ class Vault:
             raise
 
     def _room(self, plan: Exchange) -> None:
-        """An issue that will not be taken is not asked for. Raises Refusal (CAPACITY, BALANCE_LIMIT)."""
+        """An issue that will not be taken is not asked for. Raises Refusal."""
+        for value in plan.values:
+            # EPP-UNI-007
+            if value not in VALUES:
+                raise Refusal(
+                    Code.UNIT_VALUE, "EPP-UNI-007", f"{value} is no denomination; they are 1, 2, 4, ..."
+                )
         checks, claims, policy = self.device.purse.checks, self._identity.claims, self._identity.policy
         home = {unit.unit_id: unit.value for unit in self.device.store.summaries()}
         count, balance = self.device.store.total()
         count += self.device.store.pending_units() + len(plan.values) - len(plan.home)
+        # EPP-VLT-009
         checks.capacity(policy, count)
         balance += sum(plan.values) - sum(home[unit_id] for unit_id in plan.home)
         checks.balance_limit(policy, claims.tier, balance)
-        # EPP-CEN-012
+        # EPP-VLT-009
         if len(plan.values) > vault_stock.ISSUE_MAX:
-            raise Refusal(Code.UNIT_COUNT, "EPP-CEN-012", f"more than {vault_stock.ISSUE_MAX} units at once")
+            raise Refusal(Code.UNIT_COUNT, "EPP-VLT-009", f"more than {vault_stock.ISSUE_MAX} units at once")
 
     def _change(self, amount: int) -> None:
         """See to it that an amount can be paid exactly (EPP-VLT-005). Raises as `exchange`."""

@@ -7,6 +7,7 @@ of the vault's own clock; values are denominations in minor units.
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 from eiraku.spec.objects import VALUES
@@ -89,6 +90,18 @@ class VaultPolicy:
 def default() -> VaultPolicy:
     """The policy of `DEFAULT`."""
     return VaultPolicy.from_toml(DEFAULT)
+
+
+def read(path: Path) -> VaultPolicy:
+    """The policy in a file, or the default one if there is no such file. Raises VaultPolicyError."""
+    try:
+        return VaultPolicy.from_toml(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return default()
+    except (OSError, UnicodeDecodeError) as error:
+        raise VaultPolicyError(f"{path}: expected a text file that can be read ({error})") from None
+    except VaultPolicyError as error:
+        raise VaultPolicyError(f"{path}: {error}") from None
 
 
 def _stock(line: object, where: str) -> Stock:
