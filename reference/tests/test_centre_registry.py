@@ -29,7 +29,7 @@ PERSON: dict[str, Any] = {"role": Role.PERSON, "tier": 2, "holder": bytes(32), "
 
 def made(url: str, **changes: Any) -> Registry:
     given: dict[str, Any] = {"seal": SEAL, "policy_digest": bytes(32), "epoch": 10, "random": RANDOM}
-    return Registry.create(Database(url, SCHEMA), **given | changes)
+    return Registry.create(Database(url, SCHEMA, wait=60), **given | changes)
 
 
 @pytest.fixture
@@ -307,7 +307,7 @@ def test_a_locked_database_changes_nothing(tmp_path: Path) -> None:
 def test_several_at_once_never_share(centre_url: str) -> None:
     """EPP-DEV-001, EPP-DEV-005: two openings of one database, as two processes have."""
     first = made(centre_url)
-    second = Registry(Database(centre_url, SCHEMA, wait=30), random=Drbg(b"second"))
+    second = Registry(Database(centre_url, SCHEMA, wait=60), random=Drbg(b"second"))
     keys = [key() for _ in range(10)]
 
     def register(public: bytes, registry: Registry) -> bytes:
