@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from click.testing import CliRunner, Result
 pytest.importorskip("matplotlib", reason="the figures need matplotlib (eiraku[system])")
 
 from eiraku.conformance.commands import evidence, simulate
+from eiraku.reference.database import StoreError
 from eiraku.reference.economy import compare
 from eiraku.reference.economy.errors import ConservationError
 
@@ -142,6 +144,27 @@ def test_value_that_is_not_conserved(scenario: Path, tmp_path: Path, monkeypatch
     assert result.return_value == 1
     assert "value is not conserved: epoch 3, session 12" in result.output
     assert "run it again with --seed 1" in result.output
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    (
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (StoreError("purse.db: could not be written; make room on the disk"), "make room on the disk"),
+        (BrokenExecutor(), "a process was killed; try --workers 1"),
+    ),
+)
+def test_what_cannot_go_on(
+    error: Exception, message: str, scenario: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(compare, "alone", fail)
+    result = run("--scenario", scenario, "--out", tmp_path)
+    assert result.return_value == 3
+    assert "the simulation could not go on" in result.output
+    assert message in result.output
 
 
 def test_without_matplotlib(scenario: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

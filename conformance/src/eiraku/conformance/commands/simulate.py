@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,8 +109,11 @@ def _simulate(scenario: "Scenario", file: Path | None, out: Path, *, workers: in
     except ConservationError as error:
         click.echo(str(error), err=True)
         return 1
-    except (StoreError, DatabaseError) as error:
+    except (StoreError, DatabaseError, OSError) as error:
         click.echo(f"the simulation could not go on: {error}", err=True)
+        return 3
+    except BrokenExecutor:
+        click.echo("the simulation could not go on: a process was killed; try --workers 1", err=True)
         return 3
     document = json.dumps(found.to_mapping(), indent=1, ensure_ascii=False).encode() + b"\n"
     try:
