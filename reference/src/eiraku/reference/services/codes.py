@@ -30,11 +30,10 @@ STATUS = {
     "suspended": 503,
     "timeout": 503,
     "unavailable": 503,
-    "stopping": 503,
 }
 """HTTP status of every code of a service."""
 
-RETRY_AFTER = {"rate-limited", "busy", "sessions-full", "suspended", "timeout", "unavailable", "stopping"}
+RETRY_AFTER = {"rate-limited", "busy", "sessions-full", "suspended", "timeout", "unavailable"}
 """Codes that pass: the same bytes may be sent again, after the seconds that `Retry-After` says."""
 
 _PROTOCOL = {code.label for code in Code}
