@@ -181,6 +181,30 @@ def test_a_log_that_is_whole_and_wrong_is_not_accepted(
     assert (observer.size, observer.signed) == (0, None)
 
 
+# EPP-WHS-002, EPP-WHS-009
+def test_a_posting_that_comes_again_in_a_later_update_is_not_accepted(observer: Member) -> None:
+    leaves = [entry(Kind.JOIN, JAPAN, 0), entry(Kind.CONTRIBUTE, JAPAN, 3, posting=7)]
+    observer.accept(signed(leaves), (), leaves)
+    again = [*leaves, entry(Kind.CONTRIBUTE, JAPAN, 3, posting=7)]
+    proof = vectors.subproof(2, again)
+    with pytest.raises(EntryError, match=r"entry 2: posting 0{31}7 is in the log already"):
+        observer.accept(signed(again), proof, again[2:])
+    assert observer.size == 2
+
+
+# EPP-WHS-009
+def test_a_file_with_an_entry_later_than_its_checkpoint() -> None:
+    leaves = [entry(Kind.JOIN, JAPAN, 0, epoch=9)]
+    exported = export.Exported(
+        origin=vectors.ORIGIN,
+        operator=KEY.public,
+        leaves=tuple(leaves),
+        checkpoints=(signed(leaves, epoch=8),),
+    )
+    with pytest.raises(EntryError, match="entry 0: its epoch 9 is beyond the checkpoint's 8"):
+        export.verify(exported, KEY.public)
+
+
 # EPP-WHS-009
 def test_an_entry_later_than_its_checkpoint_is_not_accepted(observer: Member) -> None:
     leaves = [entry(Kind.JOIN, JAPAN, 0, epoch=9)]

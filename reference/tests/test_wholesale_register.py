@@ -358,6 +358,7 @@ def test_every_contradiction_of_balances_is_seen(account: str, amount: int, said
         ("DELETE FROM leaf WHERE position = 5", "leaf 5 is missing"),
         ("DELETE FROM leaf WHERE position = 11", "23 hashes are stored where 11 leaves have 19|22 hashes"),
         ("INSERT INTO node VALUES (999, zeroblob(32))", "23 hashes are stored where 12 leaves have 22"),
+        ("UPDATE entry SET amount = amount + 1 WHERE account = 'own:392'", "books: .*own:392"),
         ("DELETE FROM posted", "0 postings are known where the log has 12 entries"),
         ("UPDATE balance SET amount = -1 WHERE account = 'assets'", "assets has -1 in the books"),
         ("UPDATE checkpoint SET signed = x'00' WHERE size = 9", "stored checkpoint of 9 entries: .*not well"),

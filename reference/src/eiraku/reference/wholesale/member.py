@@ -151,8 +151,6 @@ class Member:
             # EPP-WHS-004
             if other.size < mine.size and other.epoch > mine.epoch:
                 return Evidence(first=signed, second=last, root=mine.root)
-            if other.size > mine.size and other.epoch < mine.epoch:
-                return Evidence(first=last, second=signed, root=other.root)
             if other.size > mine.size:
                 found = checkpoint.against(last, signed, leaves, operator=self.operator)
                 return found if found.shows(self.operator) else None
