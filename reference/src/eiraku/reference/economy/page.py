@@ -66,9 +66,9 @@ def verdict(results: Results, runs: Sequence[Results]) -> tuple[str, str, list[s
     counts = f"{len(results.series)} full counts of all purses, both centres and the wholesale register"
     lines = [
         f"Value was conserved in each of {grouped(results.sessions)} sessions, and at {counts}.",
-        f"Of {len(results.cheats)} cheats, {len(cheats)} had both pieces of a unit come home; {named} named.",
+        f"Cheats of whom both pieces of a unit came home: {len(cheats)} of {len(results.cheats)}. Named: {named}.",
         f"Wrongly named: {wronged}." if wronged else "Nobody who had copied nothing was named.",
-        f"Each was named on evidence that verifies with public keys alone: {len(results.evidence)} files.",
+        f"Evidence that verifies with public keys alone: against {len(results.evidence)}.",
     ]
     if results.unproven:
         lines[-1] = f"Named on evidence that does not verify: {', '.join(results.unproven)}."
