@@ -66,7 +66,7 @@ def verdict(results: Results, runs: Sequence[Results]) -> tuple[str, str, list[s
     counts = f"{len(results.series)} full counts of all purses, both centres and the wholesale register"
     lines = [
         f"Value was conserved in each of {grouped(results.sessions)} sessions, and at {counts}.",
-        f"Cheats of whom both pieces of a unit came home: {len(cheats)} of {len(results.cheats)}. Named: {named}.",
+        f"Both pieces of a unit came home of {len(cheats)} of {len(results.cheats)} cheats; named: {named}.",
         f"Wrongly named: {wronged}." if wronged else "Nobody who had copied nothing was named.",
         f"Evidence that verifies with public keys alone: against {len(results.evidence)}.",
     ]
