@@ -176,3 +176,12 @@ def test_tls(money: Path, eiraku: Eiraku) -> None:
         assert "CERTIFICATE_VERIFY_FAILED" in eiraku("purse", "tls", *enrol, code=3)
         assert "good until" in eiraku("purse", "tls", *enrol, "--ca", "cert.pem")
         assert "in the vault" in eiraku("purse", "tls", "balance")
+    # Whoever has no certificate does not get as far as a request.
+    files = ("--tls-cert", "cert.pem", "--tls-key", "key.pem", "--client-ca", "cert.pem")
+    code = eiraku("serve", "money", "--invite", "alice").strip()
+    with serving(money, *files) as server:
+        closed = ("purse", "closed", "create", "--server", server, "--code", code, "--ca", "cert.pem")
+        assert "no answer" in eiraku(*closed, code=3)
+        assert "expected both" in eiraku(*closed, "--cert", "cert.pem", code=2)
+        eiraku(*closed, "--cert", "cert.pem", "--key", "key.pem")
+        assert "in the vault" in eiraku("purse", "closed", "balance")

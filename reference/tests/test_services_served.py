@@ -17,11 +17,12 @@ from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RequestOrder
 from eiraku.reference.services.carrier import ServiceRefused
 from eiraku.reference.services.client import HttpCarrier
 from eiraku.reference.services.enrolment import first_request
+from eiraku.reference.services.notes import Reach, WalletError
 from eiraku.reference.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, vault_audience
 from eiraku.reference.services.served import Served
 from eiraku.reference.services.settings import DEFAULT
 from eiraku.reference.services.talk import talk
-from eiraku.reference.services.wallet import Wallet, WalletError
+from eiraku.reference.services.wallet import Wallet
 from eiraku.reference.simulation import meet
 from eiraku.spec import cbor
 from eiraku.spec.centre_objects import CONTEXT_REQUEST, Request
@@ -258,7 +259,7 @@ def test_enrolment(place: Place, tmp_path: Path) -> None:
     assert place.post("/epp1/enrolments", good, COSE).content == answer.content
     assert place.post("/epp1/enrolments", stolen, COSE).json()["code"] == "enrolment-code"
     with pytest.raises(WalletError, match="is a purse already"):
-        Wallet.create(place.alice.path, server=place.served.url, code="AAAA")
+        Wallet.create(place.alice.path, reach=Reach(server=place.served.url), code="AAAA")
     with pytest.raises(WalletError, match="expected a purse"):
         Wallet(tmp_path / "nothing")
     with pytest.raises(StoreError, match="locked"):

@@ -38,13 +38,19 @@ def main(context: click.Context, *, file: Path) -> None:
 @click.option("--server", required=True, metavar="URL", help="Address of the services.")
 @click.option("--code", required=True, help="Enrolment code that the operator gave.")
 @click.option("--ca", type=_FILE, default=None, help="PEM file of who signs the server's certificate.")
+@click.option("--cert", type=_FILE, default=None, help="PEM file of your certificate, if it asks for one.")
+@click.option("--key", type=_FILE, default=None, help="PEM file of the certificate's key.")
 @click.pass_obj
-def create(file: Path, *, server: str, code: str, ca: Path | None) -> int:
+def create(
+    file: Path, *, server: str, code: str, ca: Path | None, cert: Path | None, key: Path | None
+) -> int:
     """Make a new purse and enrol it; again, if it was interrupted."""
     with _said():
+        from eiraku.reference.services.notes import Reach
         from eiraku.reference.services.wallet import Wallet
 
-        with Wallet.create(file, server=server, code=code, ca=ca) as wallet:
+        reach = Reach(server=server, ca=ca, cert=cert, key=key)
+        with Wallet.create(file, reach=reach, code=code) as wallet:
             click.echo(f"purse {wallet.claims.number.hex()}, good until epoch {wallet.claims.expires}")
     return 0
 
@@ -190,8 +196,8 @@ def _said() -> Iterator[None]:
         from eiraku.reference.database import StoreError
         from eiraku.reference.services.carrier import ServiceRefused, ServiceUnreachable
         from eiraku.reference.services.client import ClientError
+        from eiraku.reference.services.notes import WalletError
         from eiraku.reference.services.talk import SessionEnded
-        from eiraku.reference.services.wallet import WalletError
     from eiraku.spec.errors import Refusal
 
     try:

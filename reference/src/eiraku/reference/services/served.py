@@ -12,6 +12,7 @@ from pathlib import Path
 from eiraku.reference.centres.directory_settings import Settings
 from eiraku.reference.services import scheme as schemes
 from eiraku.reference.services.client import HttpService, Patience
+from eiraku.reference.services.notes import Reach
 from eiraku.reference.services.observe import Log
 from eiraku.reference.services.running import run
 from eiraku.reference.services.scheme import Scheme
@@ -89,7 +90,7 @@ class Served:
 
     def wallet(self, path: Path, holder: str) -> Wallet:
         """A new purse of a holder."""
-        return Wallet.create(path, server=self.url, code=self.codes[holder].pop())
+        return Wallet.create(path, reach=Reach(server=self.url), code=self.codes[holder].pop())
 
 
 def child(folder: Path, port: int, log: Path) -> None:

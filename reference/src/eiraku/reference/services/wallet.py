@@ -6,11 +6,9 @@ advice, Refusal, SessionEnded, ServiceRefused, ServiceUnreachable, StoreError.
 """
 
 import json
-import os
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
-from hashlib import sha256
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,10 +25,12 @@ from eiraku.reference.purse.state import (
     RedeliverOrder,
     RequestOrder,
 )
+from eiraku.reference.services import notes as remembered
 from eiraku.reference.services.carrier import ServiceRefused
 from eiraku.reference.services.client import HttpCarrier, HttpService
 from eiraku.reference.services.codes import RETRY_AFTER
 from eiraku.reference.services.enrolment import Enrolled, first_request
+from eiraku.reference.services.notes import Notes, Reach, WalletError
 from eiraku.reference.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, vault_audience
 from eiraku.reference.services.talk import check, talk
 from eiraku.reference.simulation import meet
@@ -44,31 +44,15 @@ AT_ONCE = 16
 """Units in one payment when everything is paid in; within every sensible policy and record."""
 
 
-class WalletError(ValueError):
-    """The purse file cannot be used so; the message says what was expected."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notes:
-    """What `NAME.json` holds; byte strings in hexadecimal. `seed`: of a purse that is not enrolled yet."""
-
-    server: str
-    ca: str = ""
-    vault: str = ""
-    seed: str = field(default="", repr=False)
-    sequences: dict[str, int] = field(default_factory=dict)
-    unanswered: dict[str, str] = field(default_factory=dict)
-
-
 class Wallet:
     """An open purse with its services. Close it, or use it with `with`."""
 
     def __init__(self, path: Path, *, random: Random = secrets.token_bytes) -> None:
         """Open a purse that `create` made."""
-        if not path.is_file() or not _notes_path(path).is_file():
+        if not path.is_file() or not remembered.where(path).is_file():
             raise WalletError(f"{path}: expected a purse; make one with `eiraku purse {path} create`")
         self.path = path
-        self.notes = _read(path)
+        self.notes = remembered.read(path)
         self.device = Device(path, random)
         self._http: HttpService | None = None
         if self.device.store.provision() is None:
@@ -80,13 +64,12 @@ class Wallet:
         cls,
         path: Path,
         *,
-        server: str,
+        reach: Reach,
         code: str,
-        ca: Path | None = None,
         random: Random = secrets.token_bytes,
     ) -> "Wallet":
         """Make a key pair and enrol it; the same call again goes on where it stopped."""
-        notes = _begin(path, server, ca, random)
+        notes = remembered.begin(path, reach, random)
         key = SigningKey(bytes.fromhex(notes.seed))
         with _connect(notes) as http:
             answer = http.send("POST", "/epp1/enrolments", first_request(key, code)).content
@@ -97,7 +80,7 @@ class Wallet:
         finally:
             device.close()
         vault = "" if enrolled.vault is None else enrolled.vault.hex()
-        _write(path, replace(notes, seed="", vault=vault))
+        remembered.write(path, replace(notes, seed="", vault=vault))
         return cls(path, random=random)
 
     # --- what there is ---
@@ -266,7 +249,7 @@ class Wallet:
 
     def _note(self, **changes: Any) -> None:
         self.notes = replace(self.notes, **changes)
-        _write(self.path, self.notes)
+        remembered.write(self.path, self.notes)
 
     def _server(self) -> HttpService:
         if self._http is None:
@@ -330,25 +313,12 @@ def _path(audience: str) -> str:
 
 
 def _connect(notes: Notes) -> HttpService:
-    return HttpService(notes.server, ca=Path(notes.ca) if notes.ca else None)
-
-
-def _begin(path: Path, server: str, ca: Path | None, random: Random) -> Notes:
-    """The key of a new purse, durable before anybody hears of it."""
-    if _notes_path(path).is_file():
-        known = _read(path)
-        if not known.seed:
-            raise WalletError(f"{path}: is a purse already; name another file")
-        return replace(known, server=server, ca=_absolute(ca))
-    if path.exists():
-        raise WalletError(f"{path}: is there already and is no purse of ours; name another file")
-    notes = Notes(server=server, ca=_absolute(ca), seed=random(32).hex())
-    _write(path, notes)
-    return notes
-
-
-def _absolute(path: Path | None) -> str:
-    return "" if path is None else str(path.resolve())
+    ca, cert, key = (notes.reach[name] for name in ("ca", "cert", "key"))
+    return HttpService(
+        notes.reach["server"],
+        ca=Path(ca) if ca else None,
+        cert=(Path(cert), Path(key)) if cert else None,
+    )
 
 
 def _provision(device: Device, seed: bytes, enrolled: Enrolled) -> None:
@@ -369,33 +339,3 @@ def _provision(device: Device, seed: bytes, enrolled: Enrolled) -> None:
     result = device.provision(given)
     if not isinstance(result, Accepted):
         check(result)
-
-
-def _notes_path(path: Path) -> Path:
-    return path.with_name(path.name + ".json")
-
-
-def _read(path: Path) -> Notes:
-    try:
-        return Notes(**json.loads(_notes_path(path).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise WalletError(f"{_notes_path(path)}: cannot be read ({error}); restore it") from None
-
-
-def _write(path: Path, notes: Notes) -> None:
-    """Whole or not at all, and on the medium."""
-    target = _notes_path(path)
-    draft = target.with_name(f".{target.name}.{sha256(os.urandom(8)).hexdigest()[:8]}")
-    try:
-        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            json.dump(asdict(notes), file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise WalletError(f"{target}: cannot be written ({error.strerror}); make room or rights") from None
