@@ -191,7 +191,8 @@ def test_a_checkpoint_is_stored_and_given_again(register: Register) -> None:
 def test_a_checkpoint_that_contradicts_an_earlier_one_is_not_signed(local: Register, file: Path) -> None:
     with sqlite3.connect(file) as connection:
         connection.execute("DELETE FROM leaf WHERE position = 11")
-        connection.execute("DELETE FROM node WHERE place >= 22")
+        connection.execute("DELETE FROM node WHERE place IN (19, 21, 22)")
+    assert "a checkpoint of 12 entries was signed, the log has 11" in local.problems()
     local.advance(9)
     with pytest.raises(CheckpointError, match="do not sign another one, restore the log"):
         local.checkpoint()
@@ -303,6 +304,19 @@ def test_a_failure_between_undoes_everything(
     monkeypatch.undo()
     assert (register.balances(), register.size) == before
     assert register.issue(posting, JAPAN, 1) == before[1]
+    assert register.problems() == []
+
+
+# EPP-WHS-002
+def test_books_that_do_not_take_a_posting_are_noticed(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = register.size
+    monkeypatch.setattr(type(schema.BOOKS), "post", lambda *_: True)
+    with pytest.raises(BrokenBooksError, match=r"another amount than posted in issued:392, own:392"):
+        register.issue(fresh(), JAPAN, 1)
+    monkeypatch.undo()
+    assert register.size == before
     assert register.problems() == []
 
 
