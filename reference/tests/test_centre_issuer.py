@@ -106,6 +106,25 @@ def test_orders_that_are_refused_change_nothing(
     assert (town.issuer.account(town.numbers[VAULT]), town.issuer.bookings()) == (1000, ())
 
 
+def test_the_first_fault_decides(town: Town) -> None:
+    # EPP-CEN-019
+    vault, nobody = town.numbers[VAULT], bytes(8)
+    town.issuer.issue(R2, vault, ECONOMY, [1])
+    for request, who, economy, values, code in (
+        (b"short", nobody, 1, [], Code.MALFORMED),
+        (R2, nobody, 1, [], Code.AMOUNT),
+        (R2, nobody, 1, [3] * 257, Code.TOO_LARGE),
+        (R2, nobody, 1, [3], Code.UNIT_VALUE),
+        (R2, nobody, 1, [2048], Code.AUTHENTICATION),
+        (R2, vault, 1, [2048], Code.TRANSACTION),
+        (R1, vault, 1, [2048], Code.UNIT_ECONOMY),
+        (R1, vault, ECONOMY, [2048], Code.INSUFFICIENT_FUNDS),
+    ):
+        with pytest.raises(Refusal) as refused:
+            town.issuer.issue(request, who, economy, values)
+        assert refused.value.code is code
+
+
 def test_the_greatest_issue_fits_into_its_object(town: Town) -> None:
     # EPP-CEN-019
     assert len(town.issue([1] * 256)) == 256

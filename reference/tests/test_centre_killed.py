@@ -208,7 +208,7 @@ def town_url(centre_url: str) -> str:
 
 
 def test_killed_at_any_moment(town_url: str, tmp_path: Path, kills: int) -> None:
-    """EPP-CEN-011, EPP-CEN-012, EPP-CEN-007, EPP-CEN-009, EPP-CEN-016."""
+    """EPP-CEN-011, EPP-CEN-012, EPP-CEN-007, EPP-CEN-009, EPP-CEN-016, EPP-CEN-034, EPP-CEN-038."""
     chance = random.Random(kills)
     expected = Expected()
     for life in range(kills or KILLS):

@@ -244,4 +244,4 @@ def parse_transaction(claim: Claim) -> bytes:
 
 
 TestCentre = Centre.TestCase
-TestCentre.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestCentre.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)

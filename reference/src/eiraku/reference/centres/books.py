@@ -71,7 +71,9 @@ class Books:
         known = {row.account: row.amount for row in connection.execute(query)}
         if known:
             if known != wanted:
-                raise BooksError(f"posting {posting.hex()} is known with other amounts; give this one a new id")
+                raise BooksError(
+                    f"posting {posting.hex()} is known with other amounts; give this one a new id"
+                )
             return False
         now = self._balances(connection, wanted)
         for account, amount in wanted.items():

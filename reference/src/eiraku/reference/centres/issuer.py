@@ -75,7 +75,7 @@ class Issuer(Deposits, Claims):
         UNIT_VALUE, UNIT_ECONOMY, TOO_LARGE, AUTHENTICATION, TRANSACTION for another request of that name,
         INSUFFICIENT_FUNDS), IssuerError, DatabaseError.
         """
-        self._check_order(request, vault, economy, values)
+        self._check_order(request, vault, values)
         with self.database.writing() as connection:
             known = connection.execute(select(ISSUE).where(ISSUE.c.request == request)).one_or_none()
             if known is not None:
@@ -156,12 +156,10 @@ class Issuer(Deposits, Claims):
             query = select(ISSUE.c.transaction_id).where(ISSUE.c.receipt.is_(None))
             return tuple(connection.execute(query.order_by(ISSUE.c.transaction_id)).scalars())
 
-    def _check_order(self, request: bytes, vault: bytes, economy: int, values: Sequence[int]) -> None:
+    def _check_order(self, request: bytes, vault: bytes, values: Sequence[int]) -> None:
         # EPP-CEN-019
         if len(request) != 16:
             raise Refusal(Code.MALFORMED, "EPP-CEN-019", f"a request has 16 bytes, not {len(request)}")
-        if not 1 <= economy <= 65535:
-            raise Refusal(Code.UNIT_ECONOMY, "EPP-CEN-019", f"economy {economy} is not one of this centre")
         if not values:
             raise Refusal(Code.AMOUNT, "EPP-CEN-019", "an issue has one unit or more")
         if len(values) > UNITS_MAX:
