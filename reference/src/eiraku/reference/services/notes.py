@@ -19,8 +19,8 @@ class WalletError(ValueError):
 class Notes:
     """Byte strings in hexadecimal. `seed`: private key of a purse that is not enrolled yet, else empty.
 
-    `reach`: see `Reach`, "" for None; `vault`: purse number of the holder's vault; `sequences`: last one used, by audience; `unanswered`: signed
-    requests, by audience.
+    `reach`: see `Reach`, "" for None; `vault`: number of the holder's vault; `sequences`: last one used,
+    by audience; `unanswered`: signed requests, by audience.
     """
 
     reach: dict[str, str]
