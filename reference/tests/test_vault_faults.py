@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Connection
 
 from eiraku.reference.centres.database import Database
-from eiraku.reference.centres.vault import NotTaken, PurseLostPower
+from eiraku.reference.centres.vault import NotTaken, PeerRefused, PurseLostPower
 from eiraku.reference.centres.vault_policy import VaultPolicy
-from eiraku.reference.centres.vault_village import Bank, Loss
+from eiraku.reference.centres.vault_village import FUNDS, Bank, Loss
 from eiraku.reference.purse.state import PayOrder, RequestOrder
 from eiraku.reference.services.carrier import ServiceRefused, ServiceUnreachable
 from eiraku.spec.errors import Refusal
@@ -259,6 +259,9 @@ def test_no_issue_is_asked_for_that_would_not_fit(bank: Bank) -> None:
             bank.vault.issue([1, value])
         with pytest.raises(Refusal, match="unit-value"):
             bank.vault.exchange([value])
+    for call in (bank.vault.issue, bank.vault.exchange):
+        with pytest.raises(Refusal, match="unit-count"):
+            call([])
     assert bank.account() == account
     bank.vault.issue([1])
 
@@ -278,3 +281,50 @@ def test_a_file_from_a_backup(bank: Bank) -> None:
     bank.vault.account()
     bank.vault.issue([1])
     assert bank.missing() == 0
+
+
+@pytest.mark.parametrize("code", ("busy", "rate-limited", "internal", "unavailable"))
+def test_an_answer_that_says_nothing_is_none(bank: Bank, code: str) -> None:
+    """EPP-VLT-008: the service may have carried it out or not; the same bytes are sent again."""
+    passing = ServiceRefused(code, "EPP-SVC-004", "later")
+    sent = []
+    real = bank.issuing.carrier
+
+    class Busy:
+        def request(self, signed: bytes) -> bytes:
+            sent.append(signed)
+            if len(sent) == 2:
+                real.request(signed)
+            raise passing
+
+        open, bulletin = real.open, real.bulletin
+
+    bank.issuing.carrier = Busy()
+    for _ in range(2):
+        with pytest.raises(ServiceUnreachable, match=code):
+            bank.vault.issue([2])
+    bank.issuing.carrier = real
+    recover(bank)
+    assert sent == sent[:1] * 2
+    assert values(bank)[2] == 1
+
+
+def test_a_payment_home_that_can_no_longer_arrive_is_claimed(bank: Bank) -> None:
+    """EPP-CEN-008: its units have expired meanwhile; the vault says so, goes on, and claims."""
+    bank.issuing.weather = lambda n, at=bank.issuing.calls: "lost" if n >= at + 5 else None  # type: ignore[misc]
+    with pytest.raises(ServiceUnreachable):
+        bank.vault.redeem(64)
+    (pending,) = bank.device.store.pendings()
+    bank.fine()
+    bank.directory.advance(bank.directory.registry.epoch + 501)
+    bank.vault.refresh()
+    with pytest.raises(PeerRefused, match="unit-expired"):
+        bank.vault.settle()
+    bank.vault.issue([2])
+    assert bank.vault.claim(pending.transaction) == "open"
+    bank.vault.settle()
+    assert bank.restart().tick() == ()
+    bank.directory.advance(bank.directory.registry.epoch + 100)
+    bank.directory.issuer.refund()
+    bank.vault.refresh()
+    assert bank.account() == FUNDS - 7 * 64 - 2

@@ -11,7 +11,7 @@ raise DatabaseError and StoreError (the vault's own memory), and PurseLostPower.
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from eiraku.reference.centres import vault_stock
@@ -245,6 +245,7 @@ class Vault:
 
     def issue(self, values: Sequence[int]) -> None:
         """Draw units of these values from the account. Raises as `exchange`."""
+        _denominations(values)
         self._carry_out(lambda: Exchange(home=(), values=tuple(values)))
 
     def redeem(self, amount: int | None = None) -> None:
@@ -265,6 +266,7 @@ class Vault:
         it is given up, and what went home is in the account. Raises ServiceUnreachable and PurseLostPower:
         then `settle` completes it. Raises NotTaken: the issue waits for room.
         """
+        _denominations(values)
         self._carry_out(lambda: vault_stock.exact(self._shelf(), values, self.account))
 
     def restock(self) -> bool:
@@ -308,6 +310,7 @@ class Vault:
                 beneficiary=self.number,
             ).encode()
             answer = self._errands.ask(ISSUING_CENTRE, "claim", body)
+            self._state.claim(transaction)
         return str(cbor.decode(answer))
 
     def forward(self, signed: bytes) -> bytes:
@@ -333,23 +336,28 @@ class Vault:
         """Complete everything that was interrupted; nothing is done twice.
 
         Payments to the centre are delivered again, requests sent again, an exchange carried on, issues that
-        waited taken, reports sent. Raises the first failure; call it again when its cause is gone.
+        waited taken, reports sent. Raises the first failure; call it again when its cause is gone. A payment
+        that the centre refuses for good (its units have expired, say) is to be claimed; the rest goes on.
         """
         with self._alone():
-            for pending in self.device.store.pendings():
-                if pending.payee in self._centres:
-                    self._meet(self._issuing, RedeliverOrder(transaction=pending.transaction))
+            refused = self._redeliver_home()
             for audience in BOTH:
                 self._errands.finish(audience)
             self._errands.take_waiting()
             self._carry_on()
             self.send_reports()
+            if refused is not None:
+                raise refused
 
     # --- inside: exchange ---
 
     def _carry_out(self, plan: Callable[[], Exchange | None]) -> bool:
         with self._alone():
-            # One that was interrupted comes first: its plan is durable, and there is room for one.
+            # One that was interrupted comes first: its plan is durable, and there is room for one. What is
+            # wrong with a payment or an issue of the past is for `settle` to say.
+            self._redeliver_home()
+            with suppress(NotTaken):
+                self._errands.finish(ISSUING_CENTRE)
             self._carry_on()
             made = plan()
             if made is None:
@@ -358,6 +366,18 @@ class Vault:
             self._state.set_plan(made)
             self._carry_on()
             return True
+
+    def _redeliver_home(self) -> Refusal | PeerRefused | None:
+        """Deliver again what is pending to the centre; the first refusal, which stops nothing else."""
+        first: Refusal | PeerRefused | None = None
+        claimed = self._state.claimed()
+        for pending in self.device.store.pendings():
+            if pending.payee in self._centres and pending.transaction not in claimed:
+                try:
+                    self._meet(self._issuing, RedeliverOrder(transaction=pending.transaction))
+                except (Refusal, PeerRefused) as refused:
+                    first = first or refused
+        return first
 
     def _carry_on(self) -> None:
         """The exchange that is under way, from wherever it is."""
@@ -383,12 +403,6 @@ class Vault:
 
     def _room(self, plan: Exchange) -> None:
         """An issue that will not be taken is not asked for. Raises Refusal."""
-        for value in plan.values:
-            # EPP-UNI-007
-            if value not in VALUES:
-                raise Refusal(
-                    Code.UNIT_VALUE, "EPP-UNI-007", f"{value} is no denomination; they are 1, 2, 4, ..."
-                )
         checks, claims, policy = self.device.purse.checks, self._identity.claims, self._identity.policy
         home = {unit.unit_id: unit.value for unit in self.device.store.summaries()}
         count, balance = self.device.store.total()
@@ -496,3 +510,15 @@ class Vault:
 
 def _as_answer(refusal: Refusal) -> ServiceRefused:
     return ServiceRefused(refusal.code.label, refusal.requirement, refusal.detail)
+
+
+def _denominations(values: Sequence[int]) -> None:
+    for value in values:
+        # EPP-UNI-007
+        if value not in VALUES:
+            raise Refusal(
+                Code.UNIT_VALUE, "EPP-UNI-007", f"{value} is no denomination; they are 1, 2, 4, ..."
+            )
+    # EPP-CEN-012
+    if not values:
+        raise Refusal(Code.UNIT_COUNT, "EPP-CEN-012", "expected one value or more")

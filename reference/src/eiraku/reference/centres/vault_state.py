@@ -69,6 +69,7 @@ _ISSUE = Table(
     Column("reason", String(400), nullable=False),
 )
 _CENTRE = Table("centre", METADATA, Column("number", LargeBinary(8), primary_key=True))
+_CLAIMED = Table("claimed", METADATA, Column("tx", LargeBinary(16), primary_key=True))
 _PLAN = Table(
     "plan",
     METADATA,
@@ -280,6 +281,17 @@ class VaultState:
         with self._database.writing() as connection:
             if connection.execute(select(_CENTRE).where(_CENTRE.c.number == number)).first() is None:
                 connection.execute(_CENTRE.insert().values(number=number))
+
+    def claimed(self) -> frozenset[bytes]:
+        """Pending transactions that were claimed: they are delivered again no more."""
+        with self._database.reading() as connection:
+            return frozenset(bytes(tx) for tx in connection.execute(select(_CLAIMED)).scalars())
+
+    def claim(self, transaction: bytes) -> None:
+        """The issuing centre has a claim for it."""
+        with self._database.writing() as connection:
+            if connection.execute(select(_CLAIMED).where(_CLAIMED.c.tx == transaction)).first() is None:
+                connection.execute(_CLAIMED.insert().values(tx=transaction))
 
     def plan(self) -> Exchange | None:
         """The exchange that is under way."""
