@@ -1,6 +1,7 @@
 """The database of a centre: whole changes or none, one writer, faults that say what to do."""
 
 import os
+import resource
 import sqlite3
 import stat
 import subprocess
@@ -259,6 +260,37 @@ def test_a_full_database(path: Path) -> None:
     again.close()
 
 
+def test_a_disk_that_fills_in_the_middle(path: Path) -> None:
+    """EPP-CEN-012: the file cannot grow at any of several points; nothing is half done."""
+    made = town(path)
+    made.fund(10_000)
+    vault = made.numbers[VAULT]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    done = 0
+    for room in range(0, 200_000, 20_000):
+        size = max(p.stat().st_size for p in path.parent.iterdir())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + room, limits[1]))
+        try:
+            made.issuer.issue(bytes([done]) * 16, vault, ECONOMY, [1] * 200)
+            done += 1
+        except DatabaseError as error:
+            assert "look at the disk" in str(error) or "make room" in str(error)  # noqa: PT017
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        made.issuer.conserved()
+        assert made.issuer.account(vault) == 10_000 - 200 * done
+    assert 0 < done < 10
+    made.close()
+
+
+def test_a_long_writer_does_not_keep_others_from_opening(database: Database, centre_url: str) -> None:
+    with database.writing() as connection:
+        connection.execute(THING.insert().values(n=1))
+        other = Database(centre_url, SCHEMA, wait=0)
+        assert count(other) == 0
+        other.close()
+
+
 def test_a_locked_issue_is_done_later(path: Path) -> None:
     """EPP-CEN-012: another program writes; the same request is good when it has ended."""
     made = town(path, wait=0)
@@ -298,21 +330,32 @@ def test_no_rights(path: Path) -> None:
     town(path).close()
 
 
+def cut(made: Town, url: str) -> None:
+    """End every other connection, as a server does that is started again."""
+    other = Database(url, made.database.schema)
+    with other.reading() as connection:
+        kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        connection.execute(text(kill + " AND datname = current_database()"))
+    other.close()
+
+
+def cut_while_writing(made: Town, url: str) -> None:
+    with made.database.writing() as connection:
+        connection.execute(text("DELETE FROM entry"))
+        cut(made, url)
+        connection.execute(text("DELETE FROM balance"))
+
+
 @pytest.mark.parametrize("centre_url", ("postgresql",), indirect=True)
 def test_a_server_that_goes_away(centre_url: str) -> None:
     """EPP-CEN-012: the connection is cut; the same request is good afterwards."""
     made = Town((), centre_url)
     made.fund(10)
     vault = made.numbers[VAULT]
-    with made.database.reading() as connection:
-        connection.execute(text("SELECT 1"))
-    other = Database(centre_url, made.database.schema)
-    with other.reading() as connection:
-        kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-        connection.execute(text(kill + " AND datname = current_database()"))
-    other.close()
     with pytest.raises(DatabaseError, match=r"start the server|look at the message"):
-        made.issuer.issue(bytes(16), vault, ECONOMY, [4])
+        cut_while_writing(made, centre_url)
+    made.issuer.issue(bytes(16), vault, ECONOMY, [4])
+    cut(made, centre_url)
     made.issuer.issue(bytes(16), vault, ECONOMY, [4])
     assert made.issuer.account(vault) == 6
     made.close()

@@ -67,10 +67,15 @@ class Database:
         self.schema = schema
         self.name, self._engine = _engine(url, wait, max_pages)
         try:
+            # Looked at as a reader first: who has made a database goes on writing to it.
             with self._guard("opened"), self._engine.connect() as connection:
-                _begin(connection)
-                self._prepare(connection)
-                connection.commit()
+                _begin_reading(connection)
+                empty = self._is_empty(connection)
+            if empty:
+                with self._guard("opened"), self._engine.connect() as connection:
+                    _begin(connection)
+                    self._make(connection)
+                    connection.commit()
         except BaseException:
             self.close()
             raise
@@ -92,23 +97,26 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """A consistent view. Raises DatabaseError."""
         with self._guard("read"), self._engine.connect() as connection:
-            if connection.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN")
-            else:
-                connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+            _begin_reading(connection)
             yield connection
 
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
 
-    def _prepare(self, connection: Connection) -> None:
+    def _make(self, connection: Connection) -> None:
+        mark = self.schema.mark
+        # Another process may have been quicker.
+        if self._is_empty(connection):
+            self.schema.metadata.create_all(connection)
+            connection.execute(mark.insert().values(name=self.schema.name, version=self.schema.version))
+
+    def _is_empty(self, connection: Connection) -> bool:
+        """Whether there is nothing yet. Raises DatabaseError for what cannot be used."""
         mark = self.schema.mark
         tables = set(inspect(connection).get_table_names())
         if not tables:
-            self.schema.metadata.create_all(connection)
-            connection.execute(mark.insert().values(name=self.schema.name, version=self.schema.version))
-            return
+            return True
         row = connection.execute(select(mark)).one_or_none() if "eiraku" in tables else None
         if row is None or row.name != self.schema.name:
             found = "another database" if row is None else f"that of {row.name}"
@@ -125,6 +133,7 @@ class Database:
             if damage != "ok":
                 said = " ".join(str(damage).split())
                 raise DatabaseError(f"{self.name}: damaged ({said}); restore it from a backup")
+        return False
 
     @contextmanager
     def _guard(self, what: str) -> Iterator[None]:
@@ -141,7 +150,8 @@ def batches(items: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
 
 def _engine(url: str, wait: float, max_pages: int | None) -> tuple[str, Engine]:
     try:
-        engine = create_engine(url)
+        # A connection that a server has closed meanwhile is replaced before it is used.
+        engine = create_engine(url, pool_pre_ping=True)
     except exc.ArgumentError:
         raise DatabaseError(f"{url}: expected a URL such as sqlite:///centre.db") from None
     except ModuleNotFoundError as error:
@@ -197,6 +207,14 @@ def _begin(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
 
 
+def _begin_reading(connection: Connection) -> None:
+    """One state of the database until the end, whoever writes meanwhile."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN")
+    else:
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+
+
 def _advice(error: exc.DBAPIError) -> str:
     said = str(error.orig).lower()
     for part, advice in (
@@ -204,6 +222,7 @@ def _advice(error: exc.DBAPIError) -> str:
         ("lock timeout", "end the other program that writes to it"),
         ("full", "make room on the disk"),
         ("no space", "make room on the disk"),
+        ("i/o error", "look at the disk: it may be full or damaged"),
         ("not a database", "expected a database of a centre; name another file"),
         ("malformed", "restore it from a backup"),
         ("readonly", "allow writing to it"),
