@@ -27,7 +27,7 @@ STORED = 1000
 SINGLE = 60
 """Units deposited one by one."""
 DEPOSIT_HOPS = 5
-STORING = ("units", "open_us", "store_cpu_us", "ratio", "store_us", "store_single_us")
+STORING = ("units", "open_us", "store_cpu_us", "floor_us", "ratio", "store_us", "store_single_us")
 
 
 def measure(
@@ -38,8 +38,18 @@ def measure(
     `executor`: where the chains are opened for the figure of throughput; None: pools of one process and of
     `workers`. Raises AuditError, DatabaseError.
     """
-    before = bare()
-    opening = [_opening(hop) for hop in HOPS]
+    timed = [bare()]
+
+    def floor(hop: int) -> float:
+        """From before and after what was measured last: the machine's speed drifts."""
+        timed.append(bare())
+        return (_floor(hop, timed[-2]) + _floor(hop, timed[-1])) / 2
+
+    opening = []
+    for hop in HOPS:
+        row = _opening(hop)
+        least = floor(hop)
+        opening.append(row | {"floor_us": round(least, 1), "ratio": round(row["open_us"] / least, 2)})
     sizes = sorted({0, *prefills})
     rounds = 2 + len(sizes)
     plan = Plan(seed=seed, units=rounds * (STORED + SINGLE), hops=(DEPOSIT_HOPS,) * 2, repeats=0)
@@ -49,7 +59,10 @@ def measure(
     run = Run(plan, issuer, SameProcess(), workers=1)
     for size in sizes:
         there = prefill(issuer, size, hops=DEPOSIT_HOPS)
-        storing.append({"units": there} | _storing(run, next(turn)))
+        timed.append(bare())
+        row = {"units": there} | _storing(run, next(turn))
+        least, spent = floor(DEPOSIT_HOPS), row["open_us"] + row["store_cpu_us"]
+        storing.append(row | {"floor_us": round(least, 1), "ratio": round(spent / least, 2)})
     throughput = []
     if executor is not None:
         throughput.append(_throughput(Run(plan, issuer, executor, workers=workers), next(turn)))
@@ -57,19 +70,10 @@ def measure(
         for count in sorted({1, workers}):
             with local(count) as pool:
                 throughput.append(_throughput(Run(plan, issuer, pool, workers=count), next(turn)))
-    after = bare()
-    # the machine's speed drifts: the floor is the mean of before and after
-    costs = {name: (before[name] + after[name]) / 2 for name in before}
-    for row in opening:
-        floor = _floor(row["hops"], costs)
-        row |= {"floor_us": round(floor, 1), "ratio": round(row["open_us"] / floor, 2)}
-    floor = _floor(DEPOSIT_HOPS, costs)
-    for row in storing:
-        row["ratio"] = round((row["open_us"] + row["store_cpu_us"]) / floor, 2)
     slope, fixed, worst = _line([(row["hops"], row["open_us"]) for row in opening])
     return {
         "database": database.dialect,
-        "operations_us": {name: round(cost, 1) for name, cost in costs.items()},
+        "operations_us": {name: round(statistics.mean(each[name] for each in timed), 1) for name in timed[0]},
         "opening": opening,
         "line": {
             "us_per_hop": round(slope, 1),
@@ -77,7 +81,6 @@ def measure(
             "worst_percent": round(worst, 1),
         },
         "deposit_hops": DEPOSIT_HOPS,
-        "deposit_floor_us": round(floor, 1),
         "storing": storing,
         "throughput": throughput,
     }
@@ -129,19 +132,19 @@ def _opening(hop: int) -> dict[str, Any]:
 
 
 def _storing(run: Run, turn: int) -> dict[str, Any]:
-    """Deposits of fresh units, 100 in one durable write, and then one by one."""
+    """Deposits of fresh units, one by one, and then 100 in one durable write."""
     first = turn * (STORED + SINGLE)
     deposits = run.make(run.issue(range(first, first + STORED + SINGLE)))
-    before, cpu, opened = run.done.storing, run.done.storing_cpu, _opened(run)
-    run.deposit(deposits[:STORED])
-    many = (run.done.storing - before) / STORED
-    busy = (run.done.storing_cpu - cpu) / STORED
-    cost = (_opened(run) - opened) / STORED
     times = []
-    for deposit in deposits[STORED:]:
+    for deposit in deposits[:SINGLE]:
         before = run.done.storing
         run.deposit([deposit])
         times.append(run.done.storing - before)
+    before, cpu, opened = run.done.storing, run.done.storing_cpu, _opened(run)
+    run.deposit(deposits[SINGLE:])
+    many = (run.done.storing - before) / STORED
+    busy = (run.done.storing_cpu - cpu) / STORED
+    cost = (_opened(run) - opened) / STORED
     return {
         "open_us": round(1e6 * cost, 1),
         "store_cpu_us": round(1e6 * busy, 1),
@@ -202,12 +205,12 @@ def show(figures: dict[str, Any]) -> None:
     )
     table(
         f"One deposit at hop {figures['deposit_hops']} in {figures['database']}, by size of the history",
-        ("units there", "open", "store", "ratio", "with the disk", "alone"),
+        ("units there", "open", "store", "floor", "ratio", "with the disk", "alone"),
         [[row[name] for name in STORING] for row in figures["storing"]],
     )
     console.print(
-        "Microseconds of processor for opening, and for storing 100 in one durable write; their ratio to the "
-        f"bare {figures['deposit_floor_us']}; storing with what waits for the disk, so, and one by one"
+        "Microseconds of processor for opening, and for storing 100 in one durable write; the bare "
+        "cryptography, and their ratio; storing with what waits for the disk, so, and one by one"
     )
     for row in figures["throughput"]:
         console.print(f"{row['deposits_per_second']} deposits a second with {row['workers']} worker(s)")
