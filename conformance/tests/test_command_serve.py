@@ -159,6 +159,15 @@ def test_settings_that_cannot_be_used(money: Path, eiraku: Eiraku) -> None:
     assert "limits.client_rate: expected a number above 0" in eiraku("serve", "other", code=2)
 
 
+@pytest.mark.parametrize("package", ("fastapi", "uvicorn", "prometheus_client"))
+def test_without_the_optional_packages(package: str, eiraku: Eiraku, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("eiraku.reference.services")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    said = eiraku("serve", "money", "--port", "0", code=2)
+    assert f"needs the package {package}: install eiraku[system]" in said
+
+
 def test_tls(money: Path, eiraku: Eiraku) -> None:
     # EPP-SVC-009
     certificate = (

@@ -308,6 +308,10 @@ def test_random_requests_change_nothing(
         "[limits",
         "[times]\ntick = true",
         "[times]\ntick = nan",
+        "[databases]\nservices = 1",
+        "[databases]\nservices = ''",
+        "[vaults]\nAlice = 392",
+        "[vaults]\nalice = 0",
     ),
 )
 def test_settings_that_cannot_be_used(toml: str) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -55,8 +54,8 @@ class Till:
 
 
 @pytest.fixture
-def till(tmp_path: Path) -> Iterator[Till]:
-    database = Database(f"sqlite:///{tmp_path}/services.db", SCHEMA)
+def till(centre_url: str) -> Iterator[Till]:
+    database = Database(centre_url, SCHEMA)
     yield Till(database)
     database.close()
 
@@ -161,10 +160,10 @@ def test_a_failure_of_the_service_uses_up_nothing(till: Till) -> None:
     assert till.carrier.request(signed(1)) == b"\x00"
 
 
-def test_what_was_answered_outlives_a_restart(till: Till, tmp_path: Path) -> None:
+def test_what_was_answered_outlives_a_restart(till: Till, centre_url: str) -> None:
     # EPP-SVC-003
     till.carrier.request(signed(1))
-    database = Database(f"sqlite:///{tmp_path}/services.db", SCHEMA)
+    database = Database(centre_url, SCHEMA)
     again = Till(database)
     assert again.carrier.request(signed(1)) == b"\x00"
     assert again.done == {}

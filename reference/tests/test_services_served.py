@@ -305,7 +305,8 @@ def test_a_revoked_purse(place: Place, tmp_path: Path) -> None:
 def test_nothing_secret_is_in_the_log(place: Place) -> None:
     # EPP-SVC-005
     text = place.served.log.read_text()
-    assert place.alice.claims.number.hex() not in text
+    for number in (place.alice.claims.number.hex(), place.alice.notes.vault):
+        assert number not in text
     for unit in place.alice.snapshot().units:
         assert unit.unit_id.hex() not in text
     assert {json.loads(line)["event"] for line in text.splitlines()} <= {"request", "start", "stop"}

@@ -88,8 +88,9 @@ def _invite(directory: Path, holder: str, role: str, tier: int) -> int:
 
 
 def _serve(scheme: "Scheme", address: "Address") -> int:
-    from eiraku.reference.services import server
-    from eiraku.reference.services.running import run
+    with system_packages("serve"):
+        from eiraku.reference.services import server
+        from eiraku.reference.services.running import run
 
     try:
         tls = server.tls(address)

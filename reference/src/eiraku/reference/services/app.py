@@ -4,6 +4,7 @@ Everything happens in `Service`, in a worker thread; here is only what HTTP adds
 line in the log, and an answer in the form of EPP-SVC-008.
 """
 
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -27,6 +28,7 @@ from eiraku.spec.centre_objects import REQUEST_MAX
 
 SESSION = "Eiraku-Session"
 REQUEST_ID = "Eiraku-Request"
+_VAULT = re.compile(r"/vaults/[0-9a-f]{16}")
 QUIET = {"/health", "/metrics"}
 
 
@@ -72,7 +74,8 @@ class _Front:
         except Exception as error:  # noqa: BLE001 - the last place where a refusal can be said properly
             response, code, told = refusal(error, request_id)
         response.headers[REQUEST_ID] = request_id
-        route = getattr(request.scope.get("route"), "path", "none")
+        # EPP-SVC-005: not which vault either
+        route = _VAULT.sub("/vaults/{vault}", getattr(request.scope.get("route"), "path", "none"))
         seconds = time.perf_counter() - began
         self._metrics.requests.labels(route, code or "done").inc()
         self._metrics.seconds.labels(route).observe(seconds)

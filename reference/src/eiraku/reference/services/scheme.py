@@ -39,7 +39,7 @@ from eiraku.reference.services.settings import DEFAULT, Settings
 from eiraku.reference.services.vaults import OpenVault, VaultPlace
 from eiraku.spec.objects import Role
 
-SETTINGS, DATABASE, VAULTS = "services.toml", "services.db", "vaults"
+SETTINGS, VAULTS = "services.toml", "vaults"
 CODE_EPOCHS = 10
 """Epochs that an enrolment code is good for."""
 
@@ -134,10 +134,11 @@ def invite(
     random: Callable[[int], bytes] = secrets.token_bytes,
 ) -> list[str]:
     """Enrolment codes for purses of a holder, also while the scheme is served. Raises as `open_`."""
+    settings = Settings.from_toml(_text(path / SETTINGS))
     with ExitStack() as closing:
         directory = folders.open_(path, random=random)
         closing.callback(directory.close)
-        database = Database(f"sqlite:///{path / DATABASE}", SCHEMA)
+        database = _database(path, settings)
         closing.callback(database.close)
         epoch = directory.registry.epoch
         invitation = Invitation(
@@ -162,7 +163,7 @@ def open_(
     with ExitStack() as closing:
         directory = folders.open_(path, random=random)
         closing.callback(directory.close)
-        database = Database(f"sqlite:///{path / DATABASE}", SCHEMA)
+        database = _database(path, settings)
         closing.callback(database.close)
         journal = Journal(database)
         counter = _counter(directory, closing)
@@ -251,6 +252,11 @@ class _Maker:
                 host=host, random=self.random, clock=self.clock, limits=self.settings.sessions
             )
         return Service(gate=gate, bulletin=self.directory.registry.bulletin, sessions=sessions)
+
+
+def _database(path: Path, settings: Settings) -> Database:
+    name = settings.database
+    return Database(name if "://" in name else f"sqlite:///{path / name}", SCHEMA)
 
 
 def _text(path: Path) -> str:

@@ -38,6 +38,10 @@ bulletin_age = 172800.0
 [purses]
 lifetime = 1000
 
+# What was answered last, and enrolment codes: a file in this folder, or a URL of PostgreSQL.
+[databases]
+services = "services.db"
+
 # One vault for each holder: name of the holder = number of the economy.
 [vaults]
 """
@@ -61,6 +65,7 @@ class Settings:
     tick: float
     bulletin_age: float
     lifetime: int
+    database: str
     vaults: Mapping[str, int]
 
     @classmethod
@@ -77,7 +82,7 @@ class Settings:
             if table == "vaults":
                 continue
             for name, value in content.items():
-                base[table][name] = _number(f"{table}.{name}", value, base[table].get(name))
+                base[table][name] = _value(f"{table}.{name}", value, base[table].get(name))
         limits, times = base["limits"], base["times"]
         return cls(
             client=Rate(rate=limits["client_rate"], burst=limits["client_burst"]),
@@ -87,6 +92,7 @@ class Settings:
             tick=times["tick"],
             bulletin_age=times["bulletin_age"],
             lifetime=base["purses"]["lifetime"],
+            database=base["databases"]["services"],
             vaults=_vaults(found.get("vaults", {})),
         )
 
@@ -102,12 +108,16 @@ def _vaults(table: dict[str, Any]) -> Mapping[str, int]:
     return dict(table)
 
 
-def _number(where: str, value: Any, default: Any) -> Any:
+def _value(where: str, value: Any, default: Any) -> Any:
     if default is None:
         raise SettingsError(
             f"services.toml: {where}: expected a setting that exists; see chapter 16, or delete it"
         )
     kind = type(default)
+    if kind is str:
+        if not isinstance(value, str) or not value:
+            raise SettingsError(f"services.toml: {where}: expected a file name or a URL, found {value!r}")
+        return value
     right = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
     if not right or not 0 < value <= 1e9:
         raise SettingsError(
