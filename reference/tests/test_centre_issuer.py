@@ -1,5 +1,6 @@
 """The issuing centre on a database: accounts, issue, keys, numbers, sums; on SQLite and on PostgreSQL."""
 
+import os
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -188,6 +189,33 @@ def test_two_processes_share_a_database(town: Town, centre_url: str) -> None:
         assert other.issuer.epoch == EPOCH + 1
     finally:
         other.close()
+
+
+def issue_often(url: str, run: bytes) -> None:
+    """In a process of its own."""
+    town = Town((), url, run=run, wait=60)
+    for _ in range(12):
+        town.issue([1, 1, 1])
+    town.close()
+
+
+def test_processes_that_issue_at_once(town: Town, centre_url: str) -> None:
+    # EPP-CEN-011, EPP-CEN-016
+    town.close()  # no child shares a connection with its parent
+    children = []
+    for run in (b"one", b"two", b"three"):
+        child = os.fork()
+        if child == 0:
+            try:
+                issue_often(centre_url, run)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    town.issuer.conserved()
+    assert [len(town.issuer.path(number)) for number in range(1, 110)] == [1] * 108 + [0]
+    assert town.issuer.account(town.numbers[VAULT]) == 1000 - 108
 
 
 # --- keys ---
