@@ -7,7 +7,7 @@ advice, Refusal, SessionEnded, ServiceRefused, ServiceUnreachable, StoreError.
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -100,7 +100,12 @@ class Wallet:
     # --- with the vault ---
 
     def pay_out(self, amount: int) -> int:
-        """Take `amount` out of the holder's vault; what came, which may be a payment left from before."""
+        """Take `amount` out of the holder's vault; what came, which may be a payment left from before.
+
+        What this purse has pending for the vault is delivered first: until then it would refuse to have the
+        same units back (EPP-TRF-040).
+        """
+        self._deliver_again()
         before = {(c.payer, c.transaction) for c in self.snapshot().credited}
         check(self.device.order(RequestOrder(amount=amount)))
         answer = self.request(self._vault_audience(), "pay-out", (amount,))
@@ -112,17 +117,21 @@ class Wallet:
 
         What was pending for it is delivered first, and then nothing else.
         """
-        vault = self._vault_number()
         before = {s.transaction for s in self.snapshot().settled}
-        waiting = [p for p in self.snapshot().pending if p.payee == vault]
-        orders: list[Order] = [RedeliverOrder(transaction=p.transaction) for p in waiting]
-        if not waiting:
-            orders = self._everything() if amount is None else [PayOrder(amount=amount)]
-        for order in orders:
-            self._hand_in(order)
+        if not self._deliver_again():
+            for order in self._everything() if amount is None else [PayOrder(amount=amount)]:
+                self._hand_in(order)
         return sum(s.amount for s in self.snapshot().settled if s.transaction not in before)
 
-    def _everything(self) -> list[Order]:
+    def _deliver_again(self) -> bool:
+        """Everything that is pending for the vault; False: nothing is."""
+        vault = self._vault_number()
+        waiting = [p.transaction for p in self.snapshot().pending if p.payee == vault]
+        for transaction in waiting:
+            self._hand_in(RedeliverOrder(transaction=transaction))
+        return bool(waiting)
+
+    def _everything(self) -> Sequence[Order]:
         """One payment for as many units as fit into each."""
         now = self.snapshot()
         ids = [unit.unit_id for unit in now.units if unit.expires >= now.epoch]
