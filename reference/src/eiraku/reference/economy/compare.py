@@ -24,7 +24,7 @@ RAM = Path("/dev/shm")  # noqa: S108 - a temporary folder with an unpredictable 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """`main`: the scenario as it is; `runs`: under each limit asked for, ascending."""
+    """`main`: the scenario as it is; `runs`: under each limit compared, its own among them, ascending."""
 
     main: Results
     runs: tuple[Results, ...]
@@ -32,7 +32,7 @@ class Comparison:
     @property
     def interrupted(self) -> bool:
         """Whether something is missing."""
-        return self.main.interrupted or len(self.runs) < len(self.main.scenario.policy.what_if)
+        return self.main.interrupted or len(self.runs) < len(_limits(self.main.scenario))
 
     @property
     def good(self) -> bool:
@@ -67,8 +67,14 @@ def compare(scenario: Scenario, watcher: Watcher, *, workers: int = 1) -> Compar
         found = {own: main}
         if not main.interrupted:
             found |= _rest(scenario, others, futures, Path(folder), watcher)
-    limits = sorted(limit for limit in scenario.policy.what_if if limit in found)
-    return Comparison(main=main, runs=() if main.interrupted else tuple(found[limit] for limit in limits))
+    limits = [] if main.interrupted else [limit for limit in _limits(scenario) if limit in found]
+    return Comparison(main=main, runs=tuple(found[limit] for limit in limits))
+
+
+def _limits(scenario: Scenario) -> list[int]:
+    """All limits that are compared; none if no other one is asked for."""
+    asked = set(scenario.policy.what_if)
+    return sorted(asked | {scenario.policy.hop_limit}) if asked else []
 
 
 def alone(scenario: Scenario, folder: Path, watcher: Watcher) -> Results:

@@ -210,7 +210,7 @@ def what_if(runs: Sequence[Results]) -> str:
         ("copies accepted before detection, value", [run.exposure for run in runs], BAD),
         ("payments not made", [run.payments.refused.total() for run in runs], SERIES[3]),
         ("value redeemed", [run.redeemed for run in runs], SERIES[0]),
-        ("mean size of a unit, bytes", [round(run.mean_size) for run in runs], SERIES[1]),
+        ("largest unit, bytes", [run.largest_size for run in runs], SERIES[1]),
     )
 
     def draw(figure: Figure) -> None:
