@@ -174,6 +174,7 @@ def test_a_unit_that_was_never_issued_is_not_refunded(town: Town) -> None:
     lost, _ = town.pending([forged], "alice", "bob")
     assert claim(town, "alice", lost) == "refused"
     assert reasons(town, "alice") == [("refused", "unknown")]
+    assert [case.kind for case in town.issuer.cases()] == ["unknown"]
 
 
 def test_who_is_paid_is_said_once(town: Town, held: list[Copy]) -> None:

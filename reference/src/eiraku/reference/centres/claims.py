@@ -12,10 +12,12 @@ from eiraku.reference.centres.attribution import forks
 from eiraku.reference.centres.chain import BadLayer, Chain, Opener
 from eiraku.reference.centres.issuer_history import (
     COPY,
+    NOT_ISSUED,
     History,
     copy_case,
     layer_case,
     store_cases,
+    unknown_case,
 )
 from eiraku.reference.centres.issuer_schema import (
     BOOKING,
@@ -195,18 +197,20 @@ class Claims(History):
         if isinstance(item.found, BadLayer):
             # EPP-CEN-003
             reason = "bad-history"
-            case = layer_case(item.found, item.unit_id, item.unit, item.history, centre.epoch)
-            store_cases(connection, [case])
+            cases = [layer_case(item.found, item.unit_id, item.unit, item.history, centre.epoch)]
         else:
             path = write_path(item.found.endorsements)
             # EPP-CEN-005
             copies = forks(item.found, _chains(connection, item.unit_id))
-            store_cases(connection, [copy_case(fork, item.unit, centre.epoch) for fork in copies])
-        if unit is None:
-            reason = "unknown"
-        # EPP-CEN-008
-        elif not reason and centre.epoch > unit.expires + centre.claim_grace:
-            reason = "late"
+            cases = [copy_case(fork, item.unit, centre.epoch) for fork in copies]
+            if unit is None:
+                # EPP-CEN-030
+                reason = "unknown"
+                cases.append(unknown_case(item.unit_id, item.unit, centre.epoch, NOT_ISSUED))
+            # EPP-CEN-008
+            elif centre.epoch > unit.expires + centre.claim_grace:
+                reason = "late"
+        store_cases(connection, cases)
         state = REFUSED if reason else OPEN
         connection.execute(
             CLAIM.insert().values(

@@ -17,6 +17,7 @@ from eiraku.reference.centres.chain import BadLayer, Chain, Opener
 from eiraku.reference.centres.database import batches
 from eiraku.reference.centres.issuer_history import (
     BAD_HISTORY,
+    NOT_ISSUED,
     UNKNOWN,
     History,
     copy_case,
@@ -37,7 +38,6 @@ from eiraku.reference.centres.issuer_schema import (
     write_path,
 )
 from eiraku.reference.purse.ledger import Holding
-from eiraku.spec import objects
 from eiraku.spec.errors import Refusal
 
 CREDITED = "credited"
@@ -185,7 +185,7 @@ class _Writing:
                 return self._unknown(opened, str(found))
         unit = self.units.get(found.unit_id)
         if unit is None:
-            return self._unknown(opened, "under our key, and not in the history database")
+            return self._unknown(opened, NOT_ISSUED)
         earlier = self.deposited.setdefault(found.unit_id, [])
         # EPP-CEN-004
         if any(_equal(found, chain) for chain in earlier):
@@ -236,7 +236,7 @@ class _Writing:
 
     def _unknown(self, opened: Opened, detail: str) -> Deposited:
         # EPP-CEN-030
-        case = unknown_case(objects.ISSUER_NUMBER, opened.unit_id, opened.unit, self.centre.epoch, detail)
+        case = unknown_case(opened.unit_id, opened.unit, self.centre.epoch, detail)
         return self._suspect(opened, UNKNOWN, case, None)
 
     def _suspect(self, opened: Opened, outcome: str, case: dict[str, Any], purse: bytes | None) -> Deposited:

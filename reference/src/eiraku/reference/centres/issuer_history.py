@@ -24,10 +24,12 @@ from eiraku.reference.centres.issuer_schema import (
     read_path,
     write_endorsement,
 )
+from eiraku.spec import objects
 
 COPY = "copy"
 BAD_HISTORY = "bad-history"
 UNKNOWN = "unknown"
+NOT_ISSUED = "under our key, and not in the history database"
 
 
 class NotConserved(DatabaseError):
@@ -301,9 +303,17 @@ def layer_case(fault: BadLayer, unit_id: bytes, unit: bytes, history: bytes, epo
     )
 
 
-def unknown_case(purse: bytes, unit_id: bytes, unit: bytes, epoch: int, detail: str) -> dict[str, Any]:
+def unknown_case(unit_id: bytes, unit: bytes, epoch: int, detail: str) -> dict[str, Any]:
     """The row of a unit that was never issued."""
-    return _row(kind=UNKNOWN, purse=purse, unit_id=unit_id, hop=0, epoch=epoch, unit=unit, detail=detail)
+    return _row(
+        kind=UNKNOWN,
+        purse=objects.ISSUER_NUMBER,
+        unit_id=unit_id,
+        hop=0,
+        epoch=epoch,
+        unit=unit,
+        detail=detail,
+    )
 
 
 def _row(
