@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -31,7 +32,13 @@ from eiraku.spec.tables import Side
 
 # Nothing happens between requests but what the test does; one client may ask as often as it likes.
 QUIET = DEFAULT.replace("[vaults]\n", "")
-for name, value in (("tick", "3600.0"), ("idle", "3.0"), ("client_rate", "5000.0"), ("purse_rate", "5000.0")):
+for name, value in (
+    ("tick", "3600.0"),
+    ("idle", "3.0"),
+    ("body", "2.0"),
+    ("client_rate", "5000.0"),
+    ("purse_rate", "5000.0"),
+):
     QUIET = re.sub(rf"{name} = .*", f"{name} = {value}", QUIET)
 COSE = {"Content-Type": "application/cose"}
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -201,6 +208,22 @@ def test_bodies(place: Place) -> None:
     assert b"413" in answer.split(b"\r\n")[0]
     assert b'"too-large"' in answer
     assert place.digest() == before
+
+
+def test_connections_that_say_nothing(place: Place) -> None:
+    """Neither silence nor a head that never ends holds a connection (EPP-SVC-004)."""
+    half = b"GET /health HTTP/1.1\r\nHost: x\r\n"
+    whole = half + b"\r\n"
+    for first, then in ((b"", b""), (b"", half), (whole, half)):
+        with socket.create_connection(("127.0.0.1", place.served.port), timeout=20) as raw:
+            raw.sendall(first)
+            if first:
+                assert b"200 OK" in raw.recv(65536)
+            raw.sendall(then)
+            began = time.monotonic()
+            while raw.recv(65536):
+                pass
+            assert time.monotonic() - began < 8
 
 
 def test_messages_out_of_order(place: Place) -> None:

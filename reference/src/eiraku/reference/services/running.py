@@ -29,7 +29,7 @@ def run(
     log.line("start", services=len(scheme.services))
     worker.start()
     try:
-        serve(app, bound, tls, ready=ready)
+        serve(app, bound, tls, ready=ready, patience=scheme.settings.body)
     finally:
         stop.set()
         worker.join()

@@ -1,5 +1,6 @@
 """Running the application: the socket, TLS, signals. `ServerError` says in one sentence what is wrong."""
 
+import asyncio
 import signal
 import socket
 import ssl
@@ -11,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class ServerError(ValueError):
@@ -26,6 +28,42 @@ class Address:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     client_ca: Path | None = None
+
+
+class _Protocol(H11Protocol):
+    """Closes a connection on which the head of a request does not come in time; uvicorn would wait."""
+
+    seconds = 10.0
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        before = self.cycle
+        super().data_received(data)
+        if self.cycle is not before or not getattr(self.cycle, "response_complete", True):
+            self._stop()
+        elif self._timer is None:
+            self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        # EPP-SVC-004
+        self._timer = self.loop.call_later(self.seconds, self._give_up)
+
+    def _give_up(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class _Server(uvicorn.Server):
@@ -87,14 +125,21 @@ def tls(address: Address) -> dict[str, Any]:
     return settings
 
 
-def serve(app: Any, bound: socket.socket, tls_settings: dict[str, Any], *, ready: Callable[[], None]) -> None:
+def serve(
+    app: Any,
+    bound: socket.socket,
+    tls_settings: dict[str, Any],
+    *,
+    ready: Callable[[], None],
+    patience: float,
+) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are answered first, for at most 5 seconds.
 
-    `ready`: called once a signal ends it in order.
+    `ready`: called once a signal ends it in order; `patience`: seconds for the head of a request.
     """
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=type("_Patient", (_Protocol,), {"seconds": patience}),
         ws="none",
         lifespan="off",
         access_log=False,

@@ -28,7 +28,8 @@ idle = 10.0
 whole = 60.0
 patience = 2.0
 
-# Seconds until a body must have come; between looks at the newest bulletin; until it is too old for health.
+# Seconds until a head, and then a body, must have come; between looks at what is due; until a bulletin is
+# too old for health.
 [times]
 body = 10.0
 tick = 1.0
