@@ -222,6 +222,7 @@ def test_the_same_bulletin_confirms_and_a_new_one_counts(bank: Bank) -> None:
 
 
 def test_an_older_bulletin_confirms_nothing(bank: Bank) -> None:
+    bank.vault.issue([1])
     old = bank.directory.registry.bulletin()
     bank.directory.advance()
     bank.vault.refresh()
@@ -231,6 +232,8 @@ def test_an_older_bulletin_confirms_nothing(bank: Bank) -> None:
         bank.vault.refresh()
     assert bank.vault.suspended
     assert "bulletin-stale" in bank.vault.tick()[0]
+    with pytest.raises(VaultSuspended):
+        bank.vault.redeem()
 
 
 class _Stale:
