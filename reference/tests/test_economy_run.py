@@ -19,8 +19,8 @@ from eiraku.reference.economy.watching import Silent
 SMALL = """
 title = "A small one"
 seed = 3
-people = 12
-payments = 90
+people = 9
+payments = 60
 epochs = 8
 [[economies]]
 number = 392

@@ -43,7 +43,7 @@ def test_everything_but_an_economy_may_be_left_out() -> None:
         (ONE + "[policy]\nwhat_if = [0]", "policy.what_if", "a list of integers from 1"),
         (ONE + "[policy]\nclaim_grace = 2", "policy.claim_grace", "more than redemption_grace"),
         (ONE + "[policy]\ntransfer_limit = 10", "habits.largest", "at most policy.transfer_limit"),
-        (ONE + "[habits]\nswap = 11", "habits.swap", "at most policy.unit_lifetime less 2"),
+        (ONE + "[habits]\nswap = 15", "habits.swap", "at most policy.unit_lifetime less 2"),
         (ONE + "[denominations]\nlargest = 100", "denominations.largest", "a power of two"),
         ("people = 3\n" + ONE, "cheats.count", "at most the number of people"),
     ),

@@ -16,7 +16,7 @@ from eiraku.reference.economy.scenario import Scenario
 from eiraku.reference.economy.scheme import Scheme
 from eiraku.reference.purse.ledger import HoldingSummary
 from eiraku.spec.errors import Code
-from eiraku.spec.objects import HOP_MAX
+from eiraku.spec.objects import HOP_MAX, VALUES
 
 UNITS = 64
 """Units in one session: what the policy allows."""
@@ -25,6 +25,8 @@ OCTETS = 60_000
 ISSUED = 250
 """Units in one issue, at most."""
 TRIES = 6
+ALL = max(VALUES) + 1
+"""To keep all units but the worn ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +66,13 @@ class Banking:
         if place.renew - self.scheme.epoch <= self.scenario.policy.purse_lifetime // 3:
             self.scheme.renew(place)
 
-    def pay_in(self, place: Place, *, worn: bool = False) -> str:
+    def pay_in(self, place: Place, *, keep_below: int = 0) -> str:
         """What a purse can still spend goes into the bank; why not, if something could not.
 
-        `worn`: only what soon expires, or has made all its moves.
+        `keep_below`: units of less value stay, unless they are worn.
         """
         before = place.balance
-        refused = self.empty(place, self.bank(place).safe, worn=worn)
+        refused = self.empty(place, self.bank(place).safe, keep_below=keep_below)
         self.volume["paid in"] += before - place.balance
         return refused
 
@@ -91,7 +93,7 @@ class Banking:
     def close_of_day(self) -> None:
         """Every bank takes home what was paid in, and what is getting old on its desk."""
         for bank in self.banks:
-            self.empty(bank.desk, bank.safe, worn=True)
+            self.empty(bank.desk, bank.safe, keep_below=ALL)
             self.redeem(bank.safe)
 
     def redeem(self, place: Place) -> None:
@@ -122,10 +124,10 @@ class Banking:
 
     # --- moving units ---
 
-    def empty(self, payer: Place, payee: Place, *, worn: bool = False) -> str:
+    def empty(self, payer: Place, payee: Place, *, keep_below: int = 0) -> str:
         """Move all that can be spent, in as many sessions as it takes; the reason if it does not work."""
         for _ in range(TRIES * TRIES):
-            batch = self._batch(payer, worn=worn)
+            batch = self._batch(payer, keep_below)
             if not batch:
                 return ""
             units = tuple(unit.unit_id for unit in batch)
@@ -153,12 +155,12 @@ class Banking:
                 outcome = self.meetings.pay(payer, payee, amount, units=units)
         return outcome
 
-    def _batch(self, payer: Place, *, worn: bool) -> list[HoldingSummary]:
+    def _batch(self, payer: Place, keep_below: int) -> list[HoldingSummary]:
         """The largest units that fit one session."""
         chosen: list[HoldingSummary] = []
         octets = 0
         for unit in sorted(self.spendable(payer), key=lambda u: (-u.value, u.size, u.unit_id)):
-            if worn and not self.is_worn(unit):
+            if unit.value < keep_below and not self.is_worn(unit):
                 continue
             octets += unit.size
             if len(chosen) == UNITS or octets > OCTETS:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from eiraku.reference.crypto.drbg import Drbg
-from eiraku.reference.economy.banking import Bank, Banking
+from eiraku.reference.economy.banking import ALL, Bank, Banking
 from eiraku.reference.economy.count import Count, Picture
 from eiraku.reference.economy.meetings import HOP_LIMIT, NO_ANSWER, Meetings, Undelivered
 from eiraku.reference.economy.people import People
@@ -211,12 +211,14 @@ class Run:
             self.payments.refused[outcome.reason] += 1
 
     def visit(self, place: Place, *, for_change: bool = False) -> None:
-        """Pay in what is worn, or everything; draw cash."""
+        """Pay in what is worn, for change also what is large; draw cash."""
         self.payments.visits += 1
+        large = max(1, self.scenario.denominations.largest // 2) if for_change else ALL
         self.banking.news(place, self.bulletin)
-        self.banking.pay_in(place, worn=not for_change)
-        if place.kind is Kind.PERSON and place.balance < self.scenario.habits.cash:
-            self.banking.pay_out(place, self.scenario.habits.cash - place.balance)
+        self.banking.pay_in(place, keep_below=large)
+        cash = self.scenario.habits.cash - place.balance
+        if place.kind is Kind.PERSON and (cash > 0 or for_change):
+            self.banking.pay_out(place, cash)
 
     def _gossip(self, one: Place, other: Place) -> None:
         """Two who meet tell each other the news, before the session opens."""

@@ -57,7 +57,7 @@ class Rules:
     hop_limit: int = _whole(5, 1, MOVES_MAX)
     what_if: tuple[int, ...] = (1, 3, 10)
     transfer_limit: int = _whole(5000, 1, 2**40)
-    unit_lifetime: int = _whole(12, 4, EPOCHS_MAX)
+    unit_lifetime: int = _whole(16, 4, EPOCHS_MAX)
     redemption_grace: int = _whole(2, 0, 100)
     claim_grace: int = _whole(4, 1, 100)
     purse_lifetime: int = _whole(15, 4, 10 * EPOCHS_MAX)
