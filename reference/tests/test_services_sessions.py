@@ -135,6 +135,31 @@ def test_the_table_is_bounded() -> None:
     assert place.table.open()
 
 
+def test_one_client_cannot_have_all_names() -> None:
+    # EPP-SVC-006
+    place = Place(each=2)
+    for _ in range(2):
+        place.table.open(client="192.0.2.1")
+        place.table.open(5, b"payee", client="192.0.2.1")
+    for taken in ({"client": "192.0.2.1"}, {"order": 5, "payee": b"payee"}):
+        with pytest.raises(ServiceRefused, match="sessions-full"):
+            place.table.open(**taken)
+    assert place.table.open(client="192.0.2.2")
+    # What is in this process is trusted.
+    for _ in range(3):
+        assert place.table.open()
+
+
+def test_sessions_that_are_over_are_in_nobodys_way() -> None:
+    # EPP-SVC-006
+    place = Place(names=3, each=2)
+    for _ in range(10):
+        name = place.table.open(client="192.0.2.1")
+        place.table.message(name, 1, b"bye")
+        assert place.table.message(name, 1, b"bye").out == b"re bye"
+    assert place.table.count <= 2 * 3
+
+
 def test_a_failure_ends_the_session_and_no_other() -> None:
     # EPP-CRS-017
     place = Place()

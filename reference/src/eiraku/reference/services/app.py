@@ -63,7 +63,7 @@ class _Front:
 
     async def __call__(self, request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
         request_id, began = secrets.token_hex(8), time.perf_counter()
-        address = request.client.host if request.client else ""
+        address = _address(request)
         code, told = "", dict[str, object]()
         try:
             if request.url.path not in QUIET:
@@ -168,6 +168,10 @@ def _common(app: FastAPI, office: Office, metrics: Metrics) -> None:
         return page.render(app.openapi())
 
 
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
 def _loopback(request: Request) -> bool:
     try:
         return request.client is not None and ip_address(request.client.host).is_loopback
@@ -197,9 +201,9 @@ def _sessions(app: FastAPI, path: str, service: Service, office: Office) -> None
         response_class=Response,
         responses=_binary(OCTETS, "The name of the session, 16 bytes.", 201),
     )
-    async def begin() -> Response:
+    async def begin(request: Request) -> Response:
         """A new session with the purse behind the service, which will receive."""
-        name = await run_in_threadpool(service.open)
+        name = await run_in_threadpool(service.open, client_key(_address(request)))
         return Response(name, status_code=201, media_type=OCTETS, headers={SESSION: "open"})
 
     @app.post(

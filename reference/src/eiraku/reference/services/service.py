@@ -36,9 +36,9 @@ class Service:
         with self.alone():
             return self.gate.handle(signed)
 
-    def open(self) -> bytes:
-        """Name of a new session in which the peer pays."""
-        return self._table().open()
+    def open(self, client: str | None = None) -> bytes:
+        """Name of a new session in which the peer pays; `client`: who asks, None for one that is trusted."""
+        return self._table().open(client=client)
 
     def message(self, name: bytes, number: int, data: bytes) -> Answer:
         """A message of a session."""

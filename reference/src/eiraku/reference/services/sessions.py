@@ -7,7 +7,7 @@ answer is no lost session. Names live in memory only; after a restart every sess
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Protocol, TypeAlias
@@ -44,9 +44,10 @@ class Host(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionLimits:
-    """`names`: most sessions at a time; the rest in seconds."""
+    """`names`: most sessions at a time, `each`: most of one client or purse; the rest in seconds."""
 
     names: int = 64
+    each: int = 8
     idle: float = 10.0
     whole: float = 60.0
     patience: float = 2.0
@@ -56,6 +57,7 @@ class SessionLimits:
 class _Session:
     order: int | None
     payee: bytes | None
+    owner: Hashable
     born: float
     touched: float
     number: int = 0
@@ -79,20 +81,28 @@ class SessionTable:
     _active: bytes | None = None
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def open(self, order: int | None = None, payee: bytes | None = None) -> bytes:
+    def open(
+        self, order: int | None = None, payee: bytes | None = None, *, client: str | None = None
+    ) -> bytes:
         """A new name of 16 bytes. `order`: amount to pay out to the purse number `payee`.
 
-        Raises ServiceRefused(sessions-full).
+        `client`: who asks, None for one that is trusted. Raises ServiceRefused(sessions-full).
         """
+        owner = client if payee is None else payee
         with self._changed:
             self._expire()
+            under_way = [session for session in self._sessions.values() if not session.closed]
+            same = sum(session.owner == owner for session in under_way if owner is not None)
             # EPP-SVC-006
-            if len(self._sessions) >= self.limits.names:
-                detail = f"expected at most {self.limits.names} sessions at a time; try again soon"
+            if len(under_way) >= self.limits.names or same >= self.limits.each:
+                detail = (
+                    f"expected at most {self.limits.each} sessions at a time of one client; try again soon"
+                )
                 raise ServiceRefused("sessions-full", "EPP-SVC-006", detail)
+            self._forget_closed()
             name = self.random(NAME)
             now = self.clock()
-            self._sessions[name] = _Session(order=order, payee=payee, born=now, touched=now)
+            self._sessions[name] = _Session(order=order, payee=payee, owner=owner, born=now, touched=now)
             return name
 
     def message(self, name: bytes, number: int, data: bytes) -> Answer:
@@ -161,6 +171,12 @@ class SessionTable:
             self._active = None
             self._changed.notify_all()
         return answer
+
+    def _forget_closed(self) -> None:
+        """Closed sessions stay for a while, so that a last answer can be had again; but not any number."""
+        closed = [name for name, session in self._sessions.items() if session.closed]
+        for name in closed[: max(0, len(closed) - self.limits.names)]:
+            del self._sessions[name]
 
     def _release(self) -> None:
         if self._active is not None:

@@ -21,9 +21,11 @@ client_burst = 200
 purse_rate = 20.0
 purse_burst = 100
 
-# Sessions with the purse behind a service: most at a time, idle, altogether, and waiting for the one before.
+# Sessions with the purse behind a service: most at a time, most of one client or purse; seconds idle, in all,
+# and waiting for the one before.
 [sessions]
 names = 64
+each = 8
 idle = 10.0
 whole = 60.0
 patience = 2.0
