@@ -1,0 +1,149 @@
+"""A vault with other vaults and requests of others: payment between vaults, claims that are handed on."""
+
+import threading
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from eiraku.reference.centres.vault import PeerRefused, Vault
+from eiraku.reference.centres.vault_policy import VaultPolicy
+from eiraku.reference.centres.vault_village import FUNDS, Bank, Line, number_of
+from eiraku.reference.device import Device
+from eiraku.reference.purse.state import PayOrder, RequestOrder
+from eiraku.reference.services.carrier import ServiceRefused, ServiceUnreachable
+from eiraku.reference.services.local import LocalCarrier
+from eiraku.reference.services.requests import Gate
+from eiraku.reference.services.service import Service
+from eiraku.reference.services.sessions import SessionTable
+from eiraku.spec import cbor
+from eiraku.spec.centre_objects import Claim
+from eiraku.spec.objects import Role
+
+POLICY = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Iterator[Bank]:
+    made = Bank.found(tmp_path, policy=POLICY)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def other(bank: Bank) -> Iterator[Vault]:
+    """The vault of somebody else, at the same centres."""
+    device = bank.purse(holder=bytes(32), role=Role.VAULT)
+    vault = Vault(device, bank.issuing, bank.device_centre, bank.folder / "other.db", policy=POLICY)
+    vault.refresh()
+    yield vault
+    vault.close()
+
+
+def line_to(bank: Bank, vault: Vault) -> Line:
+    table = SessionTable(host=vault, random=bank.directory.random, clock=map(float, count()).__next__)
+    gate = Gate(audience="vault", journal=None, callers=lambda _n: None, methods={})  # type: ignore[arg-type]
+    return Line(LocalCarrier(Service(gate=gate, bulletin=bank.directory.registry.bulletin, sessions=table)))
+
+
+def test_vault_to_vault(bank: Bank, other: Vault) -> None:
+    """EPP-VLT-001, EPP-VLT-005: change is made first, as for people."""
+    bank.vault.issue([64])
+    bank.vault.pay(line_to(bank, other), 5)
+    assert (bank.vault.balance, other.balance) == (59, 5)
+    other.redeem()
+    assert other.account() == 5
+    assert bank.account() == FUNDS - 64
+
+
+def test_a_lost_answer_between_vaults(bank: Bank, other: Vault) -> None:
+    bank.vault.issue([8])
+    line = line_to(bank, other)
+    line.weather = lambda n: "unanswered" if n == 5 else None
+    with pytest.raises(ServiceUnreachable):
+        bank.vault.pay(line, 8)
+    (pending,) = bank.device.store.pendings()
+    assert (bank.vault.balance, other.balance) == (0, 8)
+    bank.vault.settle()
+    assert bank.device.store.pendings() == (pending,), "not to the centre: to whom it was paid"
+    bank.vault.redeliver(line, pending.transaction)
+    assert bank.device.store.pendings() == ()
+    assert (bank.vault.balance, other.balance) == (0, 8)
+
+
+def test_another_vault_that_refuses(bank: Bank, other: Vault) -> None:
+    bank.vault.issue([8])
+    bank.directory.registry.revoke(bank.vault.number, "closed")
+    bank.directory.advance()
+    other.refresh()
+    with pytest.raises(PeerRefused):
+        bank.vault.pay(line_to(bank, other), 8)
+    assert bank.vault.balance == 8
+    assert [found.reporter for found in bank.directory.registry.suspects()] == [other.number]
+
+
+def test_a_customers_claim_is_handed_on(bank: Bank, other: Vault) -> None:
+    """EPP-CEN-008: signed by the customer, for the vault's account."""
+    alice = bank.purse()
+    bank.vault.issue([8])
+    assert bank.meet(alice, RequestOrder(amount=8), 8) == ()
+    bank.device.arm("before", 1)
+    lost(bank, alice)
+    (pending,) = alice.store.pendings()
+    body = Claim(
+        offer=pending.offer,
+        endorsements=pending.endorsements,
+        payee=pending.payee,
+        beneficiary=other.number,
+    ).encode()
+    signed = alice.sign_request("issuing-centre", "claim", 1, body)
+    bank.issuing.weather = lambda _n: "lost"
+    with pytest.raises(ServiceUnreachable):
+        other.forward(signed)
+    bank.fine()
+    assert cbor.decode(other.forward(signed)) == "open"
+    assert cbor.decode(other.forward(signed)) == "open", "the very same request is answered as the first time"
+    with pytest.raises(ServiceRefused, match="authentication"):
+        other.forward(bank.purse().sign_request("issuing-centre", "claim", 1, body)[:-1] + b"\0")
+
+
+def lost(bank: Bank, customer: Device) -> None:
+    """The vault loses power when it is paid, before it credits."""
+    from eiraku.reference.centres.vault import PurseLostPower  # noqa: PLC0415 - only here
+
+    with pytest.raises(PurseLostPower):
+        bank.meet(customer, PayOrder(amount=8))
+    bank.restart()
+
+
+def test_several_threads(bank: Bank) -> None:
+    """EPP-VLT-006: customers in turn, while the vault does what is due; nobody is disturbed."""
+    customers = [bank.purse() for _ in range(2)]
+    bank.vault.issue([1] * 40)
+    turn = threading.Lock()
+    stop = threading.Event()
+    problems: list[object] = []
+
+    def ticks() -> None:
+        while not stop.is_set():
+            problems.extend(bank.vault.tick())
+
+    def serve(customer: Device) -> None:
+        for _ in range(5):
+            with turn:
+                problems.extend(bank.meet(customer, RequestOrder(amount=2), 2))
+                problems.extend(bank.meet(customer, PayOrder(amount=1)))
+
+    workers = [threading.Thread(target=serve, args=(customer,)) for customer in customers]
+    ticking = threading.Thread(target=ticks)
+    for thread in (ticking, *workers):
+        thread.start()
+    for thread in workers:
+        thread.join()
+    stop.set()
+    ticking.join()
+    assert problems == []
+    assert [customer.store.total()[1] for customer in customers] == [5, 5]
+    assert bank.missing() == 0
+    assert number_of(bank.device) == bank.vault.number
