@@ -44,8 +44,12 @@ def rendered(results: Results, *runs: Results) -> str:
     return page.render(results, runs, "eiraku simulate --seed 1").decode()
 
 
-def test_asks_nothing_of_any_network(results: Results) -> None:
-    html = rendered(results, results)
+@pytest.fixture(scope="module")
+def html(results: Results) -> str:
+    return rendered(results, results)
+
+
+def test_asks_nothing_of_any_network(html: str) -> None:
     assert "<script" not in html
     assert "default-src 'none'" in html
     for address in re.findall(r'(?:href|src)="([^"]*)"', html):
@@ -53,43 +57,44 @@ def test_asks_nothing_of_any_network(results: Results) -> None:
     assert "url(http" not in html
 
 
-def test_has_every_part(results: Results) -> None:
-    html = rendered(results, results)
+def test_has_every_part(html: str) -> None:
     for part in ("money", "payments", "units", "cheats", "policy", "about"):
         assert f'<section id="{part}">' in html
     assert html.count("<svg ") >= 6
     assert "every cheat who could be named was" in html
 
 
-def test_text_is_escaped(results: Results) -> None:
-    html = rendered(results)
+def test_text_is_escaped(html: str) -> None:
     assert "<b>Tiny" not in html
     assert "&lt;b&gt;Tiny &amp; quick" in html
 
 
-def test_names_in_figures_are_unique(results: Results) -> None:
-    names = re.findall(r'\bid="([^"]*)"', rendered(results, results))
+def test_names_in_figures_are_unique(html: str) -> None:
+    names = re.findall(r'\bid="([^"]*)"', html)
     assert len(names) == len(set(names))
 
 
-def test_same_results_same_bytes(results: Results) -> None:
-    assert rendered(results, results) == rendered(results, results)
+def test_same_results_same_bytes(results: Results, html: str) -> None:
+    assert rendered(results, results) == html
 
 
-def test_colours_come_from_the_page(results: Results) -> None:
-    html = rendered(results, results)
+def test_colours_come_from_the_page(html: str) -> None:
     drawn = "".join(re.findall(r"<svg .*?</svg>", html, flags=re.DOTALL))
+    assert drawn
     assert not re.findall(r"(?:fill|stroke): #", drawn)
 
 
 def test_wrong_verdicts_are_said(results: Results) -> None:
-    html = rendered(replace(results, missed=("JP person 1",), wronged=("JP person 2",)))
-    assert "Somebody was named wrongly, or not at all" in html
-    assert "Not named: JP person 1." in html
-    assert "Wrongly named: JP person 2." in html
-    assert "does not verify: JP person 3." in rendered(replace(results, unproven=("JP person 3",)))
-    html = rendered(results, replace(results, missed=("JP person 1",)))
-    assert "these hop limits went wrong: 5" in html
+    missed = replace(results, missed=("JP person 1",))
+    wrong = replace(missed, wronged=("JP person 2",), unproven=("JP person 3",))
+    tone, word, lines = page.verdict(wrong, ())
+    assert (tone, word) == ("fail", "Somebody was named wrongly, or not at all")
+    assert "Not named: JP person 1." in lines
+    assert "Wrongly named: JP person 2." in lines
+    assert "Named on evidence that does not verify: JP person 3." in lines
+    tone, _, lines = page.verdict(results, (results, missed))
+    assert tone == "fail"
+    assert "In the comparison, these hop limits went wrong: 5." in lines
 
 
 def test_nothing_found_is_a_page_too(results: Results) -> None:

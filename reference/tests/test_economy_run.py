@@ -139,7 +139,7 @@ def test_same_seed_same_bytes(found: Comparison, scenario: Scenario) -> None:
 
 
 def test_other_limits_in_a_process_of_their_own(scenario: Scenario) -> None:
-    tiny = scenario.changed(people=3, payments=6, epochs=2).with_what_if((1,))
+    tiny = scenario.changed(people=2, payments=4, epochs=1).with_what_if((1,))
     parallel = compare(tiny, Silent(), workers=2)
     assert [run.scenario.policy.hop_limit for run in parallel.runs] == [1, 3]
     assert parallel.runs[1] is parallel.main
@@ -247,13 +247,13 @@ def test_a_changed_database_is_noticed(started: Run) -> None:
 def test_everything_goes_wrong(scenario: Scenario) -> None:
     # EPP-CRS-005, EPP-CRS-014: power fails in every session, half of them lose a message
     faults = Faults(power_cut=1.0, message_lost=0.5, redelivered=0.0, never=1.0)
-    worst = replace(scenario.changed(people=3, payments=20, epochs=3), faults=faults)
+    worst = replace(scenario.changed(people=3, payments=12, epochs=2), faults=faults)
     main = compare(worst, Silent()).main
     assert main.good
     assert main.events["power cuts"] > 0
 
 
 def test_few_files_are_enough(scenario: Scenario, tmp_path: Path) -> None:
-    with running(scenario.changed(people=4, payments=10, epochs=2), tmp_path, Silent()) as run:
+    with running(scenario.changed(people=3, payments=6, epochs=1), tmp_path, Silent()) as run:
         run.places.most_open = 2
         assert run.go().good
