@@ -12,13 +12,14 @@ from eiraku.reference.centres.vault_policy import VaultPolicy
 from eiraku.reference.centres.vault_village import FUNDS, Bank, Line, number_of
 from eiraku.reference.device import Device
 from eiraku.reference.purse.state import PayOrder, RequestOrder
-from eiraku.reference.services.carrier import ServiceRefused, ServiceUnreachable
+from eiraku.reference.services.carrier import Carrier, ServiceRefused, ServiceUnreachable
 from eiraku.reference.services.local import LocalCarrier
 from eiraku.reference.services.requests import Gate
 from eiraku.reference.services.service import Service
 from eiraku.reference.services.sessions import SessionTable
 from eiraku.spec import cbor
 from eiraku.spec.centre_objects import Claim
+from eiraku.spec.errors import Refusal
 from eiraku.spec.objects import Role
 
 POLICY = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
@@ -81,6 +82,41 @@ def test_another_vault_that_refuses(bank: Bank, other: Vault) -> None:
         bank.vault.pay(line_to(bank, other), 8)
     assert bank.vault.balance == 8
     assert [found.reporter for found in bank.directory.registry.suspects()] == [other.number]
+
+
+def test_another_vault_that_is_refused_is_reported(bank: Bank, other: Vault) -> None:
+    """EPP-VLT-002: also when the vault is the one that leads the session."""
+    bank.vault.issue([8])
+    bank.directory.registry.revoke(other.number, "closed")
+    bank.directory.advance()
+    bank.vault.refresh()
+    with pytest.raises(Refusal, match="purse-revoked"):
+        bank.vault.pay(line_to(bank, other), 8)
+    assert bank.vault.balance == 8
+    (found,) = bank.directory.registry.suspects()
+    assert (found.reporter, found.number) == (bank.vault.number, other.number)
+
+
+def test_a_service_that_falls_silent(bank: Bank, other: Vault) -> None:
+    bank.vault.issue([8])
+    line = line_to(bank, other)
+    line.carrier = Silent(line.carrier)
+    with pytest.raises(ServiceUnreachable, match="without an answer"):
+        bank.vault.pay(line, 8)
+    assert bank.vault.balance == 8
+
+
+class Silent:
+    """A carrier whose sessions say nothing."""
+
+    def __init__(self, carrier: Carrier) -> None:
+        self.request, self.bulletin = carrier.request, carrier.bulletin
+
+    def open(self) -> "Silent":
+        return self
+
+    def exchange(self, data: bytes) -> None:
+        assert data
 
 
 def test_a_customers_claim_is_handed_on(bank: Bank, other: Vault) -> None:

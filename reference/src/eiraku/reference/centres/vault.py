@@ -117,9 +117,10 @@ class Vault(OnlineVault):
     def exchange(self, values: Sequence[int]) -> None:
         """Get units of these values for others (EPP-CEN-013), with the account if units do not suffice.
 
-        Raises Refusal (INSUFFICIENT_FUNDS, CAPACITY, BALANCE_LIMIT, ...), PeerRefused, ServiceRefused: then
-        it is given up, and what went home is in the account. Raises ServiceUnreachable and PurseLostPower:
-        then `settle` completes it. Raises NotTaken: the issue waits for room.
+        Raises Refusal (INSUFFICIENT_FUNDS, CAPACITY, BALANCE_LIMIT, ...), PeerRefused, ServiceRefused for the
+        issue: then it is given up, and what went home is in the account. Raises ServiceUnreachable,
+        PurseLostPower, VaultSuspended, ServiceRefused for a session: then `settle` completes it. Raises
+        NotTaken: the issue waits for room.
         """
         _denominations(values)
         self._carry_out(lambda: vault_stock.exact(self._shelf(), values, self.account))
