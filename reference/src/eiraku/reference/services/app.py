@@ -7,7 +7,7 @@ line in the log, and an answer in the form of EPP-SVC-008.
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from ipaddress import ip_address
 from typing import Any
@@ -16,6 +16,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eiraku.reference.services import page
 from eiraku.reference.services.carrier import ServiceRefused
@@ -43,8 +44,7 @@ def create_app(office: Office, *, log: Log, metrics: Metrics, clock: Callable[[]
         # Starlette's redirect of a trailing slash would be a second spelling of every path.
         redirect_slashes=False,
     )
-    front = _Front(office, log, metrics, clock)
-    app.middleware("http")(front)
+    app.add_middleware(_Front, office=office, log=log, metrics=metrics, clock=clock)
     app.add_exception_handler(HTTPException, _unknown_route)
     _common(app, office, metrics)
     for path, service in office.services.items():
@@ -57,41 +57,69 @@ def create_app(office: Office, *, log: Log, metrics: Metrics, clock: Callable[[]
 class _Front:
     """Before and after every request: id, rate limit, refusals, log."""
 
-    def __init__(self, office: Office, log: Log, metrics: Metrics, clock: Callable[[], float]) -> None:
-        self._log, self._metrics = log, metrics
+    def __init__(
+        self, app: ASGIApp, *, office: Office, log: Log, metrics: Metrics, clock: Callable[[], float]
+    ) -> None:
+        self._app, self._log, self._metrics = app, log, metrics
         self._buckets = Buckets(limit=office.settings.client, clock=clock)
 
-    async def __call__(self, request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
         request_id, began = secrets.token_hex(8), time.perf_counter()
-        address = _address(request)
-        code, told = "", dict[str, object]()
+        code, told, begun = "", dict[str, object](), False
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                headers = [*message["headers"], (REQUEST_ID.lower().encode(), request_id.encode())]
+                message = {**message, "headers": headers}
+                seconds = time.perf_counter() - began
+                # Whoever has an answer finds it in the log.
+                self._record(scope, request_id, message["status"], code=code, seconds=seconds, told=told)
+            await send(message)
+
         try:
-            if request.url.path not in QUIET:
-                self._buckets.take(client_key(address))
-            response = await call(request)
-            if said := getattr(request.state, "purse_said", ""):
-                told["purse_said"] = said
-        except Exception as error:  # noqa: BLE001 - the last place where a refusal can be said properly
+            if scope["path"] not in QUIET:
+                self._buckets.take(client_key(_address(scope)))
+            await self._app(scope, receive, send_with_id)
+        except Exception as error:
+            # What has begun to be answered cannot be answered otherwise.
+            if begun:
+                raise
             response, code, told = refusal(error, request_id)
-        response.headers[REQUEST_ID] = request_id
+            await response(scope, receive, send_with_id)
+
+    def _record(
+        self,
+        scope: Scope,
+        request_id: str,
+        status: int,
+        *,
+        code: str,
+        seconds: float,
+        told: dict[str, object],
+    ) -> None:
         # EPP-SVC-005: not which vault either
-        route = _VAULT.sub("/vaults/{vault}", getattr(request.scope.get("route"), "path", "none"))
-        seconds = time.perf_counter() - began
+        route = _VAULT.sub("/vaults/{vault}", getattr(scope.get("route"), "path", "none"))
         self._metrics.requests.labels(route, code or "done").inc()
         self._metrics.seconds.labels(route).observe(seconds)
+        if said := scope.get("state", {}).get("purse_said"):
+            told = {**told, "purse_said": said}
         # EPP-SVC-005
         self._log.line(
             "request",
             id=request_id,
-            client=address,
-            verb=request.method,
+            client=_address(scope),
+            verb=scope["method"],
             route=route,
-            status=response.status_code,
+            status=status,
             code=code,
             seconds=round(seconds, 6),
             **told,
         )
-        return response
 
 
 async def _unknown_route(_request: Request, error: Exception) -> Response:
@@ -168,8 +196,9 @@ def _common(app: FastAPI, office: Office, metrics: Metrics) -> None:
         return page.render(app.openapi())
 
 
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def _loopback(request: Request) -> bool:
@@ -203,7 +232,7 @@ def _sessions(app: FastAPI, path: str, service: Service, office: Office) -> None
     )
     async def begin(request: Request) -> Response:
         """A new session with the purse behind the service, which will receive."""
-        name = await run_in_threadpool(service.open, client_key(_address(request)))
+        name = await run_in_threadpool(service.open, client_key(_address(request.scope)))
         return Response(name, status_code=201, media_type=OCTETS, headers={SESSION: "open"})
 
     @app.post(
