@@ -188,6 +188,10 @@ def _sqlite(connection: Any, wait: float, max_pages: int | None) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    # Identifiers are random, so each insertion hits another page of the index: with room for 64 MiB of them,
+    # and the log copied back after 16 MiB instead of 4, the cost stays flat as the history grows.
+    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute("PRAGMA wal_autocheckpoint = 4096")
     if max_pages is not None:
         connection.execute(f"PRAGMA max_page_count = {max_pages:d}")
 
