@@ -215,6 +215,18 @@ def test_bookings_for_the_wholesale_register(town: Town) -> None:
     assert town.issuer.bookings(after=sequences[3]) == town.issuer.bookings()[4:]
 
 
+def test_an_issue_to_a_vault_of_another_economy_is_booked_there(town: Town) -> None:
+    # EPP-CEN-036, EPP-WHS-011: the account that was debited is one of that economy
+    town.issuer.issue(bytes(16), town.numbers[VAULT], ECONOMY, [2, 1], at_economy=OTHER_ECONOMY)
+    (booking,) = town.issuer.bookings()
+    assert (booking.kind, booking.economy, booking.at_economy, booking.value) == (
+        "issue",
+        ECONOMY,
+        OTHER_ECONOMY,
+        3,
+    )
+
+
 def test_many_in_one_write(town: Town) -> None:
     """More units than one statement has room for."""
     copies = [copy for _ in range(3) for copy in town.issue([1] * 200)]

@@ -14,8 +14,8 @@ from eiraku.models.limits import MEMORY, TIMEOUT, Limits
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from eiraku.models.proving import Request, Watcher
-    from eiraku.models.results import Result, Run, Solved
+    from eiraku.models.proving import Request
+    from eiraku.models.results import Result, Run, Solved, Watcher
 
 
 @click.command()
@@ -191,12 +191,12 @@ class _Lines:
         self._quiet = quiet
 
     def begin(self, text: str, count: int) -> None:
-        """See `proving.Watcher`."""
+        """See `results.Watcher`."""
         if not self._quiet:
             click.echo(f"{text}: {count}", err=True)
 
     def done(self, result: "Result | Solved") -> None:
-        """See `proving.Watcher`."""
+        """See `results.Watcher`."""
         if not self._quiet:
             click.echo(f"  {_words(result)}", err=True)
 
@@ -210,11 +210,11 @@ class _Bar:
         self._task = TaskID(0)
 
     def begin(self, text: str, count: int) -> None:
-        """See `proving.Watcher`."""
+        """See `results.Watcher`."""
         self._task = self._bar.add_task(text, total=count)
 
     def done(self, result: "Result | Solved") -> None:
-        """See `proving.Watcher`."""
+        """See `results.Watcher`."""
         if not result.good:
             self._bar.console.print(_words(result), style="red", highlight=False, markup=False)
         self._bar.advance(self._task)

@@ -145,13 +145,16 @@ class Directory:
         return found
 
     def advance(self, to: int | None = None) -> bytes:
-        """Revoke who was convicted, publish the next bulletin, take both centres to its epoch; the bulletin.
+        """Revoke who was convicted, publish the next bulletin, take both centres to its epoch, and settle the
+        claims that are due then; the bulletin.
 
         Raises RegistryError, DatabaseError.
         """
         self.convict()
         signed = self.registry.advance(to)
         self.issuer.advance(self.registry.epoch)
+        # EPP-CEN-008
+        self.issuer.refund()
         return signed
 
     def close(self) -> None:

@@ -68,10 +68,19 @@ class Issuer(Deposits, Claims):
 
     # --- issue ---
 
-    def issue(self, request: bytes, vault: bytes, economy: int, values: Sequence[int]) -> bytes:
+    def issue(
+        self,
+        request: bytes,
+        vault: bytes,
+        economy: int,
+        values: Sequence[int],
+        *,
+        at_economy: int | None = None,
+    ) -> bytes:
         """Fresh units for a vault, paid from its account: an encoded `Issue`; again the same to a repeat.
 
-        `request`: 16 bytes; `values`: one denomination for each unit. Raises Refusal (MALFORMED, AMOUNT,
+        `request`: 16 bytes; `economy`: of the units; `values`: one denomination for each unit; `at_economy`:
+        of the vault, None if it is that of the units. Raises Refusal (MALFORMED, AMOUNT,
         UNIT_VALUE, UNIT_ECONOMY, TOO_LARGE, AUTHENTICATION, TRANSACTION for another request of that name,
         INSUFFICIENT_FUNDS), IssuerError, DatabaseError.
         """
@@ -119,7 +128,11 @@ class Issuer(Deposits, Claims):
             self.books.post(connection, transaction, amounts)
             connection.execute(
                 BOOKING.insert().values(
-                    kind="issue", economy=economy, at_economy=economy, value=amount, epoch=centre.epoch
+                    kind="issue",
+                    economy=economy,
+                    at_economy=economy if at_economy is None else at_economy,
+                    value=amount,
+                    epoch=centre.epoch,
                 )
             )
         return encoded

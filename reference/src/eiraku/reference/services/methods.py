@@ -31,6 +31,7 @@ def issuing_centre(issuer: Issuer, registry: Registry) -> Mapping[str, Method]:
             caller.number,
             shape.uint(economy, RULE, "economy", 1, 65535),
             [shape.amount(value, RULE, "value") for value in shape.array(values, RULE, "values")],
+            at_economy=caller.economy,
         )
 
     def receipt(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
