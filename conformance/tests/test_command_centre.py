@@ -16,7 +16,7 @@ from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Device
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
-from eiraku.reference.simulation import transfer
+from eiraku.reference.worlds.purses import transfer
 from eiraku.spec.centre_objects import Issue
 from eiraku.spec.objects import Role
 

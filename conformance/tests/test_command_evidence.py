@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from eiraku.conformance.commands.evidence import main
 from eiraku.reference.centres.attribution import compare
 from eiraku.reference.centres.evidence import Evidence
-from eiraku.reference.centres.village import Village
+from eiraku.reference.worlds.village import Village
 
 
 @pytest.fixture(scope="module")

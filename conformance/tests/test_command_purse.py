@@ -8,9 +8,9 @@ import pytest
 
 from eiraku.conformance import cli
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
-from eiraku.reference.services.served import Served
 from eiraku.reference.services.wallet import Wallet
-from eiraku.reference.simulation import meet
+from eiraku.reference.worlds.purses import meet
+from eiraku.reference.worlds.served import Served
 
 Eiraku = Callable[..., str]
 

@@ -16,7 +16,7 @@ from eiraku.conformance.wallet import CAPABILITIES, ReferenceWallet, factory
 from eiraku.reference.device import Device
 from eiraku.reference.purse.checks import Checks
 from eiraku.reference.purse.state import Provisioning
-from eiraku.reference.simulation import World
+from eiraku.reference.worlds.purses import World
 from eiraku.spec import cbor
 
 SEED = "5a" * 32

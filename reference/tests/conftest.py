@@ -14,11 +14,11 @@ from typing import LiteralString
 import psycopg
 import pytest
 
-from eiraku.reference.centres.town import Town
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.state import Link, Send
-from eiraku.reference.simulation import World
+from eiraku.reference.worlds.purses import World
+from eiraku.reference.worlds.town import Town
 from eiraku.spec import messages
 from eiraku.spec.messages import Message
 

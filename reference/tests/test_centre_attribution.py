@@ -9,7 +9,7 @@ from eiraku.reference.centres import moves
 from eiraku.reference.centres.attribution import compare, forks
 from eiraku.reference.centres.chain import Chain
 from eiraku.reference.centres.moves import Copy
-from eiraku.reference.centres.village import Village
+from eiraku.reference.worlds.village import Village
 
 NAMES = ("alice", "bob", "carol", "dave", "erin")
 

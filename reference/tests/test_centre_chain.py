@@ -13,9 +13,9 @@ from eiraku.reference.centres import moves
 from eiraku.reference.centres.attribution import compare, forks
 from eiraku.reference.centres.chain import BadLayer, Chain, Endorsement, Opener
 from eiraku.reference.centres.moves import Copy
-from eiraku.reference.centres.village import Village
 from eiraku.reference.crypto import hpke
 from eiraku.reference.history import layer_info
+from eiraku.reference.worlds.village import Village
 from eiraku.spec import objects
 from eiraku.spec.errors import Code, Refusal
 

@@ -8,8 +8,8 @@ from eiraku.reference.centres.claims import Refund
 from eiraku.reference.centres.issuer import IssuerError
 from eiraku.reference.centres.issuer_schema import State
 from eiraku.reference.centres.moves import Copy
-from eiraku.reference.centres.town import EPOCH, OTHER_ECONOMY, RULES, Town
-from eiraku.reference.centres.village import ECONOMY, HOME, VAULT
+from eiraku.reference.worlds.town import EPOCH, OTHER_ECONOMY, RULES, Town
+from eiraku.reference.worlds.village import ECONOMY, HOME, VAULT
 from eiraku.spec.centre_objects import Claim
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Offer, OfferedUnit, Request

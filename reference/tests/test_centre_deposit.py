@@ -11,9 +11,9 @@ from eiraku.reference.centres.deposits import Opened, open_deposit
 from eiraku.reference.centres.issuer import IssuerError
 from eiraku.reference.centres.issuer_schema import State
 from eiraku.reference.centres.moves import Copy, taken
-from eiraku.reference.centres.town import EPOCH, OTHER_ECONOMY, RULES, Town
-from eiraku.reference.centres.village import ECONOMY, HOME, VAULT, Village
 from eiraku.reference.purse.ledger import Holding
+from eiraku.reference.worlds.town import EPOCH, OTHER_ECONOMY, RULES, Town
+from eiraku.reference.worlds.village import ECONOMY, HOME, VAULT, Village
 from eiraku.spec import objects
 
 

@@ -14,9 +14,9 @@ from eiraku.reference.centres import moves
 from eiraku.reference.centres.attribution import compare
 from eiraku.reference.centres.evidence import SIZE_MAX, Evidence, EvidenceError, read_anchor
 from eiraku.reference.centres.moves import Copy
-from eiraku.reference.centres.village import Village
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.worlds.village import Village
 from eiraku.spec import objects
 from eiraku.spec.cbor import encode
 

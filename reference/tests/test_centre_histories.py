@@ -19,8 +19,8 @@ from eiraku.reference.centres.attribution import forks
 from eiraku.reference.centres.chain import BadLayer, Chain, Endorsement
 from eiraku.reference.centres.evidence import Evidence
 from eiraku.reference.centres.moves import Copy
-from eiraku.reference.centres.village import HOME, ISSUER, VAULT, Village
 from eiraku.reference.history import seal_layer
+from eiraku.reference.worlds.village import HOME, ISSUER, VAULT, Village
 from eiraku.spec.objects import Layer, history_size
 
 EXAMPLES = int(os.environ.get("EIRAKU_EXAMPLES", "120"))

@@ -16,9 +16,9 @@ from eiraku.reference.centres.database import Database, DatabaseError
 from eiraku.reference.centres.issuer import Issuer, IssuerError, Rules
 from eiraku.reference.centres.issuer_history import NotConserved
 from eiraku.reference.centres.issuer_schema import BOOKS, DEPOSIT, SCHEMA, UNIT, State
-from eiraku.reference.centres.town import EPOCH, OTHER_ECONOMY, RULES, Town
-from eiraku.reference.centres.village import ECONOMY, HOME, VAULT
 from eiraku.reference.crypto import cose
+from eiraku.reference.worlds.town import EPOCH, OTHER_ECONOMY, RULES, Town
+from eiraku.reference.worlds.village import ECONOMY, HOME, VAULT
 from eiraku.spec import objects
 from eiraku.spec.centre_objects import Issue
 from eiraku.spec.errors import Code, Refusal

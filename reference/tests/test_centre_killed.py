@@ -23,8 +23,8 @@ from sqlalchemy import event
 from eiraku.reference.anchor import parse_unit
 from eiraku.reference.centres.issuer import Rules
 from eiraku.reference.centres.moves import Copy
-from eiraku.reference.centres.town import Town
-from eiraku.reference.centres.village import ECONOMY, HOME, VAULT
+from eiraku.reference.worlds.town import Town
+from eiraku.reference.worlds.village import ECONOMY, HOME, VAULT
 from eiraku.spec.centre_objects import Claim
 
 KILLS = 20

@@ -15,8 +15,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from eiraku.reference.anchor import parse_unit
 from eiraku.reference.centres.issuer import Rules
 from eiraku.reference.centres.moves import Copy
-from eiraku.reference.centres.town import EPOCH, Town
-from eiraku.reference.centres.village import HOME, VAULT
+from eiraku.reference.worlds.town import EPOCH, Town
+from eiraku.reference.worlds.village import HOME, VAULT
 from eiraku.spec import messages
 from eiraku.spec.centre_objects import Claim
 from eiraku.spec.errors import Refusal

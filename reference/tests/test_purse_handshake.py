@@ -20,7 +20,7 @@ from eiraku.reference.purse.state import (
     RedeliverOrder,
     RequestOrder,
 )
-from eiraku.reference.simulation import ECONOMY, EPOCH, LAST_EPOCH, Member, World, transfer
+from eiraku.reference.worlds.purses import ECONOMY, EPOCH, LAST_EPOCH, Member, World, transfer
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code
 from eiraku.spec.tables import Side

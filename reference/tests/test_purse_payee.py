@@ -17,7 +17,7 @@ from eiraku.reference.purse.state import (
     RedeliverOrder,
     RequestOrder,
 )
-from eiraku.reference.simulation import ECONOMY, EPOCH, LAST_EPOCH, Exchange, Member, World, transfer
+from eiraku.reference.worlds.purses import ECONOMY, EPOCH, LAST_EPOCH, Exchange, Member, World, transfer
 from eiraku.spec import messages
 from eiraku.spec.messages import Accept, Message, Offer, OfferedUnit, Pay, Redeliver, Request
 from eiraku.spec.objects import Role, history_size

@@ -10,7 +10,7 @@ from eiraku.reference.device import Accepted, Device, PowerLost, Rejected
 from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.ledger import Change
 from eiraku.reference.purse.state import Effect, PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder, Write
-from eiraku.reference.simulation import Exchange, Member, World, meet, transfer
+from eiraku.reference.worlds.purses import Exchange, Member, World, meet, transfer
 from eiraku.spec.tables import Side
 
 RECEIVE = ReceiveOrder()

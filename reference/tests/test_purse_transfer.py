@@ -12,7 +12,7 @@ from eiraku.reference.crypto import cose
 from eiraku.reference.device import Accepted, Rejected
 from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.state import Order, PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder
-from eiraku.reference.simulation import EPOCH, LAST_EPOCH, Member, World, meet, transfer
+from eiraku.reference.worlds.purses import EPOCH, LAST_EPOCH, Member, World, meet, transfer
 from eiraku.spec import objects
 from eiraku.spec.errors import Code
 from eiraku.spec.objects import EndorsementPayload, Role

@@ -2,7 +2,7 @@
 
 from eiraku.reference.device import Rejected
 from eiraku.reference.purse.state import PayUnitsOrder, ReceiveOrder, RequestOrder
-from eiraku.reference.simulation import Member, World, transfer
+from eiraku.reference.worlds.purses import Member, World, transfer
 from eiraku.spec.objects import Role
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from eiraku.reference.device import Accepted, PowerLost, Rejected
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
-from eiraku.reference.simulation import LAST_EPOCH, Member, World, transfer
+from eiraku.reference.worlds.purses import LAST_EPOCH, Member, World, transfer
 from eiraku.spec.objects import Role
 
 

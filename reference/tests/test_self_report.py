@@ -5,7 +5,7 @@ import pytest
 from eiraku.reference.crypto import cose
 from eiraku.reference.device import Device
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
-from eiraku.reference.simulation import EPOCH, Member, World, transfer
+from eiraku.reference.worlds.purses import EPOCH, Member, World, transfer
 from eiraku.spec.centre_objects import (
     CONTEXT_REQUEST,
     CONTEXT_SELF_REPORT,

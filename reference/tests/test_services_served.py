@@ -20,11 +20,11 @@ from eiraku.reference.services.client import HttpCarrier
 from eiraku.reference.services.enrolment import first_request
 from eiraku.reference.services.notes import Reach, WalletError
 from eiraku.reference.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, vault_audience
-from eiraku.reference.services.served import Served
 from eiraku.reference.services.settings import DEFAULT
 from eiraku.reference.services.talk import talk
 from eiraku.reference.services.wallet import Wallet
-from eiraku.reference.simulation import meet
+from eiraku.reference.worlds.purses import meet
+from eiraku.reference.worlds.served import Served
 from eiraku.spec import cbor
 from eiraku.spec.centre_objects import CONTEXT_REQUEST, Request
 from eiraku.spec.errors import Refusal

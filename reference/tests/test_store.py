@@ -24,8 +24,8 @@ from eiraku.reference.purse.ledger import (
     Settlement,
 )
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RedeliverOrder
-from eiraku.reference.simulation import World, transfer
 from eiraku.reference.store import Store
+from eiraku.reference.worlds.purses import World, transfer
 
 PAYER = b"payer..."
 
@@ -258,7 +258,7 @@ def test_a_full_disk_at_the_payers_commit_point(tmp_path: Path) -> None:
 LOOP = """
 import sys
 from pathlib import Path
-from eiraku.reference.simulation import World, transfer
+from eiraku.reference.worlds.purses import World, transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
 world = World(Path(sys.argv[1]))
 a, b = world.purse([1 << n for n in range(10)]), world.purse([1 << n for n in range(10)])

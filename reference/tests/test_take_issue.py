@@ -12,7 +12,7 @@ from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, PowerLost, Rejected
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
-from eiraku.reference.simulation import Member, World, transfer
+from eiraku.reference.worlds.purses import Member, World, transfer
 from eiraku.spec import objects
 from eiraku.spec.centre_objects import Issue
 from eiraku.spec.objects import ISSUER_NUMBER, ReceiptPayload, Role, Unit

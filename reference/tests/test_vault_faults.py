@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 from eiraku.reference.centres.database import Database
 from eiraku.reference.centres.vault import NotTaken, PeerRefused, PurseLostPower
 from eiraku.reference.centres.vault_policy import VaultPolicy
-from eiraku.reference.centres.vault_village import FUNDS, Bank, Loss
 from eiraku.reference.purse.state import PayOrder, RequestOrder
 from eiraku.reference.services.carrier import ServiceRefused, ServiceUnreachable
+from eiraku.reference.worlds.bank import FUNDS, Bank, Loss
 from eiraku.spec.errors import Refusal
 
 PLAIN = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 from eiraku.reference.centres.vault_policy import VaultPolicy
-from eiraku.reference.centres.vault_village import FUNDS, Bank
 from eiraku.reference.purse.state import PayOrder, RedeliverOrder, RequestOrder
+from eiraku.reference.worlds.bank import FUNDS, Bank
 
 KILLS = 6
 POLICY = VaultPolicy(bulletin_seconds=10**9, expiry_margin=0, stock=())
@@ -25,7 +25,7 @@ CHILD = textwrap.dedent(
     """
     import random, sys
     from pathlib import Path
-    from eiraku.reference.centres.vault_village import Bank
+    from eiraku.reference.worlds.bank import Bank
     from eiraku.reference.centres.vault_policy import VaultPolicy
     from eiraku.reference.purse.state import PayOrder, RequestOrder
 

@@ -9,7 +9,6 @@ import pytest
 
 from eiraku.reference.centres.vault import PeerRefused, Vault
 from eiraku.reference.centres.vault_policy import VaultPolicy
-from eiraku.reference.centres.vault_village import FUNDS, Bank, Line, number_of
 from eiraku.reference.device import Device
 from eiraku.reference.purse.state import PayOrder, RequestOrder
 from eiraku.reference.services.carrier import Carrier, ServiceRefused, ServiceUnreachable
@@ -17,6 +16,7 @@ from eiraku.reference.services.local import LocalCarrier
 from eiraku.reference.services.requests import Gate
 from eiraku.reference.services.service import Service
 from eiraku.reference.services.sessions import SessionTable
+from eiraku.reference.worlds.bank import FUNDS, Bank, Line, number_of
 from eiraku.spec import cbor
 from eiraku.spec.centre_objects import Claim
 from eiraku.spec.errors import Refusal

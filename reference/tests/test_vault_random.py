@@ -9,10 +9,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from eiraku.reference.centres.vault import NotTaken, PeerRefused, PurseLostPower
 from eiraku.reference.centres.vault_policy import VaultPolicy
-from eiraku.reference.centres.vault_village import FUNDS, Bank, Loss
 from eiraku.reference.device import Device
 from eiraku.reference.purse.state import PayOrder, RedeliverOrder, RequestOrder
 from eiraku.reference.services.carrier import ServiceRefused, ServiceUnreachable
+from eiraku.reference.worlds.bank import FUNDS, Bank, Loss
 from eiraku.spec.errors import Refusal
 
 POLICY = VaultPolicy.from_toml(

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eiraku.reference.centres.database import Database
-from eiraku.reference.centres.town import OTHER_ECONOMY, Town
-from eiraku.reference.centres.village import ECONOMY, VAULT
 from eiraku.reference.wholesale import bookings, schema
 from eiraku.reference.wholesale.accounts import Standing
 from eiraku.reference.wholesale.bookings import Difference, Follower
 from eiraku.reference.wholesale.errors import PostingError, WholesaleError
 from eiraku.reference.wholesale.register import SCHEMA, Register
+from eiraku.reference.worlds.town import OTHER_ECONOMY, Town
+from eiraku.reference.worlds.village import ECONOMY, VAULT
 
 A, B = 392, 702
 

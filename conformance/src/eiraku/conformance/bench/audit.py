@@ -17,7 +17,7 @@ from eiraku.reference.centres.deposits import open_deposit
 from eiraku.reference.centres.pools import SameProcess, local
 from eiraku.reference.centres.population import Plan
 from eiraku.reference.centres.prefill import prefill
-from eiraku.reference.centres.village import HOME, ISSUER, VAULT, Village
+from eiraku.reference.worlds.village import HOME, ISSUER, VAULT, Village
 
 HOPS = (0, 1, 5, 10, 20)
 OPENED = 60

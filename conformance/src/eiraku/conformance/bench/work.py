@@ -13,7 +13,7 @@ from eiraku.conformance.bench.counting import AGREE, KEY_PAIR, OPEN, SEAL, SIGN,
 from eiraku.reference import policy
 from eiraku.reference.device import Accepted, Device, Result
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RequestOrder
-from eiraku.reference.simulation import World
+from eiraku.reference.worlds.purses import World
 from eiraku.spec.tables import Side
 
 UNITS = 10

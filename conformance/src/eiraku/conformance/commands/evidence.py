@@ -63,7 +63,7 @@ def example(*, folder: Path) -> int:
     They are the same every time, for whoever writes a verifier.
     """
     from eiraku.reference.centres.evidence import Evidence
-    from eiraku.reference.centres.village import ISSUER, Village
+    from eiraku.reference.worlds.village import ISSUER, Village
 
     village = Village(("alice", "bob"))
     held = village.move(village.unit(), ISSUER, "vault", "alice")

@@ -19,7 +19,7 @@ from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 
-from eiraku.reference.anchor import MoneyKey, TrustAnchor, parse_purse_id
+from eiraku.reference.anchor import TrustAnchor, parse_purse_id
 from eiraku.reference.centres.database import Database
 from eiraku.reference.centres.directory_settings import DirectoryError, Settings
 from eiraku.reference.centres.issuer import Issuer
@@ -65,15 +65,7 @@ class Directory:
         return TrustAnchor(
             economies=frozenset(self.settings.economies),
             device_keys=self.registry.device_keys(),
-            money_keys={
-                key.kid: MoneyKey(
-                    public=key.unit_key.public,
-                    history=key.history_key.public,
-                    valid_from=key.valid_from,
-                    valid_to=key.valid_to,
-                )
-                for key in self.issuer.money_keys()
-            },
+            money_keys={key.kid: key.announced for key in self.issuer.money_keys()},
             device_seal=self.registry.seal,
             money_seal=self.issuer.seal,
             scheme_key=self.scheme_key,

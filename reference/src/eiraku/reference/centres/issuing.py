@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
+from eiraku.reference import anchor
 from eiraku.reference.crypto import cose, ed25519, hpke
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
@@ -29,6 +30,16 @@ class MoneyKey:
     def kid(self) -> bytes:
         """8-byte key identifier, that of the unit key."""
         return ed25519.key_id(self.unit_key.public)
+
+    @property
+    def announced(self) -> anchor.MoneyKey:
+        """What everybody may know of it, as it stands in an anchor."""
+        return anchor.MoneyKey(
+            public=self.unit_key.public,
+            history=self.history_key.public,
+            valid_from=self.valid_from,
+            valid_to=self.valid_to,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

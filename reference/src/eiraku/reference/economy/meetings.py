@@ -25,7 +25,7 @@ from eiraku.reference.purse.state import (
     RedeliverOrder,
     RequestOrder,
 )
-from eiraku.reference.simulation import Exchange, transfer
+from eiraku.reference.worlds.purses import Exchange, transfer
 from eiraku.spec.errors import Code
 
 MESSAGES = 9

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from eiraku.reference.anchor import MoneyKey, TrustAnchor, parse_purse_id, parse_unit
+from eiraku.reference.anchor import TrustAnchor, parse_purse_id, parse_unit
 from eiraku.reference.centres import issuer_schema, registry_schema
 from eiraku.reference.centres.counter import Counter
 from eiraku.reference.centres.database import Database
@@ -312,15 +312,7 @@ class Scheme:
         return TrustAnchor(
             economies=frozenset(economy.number for economy in self.scenario.economies),
             device_keys=dict(self.registry.device_keys()),
-            money_keys={
-                key.kid: MoneyKey(
-                    public=key.unit_key.public,
-                    history=key.history_key.public,
-                    valid_from=key.valid_from,
-                    valid_to=key.valid_to,
-                )
-                for key in self.issuer.money_keys()
-            },
+            money_keys={key.kid: key.announced for key in self.issuer.money_keys()},
             device_seal=self.registry.seal,
             money_seal=self.issuer.seal,
             scheme_key=self.random(32),

@@ -33,7 +33,7 @@ from eiraku.reference.services.enrolment import Enrolled, first_request
 from eiraku.reference.services.notes import Notes, Reach, WalletError
 from eiraku.reference.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, vault_audience
 from eiraku.reference.services.talk import check, talk
-from eiraku.reference.simulation import meet
+from eiraku.reference.worlds.purses import meet
 from eiraku.spec import cbor, shape
 from eiraku.spec.centre_objects import Claim
 from eiraku.spec.errors import Code, Refusal

@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import Any
 
 from eiraku.reference.anchor import DeviceKey, TrustAnchor
-from eiraku.reference.anchor import MoneyKey as AnchorMoneyKey
 from eiraku.reference.centres import moves
 from eiraku.reference.centres.chain import Chain, Endorsement, Opener
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
@@ -83,14 +82,7 @@ class Village:
             device_keys={
                 master.kid: DeviceKey(public=master.key.public, valid_from=0, valid_to=master.valid_to)
             },
-            money_keys={
-                self.money.kid: AnchorMoneyKey(
-                    public=self.money.unit_key.public,
-                    history=self.money.history_key.public,
-                    valid_from=self.money.valid_from,
-                    valid_to=self.money.valid_to,
-                )
-            },
+            money_keys={self.money.kid: self.money.announced},
             device_seal=self.device_centre.seal,
             money_seal=self.seal,
             scheme_key=bytes(32),

@@ -15,8 +15,8 @@ from eiraku.reference.centres.deposits import Deposited, open_deposit
 from eiraku.reference.centres.issuer import Issuer, Rules
 from eiraku.reference.centres.issuer_schema import SCHEMA
 from eiraku.reference.centres.moves import Copy
-from eiraku.reference.centres.village import ECONOMY, HOME, VAULT, Village
 from eiraku.reference.crypto.drbg import Drbg
+from eiraku.reference.worlds.village import ECONOMY, HOME, VAULT, Village
 from eiraku.spec import objects
 from eiraku.spec.centre_objects import Claim, Issue
 from eiraku.spec.messages import Offer, OfferedUnit

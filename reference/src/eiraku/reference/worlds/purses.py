@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eiraku.reference import policy as policies
-from eiraku.reference.anchor import DeviceKey, MoneyKey, TrustAnchor, parse_purse_id
+from eiraku.reference.anchor import DeviceKey, TrustAnchor, parse_purse_id
 from eiraku.reference.centres import issuing
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
 from eiraku.reference.centres.issuing import IssuingCentre
@@ -102,15 +102,7 @@ class World:
                 key.kid: DeviceKey(public=key.key.public, valid_from=key.valid_from, valid_to=key.valid_to)
                 for key in self.device_centre.keys
             },
-            money_keys={
-                key.kid: MoneyKey(
-                    public=key.unit_key.public,
-                    history=key.history_key.public,
-                    valid_from=key.valid_from,
-                    valid_to=key.valid_to,
-                )
-                for key in self.issuing_centre.keys
-            },
+            money_keys={key.kid: key.announced for key in self.issuing_centre.keys},
             device_seal=self.device_centre.seal,
             money_seal=self.issuing_centre.seal,
             scheme_key=self.scheme_key,
