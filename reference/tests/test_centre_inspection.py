@@ -333,7 +333,7 @@ LIES: dict[str, tuple[Change, set[str]]] = {
 
 @pytest.mark.parametrize("lie", LIES)
 def test_every_lie_has_its_finding(market: Market, lie: str) -> None:
-    """EPP-DEV-017, EPP-DEV-018, EPP-DEV-019"""
+    """EPP-DEV-017, EPP-DEV-018, EPP-DEV-019; EPP-DEV-020: stored, both sides in words."""
     person, other, _ = market.persons
     market.issue([1, 2, 4, 8])
     assert not market.inspect(market.vault)
@@ -353,7 +353,7 @@ def test_every_lie_has_its_finding(market: Market, lie: str) -> None:
 
 
 def test_without_the_issuing_centre(market: Market) -> None:
-    """EPP-DEV-007: what the purse says against itself is found all the same."""
+    """EPP-DEV-007, EPP-DEV-020: what the purse says against itself is found all the same."""
     person = market.persons[0]
     market.give(person, [4])
     challenge = market.registry.challenge(number(person))

@@ -224,13 +224,27 @@ def test_purses_without_any_bulletin(world: World) -> None:
 
 
 def test_a_revocation_travels_with_the_money(world: World) -> None:
-    """EPP-DEV-010, EPP-BUL-004: learnt before the session, in force in it."""
+    """EPP-DEV-010, EPP-DEV-024, EPP-BUL-004: learnt before the session, in force in it."""
     payer, payee, informed = world.purse([8]), world.purse(), world.purse()
     signed, _ = published(world, 11, [payer.number])
     informed.device.bulletin(signed)
     exchange(Gossip(informed.device), Gossip(payee.device))
     result = transfer(payer.device, PayOrder(amount=8), payee.device, ReceiveOrder())
     assert "purse-revoked" in result.codes
+
+
+def test_no_news_while_a_session_is_open(world: World) -> None:
+    """EPP-DEV-024"""
+    teacher, pupil = holding(world, 20), Gossip(world.purse([1]).device)
+    message = teacher.begin()
+    pupil.expect()
+    pupil.device.order(PayOrder(amount=1))
+    pupil.device.open(Side.INITIATOR)
+    before = pupil.device.store.digest()
+    assert pupil.deliver(message) is None
+    with pytest.raises(GossipError, match="before a session opens"):
+        pupil.begin()
+    assert pupil.device.store.digest() == before
 
 
 def test_chunks_from_several_purses_add_up(world: World) -> None:

@@ -134,6 +134,7 @@ class Gossip:
 
     def expect(self) -> None:
         """Take part in one exchange that the peer begins. Raises GossipError."""
+        # EPP-DEV-024
         if _in_session(self.device):
             raise GossipError("expected no session; news is exchanged before a session opens")
         self._close()
@@ -141,7 +142,7 @@ class Gossip:
 
     def deliver(self, data: bytes) -> bytes | None:
         """The answer to a message of the peer, None when the exchange is over. Refuses nothing aloud."""
-        # EPP-DEV-025
+        # EPP-DEV-024, EPP-DEV-025
         if self._left == 0 or _in_session(self.device) or not news.is_news(data):
             self._close()
             return None
