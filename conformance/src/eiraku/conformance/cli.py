@@ -53,7 +53,8 @@ class _LazyGroup(click.Group):
 def group() -> None:
     """Does a wallet conform to EPP/1, the offline purse protocol?
 
-    Begin with: eiraku certify (judges the built-in reference wallet)
+    Begin with: eiraku certify (judges the built-in reference wallet).
+    To see the money system around the wallets: eiraku simulate
     """
 
 
