@@ -6,7 +6,6 @@ so several processes can work with one database.
 
 import json
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from typing import Any, Self
 
 from sqlalchemy import Connection, select
@@ -222,9 +221,10 @@ class Office:
     def _signing_key(self, epoch: int) -> MoneyKey:
         """The newest key that may sign in this epoch."""
         # EPP-KEY-009
-        with suppress(StopIteration):
-            return next(key for key in reversed(self._keys) if key.valid_from <= epoch <= key.valid_to)
-        raise IssuerError(f"expected a money key valid in epoch {epoch}, found none; rotate in time")
+        valid = [key for key in self._keys if key.valid_from <= epoch <= key.valid_to]
+        if not valid:
+            raise IssuerError(f"expected a money key valid in epoch {epoch}, found none; rotate in time")
+        return valid[-1]
 
 
 def _of_a_centre(database: Database) -> Database:
