@@ -15,8 +15,8 @@ from eiraku.reference.centres.directory_settings import Settings
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Device
+from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
-from eiraku.reference.worlds.purses import transfer
 from eiraku.spec.centre_objects import Issue
 from eiraku.spec.objects import Role
 

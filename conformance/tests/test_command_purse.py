@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from eiraku.conformance import cli
+from eiraku.reference.meeting import meet
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
 from eiraku.reference.services.wallet import Wallet
-from eiraku.reference.worlds.purses import meet
 from eiraku.reference.worlds.served import Served
 
 Eiraku = Callable[..., str]

@@ -16,8 +16,9 @@ from eiraku.reference.centres.issuing import IssuingCentre
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.database import StoreError
 from eiraku.reference.device import Accepted, Device
+from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
-from eiraku.reference.worlds.purses import ECONOMY, EPOCH, Member, World, transfer
+from eiraku.reference.worlds.purses import ECONOMY, EPOCH, Member, World
 from eiraku.spec.objects import Role
 
 RULES = Rules(redemption_grace=2, claim_grace=4, unit_lifetime=20, max_hops=8)

@@ -23,9 +23,9 @@ from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Device
+from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.ledger import Provision
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RedeliverOrder
-from eiraku.reference.worlds.purses import transfer
 from eiraku.spec.centre_objects import CONTEXT_SELF_REPORT, Issue, SelfReport
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import Role

@@ -16,9 +16,10 @@ from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Device
 from eiraku.reference.gossip import MESSAGES_MAX, Collector, Gossip, GossipError, epoch_of, exchange
+from eiraku.reference.meeting import transfer
 from eiraku.reference.news import AskChunk, AskHead, AskWhole, Chunk, Done, Have, Head, News, Nothing, Whole
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
-from eiraku.reference.worlds.purses import EPOCH, World, transfer
+from eiraku.reference.worlds.purses import EPOCH, World
 from eiraku.spec import cbor
 from eiraku.spec.centre_objects import CONTEXT_BULLETIN_HEAD, BulletinHead
 from eiraku.spec.errors import Code, Refusal

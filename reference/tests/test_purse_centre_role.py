@@ -6,8 +6,9 @@ import pytest
 
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.device import Accepted, Device, PowerLost, Rejected
+from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, SuspectPurse, SuspectUnit
-from eiraku.reference.worlds.purses import Member, World, transfer
+from eiraku.reference.worlds.purses import Member, World
 from eiraku.spec.objects import Role
 
 

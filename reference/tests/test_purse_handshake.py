@@ -8,6 +8,7 @@ import pytest
 from eiraku.reference.device import Accepted, Device, Rejected
 from eiraku.reference.edhoc import errors, initiator, responder
 from eiraku.reference.edhoc.messages import Ead
+from eiraku.reference.meeting import transfer
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse import credential
 from eiraku.reference.purse.checks import Checks
@@ -20,7 +21,7 @@ from eiraku.reference.purse.state import (
     RedeliverOrder,
     RequestOrder,
 )
-from eiraku.reference.worlds.purses import ECONOMY, EPOCH, LAST_EPOCH, Member, World, transfer
+from eiraku.reference.worlds.purses import ECONOMY, EPOCH, LAST_EPOCH, Member, World
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code
 from eiraku.spec.tables import Side

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from eiraku.reference.device import Accepted, Rejected
+from eiraku.reference.meeting import Exchange, transfer
 from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.state import (
     GivenHolding,
@@ -17,7 +18,7 @@ from eiraku.reference.purse.state import (
     RedeliverOrder,
     RequestOrder,
 )
-from eiraku.reference.worlds.purses import ECONOMY, EPOCH, LAST_EPOCH, Exchange, Member, World, transfer
+from eiraku.reference.worlds.purses import ECONOMY, EPOCH, LAST_EPOCH, Member, World
 from eiraku.spec import messages
 from eiraku.spec.messages import Accept, Message, Offer, OfferedUnit, Pay, Redeliver, Request
 from eiraku.spec.objects import Role, history_size

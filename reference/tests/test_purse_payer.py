@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from eiraku.reference.device import Accepted, Rejected, Result
+from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.checks import Checks
 from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder
-from eiraku.reference.worlds.purses import World, transfer
+from eiraku.reference.worlds.purses import World
 from eiraku.spec import tables
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import Accept, Message, Offer, Pay, Receipt, Redeliver, Reject, Request

@@ -7,10 +7,11 @@ import pytest
 
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.device import Accepted, Device, PowerLost, Rejected
+from eiraku.reference.meeting import Exchange, meet, transfer
 from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.ledger import Change
 from eiraku.reference.purse.state import Effect, PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder, Write
-from eiraku.reference.worlds.purses import Exchange, Member, World, meet, transfer
+from eiraku.reference.worlds.purses import Member, World
 from eiraku.spec.tables import Side
 
 RECEIVE = ReceiveOrder()

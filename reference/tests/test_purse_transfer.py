@@ -10,9 +10,10 @@ import pytest
 from eiraku.reference.centres.issuing import Holding as IssuedHolding
 from eiraku.reference.crypto import cose
 from eiraku.reference.device import Accepted, Rejected
+from eiraku.reference.meeting import meet, transfer
 from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.state import Order, PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder
-from eiraku.reference.worlds.purses import EPOCH, LAST_EPOCH, Member, World, meet, transfer
+from eiraku.reference.worlds.purses import EPOCH, LAST_EPOCH, Member, World
 from eiraku.spec import objects
 from eiraku.spec.errors import Code
 from eiraku.spec.objects import EndorsementPayload, Role

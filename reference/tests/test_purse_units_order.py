@@ -1,8 +1,9 @@
 """A holder chooses the units (EPP-TRF-011): exactly these, all of them, or nothing."""
 
 from eiraku.reference.device import Rejected
+from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayUnitsOrder, ReceiveOrder, RequestOrder
-from eiraku.reference.worlds.purses import Member, World, transfer
+from eiraku.reference.worlds.purses import Member, World
 from eiraku.spec.objects import Role
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from eiraku.reference.device import Accepted, Rejected
+from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder
-from eiraku.reference.worlds.purses import Member, World, transfer
+from eiraku.reference.worlds.purses import Member, World
 
 PURSES = st.integers(0, 2)
 LINES = st.sampled_from((None, None, 1, 3, 5, 6, 7, 8, 9))

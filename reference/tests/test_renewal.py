@@ -6,8 +6,9 @@ from typing import Any, Literal
 import pytest
 
 from eiraku.reference.device import Accepted, PowerLost, Rejected
+from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
-from eiraku.reference.worlds.purses import LAST_EPOCH, Member, World, transfer
+from eiraku.reference.worlds.purses import LAST_EPOCH, Member, World
 from eiraku.spec.objects import Role
 
 

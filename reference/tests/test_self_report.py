@@ -4,8 +4,9 @@ import pytest
 
 from eiraku.reference.crypto import cose
 from eiraku.reference.device import Device
+from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
-from eiraku.reference.worlds.purses import EPOCH, Member, World, transfer
+from eiraku.reference.worlds.purses import EPOCH, Member, World
 from eiraku.spec.centre_objects import (
     CONTEXT_REQUEST,
     CONTEXT_SELF_REPORT,

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from eiraku.reference.meeting import meet
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
 from eiraku.reference.services.carrier import ServiceRefused, ServiceUnreachable
 from eiraku.reference.services.scheme import Scheme
 from eiraku.reference.services.talk import SessionEnded
 from eiraku.reference.services.wallet import Wallet
-from eiraku.reference.worlds.purses import meet
 from eiraku.reference.worlds.served import Served
 from eiraku.spec.errors import Code, Refusal
 

@@ -14,6 +14,7 @@ import pytest
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.database import StoreError
+from eiraku.reference.meeting import meet
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RequestOrder
 from eiraku.reference.services.carrier import ServiceRefused
 from eiraku.reference.services.client import HttpCarrier
@@ -23,7 +24,6 @@ from eiraku.reference.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, va
 from eiraku.reference.services.settings import DEFAULT
 from eiraku.reference.services.talk import talk
 from eiraku.reference.services.wallet import Wallet
-from eiraku.reference.worlds.purses import meet
 from eiraku.reference.worlds.served import Served
 from eiraku.spec import cbor
 from eiraku.spec.centre_objects import CONTEXT_REQUEST, Request

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from eiraku.reference.database import APPLICATION, SCHEMA_VERSION, StoreError
+from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.ledger import (
     BulletinAccepted,
     Change,
@@ -25,7 +26,7 @@ from eiraku.reference.purse.ledger import (
 )
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RedeliverOrder
 from eiraku.reference.store import Store
-from eiraku.reference.worlds.purses import World, transfer
+from eiraku.reference.worlds.purses import World
 
 PAYER = b"payer..."
 
@@ -258,7 +259,8 @@ def test_a_full_disk_at_the_payers_commit_point(tmp_path: Path) -> None:
 LOOP = """
 import sys
 from pathlib import Path
-from eiraku.reference.worlds.purses import World, transfer
+from eiraku.reference.meeting import transfer
+from eiraku.reference.worlds.purses import World
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
 world = World(Path(sys.argv[1]))
 a, b = world.purse([1 << n for n in range(10)]), world.purse([1 << n for n in range(10)])

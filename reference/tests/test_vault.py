@@ -9,10 +9,10 @@ from eiraku.reference.anchor import parse_purse_id
 from eiraku.reference.centres.database import DatabaseError
 from eiraku.reference.centres.vault import Vault, VaultBusy, VaultError, VaultSuspended
 from eiraku.reference.centres.vault_policy import VaultPolicy
+from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RequestOrder
 from eiraku.reference.services.carrier import ServiceRefused, Session
 from eiraku.reference.worlds.bank import FUNDS, Bank, number_of
-from eiraku.reference.worlds.purses import transfer
 from eiraku.spec.errors import Refusal
 from eiraku.spec.objects import Role
 

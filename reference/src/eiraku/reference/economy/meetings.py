@@ -14,6 +14,7 @@ from eiraku.reference.economy.errors import ConservationError
 from eiraku.reference.economy.places import Kind, Place, Places
 from eiraku.reference.economy.scenario import Faults
 from eiraku.reference.economy.truth import Truth
+from eiraku.reference.meeting import Exchange, transfer
 from eiraku.reference.purse.ledger import Pending
 from eiraku.reference.purse.state import (
     NoSession,
@@ -25,7 +26,6 @@ from eiraku.reference.purse.state import (
     RedeliverOrder,
     RequestOrder,
 )
-from eiraku.reference.worlds.purses import Exchange, transfer
 from eiraku.spec.errors import Code
 
 MESSAGES = 9

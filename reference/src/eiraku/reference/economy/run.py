@@ -22,7 +22,7 @@ from eiraku.reference.economy.scheme import Scheme
 from eiraku.reference.economy.truth import Truth
 from eiraku.reference.economy.watching import Watcher
 from eiraku.reference.gossip import Gossip, epoch_of, exchange
-from eiraku.reference.worlds.purses import Exchange
+from eiraku.reference.meeting import Exchange
 from eiraku.spec.errors import Code, Refusal
 
 CLAIM_AFTER = 3

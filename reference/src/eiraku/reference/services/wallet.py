@@ -16,6 +16,7 @@ from typing import Any, Self
 from eiraku.reference.anchor import AnchorError, parse_purse_id
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Device, Snapshot
+from eiraku.reference.meeting import meet
 from eiraku.reference.policy import PolicyError
 from eiraku.reference.purse.state import (
     Order,
@@ -33,7 +34,6 @@ from eiraku.reference.services.enrolment import Enrolled, first_request
 from eiraku.reference.services.notes import Notes, Reach, WalletError
 from eiraku.reference.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, vault_audience
 from eiraku.reference.services.talk import check, talk
-from eiraku.reference.worlds.purses import meet
 from eiraku.spec import cbor, shape
 from eiraku.spec.centre_objects import Claim
 from eiraku.spec.errors import Code, Refusal

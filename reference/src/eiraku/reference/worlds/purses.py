@@ -4,8 +4,8 @@ Everything is drawn from one seed, so that a run can be repeated byte for byte. 
 real memories; only the channel between them is simulated, and may lose or alter what goes through it.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +17,17 @@ from eiraku.reference.centres.issuing import IssuingCentre
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
-from eiraku.reference.device import Accepted, Device, PowerLost, Rejected, Result
+from eiraku.reference.device import Accepted, Device
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.state import GivenHolding, Order, Provisioning
+from eiraku.reference.purse.state import GivenHolding, Provisioning
 from eiraku.spec.objects import PurseId, Role, Unit
-from eiraku.spec.tables import Side
 
 EPOCH = 10
 """Epoch of the bulletin that every purse begins with."""
 LAST_EPOCH = 100
 """Units, purse IDs and keys are good up to this epoch, unless asked for otherwise."""
 ECONOMY = 392
-
-Channel = Callable[[int, bytes], bytes | None]
-"""What becomes of the n-th message (from 1) of a session: other bytes, or None if it is lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,25 +48,6 @@ class Member:
     def balance(self) -> int:
         """Sum of spendable units."""
         return self.device.snapshot().balance
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """What happened in one session: the messages sent, in order, and the results of each side."""
-
-    messages: list[bytes] = field(default_factory=list)
-    initiator: list[Result] = field(default_factory=list)
-    responder: list[Result] = field(default_factory=list)
-
-    @property
-    def rejections(self) -> list[Rejected]:
-        """Every refusal, the initiator's first."""
-        return [r for r in (*self.initiator, *self.responder) if isinstance(r, Rejected)]
-
-    @property
-    def codes(self) -> list[str]:
-        """Labels of the codes of all refusals."""
-        return [r.refusal.code.label for r in self.rejections]
 
 
 class World:
@@ -203,32 +180,3 @@ class World:
         """Close all memories."""
         for member in self.members.values():
             member.device.close()
-
-
-def meet(initiator: Device, responder: Device, channel: Channel | None = None) -> Exchange:
-    """Open a session on both and carry messages until nobody speaks, or one is lost."""
-    exchange = Exchange()
-    exchange.responder.append(responder.open(Side.RESPONDER))
-    result = initiator.open(Side.INITIATOR)
-    exchange.initiator.append(result)
-    sides = [(responder, exchange.responder), (initiator, exchange.initiator)]
-    while not isinstance(result, PowerLost) and result.out is not None:
-        exchange.messages.append(result.out)
-        data = result.out if channel is None else channel(len(exchange.messages), result.out)
-        if data is None:
-            break
-        device, results = sides[0]
-        sides.reverse()
-        result = device.deliver(data)
-        results.append(result)
-    return exchange
-
-
-def transfer(
-    initiator: Device, order: Order, responder: Device, answer: Order, channel: Channel | None = None
-) -> Exchange:
-    """Set both purposes, then `meet`. A refused order is in the exchange, and then nothing else."""
-    exchange = Exchange(initiator=[initiator.order(order)], responder=[responder.order(answer)])
-    if exchange.rejections:
-        return exchange
-    return meet(initiator, responder, channel)
