@@ -62,14 +62,7 @@ class Directory:
 
     def anchor(self) -> TrustAnchor:
         """What a purse that is made now trusts: keys announced are in it already (EPP-KEY-010)."""
-        return TrustAnchor(
-            economies=frozenset(self.settings.economies),
-            device_keys=self.registry.device_keys(),
-            money_keys={key.kid: key.announced for key in self.issuer.money_keys()},
-            device_seal=self.registry.seal,
-            money_seal=self.issuer.seal,
-            scheme_key=self.scheme_key,
-        )
+        return trust_anchor(self.registry, self.issuer, self.scheme_key)
 
     def provisioning(self, private_key: bytes, purse_id: bytes) -> Provisioning:
         """What fills an empty purse. `private_key`: its seed of 32 bytes; `purse_id`: from the register."""
@@ -144,15 +137,36 @@ class Directory:
         """
         self.convict()
         signed = self.registry.advance(to)
-        self.issuer.advance(self.registry.epoch)
+        self.settle()
+        return signed
+
+    def settle(self) -> None:
+        """Take the issuing centre to the epoch of the newest bulletin, and settle the claims that are due.
+
+        Raises DatabaseError.
+        """
+        epoch = self.registry.epoch
+        if self.issuer.epoch < epoch:
+            self.issuer.advance(epoch)
         # EPP-CEN-008
         self.issuer.refund()
-        return signed
 
     def close(self) -> None:
         """Close both databases."""
         self.registry.database.close()
         self.issuer.database.close()
+
+
+def trust_anchor(registry: Registry, issuer: Issuer, scheme_key: bytes) -> TrustAnchor:
+    """What a purse of these two centres trusts (EPP-KEY-010). `scheme_key`: 32 bytes."""
+    return TrustAnchor(
+        economies=issuer.economies,
+        device_keys=registry.device_keys(),
+        money_keys={key.kid: key.announced for key in issuer.money_keys()},
+        device_seal=registry.seal,
+        money_seal=issuer.seal,
+        scheme_key=scheme_key,
+    )
 
 
 def create(

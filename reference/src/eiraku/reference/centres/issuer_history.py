@@ -146,8 +146,7 @@ class History(Office):
     def outstanding(self) -> dict[int, int]:
         """For each economy, the value issued and neither redeemed nor refunded, expired units among it."""
         with self.database.reading() as connection:
-            found = self.books.amounts(connection, "outstanding:")
-        return {int(account.partition(":")[2]): amount for account, amount in found.items() if amount}
+            return self._owed(connection)
 
     def expired(self) -> dict[int, int]:
         """For each economy, the part of `outstanding` that can no longer be deposited or claimed."""
@@ -175,11 +174,15 @@ class History(Office):
         for state in (State.OUTSTANDING, State.EXPIRED):
             for economy, value in _values(connection, state).items():
                 owed[economy] = owed.get(economy, 0) + value
-        booked = self.books.amounts(connection, "outstanding:")
-        found = {int(account.partition(":")[2]): amount for account, amount in booked.items() if amount}
+        found = self._owed(connection)
         if found != owed:
             return f"expected the units outstanding to be worth {owed} by economy, the books have {found}"
         return None
+
+    def _owed(self, connection: Connection) -> dict[int, int]:
+        """What the books have outstanding, by economy."""
+        booked = self.books.amounts(connection, "outstanding:")
+        return {int(account.partition(":")[2]): amount for account, amount in booked.items() if amount}
 
 
 def _record(connection: Connection, row: Row[Any]) -> UnitRecord:

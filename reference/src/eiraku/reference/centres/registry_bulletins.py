@@ -20,20 +20,14 @@ def publish(connection: Connection, epoch: int) -> bytes:
     """Sign the bulletin and head of `epoch` and store both; the bulletin. Raises RegistryError."""
     centre = connection.execute(select(CENTRE)).one()
     # EPP-DEV-004, EPP-DEV-008: until the purse ID has expired
-    query = (
-        select(PURSE.c.number)
-        .where(PURSE.c.state.in_(("recalled", "revoked")), PURSE.c.expires >= epoch)
-        .order_by(PURSE.c.number)
-    )
-    revoked = tuple(connection.execute(query).scalars())
+    query = select(PURSE.c.number).where(PURSE.c.state.in_(("recalled", "revoked")), PURSE.c.expires >= epoch)
+    # EPP-BUL-003
+    revoked = tuple(sorted(connection.execute(query).scalars()))
     # EPP-DEV-012
     if len(revoked) > REVOKED_MAX:
         raise RegistryError(_too_large(connection, epoch, len(revoked)))
     key = key_for(connection, epoch)
-    # EPP-BUL-003
-    payload = Bulletin(
-        epoch=epoch, revoked=tuple(sorted(revoked)), policy_digest=centre.policy_digest
-    ).encode()
+    payload = Bulletin(epoch=epoch, revoked=revoked, policy_digest=centre.policy_digest).encode()
     signed = cose.sign(key.key, objects.CONTEXT_BULLETIN, payload, kid=key.kid)
     # EPP-DEV-009
     head = BulletinHead(

@@ -5,12 +5,9 @@ from typing import Protocol
 
 from sqlalchemy import func, select
 
-from eiraku.reference.centres.database import Database
+from eiraku.reference.centres.database import Database, batches
 from eiraku.reference.centres.inspection import UnitKnown
 from eiraku.reference.centres.issuer_schema import DEPOSIT, UNIT, State, read_path
-
-_AT_ONCE = 500
-"""Unit identifiers in one query."""
 
 
 class History(Protocol):
@@ -36,8 +33,7 @@ def units_known(
     """
     known: dict[bytes, UnitKnown | None] = dict.fromkeys(unit_ids)
     with issuer.database.reading() as connection:
-        for start in range(0, len(unit_ids), _AT_ONCE):
-            some = unit_ids[start : start + _AT_ONCE]
+        for some in batches(unit_ids):
             query = select(DEPOSIT).where(DEPOSIT.c.unit_id.in_(some)).order_by(DEPOSIT.c.sequence)
             if until is not None:
                 query = query.where(DEPOSIT.c.sequence <= until)

@@ -4,13 +4,13 @@ A challenge is used up by the first report over it, which is stored with its fin
 change; the very same report again gives the same findings.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from eiraku.reference.centres import inspection
+from eiraku.reference.centres.database import batches
 from eiraku.reference.centres.inspection import Finding, HeldBefore, UnitKnown
 from eiraku.reference.centres.registry_schema import CENTRE, CHALLENGE, EVENT, FINDING, HELD, REPORT
 from eiraku.reference.crypto import cose
@@ -18,8 +18,6 @@ from eiraku.spec.centre_objects import REQUEST_MAX, SelfReport
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import Role
 
-_AT_ONCE = 500
-"""Unit identifiers in one query."""
 _WORDS = 500
 
 
@@ -129,7 +127,7 @@ def _hold(
     number = report.number
     units = dict(report.units)
     before: dict[bytes, list[HeldBefore]] = {unit_id: [] for unit_id in units}
-    for some in _slices(units):
+    for some in batches(list(units)):
         for row in connection.execute(select(HELD).where(HELD.c.unit_id.in_(some)).order_by(HELD.c.hop)):
             before[row.unit_id].append(
                 HeldBefore(number=row.number, hop=row.hop, first=row.first, last=row.last)
@@ -162,9 +160,3 @@ def _tick(connection: Connection) -> int:
     clock = int(connection.execute(select(CENTRE.c.clock)).scalar_one()) + 1
     connection.execute(CENTRE.update().values(clock=clock))
     return clock
-
-
-def _slices(units: Iterable[bytes]) -> Iterator[list[bytes]]:
-    rest = iter(units)
-    while some := list(islice(rest, _AT_ONCE)):
-        yield some

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from eiraku.reference.anchor import TrustAnchor, parse_purse_id, parse_unit
+from eiraku.reference.anchor import parse_purse_id, parse_unit
 from eiraku.reference.centres import issuer_schema, registry_schema
 from eiraku.reference.centres.counter import Counter
 from eiraku.reference.centres.database import Database
+from eiraku.reference.centres.directory import trust_anchor
 from eiraku.reference.centres.evidence import Evidence, EvidenceError
 from eiraku.reference.centres.issuer import Issuer, Rules
 from eiraku.reference.centres.issuer_history import COPY
@@ -118,7 +119,7 @@ class Scheme:
             random=random,
             public_keys=self.registry.public_key,
         )
-        self.anchor = self._make_anchor()
+        self.anchor = trust_anchor(self.registry, self.issuer, random(32))
         self._anchor = self.anchor.to_mapping()
         self.wholesale = Wholesale(directory, scenario.economies, random)
         self.centre = self.make(Kind.CENTRE, "issuing centre", scenario.economies[0].number)
@@ -307,13 +308,3 @@ class Scheme:
     def _economy_of(self, number: bytes) -> int | None:
         place = self.places.by_number.get(number)
         return None if place is None else place.economy
-
-    def _make_anchor(self) -> TrustAnchor:
-        return TrustAnchor(
-            economies=frozenset(economy.number for economy in self.scenario.economies),
-            device_keys=dict(self.registry.device_keys()),
-            money_keys={key.kid: key.announced for key in self.issuer.money_keys()},
-            device_seal=self.registry.seal,
-            money_seal=self.issuer.seal,
-            scheme_key=self.random(32),
-        )

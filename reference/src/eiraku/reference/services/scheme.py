@@ -105,11 +105,8 @@ class Scheme:
         self.close()
 
     def _refund(self) -> None:
-        issuer, epoch = self.directory.issuer, self.directory.registry.epoch
         with self.services[ISSUING_CENTRE].alone():
-            if issuer.epoch < epoch:
-                issuer.advance(epoch)
-            issuer.refund()
+            self.directory.settle()
 
     def _collect(self) -> None:
         table = self.services[ISSUING_CENTRE].sessions

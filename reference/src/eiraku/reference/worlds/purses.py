@@ -1,7 +1,7 @@
 """Two centres and any number of purses in one process, for tests, benchmarks and demonstrations.
 
 Everything is drawn from one seed, so that a run can be repeated byte for byte. Purses are real devices with
-real memories; only the channel between them is simulated, and may lose or alter what goes through it.
+real memories; how they meet is in `eiraku.reference.meeting`.
 """
 
 from collections.abc import Iterable
