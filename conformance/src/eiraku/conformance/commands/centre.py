@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eiraku.conformance.commands.options import system_packages
+from eiraku.conformance.commands.options import Hex, system_packages
 
 if TYPE_CHECKING:
     from eiraku.reference.centres.directory import Directory
@@ -16,27 +16,6 @@ if TYPE_CHECKING:
     from eiraku.reference.device import Device
 
 EPOCHS = click.IntRange(0, 2**32 - 1)
-
-
-class Hex(click.ParamType[bytes]):
-    """So many bytes in hexadecimal."""
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-        self.name = f"{2 * length} hex digits"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
-        """See click."""
-        if isinstance(value, bytes):
-            return value
-        try:
-            found = bytes.fromhex(value)
-        except ValueError:
-            found = b""
-        if len(found) != self.length:
-            self.fail(f"expected {2 * self.length} hexadecimal digits, found {value!r}", param, ctx)
-        return found
-
 
 NUMBER = click.argument("number", type=Hex(8))
 REASON = click.argument("reason")

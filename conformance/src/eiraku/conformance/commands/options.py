@@ -39,6 +39,27 @@ class SeedType(click.ParamType[str]):
         return text
 
 
+class Hex(click.ParamType[bytes]):
+    """So many bytes in hexadecimal. `expected`: words for a refusal, by default the number of digits."""
+
+    def __init__(self, length: int, expected: str = "") -> None:
+        self.length = length
+        self.name = f"{2 * length} hex digits"
+        self.expected = expected or f"{2 * length} hexadecimal digits"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        """See click."""
+        if isinstance(value, bytes):
+            return value
+        try:
+            found = bytes.fromhex(value)
+        except ValueError:
+            found = b""
+        if len(found) != self.length:
+            self.fail(f"expected {self.expected}, found {value!r}", param, ctx)
+        return found
+
+
 SELECTOR = SelectorType()
 SEED = SeedType()
 
@@ -53,6 +74,22 @@ def timeout_option(command: Any) -> Any:
         metavar="SECONDS",
         help="Time the wallet has for each request; start and power_cut get twice as long.",
     )(command)
+
+
+@contextlib.contextmanager
+def advice() -> Iterator[None]:
+    """Every error of a scheme and its vaults is one sentence for the operator."""
+    from eiraku.reference.centres.database import DatabaseError
+    from eiraku.reference.database import StoreError
+
+    try:
+        yield
+    # SettingsError, DirectoryError, PolicyError, RegistryError, IssuerError and the like are ValueErrors.
+    except (DatabaseError, StoreError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        said = f"{error.filename}: {error.strerror}; correct the path, or allow it"
+        raise click.ClickException(said) from error
 
 
 @contextlib.contextmanager

@@ -1,13 +1,11 @@
 """``eiraku serve``: both centres and the vaults of one scheme, over HTTP, in one process."""
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from eiraku.conformance.commands.options import system_packages
+from eiraku.conformance.commands.options import advice, system_packages
 
 if TYPE_CHECKING:
     from eiraku.reference.services.scheme import Scheme
@@ -82,7 +80,7 @@ def _invite(directory: Path, holder: str, role: str, tier: int) -> int:
     from eiraku.reference.services import scheme as schemes
     from eiraku.spec.objects import Role
 
-    with _advice():
+    with advice():
         click.echo(schemes.invite(directory, holder, role=Role[role.upper()], tier=tier)[0])
     return 0
 
@@ -118,7 +116,7 @@ def _init(directory: Path, vaults: tuple[str, ...]) -> int:
         raise click.BadParameter("one holder twice; name each once", param_hint="--vault")
     made = Settings()
     lines = [f"{name} = {made.economies[0]}\n" for name in wanted]
-    with _advice():
+    with advice():
         schemes.create(directory, made, text=settings.DEFAULT + "".join(lines))
     click.echo(f"made {directory}")
     with _opened(directory) as scheme:
@@ -150,24 +148,8 @@ def _holder(name: str) -> str:
     return name
 
 
-@contextlib.contextmanager
-def _advice() -> Iterator[None]:
-    """Every error of the parts below is one sentence for the operator."""
-    from eiraku.reference.centres.database import DatabaseError
-    from eiraku.reference.database import StoreError
-
-    try:
-        yield
-    # SettingsError, DirectoryError, PolicyError, RegistryError and IssuerError are ValueErrors.
-    except (DatabaseError, StoreError, ValueError) as error:
-        raise click.ClickException(str(error)) from error
-    except OSError as error:
-        said = f"{error.filename}: {error.strerror}; correct the path, or allow it"
-        raise click.ClickException(said) from error
-
-
 def _opened(directory: Path) -> "Scheme":
     from eiraku.reference.services import scheme as schemes
 
-    with _advice():
+    with advice():
         return schemes.open_(directory)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eiraku.conformance.commands.options import system_packages
+from eiraku.conformance.commands.options import advice, system_packages
 
 if TYPE_CHECKING:
     from eiraku.reference.centres.vault import Vault
@@ -40,7 +40,7 @@ def _vault(where: tuple[Path, str]) -> Iterator["Vault"]:
     from eiraku.reference.services.carrier import ServiceRefused, ServiceUnreachable
     from eiraku.spec.errors import Refusal
 
-    with _advice(), scheme.open_(directory) as opened:
+    with advice(), scheme.open_(directory) as opened:
         found = opened.vaults.get(holder)
         if found is None:
             known = ", ".join(opened.vaults) or "none; add one in services.toml"
@@ -54,18 +54,6 @@ def _vault(where: tuple[Path, str]) -> Iterator["Vault"]:
             raise click.exceptions.Exit(3) from error
         except (ServiceRefused, Refusal) as error:
             raise click.ClickException(f"{error}; nothing is lost") from error
-
-
-@contextlib.contextmanager
-def _advice() -> Iterator[None]:
-    from eiraku.reference.centres.database import DatabaseError
-    from eiraku.reference.database import StoreError
-
-    try:
-        yield
-    except (DatabaseError, StoreError, ValueError) as error:
-        # Every error of settings, policies, centres and peers is a ValueError with advice.
-        raise click.ClickException(str(error)) from error
 
 
 def _units(vault: "Vault") -> str:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, ParamSpec
 
 import click
+
+from eiraku.conformance.commands.options import Hex
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,25 +24,8 @@ P = ParamSpec("P")
 FILE = click.STRING
 _BAR = 24
 
-
-class _Hex(click.ParamType[bytes]):
-    name = "hex"
-
-    def __init__(self, length: int, what: str) -> None:
-        self.length, self.what = length, what
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
-        try:
-            found = bytes.fromhex(value)
-        except ValueError:
-            found = b""
-        if len(found) != self.length:
-            self.fail(f"expected {self.what}: {2 * self.length} hex digits, found {value!r}", param, ctx)
-        return found
-
-
-POSTING = _Hex(16, "the id of a posting")
-OPERATOR = _Hex(32, "the operator's public key")
+POSTING = Hex(16, "the id of a posting: 32 hex digits")
+OPERATOR = Hex(32, "the operator's public key: 64 hex digits")
 
 
 def guarded(command: Callable[P, int]) -> Callable[P, int]:

@@ -76,11 +76,16 @@ def permitted(entry: Entry, balances: Mapping[str, int]) -> dict[str, int]:
 def after(entry: Entry, balances: Mapping[str, int]) -> dict[str, int]:
     """Balances after a permitted entry. Raises PostingError."""
     found = dict(balances)
-    for account, change in permitted(entry, balances).items():
-        found[account] = found.get(account, 0) + change
-    if entry.kind is Kind.JOIN:
-        found |= {f"{prefix}:{entry.economy}": 0 for prefix in FLOORS}
+    _apply(entry, permitted(entry, balances), found)
     return found
+
+
+def _apply(entry: Entry, moved: Mapping[str, int], balances: dict[str, int]) -> None:
+    """Make the movements of an entry in `balances`."""
+    for account, change in moved.items():
+        balances[account] = balances.get(account, 0) + change
+    if entry.kind is Kind.JOIN:
+        balances |= {f"{prefix}:{entry.economy}": 0 for prefix in FLOORS}
 
 
 def check(balances: Mapping[str, int]) -> None:
@@ -151,10 +156,7 @@ class Replay:
         except (Refusal, PostingError) as error:
             raise EntryError(self.size, str(error)) from None
         # In place: `after` would copy all accounts for every entry.
-        for account, change in moved.items():
-            self.balances[account] = self.balances.get(account, 0) + change
-        if entry.kind is Kind.JOIN:
-            self.balances |= {f"{prefix}:{entry.economy}": 0 for prefix in FLOORS}
+        _apply(entry, moved, self.balances)
         self.size, self.epoch = self.size + 1, entry.epoch
         return entry
 
