@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from eiraku.conformance import bench
-from eiraku.conformance.bench import counting, work
+from eiraku.cli.study import benchmarks as bench
+from eiraku.cli.study.benchmarks import counting, work
 from eiraku.reference.crypto import ed25519
 
 

@@ -13,7 +13,7 @@ import pytest
 from eiraku.spec import registry
 
 FAKE = Path(__file__).with_name("fake_adapter.py")
-ENTRY = "import sys; from eiraku.conformance.cli import main; sys.argv[0] = 'eiraku'; main()"
+ENTRY = "import sys; from eiraku.cli.main import main; sys.argv[0] = 'eiraku'; main()"
 SUITE = """
 import pytest, time
 pytestmark = pytest.mark.requirement("EPP-GEN-001")

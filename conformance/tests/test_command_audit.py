@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 from distributed import LocalCluster
 
-from eiraku.conformance.bench import audit as bench
-from eiraku.conformance.commands.audit import main
+from eiraku.cli.study.audit import main
+from eiraku.cli.study.benchmarks import audit as bench
 from eiraku.models import execute
-from eiraku.reference.centres import audit
+from eiraku.system.issuing import audit
 
 SMALL = ("--units", 30, "--hops", "1-5", "--cheats", 5, "--persons", 12, "--workers", 1)
 
@@ -25,7 +25,7 @@ def run(*arguments: object) -> Result:
 
 
 def code(result: Result) -> int:
-    """As `eiraku.conformance.cli` gives it."""
+    """As `eiraku.cli.main` gives it."""
     if result.exception is not None:
         assert hasattr(result.exception, "exit_code"), result.exception
         return 2
@@ -100,7 +100,7 @@ def test_nobody_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("delay", (0.05, 2))
 @pytest.mark.parametrize("how", (signal.SIGINT, signal.SIGTERM))
 def test_an_interrupt_ends_it_with_every_process(how: signal.Signals, delay: float, tmp_path: Path) -> None:
-    program = "from eiraku.conformance.cli import main; main()"
+    program = "from eiraku.cli.main import main; main()"
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     process = subprocess.Popen(
         [sys.executable, "-c", program, "audit", "--units", "20000", "--workers", "2"],

@@ -8,10 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from eiraku.conformance import cli
-from eiraku.reference.centres import directory
-from eiraku.reference.centres.counter import Counter
-from eiraku.reference.centres.directory_settings import Settings
+from eiraku.cli import main
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Device
@@ -19,6 +16,9 @@ from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
 from eiraku.spec.centre_objects import Issue
 from eiraku.spec.objects import Role
+from eiraku.system.issuing.counter import Counter
+from eiraku.system.scheme import directory
+from eiraku.system.scheme.settings import Settings
 
 Run = Callable[..., tuple[object, str, str]]
 RANDOM = Drbg(b"operator")
@@ -31,7 +31,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     def call(*arguments: object) -> tuple[object, str, str]:
         monkeypatch.setattr(sys, "argv", ["eiraku", "centre", str(tmp_path / "c"), *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         said = capsys.readouterr()
         assert "Traceback" not in said.err
         return ended.value.code, said.out, said.err
@@ -169,7 +169,7 @@ def test_a_copier_is_convicted(
     command = ["eiraku", "evidence", "verify", str(file), "--anchor", str(tmp_path / "anchor.json")]
     monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
     assert ended.value.code == 0
     assert cheater in capsys.readouterr().out
     out = run("bulletin", "--next")[1]

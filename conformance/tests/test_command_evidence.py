@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from eiraku.conformance.commands.evidence import main
-from eiraku.reference.centres.attribution import compare
-from eiraku.reference.centres.evidence import Evidence
-from eiraku.reference.worlds.village import Village
+from eiraku.cli.operate.evidence import main
+from eiraku.system.issuing.attribution import compare
+from eiraku.system.issuing.evidence import Evidence
+from eiraku.testing.village import Village
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def run(*arguments: object) -> Result:
 
 
 def code(result: Result) -> int:
-    """As `eiraku.conformance.cli` gives it."""
+    """As `eiraku.cli.main` gives it."""
     if result.exception is not None and result.exc_info is not None:
         assert hasattr(result.exception, "exit_code"), result.exception
         return 2

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from eiraku.conformance import cli
+from eiraku.cli import main
 from eiraku.reference.meeting import meet
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
-from eiraku.reference.services.wallet import Wallet
-from eiraku.reference.worlds.served import Served
+from eiraku.system.services.wallet import Wallet
+from eiraku.testing.served import Served
 
 Eiraku = Callable[..., str]
 
@@ -35,7 +35,7 @@ def eiraku(served: Served, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         monkeypatch.chdir(served.folder.parent)
         monkeypatch.setattr(sys, "argv", ["eiraku", "purse", *arguments])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         said = "".join(capsys.readouterr())
         assert ended.value.code == code, said
         return said

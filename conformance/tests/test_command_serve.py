@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from eiraku.conformance import cli
+from eiraku.cli import main as cli
 
-ENTRY = "import sys; from eiraku.conformance.cli import main; sys.argv[0] = 'eiraku'; main()"
+ENTRY = "import sys; from eiraku.cli.main import main; sys.argv[0] = 'eiraku'; main()"
 WAIT = 60
 
 
@@ -161,7 +161,7 @@ def test_settings_that_cannot_be_used(money: Path, eiraku: Eiraku) -> None:
 
 @pytest.mark.parametrize("package", ("fastapi", "uvicorn", "prometheus_client"))
 def test_without_the_optional_packages(package: str, eiraku: Eiraku, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("eiraku.reference.services")]:
+    for name in [name for name in sys.modules if name.startswith("eiraku.system.services")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     said = eiraku("serve", "money", "--port", "0", code=2)

@@ -17,15 +17,16 @@ from click.testing import CliRunner, Result
 
 pytest.importorskip("matplotlib", reason="the figures need matplotlib (eiraku[system])")
 
-from eiraku.conformance.commands import evidence, simulate
+from eiraku.cli.operate import evidence
+from eiraku.cli.study import simulate
 from eiraku.reference.database import StoreError
-from eiraku.reference.economy import compare
-from eiraku.reference.economy.errors import ConservationError
+from eiraku.system.economy import compare
+from eiraku.system.economy.errors import ConservationError
 
 # A test run in the background ignores SIGINT, and its children would too.
 ENTRY = """
 import signal, sys
-from eiraku.conformance.cli import main
+from eiraku.cli.main import main
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.argv[0] = "eiraku"
 main()

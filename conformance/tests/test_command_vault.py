@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eiraku.conformance import cli
+from eiraku.cli import main
 from eiraku.reference.device import Device
 
 Run = Callable[..., tuple[object, str, str]]
@@ -20,7 +20,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     def call(*arguments: object, folder: str = "money", command: str = "vault") -> tuple[object, str, str]:
         monkeypatch.setattr(sys, "argv", ["eiraku", command, str(tmp_path / folder), *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         said = capsys.readouterr()
         assert "Traceback" not in said.err
         return ended.value.code, said.out, said.err

@@ -9,10 +9,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from eiraku.conformance.commands.wholesale import main
-from eiraku.reference.centres.database import Database
-from eiraku.reference.centres.issuer import Issuer, Rules
-from eiraku.reference.centres.issuer_schema import SCHEMA as CENTRE
+from eiraku.cli.operate.wholesale import main
+from eiraku.system.database import Database
+from eiraku.system.issuing.issuer import Issuer, Rules
+from eiraku.system.issuing.schema import SCHEMA as CENTRE
 
 BASKET = """
 unit = "XDR"
@@ -35,7 +35,7 @@ JPY = "76.79000"
 
 
 def run(*arguments: object) -> tuple[int, str]:
-    """Exit code as `eiraku.conformance.cli` gives it, and everything that was printed."""
+    """Exit code as `eiraku.cli.main` gives it, and everything that was printed."""
     outcome = CliRunner().invoke(main, [str(part) for part in arguments], standalone_mode=False)
     if isinstance(outcome.exception, click.ClickException):
         return 2, outcome.exception.format_message()

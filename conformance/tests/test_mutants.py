@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from eiraku.cli.judge.mutants import main as command
 from eiraku.conformance import runner
 from eiraku.conformance.adapter.errors import SelectorError
 from eiraku.conformance.adapter.transports import parse_selector
-from eiraku.conformance.commands.mutants import main as command
 from eiraku.conformance.mutants import matrix
 from eiraku.conformance.mutants.gate import CONTROLS, Breadth, chosen, is_control, judge, named
 from eiraku.conformance.mutants.registry import AREAS, UnknownMutantError, find, mutants

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from eiraku.conformance import cli
+from eiraku.cli import main
 from eiraku.models import library, solving
 
 MODELS = Path(__file__).resolve().parents[2] / "models" / "tests"
@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def eiraku(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
     monkeypatch.setattr(sys, "argv", ["eiraku", "prove", *arguments])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
     return ended.value.code
 
 

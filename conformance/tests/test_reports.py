@@ -13,9 +13,9 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from eiraku.conformance import reports
-from eiraku.conformance.reports import badge, json_report, junit, summary, terminal, text
+from eiraku import report as reports
 from eiraku.conformance.results import Level, Outcome, Run
+from eiraku.report import badge, json_report, junit, summary, terminal, text
 
 SAMPLES = runpy.run_path(str(Path(__file__).with_name("report_samples.py")))
 sample, hostile, MIXED = (SAMPLES[name] for name in ("sample", "hostile", "MIXED"))

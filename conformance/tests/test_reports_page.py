@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from eiraku.conformance.reports import diagram, html
 from eiraku.conformance.results import Evidence, Exchange, Outcome, Run, Step
+from eiraku.report import diagram, html
 from eiraku.spec import registry
 
 SAMPLES = runpy.run_path(str(Path(__file__).with_name("report_samples.py")))

@@ -16,8 +16,8 @@ from eiraku.conformance.wallet import CAPABILITIES, ReferenceWallet, factory
 from eiraku.reference.device import Device
 from eiraku.reference.purse.checks import Checks
 from eiraku.reference.purse.state import Provisioning
-from eiraku.reference.worlds.purses import World
 from eiraku.spec import cbor
+from eiraku.testing.purses import World
 
 SEED = "5a" * 32
 

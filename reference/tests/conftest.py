@@ -17,10 +17,10 @@ import pytest
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.state import Link, Send
-from eiraku.reference.worlds.purses import World
-from eiraku.reference.worlds.town import Town
 from eiraku.spec import messages
 from eiraku.spec.messages import Message
+from eiraku.testing.purses import World
+from eiraku.testing.town import Town
 
 Alter = Callable[[Message], Message | bytes]
 

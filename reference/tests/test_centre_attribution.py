@@ -5,11 +5,11 @@ from itertools import permutations
 
 import pytest
 
-from eiraku.reference.centres import moves
-from eiraku.reference.centres.attribution import compare, forks
-from eiraku.reference.centres.chain import Chain
-from eiraku.reference.centres.moves import Copy
-from eiraku.reference.worlds.village import Village
+from eiraku.system.issuing.attribution import compare, forks
+from eiraku.system.issuing.chain import Chain
+from eiraku.testing import moves
+from eiraku.testing.moves import Copy
+from eiraku.testing.village import Village
 
 NAMES = ("alice", "bob", "carol", "dave", "erin")
 

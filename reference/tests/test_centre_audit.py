@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from eiraku.reference.centres import audit, population
-from eiraku.reference.centres.audit import AuditError, Run
-from eiraku.reference.centres.database import Database
-from eiraku.reference.centres.issuer_schema import SCHEMA, UNIT
-from eiraku.reference.centres.pools import SameProcess, local
-from eiraku.reference.centres.population import KINDS, Deposit, Plan, PlanError
-from eiraku.reference.centres.prefill import MARK, prefill
+from eiraku.system.database import Database
+from eiraku.system.issuing import audit
+from eiraku.system.issuing.audit import AuditError, Run
+from eiraku.system.issuing.pools import SameProcess, local
+from eiraku.system.issuing.schema import SCHEMA, UNIT
+from eiraku.testing import population
+from eiraku.testing.population import KINDS, Deposit, Plan, PlanError
+from eiraku.testing.prefill import MARK, prefill
 
 
 @pytest.fixture

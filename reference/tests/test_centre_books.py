@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from sqlalchemy import MetaData, update
 
-from eiraku.reference.centres.books import Books, BooksError
-from eiraku.reference.centres.database import Database, Schema
+from eiraku.system.books import Books, BooksError
+from eiraku.system.database import Database, Schema
 
 METADATA = MetaData()
 BOOKS = Books.declare(METADATA, floors={"vault": 0})

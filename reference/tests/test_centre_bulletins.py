@@ -9,17 +9,17 @@ import pytest
 from sqlalchemy import Connection
 
 from eiraku.reference.anchor import TrustAnchor, parse_purse_id, verify_bulletin
-from eiraku.reference.centres import registry_bulletins
-from eiraku.reference.centres.database import Database, DatabaseError
-from eiraku.reference.centres.registry import SCHEMA, Registry, RegistryError
-from eiraku.reference.centres.registry_bulletins import REVOKED_MAX
-from eiraku.reference.centres.registry_schema import PURSE
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.gossip import verify_head
 from eiraku.spec.cbor import LIMIT
 from eiraku.spec.centre_objects import CHUNK, CHUNKS_MAX
 from eiraku.spec.objects import Bulletin, Role
+from eiraku.system.database import Database, DatabaseError
+from eiraku.system.device import bulletins as registry_bulletins
+from eiraku.system.device.bulletins import REVOKED_MAX
+from eiraku.system.device.registry import SCHEMA, Registry, RegistryError
+from eiraku.system.device.schema import PURSE
 
 RANDOM = Drbg(b"bulletins")
 

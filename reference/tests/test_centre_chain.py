@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eiraku.reference.centres import moves
-from eiraku.reference.centres.attribution import compare, forks
-from eiraku.reference.centres.chain import BadLayer, Chain, Endorsement, Opener
-from eiraku.reference.centres.moves import Copy
 from eiraku.reference.crypto import hpke
 from eiraku.reference.history import layer_info
-from eiraku.reference.worlds.village import Village
 from eiraku.spec import objects
 from eiraku.spec.errors import Code, Refusal
+from eiraku.system.issuing.attribution import compare, forks
+from eiraku.system.issuing.chain import BadLayer, Chain, Endorsement, Opener
+from eiraku.testing import moves
+from eiraku.testing.moves import Copy
+from eiraku.testing.village import Village
 
 NAMES = ("alice", "bob", "carol", "dave")
 ISSUER = objects.ISSUER_NUMBER

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from eiraku.reference.centres.claims import Refund
-from eiraku.reference.centres.issuer import IssuerError
-from eiraku.reference.centres.issuer_schema import State
-from eiraku.reference.centres.moves import Copy
-from eiraku.reference.worlds.town import EPOCH, OTHER_ECONOMY, RULES, Town
-from eiraku.reference.worlds.village import ECONOMY, HOME, VAULT
 from eiraku.spec.centre_objects import Claim
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Offer, OfferedUnit, Request
+from eiraku.system.issuing.claims import Refund
+from eiraku.system.issuing.issuer import IssuerError
+from eiraku.system.issuing.schema import State
+from eiraku.testing.moves import Copy
+from eiraku.testing.town import EPOCH, OTHER_ECONOMY, RULES, Town
+from eiraku.testing.village import ECONOMY, HOME, VAULT
 
 LAST = EPOCH + RULES.unit_lifetime + RULES.claim_grace
 """The last epoch of claims of a unit issued at first."""

@@ -8,18 +8,18 @@ from typing import Literal
 
 import pytest
 
-from eiraku.reference.centres.counter import Counter
-from eiraku.reference.centres.database import Database, DatabaseError
-from eiraku.reference.centres.issuer import Issuer, IssuerError, Rules
-from eiraku.reference.centres.issuer_schema import SCHEMA
 from eiraku.reference.centres.issuing import IssuingCentre
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.database import StoreError
 from eiraku.reference.device import Accepted, Device
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
-from eiraku.reference.worlds.purses import ECONOMY, EPOCH, Member, World
 from eiraku.spec.objects import Role
+from eiraku.system.database import Database, DatabaseError
+from eiraku.system.issuing.counter import Counter
+from eiraku.system.issuing.issuer import Issuer, IssuerError, Rules
+from eiraku.system.issuing.schema import SCHEMA
+from eiraku.testing.purses import ECONOMY, EPOCH, Member, World
 
 RULES = Rules(redemption_grace=2, claim_grace=4, unit_lifetime=20, max_hops=8)
 FUNDS = 1000

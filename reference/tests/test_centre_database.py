@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, func, select, text
 
-from eiraku.reference.centres.database import Database, DatabaseError, Schema, batches
-from eiraku.reference.worlds.town import Town
-from eiraku.reference.worlds.village import ECONOMY, VAULT
+from eiraku.system.database import Database, DatabaseError, Schema, batches
+from eiraku.testing.town import Town
+from eiraku.testing.village import ECONOMY, VAULT
 
 METADATA = MetaData()
 THING = Table("thing", METADATA, Column("n", Integer, primary_key=True), Column("data", LargeBinary))
@@ -314,7 +314,7 @@ def test_no_rights(path: Path) -> None:
     path.parent.chmod(0o755)
     code = (
         "import os, sys\n"
-        "from eiraku.reference.worlds.town import Town\n"
+        "from eiraku.testing.town import Town\n"
         "Town((), 'sqlite://').close()  # everything is imported\n"
         "if os.geteuid() == 0: os.setgid(65534); os.setuid(65534)\n"
         "Town((), sys.argv[1])\n"

@@ -6,15 +6,15 @@ from itertools import permutations
 import pytest
 
 from eiraku.reference.anchor import TrustAnchor
-from eiraku.reference.centres.chain import Chain
-from eiraku.reference.centres.deposits import Opened, open_deposit
-from eiraku.reference.centres.issuer import IssuerError
-from eiraku.reference.centres.issuer_schema import State
-from eiraku.reference.centres.moves import Copy, taken
 from eiraku.reference.purse.ledger import Holding
-from eiraku.reference.worlds.town import EPOCH, OTHER_ECONOMY, RULES, Town
-from eiraku.reference.worlds.village import ECONOMY, HOME, VAULT, Village
 from eiraku.spec import objects
+from eiraku.system.issuing.chain import Chain
+from eiraku.system.issuing.deposits import Opened, open_deposit
+from eiraku.system.issuing.issuer import IssuerError
+from eiraku.system.issuing.schema import State
+from eiraku.testing.moves import Copy, taken
+from eiraku.testing.town import EPOCH, OTHER_ECONOMY, RULES, Town
+from eiraku.testing.village import ECONOMY, HOME, VAULT, Village
 
 
 def opened(town: Town, copy: Copy, economy: int | None = None) -> Opened:

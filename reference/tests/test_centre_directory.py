@@ -13,14 +13,14 @@ from typing import Any, Protocol
 import pytest
 
 from eiraku.reference.anchor import verify_bulletin, verify_purse_id
-from eiraku.reference.centres import directory
-from eiraku.reference.centres.database import DatabaseError
-from eiraku.reference.centres.directory import Directory
-from eiraku.reference.centres.directory_settings import DirectoryError, Settings
-from eiraku.reference.centres.registry import RegistryError
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.policy import PolicyError
 from eiraku.spec.objects import Role
+from eiraku.system.database import DatabaseError
+from eiraku.system.device.registry import RegistryError
+from eiraku.system.scheme import directory
+from eiraku.system.scheme.directory import Directory
+from eiraku.system.scheme.settings import DirectoryError, Settings
 
 RANDOM = Drbg(b"directory")
 
@@ -166,8 +166,8 @@ def test_databases_elsewhere(tmp_path: Path, postgresql: Server) -> None:
 MAKER = """
 import sys
 from pathlib import Path
-from eiraku.reference.centres import directory
-from eiraku.reference.centres.directory_settings import Settings
+from eiraku.system.scheme import directory
+from eiraku.system.scheme.settings import Settings
 print("ready", flush=True)
 directory.create(Path(sys.argv[1]), settings=Settings()).close()
 print("made", flush=True)

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eiraku.reference.anchor import AnchorError
-from eiraku.reference.centres import moves
-from eiraku.reference.centres.attribution import compare
-from eiraku.reference.centres.evidence import SIZE_MAX, Evidence, EvidenceError, read_anchor
-from eiraku.reference.centres.moves import Copy
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.worlds.village import Village
 from eiraku.spec import objects
 from eiraku.spec.cbor import encode
+from eiraku.system.issuing.attribution import compare
+from eiraku.system.issuing.evidence import SIZE_MAX, Evidence, EvidenceError, read_anchor
+from eiraku.testing import moves
+from eiraku.testing.moves import Copy
+from eiraku.testing.village import Village
 
 VILLAGE = Village(("alice", "bob", "carol"))
 ANCHOR = VILLAGE.anchor

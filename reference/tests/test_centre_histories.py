@@ -15,13 +15,13 @@ from functools import lru_cache
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from eiraku.reference.centres.attribution import forks
-from eiraku.reference.centres.chain import BadLayer, Chain, Endorsement
-from eiraku.reference.centres.evidence import Evidence
-from eiraku.reference.centres.moves import Copy
 from eiraku.reference.history import seal_layer
-from eiraku.reference.worlds.village import HOME, ISSUER, VAULT, Village
 from eiraku.spec.objects import Layer, history_size
+from eiraku.system.issuing.attribution import forks
+from eiraku.system.issuing.chain import BadLayer, Chain, Endorsement
+from eiraku.system.issuing.evidence import Evidence
+from eiraku.testing.moves import Copy
+from eiraku.testing.village import HOME, ISSUER, VAULT, Village
 
 EXAMPLES = int(os.environ.get("EIRAKU_EXAMPLES", "120"))
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace")

@@ -14,11 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eiraku.reference.centres import directory
-from eiraku.reference.centres.counter import Counter
-from eiraku.reference.centres.directory_settings import Settings
-from eiraku.reference.centres.inspection import Finding
-from eiraku.reference.centres.registry import RegistryError
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
@@ -29,6 +24,11 @@ from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RedeliverOrder
 from eiraku.spec.centre_objects import CONTEXT_SELF_REPORT, Issue, SelfReport
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import Role
+from eiraku.system.device.inspection import Finding
+from eiraku.system.device.registry import RegistryError
+from eiraku.system.issuing.counter import Counter
+from eiraku.system.scheme import directory
+from eiraku.system.scheme.settings import Settings
 
 ECONOMY = 392
 POLICY = (

@@ -11,18 +11,18 @@ import pytest
 from sqlalchemy import Executable, delete, update
 
 from eiraku.reference.anchor import parse_unit, verify_unit
-from eiraku.reference.centres.books import BooksError
-from eiraku.reference.centres.database import Database, DatabaseError
-from eiraku.reference.centres.issuer import Issuer, IssuerError, Rules
-from eiraku.reference.centres.issuer_history import NotConserved
-from eiraku.reference.centres.issuer_schema import BOOKS, DEPOSIT, SCHEMA, UNIT, State
 from eiraku.reference.crypto import cose
-from eiraku.reference.worlds.town import EPOCH, OTHER_ECONOMY, RULES, Town
-from eiraku.reference.worlds.village import ECONOMY, HOME, VAULT
 from eiraku.spec import objects
 from eiraku.spec.centre_objects import Issue
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import ReceiptPayload
+from eiraku.system.books import BooksError
+from eiraku.system.database import Database, DatabaseError
+from eiraku.system.issuing.history import NotConserved
+from eiraku.system.issuing.issuer import Issuer, IssuerError, Rules
+from eiraku.system.issuing.schema import BOOKS, DEPOSIT, SCHEMA, UNIT, State
+from eiraku.testing.town import EPOCH, OTHER_ECONOMY, RULES, Town
+from eiraku.testing.village import ECONOMY, HOME, VAULT
 
 R1, R2, R3 = (bytes([n]) * 16 for n in (1, 2, 3))
 
@@ -395,7 +395,7 @@ def test_contradictions_are_found(town: Town) -> None:
 
 
 def test_the_database_must_be_of_an_issuing_centre(tmp_path: Path) -> None:
-    from eiraku.reference.centres.registry_schema import SCHEMA as DEVICE  # noqa: PLC0415 - only here
+    from eiraku.system.device.schema import SCHEMA as DEVICE  # noqa: PLC0415 - only here
 
     database = Database(f"sqlite:///{tmp_path / 'device.db'}", DEVICE)
     with pytest.raises(DatabaseError, match="opened as that of issuing centre"):

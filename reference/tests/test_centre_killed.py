@@ -21,11 +21,11 @@ import pytest
 from sqlalchemy import event
 
 from eiraku.reference.anchor import parse_unit
-from eiraku.reference.centres.issuer import Rules
-from eiraku.reference.centres.moves import Copy
-from eiraku.reference.worlds.town import Town
-from eiraku.reference.worlds.village import ECONOMY, HOME, VAULT
 from eiraku.spec.centre_objects import Claim
+from eiraku.system.issuing.issuer import Rules
+from eiraku.testing.moves import Copy
+from eiraku.testing.town import Town
+from eiraku.testing.village import ECONOMY, HOME, VAULT
 
 KILLS = 20
 FUNDS = 1 << 40

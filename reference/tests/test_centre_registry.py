@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from eiraku.reference.anchor import DeviceKey, TrustAnchor, parse_purse_id, verify_bulletin, verify_purse_id
-from eiraku.reference.centres.database import Database, DatabaseError
-from eiraku.reference.centres.registry import SCHEMA, Registry, RegistryError
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import objects
 from eiraku.spec.errors import Refusal
 from eiraku.spec.objects import Role
+from eiraku.system.database import Database, DatabaseError
+from eiraku.system.device.registry import SCHEMA, Registry, RegistryError
 
 SEAL = b"device centre..."
 RANDOM = Drbg(b"registry")
@@ -327,8 +327,8 @@ def test_several_at_once_never_share(centre_url: str) -> None:
 WORKER = """
 import os
 import sys
-from eiraku.reference.centres.database import Database
-from eiraku.reference.centres.registry import SCHEMA, Registry, RegistryError
+from eiraku.system.database import Database
+from eiraku.system.device.registry import SCHEMA, Registry, RegistryError
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec.objects import Role
 registry = Registry(Database(sys.argv[1], SCHEMA, wait=60), random=os.urandom)

@@ -13,13 +13,13 @@ from hypothesis import settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from eiraku.reference.anchor import parse_unit
-from eiraku.reference.centres.issuer import Rules
-from eiraku.reference.centres.moves import Copy
-from eiraku.reference.worlds.town import EPOCH, Town
-from eiraku.reference.worlds.village import HOME, VAULT
 from eiraku.spec import messages
 from eiraku.spec.centre_objects import Claim
 from eiraku.spec.errors import Refusal
+from eiraku.system.issuing.issuer import Rules
+from eiraku.testing.moves import Copy
+from eiraku.testing.town import EPOCH, Town
+from eiraku.testing.village import HOME, VAULT
 
 PEOPLE = ("alice", "bob", "carol", "dave")
 RULES = Rules(redemption_grace=1, claim_grace=2, unit_lifetime=2, max_hops=200, reuse_numbers=True)

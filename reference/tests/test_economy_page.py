@@ -7,11 +7,11 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="the figures need matplotlib (eiraku[system])")
 
-from eiraku.reference.economy import page
-from eiraku.reference.economy.compare import compare
-from eiraku.reference.economy.results import Payments, Results
-from eiraku.reference.economy.scenario import Scenario
-from eiraku.reference.economy.watching import Silent
+from eiraku.system.economy import page
+from eiraku.system.economy.compare import compare
+from eiraku.system.economy.results import Payments, Results
+from eiraku.system.economy.scenario import Scenario
+from eiraku.system.economy.watching import Silent
 
 TINY = """
 title = "<b>Tiny & quick</b>"

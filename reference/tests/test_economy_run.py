@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from eiraku.reference.centres.evidence import Evidence, read_anchor
-from eiraku.reference.economy.compare import Comparison, compare
-from eiraku.reference.economy.errors import ConservationError
-from eiraku.reference.economy.run import Run, running
-from eiraku.reference.economy.scenario import Faults, Scenario
-from eiraku.reference.economy.watching import Silent
+from eiraku.system.economy.compare import Comparison, compare
+from eiraku.system.economy.errors import ConservationError
+from eiraku.system.economy.run import Run, running
+from eiraku.system.economy.scenario import Faults, Scenario
+from eiraku.system.economy.watching import Silent
+from eiraku.system.issuing.evidence import Evidence, read_anchor
 
 SMALL = """
 title = "A small one"

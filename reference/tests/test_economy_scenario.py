@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from eiraku.reference.economy.scenario import Scenario, ScenarioError, default
+from eiraku.system.economy.scenario import Scenario, ScenarioError, default
 
 ONE = '[[economies]]\nnumber = 392\nname = "JP"\n'
 

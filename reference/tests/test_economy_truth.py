@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from eiraku.reference.crypto.drbg import Drbg
-from eiraku.reference.economy.places import Kind, Place
-from eiraku.reference.economy.truth import Truth
+from eiraku.system.economy.places import Kind, Place
+from eiraku.system.economy.truth import Truth
 
 U, V = b"u" * 32, b"v" * 32
 

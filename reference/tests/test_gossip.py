@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eiraku.reference import news
-from eiraku.reference.centres.registry_bulletins import cut
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Device
@@ -19,11 +18,12 @@ from eiraku.reference.gossip import MESSAGES_MAX, Collector, Gossip, GossipError
 from eiraku.reference.meeting import transfer
 from eiraku.reference.news import AskChunk, AskHead, AskWhole, Chunk, Done, Have, Head, News, Nothing, Whole
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
-from eiraku.reference.worlds.purses import EPOCH, World
 from eiraku.spec import cbor
 from eiraku.spec.centre_objects import CONTEXT_BULLETIN_HEAD, BulletinHead
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.tables import Side
+from eiraku.system.device.bulletins import cut
+from eiraku.testing.purses import EPOCH, World
 
 
 def revoked(count: int) -> list[bytes]:

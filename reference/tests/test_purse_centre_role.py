@@ -8,8 +8,8 @@ from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.device import Accepted, Device, PowerLost, Rejected
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, SuspectPurse, SuspectUnit
-from eiraku.reference.worlds.purses import Member, World
 from eiraku.spec.objects import Role
+from eiraku.testing.purses import Member, World
 
 
 def copied(world: World, member: Member) -> Device:

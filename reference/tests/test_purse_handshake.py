@@ -21,10 +21,10 @@ from eiraku.reference.purse.state import (
     RedeliverOrder,
     RequestOrder,
 )
-from eiraku.reference.worlds.purses import ECONOMY, EPOCH, LAST_EPOCH, Member, World
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code
 from eiraku.spec.tables import Side
+from eiraku.testing.purses import ECONOMY, EPOCH, LAST_EPOCH, Member, World
 
 RECEIVE = ReceiveOrder()
 REFUSED = cbor.encode_sequence(1, "refused")

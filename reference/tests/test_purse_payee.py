@@ -18,10 +18,10 @@ from eiraku.reference.purse.state import (
     RedeliverOrder,
     RequestOrder,
 )
-from eiraku.reference.worlds.purses import ECONOMY, EPOCH, LAST_EPOCH, Member, World
 from eiraku.spec import messages
 from eiraku.spec.messages import Accept, Message, Offer, OfferedUnit, Pay, Redeliver, Request
 from eiraku.spec.objects import Role, history_size
+from eiraku.testing.purses import ECONOMY, EPOCH, LAST_EPOCH, Member, World
 
 Alter = Callable[[Message], Message | bytes]
 Crooks = Callable[[Alter], Purse]

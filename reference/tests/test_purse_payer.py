@@ -10,11 +10,11 @@ from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.checks import Checks
 from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder
-from eiraku.reference.worlds.purses import World
 from eiraku.spec import tables
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import Accept, Message, Offer, Pay, Receipt, Redeliver, Reject, Request
 from eiraku.spec.tables import Transfer, TransferEvent
+from eiraku.testing.purses import World
 
 Alter = Callable[[Message], Message | bytes]
 Crooks = Callable[[Alter], Purse]

@@ -11,8 +11,8 @@ from eiraku.reference.meeting import Exchange, meet, transfer
 from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.ledger import Change
 from eiraku.reference.purse.state import Effect, PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder, Write
-from eiraku.reference.worlds.purses import Member, World
 from eiraku.spec.tables import Side
+from eiraku.testing.purses import Member, World
 
 RECEIVE = ReceiveOrder()
 MESSAGES = {False: 8, True: 9}

@@ -13,11 +13,11 @@ from eiraku.reference.device import Accepted, Rejected
 from eiraku.reference.meeting import meet, transfer
 from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.state import Order, PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder
-from eiraku.reference.worlds.purses import EPOCH, LAST_EPOCH, Member, World
 from eiraku.spec import objects
 from eiraku.spec.errors import Code
 from eiraku.spec.objects import EndorsementPayload, Role
 from eiraku.spec.tables import Side
+from eiraku.testing.purses import EPOCH, LAST_EPOCH, Member, World
 
 PAY, RECEIVE, REQUEST = PayOrder(amount=5), ReceiveOrder(), RequestOrder(amount=5, reference="lunch")
 

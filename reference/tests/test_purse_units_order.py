@@ -3,8 +3,8 @@
 from eiraku.reference.device import Rejected
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayUnitsOrder, ReceiveOrder, RequestOrder
-from eiraku.reference.worlds.purses import Member, World
 from eiraku.spec.objects import Role
+from eiraku.testing.purses import Member, World
 
 
 def ids(member: Member, *values: int) -> frozenset[bytes]:

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from eiraku.reference.device import Accepted, Rejected
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder
-from eiraku.reference.worlds.purses import Member, World
+from eiraku.testing.purses import Member, World
 
 PURSES = st.integers(0, 2)
 LINES = st.sampled_from((None, None, 1, 3, 5, 6, 7, 8, 9))

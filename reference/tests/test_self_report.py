@@ -6,7 +6,6 @@ from eiraku.reference.crypto import cose
 from eiraku.reference.device import Device
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
-from eiraku.reference.worlds.purses import EPOCH, Member, World
 from eiraku.spec.centre_objects import (
     CONTEXT_REQUEST,
     CONTEXT_SELF_REPORT,
@@ -16,6 +15,7 @@ from eiraku.spec.centre_objects import (
     SelfReport,
 )
 from eiraku.spec.errors import Refusal
+from eiraku.testing.purses import EPOCH, Member, World
 
 CHALLENGE = bytes(range(16))
 

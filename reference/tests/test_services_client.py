@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from eiraku.reference.services.carrier import ServiceRefused, ServiceUnreachable
-from eiraku.reference.services.client import ClientError, HttpCarrier, HttpService, Patience
-from eiraku.reference.services.codes import STATUS, status
 from eiraku.spec.errors import Code
+from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
+from eiraku.system.exchange.codes import STATUS, status
+from eiraku.system.services.client import ClientError, HttpCarrier, HttpService, Patience
 
 
 class Wire:

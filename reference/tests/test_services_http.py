@@ -12,20 +12,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eiraku.reference.centres.database import Database, DatabaseError
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.services.app import create_app
-from eiraku.reference.services.codes import STATUS
-from eiraku.reference.services.journal import SCHEMA, Journal
-from eiraku.reference.services.observe import Log, Metrics
-from eiraku.reference.services.office import Health, Office
-from eiraku.reference.services.requests import Caller, Gate, Method
-from eiraku.reference.services.service import Service
-from eiraku.reference.services.sessions import Answer, SessionTable
-from eiraku.reference.services.settings import DEFAULT, Settings, SettingsError
 from eiraku.spec.centre_objects import CONTEXT_REQUEST, REQUEST_MAX, Request
 from eiraku.spec.objects import Role
+from eiraku.system.database import Database, DatabaseError
+from eiraku.system.exchange.codes import STATUS
+from eiraku.system.exchange.sessions import Answer, SessionTable
+from eiraku.system.services.app import create_app
+from eiraku.system.services.journal import SCHEMA, Journal
+from eiraku.system.services.observe import Log, Metrics
+from eiraku.system.services.office import Health, Office
+from eiraku.system.services.requests import Caller, Gate, Method
+from eiraku.system.services.service import Service
+from eiraku.system.services.settings import DEFAULT, Settings, SettingsError
 
 NUMBER = b"\x07" * 8
 KEY = SigningKey(bytes(range(32)))

@@ -15,12 +15,12 @@ import pytest
 
 from eiraku.reference.meeting import meet
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
-from eiraku.reference.services.carrier import ServiceRefused, ServiceUnreachable
-from eiraku.reference.services.scheme import Scheme
-from eiraku.reference.services.talk import SessionEnded
-from eiraku.reference.services.wallet import Wallet
-from eiraku.reference.worlds.served import Served
 from eiraku.spec.errors import Code, Refusal
+from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
+from eiraku.system.exchange.talk import SessionEnded
+from eiraku.system.services.scheme import Scheme
+from eiraku.system.services.wallet import Wallet
+from eiraku.testing.served import Served
 
 KILLS = 8
 FUNDS = {"alice": 1_000_000, "bob": 50_000}

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eiraku.reference.services.carrier import ServiceRefused
-from eiraku.reference.services.change import purseful
-from eiraku.reference.services.limits import BUCKETS, Buckets, Rate, client_key
+from eiraku.system.exchange.carrier import ServiceRefused
+from eiraku.system.services.limits import BUCKETS, Buckets, Rate, client_key
+from eiraku.system.vault.change import purseful
 
 
 class Clock:

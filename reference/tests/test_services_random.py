@@ -12,19 +12,19 @@ import httpx
 import pytest
 
 from eiraku.reference.anchor import parse_purse_id
-from eiraku.reference.centres.directory_settings import Settings
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.services import scheme as schemes
-from eiraku.reference.services.app import create_app
-from eiraku.reference.services.codes import STATUS
-from eiraku.reference.services.enrolment import first_request
-from eiraku.reference.services.observe import Log, Metrics
-from eiraku.reference.services.requests import vault_audience
-from eiraku.reference.services.scheme import Scheme, holder_hash
 from eiraku.spec import cbor
 from eiraku.spec.centre_objects import CONTEXT_REQUEST, Request
 from eiraku.spec.objects import Role
+from eiraku.system.exchange.codes import STATUS
+from eiraku.system.scheme.settings import Settings
+from eiraku.system.services import scheme as schemes
+from eiraku.system.services.app import create_app
+from eiraku.system.services.enrolment import first_request
+from eiraku.system.services.observe import Log, Metrics
+from eiraku.system.services.requests import vault_audience
+from eiraku.system.services.scheme import Scheme, holder_hash
 
 COUNT = 2000
 KEY = SigningKey(bytes(range(32)))

@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from eiraku.reference.centres.books import BooksError
-from eiraku.reference.centres.database import Database, DatabaseError
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.services.carrier import ServiceRefused, ServiceUnreachable
-from eiraku.reference.services.journal import SCHEMA, Journal
-from eiraku.reference.services.local import LocalCarrier
-from eiraku.reference.services.requests import ISSUING_CENTRE, Caller, Gate, Method
-from eiraku.reference.services.service import Service
 from eiraku.spec.centre_objects import CONTEXT_REQUEST, REQUEST_MAX, Request
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import Role
+from eiraku.system.books import BooksError
+from eiraku.system.database import Database, DatabaseError
+from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
+from eiraku.system.services.journal import SCHEMA, Journal
+from eiraku.system.services.local import LocalCarrier
+from eiraku.system.services.requests import ISSUING_CENTRE, Caller, Gate, Method
+from eiraku.system.services.service import Service
 
 NUMBER = bytes.fromhex("0011223344556677")
 KEY = SigningKey(bytes(range(32)))

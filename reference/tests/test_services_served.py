@@ -16,19 +16,19 @@ from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.database import StoreError
 from eiraku.reference.meeting import meet
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RequestOrder
-from eiraku.reference.services.carrier import ServiceRefused
-from eiraku.reference.services.client import HttpCarrier
-from eiraku.reference.services.enrolment import first_request
-from eiraku.reference.services.notes import Reach, WalletError
-from eiraku.reference.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, vault_audience
-from eiraku.reference.services.settings import DEFAULT
-from eiraku.reference.services.talk import talk
-from eiraku.reference.services.wallet import Wallet
-from eiraku.reference.worlds.served import Served
 from eiraku.spec import cbor
 from eiraku.spec.centre_objects import CONTEXT_REQUEST, Request
 from eiraku.spec.errors import Refusal
 from eiraku.spec.tables import Side
+from eiraku.system.exchange.carrier import ServiceRefused
+from eiraku.system.exchange.talk import talk
+from eiraku.system.services.client import HttpCarrier
+from eiraku.system.services.enrolment import first_request
+from eiraku.system.services.notes import Reach, WalletError
+from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, vault_audience
+from eiraku.system.services.settings import DEFAULT
+from eiraku.system.services.wallet import Wallet
+from eiraku.testing.served import Served
 
 # Nothing happens between requests but what the test does; one client may ask as often as it likes.
 QUIET = DEFAULT.replace("[vaults]\n", "")

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from eiraku.reference.services.carrier import ServiceRefused
-from eiraku.reference.services.sessions import Answer, SessionLimits, SessionTable
+from eiraku.system.exchange.carrier import ServiceRefused
+from eiraku.system.exchange.sessions import Answer, SessionLimits, SessionTable
 
 
 class Echo:

@@ -26,7 +26,7 @@ from eiraku.reference.purse.ledger import (
 )
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RedeliverOrder
 from eiraku.reference.store import Store
-from eiraku.reference.worlds.purses import World
+from eiraku.testing.purses import World
 
 PAYER = b"payer..."
 
@@ -260,7 +260,7 @@ LOOP = """
 import sys
 from pathlib import Path
 from eiraku.reference.meeting import transfer
-from eiraku.reference.worlds.purses import World
+from eiraku.testing.purses import World
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
 world = World(Path(sys.argv[1]))
 a, b = world.purse([1 << n for n in range(10)]), world.purse([1 << n for n in range(10)])

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from eiraku.reference.anchor import parse_purse_id
-from eiraku.reference.centres.database import DatabaseError
-from eiraku.reference.centres.vault import Vault, VaultBusy, VaultError, VaultSuspended
-from eiraku.reference.centres.vault_policy import VaultPolicy
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RequestOrder
-from eiraku.reference.services.carrier import ServiceRefused, Session
-from eiraku.reference.worlds.bank import FUNDS, Bank, number_of
 from eiraku.spec.errors import Refusal
 from eiraku.spec.objects import Role
+from eiraku.system.database import DatabaseError
+from eiraku.system.exchange.carrier import ServiceRefused, Session
+from eiraku.system.vault.policy import VaultPolicy
+from eiraku.system.vault.vault import Vault, VaultBusy, VaultError, VaultSuspended
+from eiraku.testing.bank import FUNDS, Bank, number_of
 
 PLAIN = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
 

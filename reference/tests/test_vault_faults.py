@@ -9,13 +9,13 @@ from typing import Any, Literal
 import pytest
 from sqlalchemy import Connection
 
-from eiraku.reference.centres.database import Database
-from eiraku.reference.centres.vault import NotTaken, PeerRefused, PurseLostPower
-from eiraku.reference.centres.vault_policy import VaultPolicy
 from eiraku.reference.purse.state import PayOrder, RequestOrder
-from eiraku.reference.services.carrier import ServiceRefused, ServiceUnreachable
-from eiraku.reference.worlds.bank import FUNDS, Bank, Loss
 from eiraku.spec.errors import Refusal
+from eiraku.system.database import Database
+from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
+from eiraku.system.vault.policy import VaultPolicy
+from eiraku.system.vault.vault import NotTaken, PeerRefused, PurseLostPower
+from eiraku.testing.bank import FUNDS, Bank, Loss
 
 PLAIN = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
 LOSSES: tuple[Loss, ...] = ("lost", "unanswered")

@@ -14,9 +14,9 @@ import textwrap
 import time
 from pathlib import Path
 
-from eiraku.reference.centres.vault_policy import VaultPolicy
 from eiraku.reference.purse.state import PayOrder, RedeliverOrder, RequestOrder
-from eiraku.reference.worlds.bank import FUNDS, Bank
+from eiraku.system.vault.policy import VaultPolicy
+from eiraku.testing.bank import FUNDS, Bank
 
 KILLS = 6
 POLICY = VaultPolicy(bulletin_seconds=10**9, expiry_margin=0, stock=())
@@ -25,8 +25,8 @@ CHILD = textwrap.dedent(
     """
     import random, sys
     from pathlib import Path
-    from eiraku.reference.worlds.bank import Bank
-    from eiraku.reference.centres.vault_policy import VaultPolicy
+    from eiraku.testing.bank import Bank
+    from eiraku.system.vault.policy import VaultPolicy
     from eiraku.reference.purse.state import PayOrder, RequestOrder
 
     seed = sys.argv[2]

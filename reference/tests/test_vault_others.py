@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from eiraku.reference.centres.vault import PeerRefused, Vault
-from eiraku.reference.centres.vault_policy import VaultPolicy
 from eiraku.reference.device import Device
 from eiraku.reference.purse.state import PayOrder, RequestOrder
-from eiraku.reference.services.carrier import Carrier, ServiceRefused, ServiceUnreachable
-from eiraku.reference.services.local import LocalCarrier
-from eiraku.reference.services.requests import Gate
-from eiraku.reference.services.service import Service
-from eiraku.reference.services.sessions import SessionTable
-from eiraku.reference.worlds.bank import FUNDS, Bank, Line, number_of
 from eiraku.spec import cbor
 from eiraku.spec.centre_objects import Claim
 from eiraku.spec.errors import Refusal
 from eiraku.spec.objects import Role
+from eiraku.system.exchange.carrier import Carrier, ServiceRefused, ServiceUnreachable
+from eiraku.system.exchange.sessions import SessionTable
+from eiraku.system.services.local import LocalCarrier
+from eiraku.system.services.requests import Gate
+from eiraku.system.services.service import Service
+from eiraku.system.vault.policy import VaultPolicy
+from eiraku.system.vault.vault import PeerRefused, Vault
+from eiraku.testing.bank import FUNDS, Bank, Line, number_of
 
 POLICY = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
 
@@ -146,7 +146,7 @@ def test_a_customers_claim_is_handed_on(bank: Bank, other: Vault) -> None:
 
 def lost(bank: Bank, customer: Device) -> None:
     """The vault loses power when it is paid, before it credits."""
-    from eiraku.reference.centres.vault import PurseLostPower  # noqa: PLC0415 - only here
+    from eiraku.system.vault.vault import PurseLostPower  # noqa: PLC0415 - only here
 
     with pytest.raises(PurseLostPower):
         bank.meet(customer, PayOrder(amount=8))

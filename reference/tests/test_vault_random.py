@@ -7,13 +7,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from eiraku.reference.centres.vault import NotTaken, PeerRefused, PurseLostPower
-from eiraku.reference.centres.vault_policy import VaultPolicy
 from eiraku.reference.device import Device
 from eiraku.reference.purse.state import PayOrder, RedeliverOrder, RequestOrder
-from eiraku.reference.services.carrier import ServiceRefused, ServiceUnreachable
-from eiraku.reference.worlds.bank import FUNDS, Bank, Loss
 from eiraku.spec.errors import Refusal
+from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
+from eiraku.system.vault.policy import VaultPolicy
+from eiraku.system.vault.vault import NotTaken, PeerRefused, PurseLostPower
+from eiraku.testing.bank import FUNDS, Bank, Loss
 
 POLICY = VaultPolicy.from_toml(
     "bulletin_seconds = 60\nexpiry_margin = 0\n"

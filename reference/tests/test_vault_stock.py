@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eiraku.reference import policy as policies
-from eiraku.reference.centres import vault_policy, vault_stock
-from eiraku.reference.centres.vault_policy import Stock, VaultPolicy, VaultPolicyError
-from eiraku.reference.centres.vault_stock import Exchange, Shelf
 from eiraku.reference.purse.ledger import HoldingSummary
 from eiraku.reference.purse.select import MESSAGE_MAX, Candidate, choose, redeliver_size
 from eiraku.spec.errors import Refusal
+from eiraku.system.vault import policy as vault_policy
+from eiraku.system.vault import stock as vault_stock
+from eiraku.system.vault.policy import Stock, VaultPolicy, VaultPolicyError
+from eiraku.system.vault.stock import Exchange, Shelf
 
 VALUES = st.sampled_from([1 << n for n in range(8)])
 STOCK = VaultPolicy(

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eiraku.reference.centres.database import Database
-from eiraku.reference.wholesale import bookings, schema
-from eiraku.reference.wholesale.accounts import Standing
-from eiraku.reference.wholesale.bookings import Difference, Follower
-from eiraku.reference.wholesale.errors import PostingError, WholesaleError
-from eiraku.reference.wholesale.register import SCHEMA, Register
-from eiraku.reference.worlds.town import OTHER_ECONOMY, Town
-from eiraku.reference.worlds.village import ECONOMY, VAULT
+from eiraku.system.database import Database
+from eiraku.system.wholesale import bookings, schema
+from eiraku.system.wholesale.accounts import Standing
+from eiraku.system.wholesale.bookings import Difference, Follower
+from eiraku.system.wholesale.errors import PostingError, WholesaleError
+from eiraku.system.wholesale.register import SCHEMA, Register
+from eiraku.testing.town import OTHER_ECONOMY, Town
+from eiraku.testing.village import ECONOMY, VAULT
 
 A, B = 392, 702
 

@@ -15,8 +15,8 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from eiraku.reference.wholesale import seigniorage
 from eiraku.spec.wholesale_objects import Entry
+from eiraku.system.wholesale import seigniorage
 
 FILE = Path(__file__).parents[2] / "spec" / "vectors" / "wholesale.json"
 Accounts = Counter[tuple[str, int]]

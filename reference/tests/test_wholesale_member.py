@@ -11,21 +11,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eiraku.reference.centres.database import Database
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.wholesale import checkpoint, export, member, register, vectors
-from eiraku.reference.wholesale.checkpoint import Evidence
-from eiraku.reference.wholesale.errors import (
+from eiraku.spec.wholesale_objects import Checkpoint, Entry, Kind
+from eiraku.system.database import Database
+from eiraku.system.wholesale import checkpoint, export, member, register, vectors
+from eiraku.system.wholesale.checkpoint import Evidence
+from eiraku.system.wholesale.errors import (
     CheckpointError,
     EntryError,
     EvidenceError,
     ProofError,
     WholesaleError,
 )
-from eiraku.reference.wholesale.member import ForkFoundError, Member
-from eiraku.reference.wholesale.register import Register
-from eiraku.reference.wholesale.vectors import JAPAN, SINGAPORE, THAILAND, secret
-from eiraku.spec.wholesale_objects import Checkpoint, Entry, Kind
+from eiraku.system.wholesale.member import ForkFoundError, Member
+from eiraku.system.wholesale.register import Register
+from eiraku.system.wholesale.vectors import JAPAN, SINGAPORE, THAILAND, secret
 
 KEY = SigningKey(secret("operator key"))
 FILE = Path(__file__).parents[2] / "spec" / "vectors" / "wholesale.json"

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eiraku.reference.wholesale import merkle, vectors
-from eiraku.reference.wholesale.errors import ProofError
-from eiraku.reference.wholesale.merkle import Node, Range
+from eiraku.system.wholesale import merkle, vectors
+from eiraku.system.wholesale.errors import ProofError
+from eiraku.system.wholesale.merkle import Node, Range
 
 FILE = Path(__file__).parents[2] / "spec" / "vectors" / "wholesale.json"
 LEAVES = tuple(bytes([index]) for index in range(70))
@@ -45,7 +45,7 @@ def test_every_tree_up_to_seventy_leaves_is_that_of_the_definitions() -> None:
 
 def test_the_file_is_current() -> None:
     assert json.loads(FILE.read_text()) == vectors.vectors(), (
-        "write it again: python -m eiraku.reference.wholesale.vectors spec/vectors/wholesale.json"
+        "write it again: python -m eiraku.system.wholesale.vectors spec/vectors/wholesale.json"
     )
 
 

@@ -18,19 +18,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from eiraku.reference.centres.database import Database, DatabaseError
-from eiraku.reference.wholesale import accounts, checkpoint, merkle, schema, vectors
-from eiraku.reference.wholesale.accounts import Standing
-from eiraku.reference.wholesale.errors import (
+from eiraku.spec.wholesale_objects import Entry, Kind
+from eiraku.system.database import Database, DatabaseError
+from eiraku.system.wholesale import accounts, checkpoint, merkle, schema, vectors
+from eiraku.system.wholesale.accounts import Standing
+from eiraku.system.wholesale.errors import (
     BrokenBooksError,
     CheckpointError,
     LogDamagedError,
     PostingError,
     WholesaleError,
 )
-from eiraku.reference.wholesale.register import SCHEMA, Register
-from eiraku.reference.wholesale.vectors import JAPAN, SINGAPORE, THAILAND
-from eiraku.spec.wholesale_objects import Entry, Kind
+from eiraku.system.wholesale.register import SCHEMA, Register
+from eiraku.system.wholesale.vectors import JAPAN, SINGAPORE, THAILAND
 
 NUMBERS = itertools.count(1)
 
@@ -436,8 +436,8 @@ def test_three_writers_at_once(register: Register, centre_url: str) -> None:
 
 WRITER = """
 import sys
-from eiraku.reference.centres.database import Database
-from eiraku.reference.wholesale.register import SCHEMA, Register
+from eiraku.system.database import Database
+from eiraku.system.wholesale.register import SCHEMA, Register
 register = Register(Database(f"sqlite:///{sys.argv[1]}", SCHEMA))
 number = int(sys.argv[2])
 while True:

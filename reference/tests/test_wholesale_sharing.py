@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eiraku.reference.centres.database import Database
-from eiraku.reference.wholesale import register, seigniorage, vectors
-from eiraku.reference.wholesale.basket import Basket
-from eiraku.reference.wholesale.errors import BasketError, ShareError
-from eiraku.reference.wholesale.register import Register
 from eiraku.spec.wholesale_objects import Entry, Kind
+from eiraku.system.database import Database
+from eiraku.system.wholesale import register, seigniorage, vectors
+from eiraku.system.wholesale.basket import Basket
+from eiraku.system.wholesale.errors import BasketError, ShareError
+from eiraku.system.wholesale.register import Register
 
 # --- seigniorage ---
 

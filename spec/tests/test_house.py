@@ -2,7 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,19 @@ from eiraku.spec import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("spec", "reference", "conformance", "models")
-MAY_IMPORT = {
-    "spec": {"spec"},
-    "reference": {"reference", "spec"},
-    # models: for the command line only, see docs/adr/0011-proofs-on-the-command-line.md
-    "conformance": {"conformance", "models", "reference", "spec"},
-    "models": {"models", "spec"},
+ROOMS = {
+    # room: (the root that holds it, the other rooms that it may import)
+    "spec": ("spec", set()),
+    "reference": ("reference", {"spec"}),
+    "system": ("reference", {"reference", "spec"}),
+    "testing": ("reference", {"reference", "spec", "system"}),
+    "models": ("models", {"spec"}),
+    "conformance": ("conformance", {"reference", "spec"}),
+    "report": ("conformance", {"conformance", "models", "spec"}),
+    "cli": ("conformance", {"conformance", "models", "reference", "report", "spec", "system"}),
 }
+ROOM_OF_STUDIES = "eiraku.cli.study"
+"""Measures and studies make their own worlds: the only product code that may import `eiraku.testing`."""
 TEXT = {
     ".md",
     ".py",
@@ -64,27 +71,74 @@ def found(pattern: re.Pattern[str]) -> list[tuple[str, str]]:
     ]
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Absolute names of the modules that a Python file imports, at any depth of its code."""
-    package = path.parent.parts[path.parent.parts.index("eiraku") :] if "eiraku" in path.parts else ()
+def modules() -> dict[str, Path]:
+    """Every module of the namespace `eiraku`, by its dotted name."""
+    return {
+        ".".join(part for part in path.relative_to(source).with_suffix("").parts if part != "__init__"): path
+        for source in (ROOT / folder / "src" for folder in FOLDERS)
+        for path in source.rglob("*.py")
+    }
+
+
+def imported(path: Path, known: Collection[str]) -> set[str]:
+    """Modules of the namespace that a Python file imports, at any depth of its code."""
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
-            module = ".".join(part for part in (base, node.module) if part)
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+            assert not node.level, f"{path}: imports by relative name"
+            names |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in names if name in known}
+
+
+def graph() -> dict[str, set[str]]:
+    """What each module imports."""
+    known = modules()
+    return {name: imported(path, known) - {name} for name, path in known.items()}
+
+
+def room(module: str) -> str:
+    """The package of the namespace that a module belongs to."""
+    return module.split(".")[1]
+
+
+def test_every_room_is_known_and_stands_in_its_root() -> None:
+    found = {(room(name), path.relative_to(ROOT).parts[0]) for name, path in modules().items()}
+    assert found == {(name, root) for name, (root, _) in ROOMS.items()}
+
+
+def test_imports_go_one_way() -> None:
+    """spec, reference, system, cli; reference, conformance, report, cli; spec, models, report: from left to right."""
+    wrong = [
+        f"{name} imports {other}"
+        for name, others in graph().items()
+        for other in others
+        if room(other) not in {room(name), *ROOMS[room(name)][1]}
+        and not (room(other) == "testing" and name.startswith(ROOM_OF_STUDIES))
+    ]
+    assert not sorted(wrong)
+
+
+def test_no_imports_go_round_in_a_circle() -> None:
+    """The modules of the whole namespace can be put in order."""
+    try:
+        TopologicalSorter(graph()).prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_imports_go_one_way(folder: str) -> None:
-    """spec <- reference and models <- conformance; tests follow the rule of their folder."""
+def test_tests_import_what_their_folder_may(folder: str) -> None:
+    """The tests of a root see what its rooms see, and the worlds made for tests."""
+    known = modules()
+    own = {name for name, (root, _) in ROOMS.items() if root == folder}
+    allowed = own.union({"testing"}, *(ROOMS[name][1] for name in own))
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
-        for path in (ROOT / folder).rglob("*.py")
-        for name in imported(path)
-        if (parts := name.split("."))[0] == "eiraku" and len(parts) > 1 and parts[1] not in MAY_IMPORT[folder]
+        for path in (ROOT / folder / "tests").rglob("*.py")
+        for name in imported(path, known)
+        if room(name) not in allowed
     ]
     assert not wrong
 
@@ -94,8 +148,12 @@ def test_the_namespace_stays_open() -> None:
     assert not [folder for folder in FOLDERS if (ROOT / folder / "src" / "eiraku" / "__init__.py").exists()]
 
 
-def test_every_root_is_marked_as_typed() -> None:
-    assert not [name for name in FOLDERS if not (ROOT / name / "src" / "eiraku" / name / "py.typed").exists()]
+def test_every_room_is_marked_as_typed() -> None:
+    assert not [
+        name
+        for name, (root, _) in ROOMS.items()
+        if not (ROOT / root / "src" / "eiraku" / name / "py.typed").exists()
+    ]
 
 
 def test_no_python_file_has_two_subjects() -> None:

@@ -338,7 +338,7 @@ class Harness:
         """Write the reports, if they were asked for on pytest's own command line."""
         folder = self.config.getoption("wallet_report")
         if folder and not self.is_worker and not self.config.getoption("collectonly"):
-            from eiraku.conformance.reports import write_all
+            from eiraku.report import write_all
 
             write_all(self.run(), Path(folder))
 

@@ -9,7 +9,7 @@ import msgspec
 from eiraku.conformance.findings import requirement_set
 from eiraku.conformance.mutants.gate import Breadth, Finding
 from eiraku.conformance.mutants.registry import AREAS, Mutant, mutants
-from eiraku.conformance.reports.text import one_line
+from eiraku.report.text import one_line
 
 TITLES = {
     "provisioning": "Provisioning",

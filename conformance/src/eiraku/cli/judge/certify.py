@@ -1,0 +1,254 @@
+"""``eiraku certify``: judge a wallet, show the result, write the reports."""
+
+import contextlib
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from eiraku.cli.options import SEED, SELECTOR, timeout_option
+from eiraku.cli.signals import sigterm_as_interrupt
+from eiraku.conformance.adapter.errors import AdapterFailure, SelectorError
+from eiraku.conformance.expected import (
+    Expectation,
+    ExpectedFailuresError,
+    compare,
+    gated_exit_code,
+    read_expected,
+)
+from eiraku.conformance.results import CheckResult, Level, Outcome, Run, WalletInfo
+from eiraku.conformance.verdict import Judgement, verdict
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from eiraku.conformance.runner import Plan
+
+
+def reference_selector() -> str:
+    """The built-in reference wallet, in a process of its own."""
+    return f"cmd:{shlex.join([sys.executable, '-m', 'eiraku.conformance.wallet'])}"
+
+
+@click.command()
+@click.argument("selector", type=SELECTOR, required=False)
+@click.option(
+    "--level",
+    type=click.Choice([level.value for level in Level]),
+    default="standard",
+    show_default=True,
+    help="How much is run; smoke takes seconds and never certifies.",
+)
+@click.option(
+    "--seed",
+    type=SEED,
+    default="00" * 32,
+    help="32 bytes in hex for all randomness of the suite, or random.  [default: zeros]",
+)
+@click.option(
+    "--only",
+    default="",
+    metavar="EXPR",
+    help="A check, module or requirement, or an expression as for pytest's -k; never certifies.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=None,
+    help="Processes that run checks, each with its own wallet.  [default: 2, or 1 for tcp: or a single CPU]",
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=True),
+    default=Path("eiraku-report"),
+    show_default=True,
+    help="Folder for the reports.",
+)
+@click.option(
+    "--policy",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    default=None,
+    help="Policy (TOML) to give the wallet.",
+)
+@click.option(
+    "--expected-failures",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    default=None,
+    help="TOML list of failures to tolerate in the exit code.",
+)
+@click.option(
+    "--suite",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=None,
+    help="A folder of your own checks instead of the suite; never certifies.",
+)
+@timeout_option
+def main(
+    *,
+    selector: str | None,
+    level: str,
+    seed: str,
+    only: str,
+    workers: int | None,
+    report: Path,
+    policy: Path | None,
+    expected_failures: Path | None,
+    suite: Path | None,
+    timeout: float,
+) -> int:
+    """Judge the wallet at SELECTOR: cmd:PROGRAM ARGS, tcp:HOST:PORT or python:MODULE:FACTORY.
+
+    Without SELECTOR the built-in reference wallet is judged. Exit code 0: conformant, or the part asked for
+    passed; 1: non-conformant; 2: misuse, nothing was run; 3: incomplete.
+    """
+    expectations = _read_expectations(expected_failures)
+    if policy is not None:
+        _check_policy(policy)
+    from eiraku.conformance.runner import Plan
+    from eiraku.report import ReportError, prepare
+
+    try:
+        prepare(report)
+    except ReportError as error:
+        raise click.ClickException(str(error)) from error
+
+    selector = selector or reference_selector()
+    plan = Plan(
+        selector=selector,
+        level=Level(level),
+        seed=seed,
+        timeout=timeout,
+        only=only,
+        workers=workers or _workers(selector),
+        suite=suite,
+        policy=policy,
+    )
+    with _terminal() as console, sigterm_as_interrupt():
+        return _certify(plan, report, expectations, console)
+
+
+def _certify(
+    plan: "Plan", folder: Path, expectations: tuple[Expectation, ...] | None, console: "Console"
+) -> int:
+    from eiraku import report as reports
+    from eiraku.conformance import runner
+    from eiraku.report import terminal
+
+    try:
+        try:
+            catalogue = runner.collect(plan.suite)
+            _, chosen = runner.select(plan, catalogue)
+            _introduce(plan, runner.greet(plan), len(chosen), console)
+        except KeyboardInterrupt:
+            return _stop("interrupted before the first check; there is nothing to report")
+        with _progress(console, len(chosen)) as progress:
+            run = runner.execute(plan, catalogue, progress)
+    except (SelectorError, runner.PlanError) as error:
+        raise click.ClickException(str(error)) from error
+    except runner.SuiteError as error:
+        return _stop(f"the suite is at fault, not the wallet: {error}")
+    # From here on a second Ctrl-C must not lose the reports.
+    with _ignoring_interrupts():
+        written = reports.write_all(run, folder)
+        terminal.print_run(run, console, files=written)
+        return _conclude(run, verdict(run), expectations, console)
+
+
+def _conclude(
+    run: Run, judgement: Judgement, expectations: tuple[Expectation, ...] | None, console: "Console"
+) -> int:
+    """Print what the list of expected failures makes of the run; return the exit code."""
+    if expectations is None:
+        return judgement.exit_code
+    gate = compare(run, expectations, datetime.now(UTC).date())
+    console.print(f"Expected failures: {len(gate.met)} failed as listed", highlight=False)
+    for problem in gate.problems:
+        console.print(f"  {problem}", style="red", highlight=False, markup=False)
+    return gated_exit_code(judgement, gate)
+
+
+def _introduce(plan: "Plan", wallet: WalletInfo | AdapterFailure, count: int, console: "Console") -> None:
+    from eiraku.report.text import one_line
+
+    if isinstance(wallet, AdapterFailure):
+        line = f"The wallet did not start: {one_line(str(wallet))}"
+    else:
+        line = (
+            f"Judging {one_line(wallet.name)} {one_line(wallet.version)}: {count} checks, level {plan.level}"
+        )
+        if wallet.unknown_capabilities:
+            line += f"; unknown capabilities: {one_line(', '.join(wallet.unknown_capabilities))}"
+    console.print(line, highlight=False, markup=False)
+
+
+def _workers(selector: str) -> int:
+    # A server may well take one connection at a time, and then the second worker would wait for ever.
+    return 1 if selector.startswith("tcp:") or (os.cpu_count() or 1) < 2 else 2
+
+
+def _read_expectations(path: Path | None) -> tuple[Expectation, ...] | None:
+    if path is None:
+        return None
+    try:
+        return read_expected(path)
+    except ExpectedFailuresError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _check_policy(path: Path) -> None:
+    from eiraku.reference.policy import Policy, PolicyError
+
+    try:
+        Policy.from_toml(path.read_text(encoding="utf-8"))
+    except PolicyError as error:
+        raise click.ClickException(f"{path}: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{path}: cannot be read ({error})") from error
+
+
+def _stop(message: str) -> int:
+    click.echo(message, err=True)
+    return 3
+
+
+@contextlib.contextmanager
+def _terminal() -> Iterator["Console"]:
+    """A console on the real standard output, out of reach of pytest's capturing."""
+    from rich.console import Console
+
+    sys.stdout.flush()
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as output:
+        yield Console(file=output, width=None if output.isatty() else 110)
+
+
+@contextlib.contextmanager
+def _progress(console: "Console", count: int) -> Iterator[Callable[[CheckResult], None]]:
+    """A progress bar on a terminal; elsewhere silence."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=count)
+        counts = dict.fromkeys(Outcome, 0)
+
+        def advance(result: CheckResult) -> None:
+            counts[result.outcome] += 1
+            bad = {o: n for o, n in counts.items() if n and o not in {Outcome.PASS, Outcome.NOT_APPLICABLE}}
+            bar.update(task, advance=1, description="  ".join(f"{o} {n}" for o, n in bad.items()))
+
+        yield advance
+
+
+@contextlib.contextmanager
+def _ignoring_interrupts() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,80 @@
+"""``eiraku mutants``: is the suite worth anything? Run it against wallets that are known to be wrong."""
+
+from pathlib import Path
+
+import click
+
+from eiraku.conformance.mutants.gate import Breadth, Finding
+from eiraku.conformance.mutants.registry import UnknownMutantError, find, mutants
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--list", "only_list", is_flag=True, help="List the mutants; run nothing.")
+@click.option(
+    "--breadth",
+    type=click.Choice([breadth.value for breadth in Breadth]),
+    default="named",
+    show_default=True,
+    help="Checks to run: a sample of those that name the requirement; all that do; others too; all.",
+)
+@click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Processes.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="The matrix as JSON instead of one line for each mutant."
+)
+@click.option("--report", type=click.Path(path_type=Path), help="Folder for mutants.md and mutants.json.")
+def main(
+    *, names: tuple[str, ...], only_list: bool, breadth: str, workers: int, as_json: bool, report: Path | None
+) -> int:
+    """Run the suite against wallets that violate one requirement each, all of them or those named.
+
+    Exit code 0: each is found out, by the checks that should; 1: the suite is at fault; 2: misuse; 3: the
+    suite cannot be run.
+    """
+    from eiraku.conformance.mutants import matrix
+    from eiraku.conformance.mutants.pool import judge_all
+    from eiraku.conformance.runner import SuiteError
+    from eiraku.report.files import ReportError, prepare, write
+
+    try:
+        chosen = [find(name) for name in names] or list(mutants().values())
+        if report is not None:
+            prepare(report)
+    except (UnknownMutantError, ReportError) as error:
+        raise click.ClickException(str(error)) from error
+    if only_list:
+        for mutant in chosen:
+            click.echo(f"{mutant.name}  {mutant.requirement}  {mutant.summary}")
+        return 0
+    tell = _quiet if as_json else _tell
+    try:
+        findings = judge_all([mutant.name for mutant in chosen], Breadth(breadth), workers, tell)
+    except SuiteError as error:
+        click.echo(f"the suite is at fault: {error}", err=True)
+        return 3
+    try:
+        if report is not None:
+            write(report / "mutants.md", matrix.page(findings, Breadth(breadth)).encode())
+            write(report / "mutants.json", matrix.document(findings, Breadth(breadth)))
+    except ReportError as error:
+        raise click.ClickException(str(error)) from error
+    wrong = [finding for finding in findings if finding.problems]
+    if as_json:
+        click.echo(matrix.document(findings, Breadth(breadth)).decode(), nl=False)
+    else:
+        click.echo(
+            f"\n{len(findings)} mutants, {len(findings) - len(wrong)} as they should be, {len(wrong)} not"
+        )
+    return 1 if wrong else 0
+
+
+def _quiet(_: Finding) -> None:
+    return
+
+
+def _tell(finding: Finding) -> None:
+    word = "survives" if not finding.killed else "killed"
+    failed = len(finding.killed_by)
+    click.echo(f"{word:<9}{finding.name}  {finding.requirement}  {failed} of {finding.ran} checks failed")
+    for problem in finding.problems:
+        click.echo(f"{'':<9}{problem}")

@@ -1,0 +1,71 @@
+"""The command ``eiraku``.
+
+Exit codes, the same for every command: 0 good, 1 the wallet (or what was asked about) is at fault, 2 misuse,
+3 incomplete. Commands live in `eiraku.cli` and are imported only when called, so that help
+is quick.
+"""
+
+import sys
+from importlib import import_module
+
+import click
+
+_COMMANDS = {
+    "certify": ("eiraku.cli.judge.certify", "Judge a wallet and write the reports."),
+    "selfcheck": ("eiraku.cli.judge.selfcheck", "Check that an adapter speaks the protocol."),
+    "list": ("eiraku.cli.judge.listing", "Requirements and the checks that name them."),
+    "explain": ("eiraku.cli.judge.explain", "A requirement, a check or an error code in words."),
+    "mutants": ("eiraku.cli.judge.mutants", "Run the suite against wallets that are wrong."),
+    "prove": ("eiraku.cli.prove.prove", "Prove what is claimed, or check recorded evidence."),
+    "evidence": ("eiraku.cli.operate.evidence", "Verify evidence that a purse copied money."),
+    "audit": ("eiraku.cli.study.audit", "Find the cheats among any number of units."),
+    "centre": (
+        "eiraku.cli.operate.centre",
+        "Operate the centres: register, inspect, revoke, publish.",
+    ),
+    "serve": ("eiraku.cli.operate.serve", "Serve centres and vaults over HTTP."),
+    "purse": ("eiraku.cli.operate.purse", "A person's purse: pay, get paid, pay in and out."),
+    "vault": ("eiraku.cli.operate.vault", "A vault's units and account, while it is not served."),
+    "wholesale": ("eiraku.cli.operate.wholesale", "What backs the coin: register, log, basket."),
+    "simulate": ("eiraku.cli.study.simulate", "Simulate economies that use the money system."),
+    "bench": ("eiraku.cli.study.bench", "Measure a wallet and the reference."),
+}
+"""Name of the command: module with a click command ``main``, and its line in the help."""
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(_COMMANDS[cmd_name][0]).main
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="eiraku", prog_name="eiraku")
+def group() -> None:
+    """Does a wallet conform to EPP/1, the offline purse protocol?
+
+    Begin with: eiraku certify (judges the built-in reference wallet).
+    To see the money system around the wallets: eiraku simulate
+    """
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        code = group.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        code = 3
+    sys.exit(code if isinstance(code, int) else 0)

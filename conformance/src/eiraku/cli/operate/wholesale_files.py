@@ -1,0 +1,154 @@
+"""What the commands of ``eiraku wholesale`` share: files, errors as exit codes, the table of accounts."""
+
+import json
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec
+
+import click
+
+from eiraku.cli.options import Hex
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from eiraku.spec.wholesale_objects import Entry
+    from eiraku.system.wholesale.accounts import Standing
+    from eiraku.system.wholesale.export import Exported
+    from eiraku.system.wholesale.register import Register
+
+P = ParamSpec("P")
+FILE = click.STRING
+_BAR = 24
+
+POSTING = Hex(16, "the id of a posting: 32 hex digits")
+OPERATOR = Hex(32, "the operator's public key: 64 hex digits")
+
+
+def guarded(command: Callable[P, int]) -> Callable[P, int]:
+    """Turn errors into exit codes: 1 for what was asked about, 2 for what cannot be opened."""
+
+    @wraps(command)
+    def run(*arguments: P.args, **options: P.kwargs) -> int:
+        from eiraku.spec.errors import Refusal
+        from eiraku.system.database import DatabaseError
+        from eiraku.system.wholesale.errors import WholesaleError
+
+        try:
+            return command(*arguments, **options)
+        except (DatabaseError, OSError) as error:
+            raise click.ClickException(str(error)) from None
+        except WholesaleError as error:
+            if type(error) is WholesaleError:
+                raise click.ClickException(str(error)) from None
+            click.echo(str(error), err=True)
+            return 1
+        except Refusal as refusal:
+            click.echo(f"an entry in the database was altered ({refusal}); restore a backup", err=True)
+            return 1
+
+    return run
+
+
+def url(file: str) -> str:
+    """What SQLAlchemy takes, from the name of a file or a URL."""
+    return file if "://" in file else f"sqlite:///{file}"
+
+
+def exists(file: str) -> None:
+    """Raise ClickException for a file that is not there: opening a database would make it."""
+    if "://" not in file and not Path(file).is_file():
+        raise click.ClickException(f"{file}: no such file")
+
+
+@contextmanager
+def opened(file: str) -> "Iterator[Register]":
+    """The register in FILE. Raises as `guarded` expects."""
+    from eiraku.system.database import Database
+    from eiraku.system.wholesale.register import SCHEMA, Register
+
+    exists(file)
+    database = Database(url(file), SCHEMA)
+    try:
+        yield Register(database)
+    finally:
+        database.close()
+
+
+def posted(posting: bytes | None, post: Callable[[bytes], int]) -> int:
+    """Post under the id given or a fresh one, and say where it stands in the log."""
+    name = secrets.token_bytes(16) if posting is None else posting
+    index = post(name)
+    click.echo(f"entry {index}, posting {name.hex()}")
+    return 0
+
+
+def text(file: Path) -> str:
+    """Content of a text file. Raises ClickException."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{file}: expected a readable text file ({error})") from None
+
+
+def console() -> "Console":
+    """Where tables go: as wide as they need to be in a file, as wide as the terminal on one."""
+    import sys
+
+    from rich.console import Console
+
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=110)
+
+
+def read(log: Path) -> "Exported":
+    """An exported log, not verified. Raises WholesaleError, ClickException."""
+    from eiraku.system.wholesale import export
+    from eiraku.system.wholesale.errors import WholesaleError
+
+    try:
+        return export.read(text(log).splitlines())
+    except WholesaleError as error:
+        raise click.ClickException(f"{log}: {error}") from None
+
+
+def entries(file: str, operator: bytes | None) -> "tuple[Iterable[Entry], int]":
+    """Entries and epoch of a register, or of a verified log if there is a key."""
+    from eiraku.system.wholesale import export
+
+    if operator is not None:
+        exists(file)
+        verified = export.verify(read(Path(file)), operator)
+        return verified.entries, verified.last.epoch
+    with opened(file) as register:
+        return list(register.entries()), register.epoch
+
+
+def table(standings: "dict[int, Standing]", *, as_json: bool = False) -> None:
+    """Accounts of all members, with a bar of what is issued and what is still free."""
+    from dataclasses import asdict
+
+    from rich.table import Table
+
+    if as_json:
+        click.echo(json.dumps({str(key): asdict(held) for key, held in standings.items()}, indent=1))
+        return
+    rows = Table()
+    for name in ("economy", "own", "issued", "bonds"):
+        rows.add_column(name, justify="right")
+    rows.add_column("issued # and own . of all bonds")
+    total = sum(held.bonds for held in standings.values())
+    for economy, held in standings.items():
+        rows.add_row(str(economy), f"{held.own:,}", f"{held.issued:,}", f"{held.bonds:,}", _bar(held, total))
+    own, issued = (sum(getattr(held, name) for held in standings.values()) for name in ("own", "issued"))
+    rows.add_section()
+    rows.add_row("all", f"{own:,}", f"{issued:,}", f"{total:,}", f"assets {total:,}")
+    console().print(rows)
+
+
+def _bar(held: "Standing", total: int) -> str:
+    if not total:
+        return ""
+    return "#" * round(_BAR * held.issued / total) + "." * round(_BAR * held.own / total)

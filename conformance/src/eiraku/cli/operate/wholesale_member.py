@@ -1,0 +1,164 @@
+"""The commands of ``eiraku wholesale`` with which a member, or anybody, checks the operator."""
+
+from pathlib import Path
+
+import click
+
+from eiraku.cli.operate import wholesale_files as files
+
+_PATH = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("file", type=files.FILE)
+@click.option("--operator", type=files.OPERATOR, help="Public key of the operator; FILE is a LOG.")
+@files.guarded
+def verify(*, file: str, operator: bytes | None) -> int:
+    """Verify a LOG from its first entry on, as a member does offline; or all of a register.
+
+    Without --operator FILE is a register, and every leaf, hash, balance and checkpoint in it is compared.
+    """
+    from eiraku.system.wholesale import export
+
+    if operator is None:
+        with files.opened(file) as register:
+            problems = register.problems()
+            size, origin = register.size, register.origin
+        for problem in problems:
+            click.echo(problem, err=True)
+        if not problems:
+            click.echo(f"{origin}: {size} entries, no contradiction")
+        return 1 if problems else 0
+    files.exists(file)
+    found = export.verify(files.read(Path(file)), operator)
+    files.table(found.standings)
+    signed = f"{found.checkpoints} checkpoint{'s' if found.checkpoints > 1 else ''}"
+    click.echo(
+        f"{found.origin}: {len(found.entries)} entries, {signed}, all as signed; "
+        f"the last covers {found.last.size} entries at epoch {found.last.epoch}"
+    )
+    if found.uncovered:
+        click.echo(f"{found.uncovered} entries are not signed yet")
+    return 0
+
+
+@click.command()
+@click.argument("view", type=files.FILE)
+@click.argument("log", type=_PATH)
+@click.option("--operator", required=True, type=files.OPERATOR, help="Public key of the operator.")
+@click.option(
+    "--evidence",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to write evidence of a fork.",
+)
+@files.guarded
+def follow(*, view: str, log: Path, operator: bytes, evidence: Path | None) -> int:
+    """Go on in VIEW, this member's own database, to the newest checkpoint of LOG.
+
+    VIEW is made if it is not there. Exit code 1: LOG does not continue what was accepted before; if that
+    shows a fork of the operator's log, the evidence is written.
+    """
+    from eiraku.system.database import Database
+    from eiraku.system.wholesale import checkpoint, merkle
+    from eiraku.system.wholesale.member import SCHEMA, Member
+    from eiraku.system.wholesale.merkle import Range
+
+    exported = files.read(log)
+    newest, signed = max(
+        ((checkpoint.verify(item, operator=operator), item) for item in exported.checkpoints),
+        key=lambda pair: (pair[0].size, pair[0].epoch),
+        default=(None, b""),
+    )
+    if newest is None:
+        raise click.ClickException(f"{log}: has no checkpoint; export it again")
+    new = "://" not in view and not Path(view).exists()
+    database = Database(files.url(view), SCHEMA)
+    try:
+        if new:
+            Member.create(database, origin=newest.origin, operator=operator)
+        member = Member(database)
+        if member.operator != operator:
+            raise click.ClickException(f"{view}: follows another operator, {member.operator.hex()}")
+        leaves = exported.leaves[: newest.size]
+        found = member.examine(signed, leaves)
+        if found is not None:
+            click.echo(f"the operator's log has a fork: {found.verify(operator)}", err=True)
+            _keep(found.to_json(), evidence)
+            return 1
+        spans: tuple[Range, ...] = ()
+        if member.size <= newest.size <= len(leaves):
+            spans = merkle.consistency(member.size, newest.size)
+        tree = merkle.complete(leaves)
+        proof = [merkle.root(span, tree) for span in spans]
+        member.accept(signed, proof, leaves[member.size :])
+        click.echo(f"accepted {newest.size} entries at epoch {newest.epoch}")
+        files.table(member.standings())
+    finally:
+        database.close()
+    return 0
+
+
+@click.command()
+@click.argument("one", type=_PATH)
+@click.argument("other", type=_PATH)
+@click.option("--operator", required=True, type=files.OPERATOR, help="Public key of the operator.")
+@click.option("--evidence", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@files.guarded
+def fork(*, one: Path, other: Path, operator: bytes, evidence: Path) -> int:
+    """Compare two LOG files that members were given, and write evidence if they show a fork.
+
+    Exit code 0: they do, and the evidence is written; 1: they show none.
+    """
+    from eiraku.system.wholesale import export
+
+    found = export.fork(files.read(one), files.read(other), operator)
+    click.echo(found.verify(operator))
+    _keep(found.to_json(), evidence)
+    return 0
+
+
+@click.command(name="verify-fork")
+@click.argument("file", type=_PATH)
+@click.option("--operator", required=True, type=files.OPERATOR, help="Public key of the operator.")
+@files.guarded
+def verify_fork(*, file: Path, operator: bytes) -> int:
+    """Verify evidence of a fork. Exit code 0: the operator signed two logs; 1: it shows nothing."""
+    from eiraku.system.wholesale.checkpoint import Evidence
+
+    click.echo(Evidence.from_json(files.text(file)).verify(operator))
+    return 0
+
+
+@click.command(name="verify-proof")
+@click.argument("file", type=_PATH)
+@click.option("--operator", required=True, type=files.OPERATOR, help="Public key of the operator.")
+@click.option("--origin", required=True, metavar="NAME", help="Name of the log.")
+@files.guarded
+def verify_proof(*, file: Path, operator: bytes, origin: str) -> int:
+    """Verify, without the log, an entry that `prove` printed to FILE.
+
+    Exit code 0: the operator signed a log with that entry at that place; 1: the proof does not show it.
+    """
+    import json
+
+    from eiraku.system.wholesale import checkpoint
+
+    try:
+        fields = json.loads(files.text(file))
+        index = fields["index"]
+        leaf, signed = (bytes.fromhex(fields[name]) for name in ("entry", "checkpoint"))
+        proof = tuple(bytes.fromhex(item) for item in fields["proof"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise click.ClickException(f"{file}: expected what `eiraku wholesale prove` printed") from None
+    entry = checkpoint.verify_entry(leaf, index, proof, signed, operator=operator, origin=origin)
+    at = "" if entry.at == entry.economy else f" at {entry.at}"
+    click.echo(f"entry {index}: {entry.label} {entry.economy}{at}, {entry.amount:,}, epoch {entry.epoch}")
+    return 0
+
+
+def _keep(content: str, file: Path | None) -> None:
+    if file is None:
+        click.echo(content)
+        return
+    file.write_text(content + "\n", encoding="utf-8")
+    click.echo(f"evidence written to {file}")

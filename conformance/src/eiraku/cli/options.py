@@ -1,0 +1,103 @@
+"""Options that several commands share, and how they are checked."""
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from eiraku.conformance.adapter.errors import SelectorError
+from eiraku.conformance.adapter.transports import parse_selector
+
+
+class SelectorType(click.ParamType[str]):
+    """A well-formed selector, as text."""
+
+    name = "selector"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """See click."""
+        try:
+            return parse_selector(str(value)).text
+        except SelectorError as error:
+            self.fail(str(error), param, ctx)
+
+
+class SeedType(click.ParamType[str]):
+    """32 bytes in hex, or ``random`` to draw them."""
+
+    name = "hex"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """See click."""
+        text = str(value).lower()
+        if text == "random":
+            return secrets.token_hex(32)
+        if len(text) != 64 or set(text) - set("0123456789abcdef"):
+            self.fail(f"expected 64 hex digits or the word random, found {value!r}", param, ctx)
+        return text
+
+
+class Hex(click.ParamType[bytes]):
+    """So many bytes in hexadecimal. `expected`: words for a refusal, by default the number of digits."""
+
+    def __init__(self, length: int, expected: str = "") -> None:
+        self.length = length
+        self.name = f"{2 * length} hex digits"
+        self.expected = expected or f"{2 * length} hexadecimal digits"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        """See click."""
+        if isinstance(value, bytes):
+            return value
+        try:
+            found = bytes.fromhex(value)
+        except ValueError:
+            found = b""
+        if len(found) != self.length:
+            self.fail(f"expected {self.expected}, found {value!r}", param, ctx)
+        return found
+
+
+SELECTOR = SelectorType()
+SEED = SeedType()
+
+
+def timeout_option(command: Any) -> Any:
+    """``--timeout SECONDS``."""
+    return click.option(
+        "--timeout",
+        type=click.FloatRange(min=0.05, max=3600),
+        default=10.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="Time the wallet has for each request; start and power_cut get twice as long.",
+    )(command)
+
+
+@contextlib.contextmanager
+def advice() -> Iterator[None]:
+    """Every error of a scheme and its vaults is one sentence for the operator."""
+    from eiraku.reference.database import StoreError
+    from eiraku.system.database import DatabaseError
+
+    try:
+        yield
+    # SettingsError, DirectoryError, PolicyError, RegistryError, IssuerError and the like are ValueErrors.
+    except (DatabaseError, StoreError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        said = f"{error.filename}: {error.strerror}; correct the path, or allow it"
+        raise click.ClickException(said) from error
+
+
+@contextlib.contextmanager
+def system_packages(command: str) -> Iterator[None]:
+    """Imports of the optional packages of the money system; without them, a sentence."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"eiraku {command} needs the package {error.name}: install eiraku[system]"
+        ) from error

@@ -1,0 +1,48 @@
+"""Master keys of the device centre in its database, and which of them signs (EPP-KEY-009, EPP-KEY-010)."""
+
+from sqlalchemy import Connection, select
+
+from eiraku.reference.centres.device import PurseMasterKey
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.spec import shape
+from eiraku.system.device.schema import MASTER_KEY
+
+
+class RegistryError(ValueError):
+    """An order that the device centre does not carry out; nothing was changed. Says what to do."""
+
+
+def new_key(connection: Connection, seed: bytes, *, valid_from: int, valid_to: int) -> bytes:
+    """Keep a key made of 32 random bytes, for epochs both included; its kid. Raises RegistryError."""
+    if not 0 <= valid_from <= valid_to <= shape.EPOCH_MAX:
+        raise RegistryError(
+            f"expected a last epoch from {valid_from} to {shape.EPOCH_MAX} for the key, found {valid_to}"
+        )
+    key = PurseMasterKey(key=SigningKey(seed), valid_from=valid_from, valid_to=valid_to)
+    row = {"kid": key.kid, "private": seed, "valid_from": valid_from, "valid_to": valid_to}
+    connection.execute(MASTER_KEY.insert().values(**row))
+    return key.kid
+
+
+def master_keys(connection: Connection) -> tuple[PurseMasterKey, ...]:
+    """Every key, oldest first."""
+    query = select(MASTER_KEY).order_by(MASTER_KEY.c.valid_from, MASTER_KEY.c.kid)
+    return tuple(
+        PurseMasterKey(key=SigningKey(row.private), valid_from=row.valid_from, valid_to=row.valid_to)
+        for row in connection.execute(query)
+    )
+
+
+def key_for(connection: Connection, epoch: int) -> PurseMasterKey:
+    """The newest key that may sign objects of this epoch. Raises RegistryError."""
+    # EPP-KEY-009
+    query = (
+        select(MASTER_KEY)
+        .where(MASTER_KEY.c.valid_from <= epoch, MASTER_KEY.c.valid_to >= epoch)
+        .order_by(MASTER_KEY.c.valid_from.desc(), MASTER_KEY.c.kid)
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise RegistryError(f"no master key may sign in epoch {epoch}; make a new one for it (rotate)")
+    return PurseMasterKey(key=SigningKey(row.private), valid_from=row.valid_from, valid_to=row.valid_to)

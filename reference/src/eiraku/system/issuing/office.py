@@ -1,0 +1,263 @@
+"""The issuing centre's own: its epoch, its rules, its money keys, its purses (EPP-CEN-015).
+
+The database is the truth; keys and own purses are kept in memory and read again when their revision changed,
+so several processes can work with one database.
+"""
+
+import json
+from collections.abc import Callable, Collection
+from typing import Any, Self
+
+from sqlalchemy import Connection, select
+
+from eiraku.reference.centres.issuing import MoneyKey
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.crypto.x25519 import AgreementKey
+from eiraku.spec.shape import EPOCH_MAX
+from eiraku.system.database import Database, DatabaseError
+from eiraku.system.issuing.chain import Opener, PublicKeys
+from eiraku.system.issuing.schema import (
+    BOOKS,
+    CENTRE,
+    MONEY_KEY,
+    OWN_PURSE,
+    SCHEMA,
+    IssuerError,
+    Rules,
+)
+
+Random = Callable[[int], bytes]
+"""So many fresh random bytes."""
+
+
+class Office:
+    """An open database of an issuing centre, and what it knows of itself."""
+
+    def __init__(self, database: Database, *, public_keys: PublicKeys, random: Random) -> None:
+        """Open. `public_keys`: of registered purses, by number. Raises DatabaseError."""
+        self.database = _of_a_centre(database)
+        self.public_keys = public_keys
+        self.random = random
+        self.books = BOOKS
+        self._revision = -1
+        self._keys: tuple[MoneyKey, ...] = ()
+        self._opener = Opener((), public_keys)
+        with database.reading() as connection:
+            self._refresh(connection)
+
+    @classmethod
+    def create(
+        cls,
+        database: Database,
+        *,
+        seal: bytes,
+        economies: Collection[int],
+        rules: Rules,
+        epoch: int,
+        random: Random,
+        public_keys: PublicKeys | None = None,
+    ) -> Self:
+        """Make a centre in an empty database, with a first money key from `epoch` on.
+
+        `seal`: 16 bytes; `public_keys` None: of nobody. Raises IssuerError, DatabaseError.
+        """
+        if len(seal) != 16:
+            raise IssuerError(f"expected a seal of 16 bytes, found {len(seal)}")
+        if not economies or not all(1 <= economy <= 65535 for economy in economies):
+            raise IssuerError("expected one economy or more, each a number from 1 to 65535")
+        with database.writing() as connection:
+            if connection.execute(select(CENTRE.c.id)).one_or_none() is not None:
+                raise DatabaseError(f"{database.name}: holds a centre already; open it, or name another one")
+            connection.execute(
+                CENTRE.insert().values(
+                    id=1,
+                    seal=seal,
+                    economies=json.dumps(sorted(economies)),
+                    redemption_grace=rules.redemption_grace,
+                    claim_grace=rules.claim_grace,
+                    unit_lifetime=rules.unit_lifetime,
+                    max_hops=rules.max_hops,
+                    reuse_numbers=int(rules.reuse_numbers),
+                    epoch=_epoch(epoch, rules.unit_lifetime),
+                    next_number=1,
+                    settled=-1,
+                    revision=0,
+                )
+            )
+            _add_key(connection, random, valid_from=epoch, valid_to=EPOCH_MAX)
+        known: PublicKeys = dict[bytes, bytes]().get if public_keys is None else public_keys
+        return cls(database, public_keys=known, random=random)
+
+    @staticmethod
+    def exists(database: Database) -> bool:
+        """Whether a centre was made in this database. Raises DatabaseError."""
+        with _of_a_centre(database).reading() as connection:
+            return connection.execute(select(CENTRE.c.id)).one_or_none() is not None
+
+    # --- epoch and rules ---
+
+    @property
+    def epoch(self) -> int:
+        """The centre's current epoch."""
+        with self.database.reading() as connection:
+            return int(self._centre(connection).epoch)
+
+    def advance(self, epoch: int) -> None:
+        """Go on to `epoch`; the same again changes nothing. Raises IssuerError, DatabaseError."""
+        with self.database.writing() as connection:
+            centre = self._centre(connection)
+            now = centre.epoch
+            # EPP-CEN-017
+            if epoch < now:
+                raise IssuerError(f"expected an epoch of {now} or later, found {epoch}: epochs never go back")
+            if epoch != now:
+                connection.execute(CENTRE.update().values(epoch=_epoch(epoch, centre.unit_lifetime)))
+
+    @property
+    def rules(self) -> Rules:
+        """What the scheme makes known."""
+        with self.database.reading() as connection:
+            return _rules(self._centre(connection))
+
+    @property
+    def seal(self) -> bytes:
+        """The constant seal of the centre, 16 bytes."""
+        with self.database.reading() as connection:
+            return bytes(self._centre(connection).seal)
+
+    @property
+    def economies(self) -> frozenset[int]:
+        """The economies whose units it issues."""
+        with self.database.reading() as connection:
+            return frozenset(json.loads(self._centre(connection).economies))
+
+    # --- keys and own purses ---
+
+    def money_keys(self) -> tuple[MoneyKey, ...]:
+        """Keys under which units can still come home or be claimed, oldest first; and those announced."""
+        with self.database.reading() as connection:
+            centre = self._refresh(connection)
+        # EPP-CEN-015
+        late = centre.unit_lifetime + centre.claim_grace
+        return tuple(key for key in self._keys if key.valid_to + late >= centre.epoch)
+
+    def rotate(self, valid_from: int, *, valid_to: int = EPOCH_MAX) -> MoneyKey:
+        """Announce a new money key, which signs from `valid_from` on; the present one signs until then.
+
+        Until then every purse that is made or comes to a centre can get to know it. Raises IssuerError,
+        DatabaseError.
+        """
+        with self.database.writing() as connection:
+            centre = self._refresh(connection)
+            # EPP-CEN-015
+            if not centre.epoch < valid_from <= valid_to <= EPOCH_MAX:
+                raise IssuerError(
+                    f"expected a key valid from an epoch after {centre.epoch}, "
+                    f"found {valid_from} to {valid_to}; it must be known before it signs"
+                )
+            newest = self._keys[-1]
+            if valid_from <= newest.valid_from:
+                raise IssuerError(
+                    f"expected a key valid from an epoch after {newest.valid_from}, when the newest begins"
+                )
+            last = MONEY_KEY.c.valid_from == newest.valid_from
+            connection.execute(
+                MONEY_KEY.update().where(last).values(valid_to=min(newest.valid_to, valid_from - 1))
+            )
+            _add_key(connection, self.random, valid_from=valid_from, valid_to=valid_to)
+            self._revise(connection, centre.revision)
+        with self.database.reading() as connection:
+            self._refresh(connection)
+        return self._keys[-1]
+
+    def add_purse(self, number: bytes) -> None:
+        """Name a purse (8 bytes) as the centre's own, of role `centre`. Raises IssuerError, DatabaseError."""
+        if len(number) != 8:
+            raise IssuerError(f"expected a purse number of 8 bytes, found {len(number)}")
+        if number in self.opener().centres:
+            return
+        with self.database.writing() as connection:
+            centre = self._refresh(connection)
+            if number not in self._opener.centres:
+                connection.execute(OWN_PURSE.insert().values(number=number))
+                self._revise(connection, centre.revision)
+
+    def opener(self) -> Opener:
+        """What opens and verifies chains; may be pickled for workers (EPP-CEN-002). Raises DatabaseError."""
+        with self.database.reading() as connection:
+            self._refresh(connection)
+        return self._opener
+
+    # --- for the other parts ---
+
+    def _centre(self, connection: Connection) -> Any:
+        row = connection.execute(select(CENTRE)).one_or_none()
+        if row is None:
+            raise DatabaseError(f"{self.database.name}: expected a centre, found none; create it first")
+        return row
+
+    def _refresh(self, connection: Connection) -> Any:
+        """The centre's row; keys and own purses are then those of the database."""
+        centre = self._centre(connection)
+        if centre.revision != self._revision:
+            rows = connection.execute(select(MONEY_KEY).order_by(MONEY_KEY.c.sequence))
+            self._keys = tuple(
+                MoneyKey(
+                    unit_key=SigningKey(row.unit_seed),
+                    history_key=AgreementKey(row.history_seed),
+                    valid_from=row.valid_from,
+                    valid_to=row.valid_to,
+                )
+                for row in rows
+            )
+            own = connection.execute(select(OWN_PURSE.c.number)).scalars()
+            self._opener = Opener(self._keys, self.public_keys, frozenset(own))
+            self._revision = centre.revision
+        return centre
+
+    def _revise(self, connection: Connection, revision: int) -> None:
+        connection.execute(CENTRE.update().values(revision=revision + 1))
+
+    def _signing_key(self, epoch: int) -> MoneyKey:
+        """The newest key that may sign in this epoch."""
+        # EPP-KEY-009
+        valid = [key for key in self._keys if key.valid_from <= epoch <= key.valid_to]
+        if not valid:
+            raise IssuerError(f"expected a money key valid in epoch {epoch}, found none; rotate in time")
+        return valid[-1]
+
+
+def _of_a_centre(database: Database) -> Database:
+    if database.schema is not SCHEMA:
+        raise DatabaseError(f"{database.name}: expected it to be opened as that of {SCHEMA.name}")
+    return database
+
+
+def _rules(centre: Any) -> Rules:
+    return Rules(
+        redemption_grace=centre.redemption_grace,
+        claim_grace=centre.claim_grace,
+        unit_lifetime=centre.unit_lifetime,
+        max_hops=centre.max_hops,
+        reuse_numbers=bool(centre.reuse_numbers),
+    )
+
+
+def _epoch(epoch: int, lifetime: int) -> int:
+    """An epoch in which units can be issued."""
+    if not 0 <= epoch <= EPOCH_MAX - lifetime:
+        raise IssuerError(f"expected an epoch from 0 to {EPOCH_MAX - lifetime}, found {epoch}")
+    return epoch
+
+
+def _add_key(connection: Connection, random: Random, *, valid_from: int, valid_to: int) -> None:
+    count = len(connection.execute(select(MONEY_KEY.c.sequence)).all())
+    connection.execute(
+        MONEY_KEY.insert().values(
+            sequence=count,
+            unit_seed=random(32),
+            history_seed=random(32),
+            valid_from=valid_from,
+            valid_to=valid_to,
+        )
+    )

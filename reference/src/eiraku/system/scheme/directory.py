@@ -1,0 +1,302 @@
+"""A folder with everything of one scheme's centres, for one operator.
+
+    centre.toml   settings, see `Settings`          device.db    the device centre's database
+    policy.toml   the policy in force                issuing.db   the issuing centre's database
+    scheme.key    the scheme key, in hexadecimal     counter.db   the issuing centre's own purse
+
+`create` makes all of it or nothing, `open_` opens it. Private keys are in these files: only the owner may
+read them. A database may be elsewhere: `database` is a file name in the folder, or a URL. Errors are
+DirectoryError, DatabaseError and StoreError, and say what to do.
+"""
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+
+from eiraku.reference.anchor import TrustAnchor, parse_purse_id
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.device import Accepted, Device
+from eiraku.reference.policy import Policy
+from eiraku.reference.purse.state import Provisioning
+from eiraku.reference.store import Store
+from eiraku.spec.objects import Role
+from eiraku.spec.shape import EPOCH_MAX
+from eiraku.system.database import Database
+from eiraku.system.device.registry import SCHEMA as DEVICE_SCHEMA
+from eiraku.system.device.registry import Registry, RegistryError
+from eiraku.system.issuing.issuer import Issuer
+from eiraku.system.issuing.schema import SCHEMA as ISSUING_SCHEMA
+from eiraku.system.issuing.schema import Rules
+from eiraku.system.scheme.settings import DirectoryError, Settings
+
+SETTINGS, POLICY, SCHEME_KEY, COUNTER = "centre.toml", "policy.toml", "scheme.key", "counter.db"
+Random = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """An open folder. `scheme_key`: 32 bytes; `random`: so many fresh random bytes."""
+
+    path: Path
+    settings: Settings
+    policy: Policy
+    scheme_key: bytes
+    registry: Registry
+    issuer: Issuer
+    random: Random
+
+    @property
+    def counter_path(self) -> Path:
+        """Where the memory of the issuing centre's own purse is."""
+        return self.path / COUNTER
+
+    def counter(self) -> Device:
+        """The issuing centre's own purse, switched on. Raises StoreError."""
+        return Device(self.counter_path, self.random)
+
+    def anchor(self) -> TrustAnchor:
+        """What a purse that is made now trusts: keys announced are in it already (EPP-KEY-010)."""
+        return trust_anchor(self.registry, self.issuer, self.scheme_key)
+
+    def provisioning(self, private_key: bytes, purse_id: bytes) -> Provisioning:
+        """What fills an empty purse. `private_key`: its seed of 32 bytes; `purse_id`: from the register."""
+        return Provisioning(
+            number=parse_purse_id(purse_id).claims.number,
+            private_key=private_key,
+            purse_id=purse_id,
+            anchor=self.anchor().to_mapping(),
+            policy=self.policy.to_mapping(),
+            bulletin=self.registry.bulletin(),
+            holdings=(),
+        )
+
+    def make_purse(
+        self,
+        store: Path | Store,
+        *,
+        role: Role,
+        tier: int,
+        holder: bytes,
+        economy: int,
+        expires: int | None = None,
+    ) -> Device:
+        """A new purse, its key made here, registered, in an empty memory at `store`.
+
+        `holder`: 32 bytes; `expires`: an epoch, by default as long as the settings say. Raises RegistryError
+        for what cannot be registered, StoreError.
+        """
+        self.check_economy(economy)
+        device = Device(store, self.random)
+        if device.store.provision() is not None:
+            device.close()
+            raise RegistryError(f"{device.store.path}: expected an empty purse, found one that is made")
+        seed = self.random(32)
+        purse_id = self.registry.register(
+            SigningKey(seed).public,
+            role=role,
+            tier=tier,
+            holder=holder,
+            economy=economy,
+            expires=self.registry.epoch + self.settings.purse_lifetime if expires is None else expires,
+        )
+        result = device.provision(self.provisioning(seed, purse_id))
+        if not isinstance(result, Accepted):
+            raise AssertionError(f"the purse refuses what the centre made: {result}")
+        if role is Role.CENTRE:
+            self.issuer.add_purse(parse_purse_id(purse_id).claims.number)
+        return device
+
+    def check_economy(self, economy: int) -> None:
+        """Raises RegistryError for one that is not of this scheme."""
+        if economy not in self.settings.economies:
+            known = ", ".join(map(str, self.settings.economies))
+            raise RegistryError(f"economy {economy} is not of this scheme; name one of {known}")
+
+    def convict(self) -> Sequence[bytes]:
+        """Revoke every purse of which the issuing centre has evidence of copying; their numbers."""
+        # EPP-DEV-004
+        found: list[bytes] = []
+        for number in sorted(self.issuer.convicted()):
+            purse = self.registry.lookup(number)
+            if purse is not None and purse.state != "revoked":
+                self.registry.revoke(number, "convicted of copying (EPP-CEN-005)")
+                found.append(number)
+        return found
+
+    def advance(self, to: int | None = None) -> bytes:
+        """Revoke who was convicted, publish the next bulletin, take both centres to its epoch, and settle the
+        claims that are due then; the bulletin.
+
+        Raises RegistryError, DatabaseError.
+        """
+        self.convict()
+        signed = self.registry.advance(to)
+        self.settle()
+        return signed
+
+    def settle(self) -> None:
+        """Take the issuing centre to the epoch of the newest bulletin, and settle the claims that are due.
+
+        Raises DatabaseError.
+        """
+        epoch = self.registry.epoch
+        if self.issuer.epoch < epoch:
+            self.issuer.advance(epoch)
+        # EPP-CEN-008
+        self.issuer.refund()
+
+    def close(self) -> None:
+        """Close both databases."""
+        self.registry.database.close()
+        self.issuer.database.close()
+
+
+def trust_anchor(registry: Registry, issuer: Issuer, scheme_key: bytes) -> TrustAnchor:
+    """What a purse of these two centres trusts (EPP-KEY-010). `scheme_key`: 32 bytes."""
+    return TrustAnchor(
+        economies=issuer.economies,
+        device_keys=registry.device_keys(),
+        money_keys={key.kid: key.announced for key in issuer.money_keys()},
+        device_seal=registry.seal,
+        money_seal=issuer.seal,
+        scheme_key=scheme_key,
+    )
+
+
+def create(
+    path: Path, *, settings: Settings, policy: str | None = None, random: Random = secrets.token_bytes
+) -> Directory:
+    """Make a new scheme's folder, which must not exist or be empty, and open it.
+
+    `policy`: the TOML form; without it the default one. Raises DirectoryError, PolicyError, IssuerError,
+    RegistryError, DatabaseError, StoreError; then nothing is there.
+    """
+    if policy is None:
+        policy = (resources.files("eiraku.reference") / "default_policy.toml").read_text("utf-8")
+    Policy.from_toml(policy)
+    try:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise DirectoryError(f"{path}: expected a new or an empty folder; name another one")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Made beside it and moved: a loss of power leaves no half of a scheme under the name.
+        made = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            _write(made / SETTINGS, settings.to_toml())
+            _write(made / POLICY, policy)
+            _write(made / SCHEME_KEY, random(32).hex() + "\n")
+            _fill(made, settings, policy, random)
+            made.replace(path)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+    except OSError as error:
+        raise DirectoryError(f"{path}: cannot be made ({error.strerror}); name another folder") from None
+    return open_(path, random=random)
+
+
+def open_(path: Path, *, random: Random = secrets.token_bytes) -> Directory:
+    """Open a folder that `create` made. Raises DirectoryError, PolicyError, RegistryError, DatabaseError."""
+    settings = Settings.from_toml(_read(path / SETTINGS))
+    policy = Policy.from_toml(_read(path / POLICY))
+    try:
+        scheme_key = bytes.fromhex(_read(path / SCHEME_KEY))
+    except ValueError:
+        scheme_key = b""
+    if len(scheme_key) != 32:
+        raise DirectoryError(f"{path / SCHEME_KEY}: expected 64 hexadecimal digits; restore it from a backup")
+    device = Database(_url(path, settings.device_database, new=False), DEVICE_SCHEMA)
+    try:
+        registry = Registry(device, random=random)
+        issuing = Database(_url(path, settings.issuing_database, new=False), ISSUING_SCHEMA)
+        try:
+            issuer = Issuer(issuing, public_keys=registry.public_key, random=random)
+            # The bulletin is published first: a loss of power may have come between.
+            issuer.advance(registry.epoch)
+        except BaseException:
+            issuing.close()
+            raise
+    except BaseException:
+        device.close()
+        raise
+    return Directory(
+        path=path,
+        settings=settings,
+        policy=policy,
+        scheme_key=scheme_key,
+        registry=registry,
+        issuer=issuer,
+        random=random,
+    )
+
+
+def _fill(path: Path, settings: Settings, policy: str, random: Random) -> None:
+    """Both centres, and the issuing centre's own purse."""
+    epoch = settings.first_epoch
+    device = Database(_url(path, settings.device_database, new=True), DEVICE_SCHEMA)
+    try:
+        Registry.create(
+            device,
+            seal=random(16),
+            policy_digest=sha256(policy.encode()).digest(),
+            epoch=epoch,
+            random=random,
+            key_expires=min(epoch + settings.key_lifetime, EPOCH_MAX),
+        )
+        rules = Rules(
+            redemption_grace=settings.redemption_grace,
+            claim_grace=settings.claim_grace,
+            unit_lifetime=settings.unit_lifetime,
+            max_hops=settings.max_hops,
+        )
+        issuing = Database(_url(path, settings.issuing_database, new=True), ISSUING_SCHEMA)
+        try:
+            economies = settings.economies
+            Issuer.create(
+                issuing, seal=random(16), economies=economies, rules=rules, epoch=epoch, random=random
+            )
+        finally:
+            issuing.close()
+    finally:
+        device.close()
+    made = open_(path, random=random)
+    try:
+        made.make_purse(
+            made.counter_path,
+            role=Role.CENTRE,
+            tier=7,
+            holder=random(32),
+            economy=settings.economies[0],
+            expires=EPOCH_MAX,
+        ).close()
+    finally:
+        made.close()
+
+
+def _url(path: Path, database: str, *, new: bool) -> str:
+    if "://" in database:
+        return database
+    if not new and not (path / database).is_file():
+        raise DirectoryError(f"{path / database}: expected a database; restore it from a backup")
+    return f"sqlite:///{path / database}"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise DirectoryError(
+            f"{path}: cannot be read ({said}); name a folder made by `eiraku serve --init`"
+        ) from None
+
+
+def _write(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

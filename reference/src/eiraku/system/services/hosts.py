@@ -1,0 +1,64 @@
+"""The purses behind services, as sessions see them: the counter of the issuing centre (EPP-CEN-010)."""
+
+from collections.abc import Callable
+
+from eiraku.reference.device import Accepted, PowerLost, Rejected, Result
+from eiraku.reference.purse.state import ReceiveOrder
+from eiraku.spec.tables import Side
+from eiraku.system.exchange.carrier import ServiceRefused
+from eiraku.system.exchange.sessions import Answer
+from eiraku.system.issuing.counter import Counter
+
+
+class CounterHost:
+    """Implements `sessions.Host`: units that come home are deposited before the next session begins.
+
+    `bulletin`: the newest one, as signed.
+    """
+
+    def __init__(self, counter: Counter, bulletin: Callable[[], bytes]) -> None:
+        self._counter = counter
+        self._bulletin = bulletin
+
+    def begin(self, order: int | None, payee: bytes | None) -> None:  # noqa: ARG002 - of `Host`
+        """See `sessions.Host`."""
+        if order is not None:
+            raise ServiceRefused(
+                "not-allowed", "EPP-CEN-001", "the issuing centre's purse gives nothing away"
+            )
+        # EPP-CEN-010
+        self._counter.collect()
+        device = self._counter.device
+        done(device.bulletin(self._bulletin()))
+        done(device.order(ReceiveOrder()))
+        done(device.open(Side.RESPONDER))
+
+    def deliver(self, data: bytes) -> Answer:
+        """See `sessions.Host`."""
+        result = self._counter.device.deliver(data)
+        answer = as_answer(result)
+        if not answer.is_open:
+            self._counter.collect()
+        return answer
+
+    def end(self) -> None:
+        """The next opening drops the session (EPP-SES-027); what was credited is collected."""
+        self._counter.collect()
+
+
+def as_answer(result: Result) -> Answer:
+    """What a device said, as a service passes it on: the peer learns only what the device tells it."""
+    match result:
+        case Accepted():
+            return Answer(out=result.out, is_open=result.is_open)
+        case Rejected():
+            return Answer(out=result.out, is_open=result.is_open, code=result.refusal.code.label)
+        case PowerLost():
+            raise AssertionError("no test arms a power cut behind a service")
+
+
+def done(result: Result) -> None:
+    """Our own order to a device; a refusal is a matter of the operator. Raises ServiceRefused(suspended)."""
+    if isinstance(result, Rejected):
+        detail = "the purse of the service cannot serve now; try again later"
+        raise ServiceRefused("suspended", result.refusal.requirement, detail)

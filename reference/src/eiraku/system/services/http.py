@@ -1,0 +1,76 @@
+"""Reading a body within its limits, and writing a refusal: the small change of HTTP (EPP-SVC-004, -005)."""
+
+import asyncio
+import json
+import traceback
+
+from fastapi import Request, Response
+
+from eiraku.system.database import DatabaseError
+from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
+from eiraku.system.exchange.codes import RETRY_AFTER, status
+
+COSE = "application/cose"
+CBOR = "application/cbor"
+OCTETS = "application/octet-stream"
+MESSAGE_MAX = 66_000
+"""A record of 65 535 bytes of plaintext and what is around it, in bytes."""
+
+
+async def read_body(request: Request, *, kind: str, limit: int, seconds: float) -> bytes:
+    """The body, at most `limit` bytes of media type `kind`. Raises ServiceRefused."""
+    # EPP-SVC-008
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != kind:
+        raise ServiceRefused("media-type", "EPP-SVC-008", f"expected Content-Type: {kind}")
+    declared = request.headers.get("content-length", "0")
+    # EPP-SVC-004
+    if not declared.isdecimal() or int(declared) > limit:
+        raise ServiceRefused("too-large", "EPP-SVC-004", f"expected at most {limit} bytes")
+    try:
+        async with asyncio.timeout(seconds):
+            return await _gather(request, limit)
+    except TimeoutError:
+        detail = f"expected the whole body within {seconds:g} seconds"
+        raise ServiceRefused("timeout", "EPP-SVC-004", detail) from None
+
+
+async def _gather(request: Request, limit: int) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        # EPP-SVC-004: without a length, or with a false one, the limit holds while reading
+        if len(body) > limit:
+            raise ServiceRefused("too-large", "EPP-SVC-004", f"expected at most {limit} bytes")
+    return bytes(body)
+
+
+def refusal(error: Exception, request_id: str) -> tuple[Response, str, dict[str, object]]:
+    """What the client is told, the code, and what only the log is told."""
+    if isinstance(error, ServiceRefused):
+        body = {"code": error.code, "requirement": error.requirement, "detail": error.detail}
+        return _json(body, error.code, request_id), error.code, {"requirement": error.requirement}
+    # EPP-SVC-005: nothing of the inside
+    code = "unavailable" if isinstance(error, DatabaseError | ServiceUnreachable) else "internal"
+    detail = "the service has failed; send the very same request again later"
+    body = {"code": code, "requirement": "EPP-SVC-005", "detail": detail}
+    told: dict[str, object] = {"error": type(error).__name__, "where": _where(error)}
+    if code == "unavailable":
+        told["reason"] = str(error)
+    return _json(body, code, request_id), code, told
+
+
+def _where(error: Exception) -> list[str]:
+    """Files and lines only: the text of an unforeseen exception may hold what must not be in a log."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    return [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames]
+
+
+def _json(body: dict[str, str], code: str, request_id: str) -> Response:
+    headers = {"Cache-Control": "no-store"}
+    if code in RETRY_AFTER:
+        headers["Retry-After"] = "1"
+    # What was not read to its end cannot be skipped.
+    if code in {"too-large", "timeout", "media-type"}:
+        headers["Connection"] = "close"
+    content = json.dumps({**body, "request": request_id})
+    return Response(content, status_code=status(code), media_type="application/json", headers=headers)

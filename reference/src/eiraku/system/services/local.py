@@ -1,0 +1,52 @@
+"""A carrier within one process: the same services, without a network.
+
+For a vault beside its centres, for simulations and tests. A database that fails is to the caller what a
+network that fails is: no answer.
+"""
+
+from eiraku.system.database import DatabaseError
+from eiraku.system.exchange.carrier import ServiceUnreachable
+from eiraku.system.services.service import Service
+
+
+class LocalSession:
+    """Implements `carrier.Session`."""
+
+    def __init__(self, service: Service, name: bytes) -> None:
+        self._service = service
+        self._name = name
+        self._number = 0
+
+    def exchange(self, data: bytes) -> bytes | None:
+        """See `carrier.Session`."""
+        try:
+            answer = self._service.message(self._name, self._number + 1, data)
+        except DatabaseError as error:
+            raise ServiceUnreachable(str(error)) from error
+        self._number += 1
+        return answer.out
+
+
+class LocalCarrier:
+    """Implements `carrier.Carrier` over a service."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def open(self) -> LocalSession:
+        """See `carrier.Carrier`."""
+        return LocalSession(self._service, self._service.open())
+
+    def request(self, signed: bytes) -> bytes:
+        """See `carrier.Carrier`."""
+        try:
+            return self._service.request(signed)
+        except DatabaseError as error:
+            raise ServiceUnreachable(str(error)) from error
+
+    def bulletin(self) -> bytes:
+        """See `carrier.Carrier`."""
+        try:
+            return self._service.bulletin()
+        except DatabaseError as error:
+            raise ServiceUnreachable(str(error)) from error

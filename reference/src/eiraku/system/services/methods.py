@@ -1,0 +1,140 @@
+"""The methods of both centres: bodies, who may ask, answers (specification, chapter 16, EPP-SVC-010, -011).
+
+Bodies and answers are CBOR items. Every handler is idempotent by request id, or does what can be done again
+without harm; so a request whose answer was lost with the power may be carried out once more.
+"""
+
+from collections.abc import Callable, Mapping
+
+from eiraku.spec import cbor, shape
+from eiraku.spec.centre_objects import Claim
+from eiraku.spec.objects import Role
+from eiraku.system.device.registry import Registry
+from eiraku.system.exchange.carrier import ServiceRefused
+from eiraku.system.issuing.issuer import Issuer
+from eiraku.system.services.requests import Caller, Handler, Method
+
+RULE = "EPP-SVC-010"
+NOTHING = cbor.encode(None)
+VAULTS = frozenset({Role.VAULT})
+VALUES_MAX = 256
+CASES_MAX = 100
+
+
+def issuing_centre(issuer: Issuer, registry: Registry) -> Mapping[str, Method]:
+    """`issue`, `receipt`, `account`, `claim`, `cases`, `suspect`."""
+
+    def issue(caller: Caller, request_id: bytes, body: bytes) -> bytes:
+        economy, values = fields(body, 2)
+        return issuer.issue(
+            request_id,
+            caller.number,
+            shape.uint(economy, RULE, "economy", 1, 65535),
+            [shape.amount(value, RULE, "value") for value in shape.array(values, RULE, "values")],
+            at_economy=caller.economy,
+        )
+
+    def receipt(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
+        transaction, signature = fields(body, 2)
+        issuer.receipt(
+            caller.number,
+            shape.octets(transaction, RULE, "transaction", 16),
+            shape.octets(signature, RULE, "signature", 64),
+        )
+        return NOTHING
+
+    def account(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
+        fields(body, 0)
+        return cbor.encode(issuer.account(caller.number))
+
+    def claim(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
+        read = Claim.decode(body)
+        beneficiary = registry.lookup(read.beneficiary)
+        # EPP-SVC-010
+        if beneficiary is None or beneficiary.role is not Role.VAULT:
+            detail = "expected the number of a registered vault as beneficiary"
+            raise ServiceRefused("not-allowed", RULE, detail)
+        return cbor.encode(issuer.claim(caller.number, read, economy=beneficiary.economy))
+
+    def cases(_caller: Caller, _request_id: bytes, body: bytes) -> bytes:
+        (after,) = fields(body, 1)
+        found = issuer.cases(shape.uint(after, RULE, "after", 0, 2**53 - 1))[:CASES_MAX]
+        return cbor.encode(tuple((c.sequence, c.kind, c.purse, c.unit_id, c.hop, c.epoch) for c in found))
+
+    return {
+        "issue": Method(handler=issue, roles=VAULTS),
+        "receipt": Method(handler=receipt, roles=VAULTS),
+        "account": Method(handler=account),
+        "claim": Method(handler=claim),
+        "cases": Method(handler=cases, roles=VAULTS),
+        "suspect": Method(handler=_suspect(registry), roles=VAULTS),
+    }
+
+
+def device_centre(registry: Registry, issuer: Issuer, *, lifetime: int) -> Mapping[str, Method]:
+    """`renew`, `challenge`, `self-report`, `suspect`. `lifetime`: most epochs of a renewed purse ID."""
+
+    def renew(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
+        (wanted,) = fields(body, 1)
+        latest = registry.epoch + lifetime
+        expires = shape.uint(wanted, RULE, "expires", 0, shape.EPOCH_MAX)
+        # EPP-SVC-011
+        if expires > latest:
+            detail = f"expected an epoch up to {latest}, found {expires}"
+            raise ServiceRefused("not-allowed", "EPP-SVC-011", detail)
+        return registry.renew(caller.number, expires)
+
+    def challenge(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
+        fields(body, 0)
+        return cbor.encode(registry.challenge(caller.number, issuer))
+
+    def self_report(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
+        # What was found is for the operator: a purse that cheats must not learn what gave it away.
+        registry.inspect(caller.number, body, issuer)
+        return NOTHING
+
+    return {
+        "renew": Method(handler=renew),
+        "challenge": Method(handler=challenge),
+        "self-report": Method(handler=self_report),
+        "suspect": Method(handler=_suspect(registry), roles=VAULTS),
+    }
+
+
+def fields(body: bytes, count: int) -> tuple[cbor.Item, ...]:
+    """The body as an array of `count` items. Raises Refusal(MALFORMED)."""
+    return shape.array(cbor.decode(body), RULE, "body", count)
+
+
+def callers(registry: Registry) -> Callable[[bytes], Caller | None]:
+    """Registered purses, as a gate asks for them."""
+
+    def find(number: bytes) -> Caller | None:
+        found = registry.lookup(number)
+        if found is None:
+            return None
+        return Caller(
+            number=found.number,
+            public_key=found.public_key,
+            role=found.role,
+            holder=found.holder,
+            economy=found.economy,
+            good=found.active,
+        )
+
+    return find
+
+
+def _suspect(registry: Registry) -> Handler:
+    def suspect(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
+        number, code, unit, epoch = fields(body, 4)
+        registry.suspect(
+            caller.number,
+            shape.octets(number, RULE, "number", 8),
+            shape.uint(code, RULE, "code", 1, 255),
+            None if unit is None else shape.octets(unit, RULE, "unit_id", 32),
+            shape.uint(epoch, RULE, "epoch", 0, shape.EPOCH_MAX),
+        )
+        return NOTHING
+
+    return suspect

@@ -1,0 +1,40 @@
+"""What one process serves, as HTTP and the log see it: the services by path, and what hangs beside them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from eiraku.system.services.service import Service
+from eiraku.system.services.settings import Settings
+
+
+class Bulletins(Protocol):
+    """Where the newest bulletin comes from; the device centre's register is one."""
+
+    def bulletin(self) -> bytes:
+        """Whole, as signed."""
+
+    def head(self) -> bytes:
+        """Its signed head (EPP-DEV-009)."""
+
+    def chunks(self) -> tuple[bytes, ...]:
+        """In chunks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """`good`, and the facts: only names, numbers and booleans."""
+
+    good: bool
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """`services` by path below `/epp1/`; `enrol`: a first request, as signed, to the answer (EPP-SVC-009)."""
+
+    services: Mapping[str, Service]
+    bulletins: Bulletins
+    enrol: Callable[[bytes], bytes]
+    health: Callable[[], Health]
+    settings: Settings

@@ -1,0 +1,265 @@
+"""Everything that one process serves of one scheme: both centres, and vaults for holders.
+
+The folder is that of `centres.directory`, with these beside:
+
+    services.toml   settings, see `settings.DEFAULT`     services.db   what was answered last, enrolment codes
+    vaults/         for each vault its purse, NAME.db, and what it has under way, NAME-state.db
+
+`open_` opens it, and makes what is missing. Errors are DirectoryError, SettingsError, PolicyError,
+RegistryError, IssuerError, DatabaseError and StoreError; each says what to do.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from eiraku.spec.objects import Role
+from eiraku.system.database import Database, DatabaseError
+from eiraku.system.exchange.sessions import Host, SessionTable
+from eiraku.system.issuing.counter import Counter
+from eiraku.system.scheme import directory as folders
+from eiraku.system.scheme.directory import Directory
+from eiraku.system.scheme.settings import DirectoryError
+from eiraku.system.scheme.settings import Settings as CentreSettings
+from eiraku.system.services import methods
+from eiraku.system.services.enrolment import Enrolments, Invitation, new_code
+from eiraku.system.services.hosts import CounterHost
+from eiraku.system.services.journal import SCHEMA, Journal
+from eiraku.system.services.limits import Buckets
+from eiraku.system.services.local import LocalCarrier
+from eiraku.system.services.office import Health, Office
+from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, Gate, Method
+from eiraku.system.services.service import Service
+from eiraku.system.services.settings import DEFAULT, Settings
+from eiraku.system.services.vaults import OpenVault, VaultPlace
+
+SETTINGS, VAULTS = "services.toml", "vaults"
+CODE_EPOCHS = 10
+"""Epochs that an enrolment code is good for."""
+
+
+def holder_hash(name: str) -> bytes:
+    """What stands for a holder in purse IDs: 32 bytes."""
+    return sha256(name.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheme:
+    """An open scheme. `vaults` by name of the holder."""
+
+    directory: Directory
+    settings: Settings
+    journal: Journal
+    counter: Counter
+    enrolments: Enrolments
+    services: Mapping[str, Service]
+    vaults: Mapping[str, OpenVault]
+    _closing: ExitStack = field(repr=False)
+
+    def office(self) -> Office:
+        """As HTTP serves it."""
+        return Office(
+            services=self.services,
+            bulletins=self.directory.registry,
+            enrol=self.enrolments.enrol,
+            health=self.health,
+            settings=self.settings,
+        )
+
+    def work(self) -> Mapping[str, Callable[[], object]]:
+        """What is to be done again and again between requests, by name; each part stands alone."""
+        found: dict[str, Callable[[], object]] = {"refund": self._refund, "collect": self._collect}
+        return found | {f"vault {name}": vault.work for name, vault in self.vaults.items()}
+
+    def health(self) -> Health:
+        """Databases that take writes, and a bulletin that is not too old."""
+        facts: dict[str, object] = {"epoch": None, "bulletin_age": None, "databases": "failing"}
+        try:
+            epoch = self.directory.registry.epoch
+            age = self.journal.age(epoch, time.time())
+            for database in (self.directory.registry.database, self.directory.issuer.database):
+                with database.writing():
+                    pass
+        except DatabaseError:
+            return Health(good=False, facts=facts)
+        facts = {"epoch": epoch, "bulletin_age": age, "databases": "writable"}
+        facts["vaults"] = {name: not vault.suspended() for name, vault in self.vaults.items()}
+        return Health(good=age <= self.settings.bulletin_age, facts=facts)
+
+    def close(self) -> None:
+        """Close everything, vaults first."""
+        self._closing.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _refund(self) -> None:
+        with self.services[ISSUING_CENTRE].alone():
+            self.directory.settle()
+
+    def _collect(self) -> None:
+        table = self.services[ISSUING_CENTRE].sessions
+        if table is not None:
+            table.between(self.counter.collect)
+
+
+def create(path: Path, settings: CentreSettings, *, text: str = DEFAULT) -> None:
+    """Make a new scheme in `path`, which must not exist or be empty; `text`: of `services.toml`."""
+    Settings.from_toml(text)
+    folders.create(path, settings=settings).close()
+    (path / SETTINGS).write_text(text, encoding="utf-8")
+
+
+def invite(
+    path: Path,
+    holder: str,
+    *,
+    count: int = 1,
+    role: Role = Role.PERSON,
+    tier: int = 1,
+    random: Callable[[int], bytes] = secrets.token_bytes,
+) -> list[str]:
+    """Enrolment codes for purses of a holder, also while the scheme is served. Raises as `open_`."""
+    settings = Settings.from_toml(_text(path / SETTINGS))
+    with ExitStack() as closing:
+        directory = folders.open_(path, random=random)
+        closing.callback(directory.close)
+        database = _database(path, settings)
+        closing.callback(database.close)
+        epoch = directory.registry.epoch
+        invitation = Invitation(
+            role=role,
+            tier=tier,
+            holder=holder_hash(holder),
+            economy=directory.settings.economies[0],
+            expires=epoch + directory.settings.purse_lifetime,
+            last_epoch=epoch + CODE_EPOCHS,
+        )
+        return [new_code(database, invitation, random) for _ in range(count)]
+
+
+def open_(
+    path: Path,
+    *,
+    random: Callable[[int], bytes] = secrets.token_bytes,
+    clock: Callable[[], float] = time.monotonic,
+) -> Scheme:
+    """Open a scheme and make the vaults that are missing. See the module for what is raised."""
+    settings = Settings.from_toml(_text(path / SETTINGS))
+    with ExitStack() as closing:
+        directory = folders.open_(path, random=random)
+        closing.callback(directory.close)
+        database = _database(path, settings)
+        closing.callback(database.close)
+        journal = Journal(database)
+        counter = _counter(directory, closing)
+        make = _Maker(directory, settings, journal, clock, random)
+        services = {
+            ISSUING_CENTRE: make.service(
+                ISSUING_CENTRE,
+                methods.issuing_centre(directory.issuer, directory.registry),
+                CounterHost(counter, directory.registry.bulletin),
+            ),
+            DEVICE_CENTRE: make.service(
+                DEVICE_CENTRE,
+                methods.device_centre(directory.registry, directory.issuer, lifetime=settings.lifetime),
+                None,
+            ),
+        }
+        vaults = {}
+        for name, economy in settings.vaults.items():
+            place = VaultPlace(
+                folder=path / VAULTS,
+                name=name,
+                holder=holder_hash(name),
+                economy=economy,
+                issuing=LocalCarrier(services[ISSUING_CENTRE]),
+                device_centre=LocalCarrier(services[DEVICE_CENTRE]),
+            )
+            vault = place.open(directory)
+            closing.callback(vault.close)
+            vaults[name] = vault
+            service = make.service(vault.audience, vault.methods(), vault.vault)
+            services[vault.path] = service
+            vault.serve_by(service)
+        by_holder = {holder_hash(name): vault.number for name, vault in vaults.items()}
+        enrolments = Enrolments(
+            database=database,
+            registry=directory.registry,
+            anchor=directory.anchor,
+            policy=directory.policy,
+            vault_of=by_holder.get,
+        )
+        return Scheme(
+            directory=directory,
+            settings=settings,
+            journal=journal,
+            counter=counter,
+            enrolments=enrolments,
+            services=services,
+            vaults=vaults,
+            _closing=closing.pop_all(),
+        )
+
+
+def _counter(directory: Directory, closing: ExitStack) -> Counter:
+    device = directory.counter()
+    closing.callback(device.close)
+
+    def economy_of(number: bytes) -> int | None:
+        found = directory.registry.lookup(number)
+        return None if found is None else found.economy
+
+    counter = Counter(device, directory.issuer, economy_of=economy_of)
+    # EPP-CEN-010
+    counter.collect()
+    return counter
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    directory: Directory
+    settings: Settings
+    journal: Journal
+    clock: Callable[[], float]
+    random: Callable[[int], bytes]
+
+    def service(self, audience: str, table: Mapping[str, Method], host: Host | None) -> Service:
+        gate = Gate(
+            audience=audience,
+            journal=self.journal,
+            callers=methods.callers(self.directory.registry),
+            methods=table,
+            admit=Buckets(limit=self.settings.purse, clock=self.clock).take,
+        )
+        sessions = None
+        if host is not None:
+            sessions = SessionTable(
+                host=host, random=self.random, clock=self.clock, limits=self.settings.sessions
+            )
+        return Service(gate=gate, bulletin=self.directory.registry.bulletin, sessions=sessions)
+
+
+def _database(path: Path, settings: Settings) -> Database:
+    name = settings.database
+    return Database(name if "://" in name else f"sqlite:///{path / name}", SCHEMA)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return DEFAULT
+    except (OSError, UnicodeDecodeError) as error:
+        raise DirectoryError(f"{path}: expected a text file that can be read ({error}); correct it") from None

@@ -1,0 +1,153 @@
+"""Checkpoints, and evidence against an operator whose log has a fork (EPP-WHS-004, EPP-WHS-010).
+
+Evidence is two checkpoints of one operator that no single log can have, with the proof that shows it. Whoever
+has the operator's public key can verify it offline.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eiraku.reference.crypto import cose, ed25519
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.spec.errors import Refusal
+from eiraku.spec.wholesale_objects import CHECKPOINT_MAX, CONTEXT_CHECKPOINT, Checkpoint, Entry
+from eiraku.system.wholesale import merkle
+from eiraku.system.wholesale.errors import CheckpointError, EvidenceError, ProofError
+from eiraku.system.wholesale.merkle import Range
+
+FORMAT = "EPP/1 fork"
+
+
+def sign(key: SigningKey, checkpoint: Checkpoint) -> bytes:
+    """Encoded COSE_Sign1 of a checkpoint, with the kid of the operator's key."""
+    return cose.sign(key, CONTEXT_CHECKPOINT, checkpoint.encode(), kid=ed25519.key_id(key.public))
+
+
+def verify(signed: bytes, *, operator: bytes, origin: str | None = None) -> Checkpoint:
+    """The checkpoint, if `operator` (public key, 32 bytes) signed it for `origin`. Raises CheckpointError."""
+    try:
+        parsed = cose.parse(signed, limit=CHECKPOINT_MAX)
+        # EPP-WHS-004
+        if parsed.kid != ed25519.key_id(operator) or not cose.verify(operator, CONTEXT_CHECKPOINT, parsed):
+            raise CheckpointError("checkpoint: not signed by the operator's key [EPP-WHS-004]")
+        checkpoint = Checkpoint.decode(parsed.payload)
+    except Refusal as refusal:
+        raise CheckpointError(f"checkpoint: not well formed ({refusal})") from None
+    # EPP-WHS-004
+    if origin is not None and checkpoint.origin != origin:
+        raise CheckpointError(f"checkpoint: of the log {checkpoint.origin!r}, expected {origin!r}")
+    return checkpoint
+
+
+def verify_entry(
+    leaf: bytes, index: int, proof: tuple[bytes, ...], signed: bytes, *, operator: bytes, origin: str
+) -> Entry:
+    """The entry (data of the leaf), if it is at `index` of the log under a checkpoint.
+
+    For somebody who does not keep the log. Raises CheckpointError, ProofError.
+    """
+    checkpoint = verify(signed, operator=operator, origin=origin)
+    # EPP-WHS-005
+    merkle.verify_inclusion(leaf, index, checkpoint.size, proof, checkpoint.root)
+    try:
+        return Entry.decode(leaf)
+    except Refusal as refusal:
+        raise ProofError(f"entry {index}: in the log, but not well formed ({refusal})") from None
+
+
+def against(first: bytes, second: bytes, leaves: Sequence[bytes], *, operator: bytes) -> "Evidence":
+    """What two checkpoints show, from all leaves (data) of the log under the larger one, `second`.
+
+    The outcome need not be a contradiction: its `verify` tells. Raises CheckpointError.
+    """
+    small, large = verify(first, operator=operator), verify(second, operator=operator)
+    if not small.size <= large.size == len(leaves):
+        return Evidence(first=first, second=second, root=small.root)
+    tree = merkle.complete(leaves)
+    return Evidence(
+        first=first,
+        second=second,
+        root=merkle.root(Range(0, small.size), tree),
+        proof=tuple(merkle.root(span, tree) for span in merkle.consistency(small.size, large.size)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Two signed checkpoints, `first` of the smaller size (of the later epoch, if the log went backwards).
+
+    `root`: what the log under `second` has at the size of `first`; `proof`: its consistency with `second`.
+    """
+
+    first: bytes
+    second: bytes
+    root: bytes
+    proof: tuple[bytes, ...] = ()
+
+    def verify(self, operator: bytes) -> str:
+        """What it shows, as a sentence. Raises EvidenceError if it shows nothing, CheckpointError."""
+        first, second = verify(self.first, operator=operator), verify(self.second, operator=operator)
+        # EPP-WHS-010
+        if first.origin != second.origin:
+            raise EvidenceError("these are checkpoints of two logs, which may well differ")
+        if first.size > second.size:
+            raise EvidenceError("expected the checkpoint of the smaller size first")
+        # EPP-WHS-004
+        if first.size < second.size and first.epoch > second.epoch:
+            return (
+                f"{first.origin}: a log of {second.size} entries at epoch {second.epoch} and one of "
+                f"{first.size} at the later epoch {first.epoch}; a log only grows"
+            )
+        try:
+            merkle.verify_consistency(first.size, second.size, self.root, second.root, self.proof)
+        except ProofError as error:
+            raise EvidenceError(f"the proof does not belong to the second checkpoint ({error})") from None
+        # EPP-WHS-010
+        if self.root == first.root:
+            raise EvidenceError("the second checkpoint continues the first; this is no fork")
+        return (
+            f"{first.origin}: two logs of {first.size} entries, with root {first.root.hex()} at epoch "
+            f"{first.epoch} and, under the checkpoint of size {second.size} and epoch {second.epoch}, "
+            f"with root {self.root.hex()}"
+        )
+
+    def shows(self, operator: bytes) -> bool:
+        """Whether `verify` would not raise EvidenceError. Raises CheckpointError."""
+        try:
+            self.verify(operator)
+        except EvidenceError:
+            return False
+        return True
+
+    def to_json(self) -> str:
+        """Content of an evidence file."""
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "first": self.first.hex(),
+                "second": self.second.hex(),
+                "root": self.root.hex(),
+                "proof": [item.hex() for item in self.proof],
+            },
+            indent=1,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> "Evidence":
+        """Read an evidence file; nothing is verified. Raises EvidenceError."""
+        try:
+            fields: Any = json.loads(text)
+            found = fields["format"]
+            evidence = cls(
+                first=bytes.fromhex(fields["first"]),
+                second=bytes.fromhex(fields["second"]),
+                root=bytes.fromhex(fields["root"]),
+                proof=tuple(bytes.fromhex(item) for item in fields["proof"]),
+            )
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise EvidenceError(f"not evidence of a fork ({type(error).__name__}: {error})") from None
+        if found != FORMAT:
+            raise EvidenceError(f"expected the format {FORMAT!r}, found {found!r}")
+        return evidence

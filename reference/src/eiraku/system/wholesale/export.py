@@ -1,0 +1,188 @@
+"""A whole log in a file, and its verification by somebody who has nothing but the operator's public key.
+
+The file has one JSON object on a line: first the header, then entries and checkpoints in the order in which
+they came (a checkpoint after the entries that it covers), byte strings in hexadecimal.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from eiraku.spec.wholesale_objects import Checkpoint, Entry
+from eiraku.system.wholesale import accounts, checkpoint, merkle
+from eiraku.system.wholesale.accounts import Replay, Standing
+from eiraku.system.wholesale.checkpoint import Evidence
+from eiraku.system.wholesale.errors import CheckpointError, EntryError, EvidenceError, WholesaleError
+from eiraku.system.wholesale.merkle import Range
+from eiraku.system.wholesale.register import Register
+
+FORMAT = "EPP/1 wholesale log"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What a file holds; nothing of it is verified. `operator`: public key according to the file."""
+
+    origin: str
+    operator: bytes
+    leaves: tuple[bytes, ...]
+    checkpoints: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What was found true of a log. `last`: its newest checkpoint; `uncovered`: entries after that."""
+
+    origin: str
+    entries: tuple[Entry, ...]
+    standings: dict[int, Standing]
+    checkpoints: int
+    last: Checkpoint
+    uncovered: int
+
+
+def write(register: Register) -> Iterator[str]:
+    """The lines of a file with the whole log and all checkpoints, without line ends."""
+    head = {"format": FORMAT, "origin": register.origin, "operator": register.operator.hex()}
+    yield json.dumps(head, ensure_ascii=False)
+    signed = [
+        (checkpoint.verify(item, operator=register.operator).size, item) for item in register.checkpoints()
+    ]
+    signed.reverse()
+    size = 0
+    for leaf in register.leaves():
+        yield from _due(signed, size)
+        yield json.dumps({"entry": leaf.hex()})
+        size += 1
+    yield from _due(signed, size)
+
+
+def _due(signed: list[tuple[int, bytes]], size: int) -> Iterator[str]:
+    while signed and signed[-1][0] <= size:
+        yield json.dumps({"checkpoint": signed.pop()[1].hex()})
+
+
+def read(lines: Iterable[str]) -> Exported:
+    """Read a file. Raises WholesaleError with the number of the line that is not as expected."""
+    head: dict[str, Any] | None = None
+    leaves: list[bytes] = []
+    checkpoints: list[bytes] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            fields = json.loads(line)
+            if head is None:
+                head = {
+                    "format": fields["format"],
+                    "origin": str(fields["origin"]),
+                    "operator": bytes.fromhex(fields["operator"]),
+                }
+            elif "entry" in fields:
+                leaves.append(bytes.fromhex(fields["entry"]))
+            else:
+                checkpoints.append(bytes.fromhex(fields["checkpoint"]))
+        except (KeyError, TypeError, ValueError, RecursionError):
+            what = "the header" if head is None else "an entry or a checkpoint"
+            raise WholesaleError(f"line {number}: expected {what} of an exported log, in JSON") from None
+    if head is None or head["format"] != FORMAT:
+        raise WholesaleError(f"expected a file of the format {FORMAT!r}; export it from a register")
+    return Exported(
+        origin=head["origin"],
+        operator=head["operator"],
+        leaves=tuple(leaves),
+        checkpoints=tuple(checkpoints),
+    )
+
+
+def verify(exported: Exported, operator: bytes) -> Verified:
+    """Verify a log from its first entry on, under the operator's public key (32 bytes), known beforehand.
+
+    Every entry follows the rules, and every checkpoint is of this log. Raises EntryError, CheckpointError.
+    """
+    if not exported.checkpoints:
+        raise CheckpointError("the file has no checkpoint, so nobody vouches for it; export it again")
+    signed = [
+        checkpoint.verify(item, operator=operator, origin=exported.origin) for item in exported.checkpoints
+    ]
+    signed.sort(key=lambda found: (found.size, found.epoch))
+    newest = signed[-1]
+    _grows(signed)
+    waiting = signed[::-1]
+    replay, edge = Replay(), list[bytes]()
+    entries: list[Entry] = []
+    _compare(waiting, edge, replay)
+    for leaf in exported.leaves:
+        # EPP-WHS-009
+        entries.append(replay.add(leaf))
+        merkle.grow(edge, replay.size - 1, leaf)
+        _compare(waiting, edge, replay)
+    accounts.check(replay.balances)
+    if waiting:
+        raise CheckpointError(
+            f"a checkpoint of {waiting[-1].size} entries was signed, the file has {replay.size}; "
+            "entries are missing"
+        )
+    return Verified(
+        origin=exported.origin,
+        entries=tuple(entries),
+        standings=accounts.standings(replay.balances),
+        checkpoints=len(signed),
+        last=newest,
+        uncovered=replay.size - newest.size,
+    )
+
+
+def fork(one: Exported, other: Exported, operator: bytes) -> Evidence:
+    """Evidence from two files of one operator that do not go together. Raises EvidenceError, CheckpointError.
+
+    Each file may well verify for itself.
+    """
+    if one.origin != other.origin:
+        raise EvidenceError("these are two logs, which may well differ; expected two files of one")
+    for mine, theirs in ((one, other), (other, one)):
+        tree = merkle.complete(mine.leaves)
+        for large, second in zip(_opened(mine, operator), mine.checkpoints, strict=True):
+            for small, first in zip(_opened(theirs, operator), theirs.checkpoints, strict=True):
+                if not small.size <= large.size <= len(mine.leaves):
+                    continue
+                root = merkle.root(Range(0, small.size), tree)
+                if root == small.root and small.epoch <= large.epoch:
+                    continue
+                spans = merkle.consistency(small.size, large.size)
+                proof = tuple(merkle.root(span, tree) for span in spans)
+                evidence = Evidence(first=first, second=second, root=root, proof=proof)
+                if evidence.shows(operator):
+                    return evidence
+    raise EvidenceError("no two checkpoints of these files contradict each other")
+
+
+def _opened(exported: Exported, operator: bytes) -> list[Checkpoint]:
+    origin = exported.origin
+    return [checkpoint.verify(item, operator=operator, origin=origin) for item in exported.checkpoints]
+
+
+def _grows(signed: list[Checkpoint]) -> None:
+    epoch = 0
+    for found in signed:
+        # EPP-WHS-004
+        if found.epoch < epoch:
+            raise CheckpointError(
+                f"the checkpoint of {found.size} entries has epoch {found.epoch}, a smaller one {epoch}"
+            )
+        epoch = found.epoch
+
+
+def _compare(waiting: list[Checkpoint], edge: list[bytes], replay: Replay) -> None:
+    while waiting and waiting[-1].size == replay.size:
+        found = waiting.pop()
+        # EPP-WHS-005
+        if merkle.join(edge) != found.root:
+            raise CheckpointError(
+                f"the first {found.size} entries are not those that the operator signed: they were changed, "
+                "or the log has a fork"
+            )
+        # EPP-WHS-009
+        if replay.epoch > found.epoch:
+            raise EntryError(
+                replay.size - 1, f"its epoch {replay.epoch} is beyond the checkpoint's {found.epoch}"
+            )

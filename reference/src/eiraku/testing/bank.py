@@ -1,0 +1,264 @@
+"""A scheme in one process with a vault at its bank, and lines between them that break: for tests.
+
+Everything is real (centres, services, purses, memories) but the network: a `Line` carries to a service in
+this process, and loses what it is told to lose. `Bank.missing` is what every test comes down to: nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from eiraku.reference.crypto.drbg import Drbg
+from eiraku.reference.device import Accepted, Device, Rejected
+from eiraku.reference.purse.state import Order
+from eiraku.spec.objects import Role
+from eiraku.spec.tables import Side
+from eiraku.system.database import Database
+from eiraku.system.exchange.carrier import Carrier, ServiceUnreachable, Session
+from eiraku.system.exchange.sessions import SessionTable
+from eiraku.system.issuing.counter import Counter
+from eiraku.system.scheme import directory as folders
+from eiraku.system.scheme.directory import Directory
+from eiraku.system.scheme.settings import Settings
+from eiraku.system.services import methods
+from eiraku.system.services.hosts import CounterHost
+from eiraku.system.services.journal import SCHEMA, Journal
+from eiraku.system.services.local import LocalCarrier
+from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, Gate
+from eiraku.system.services.service import Service
+from eiraku.system.vault.policy import VaultPolicy
+from eiraku.system.vault.vault import Vault
+
+T = TypeVar("T")
+HOLDER = bytes([7]) * 32
+FUNDS = 100_000
+
+Loss = Literal["lost", "unanswered"]
+Weather = Callable[[int], Loss | None]
+"""What becomes of the n-th call over a line, counted from 1: `lost` before it arrives, or its answer."""
+
+
+@dataclass(slots=True)
+class Line:
+    """Implements `carrier.Carrier`: the way to a service while `weather` is fine. `calls` are counted."""
+
+    carrier: Carrier
+    weather: Weather = lambda _n: None
+    calls: int = 0
+
+    def open(self) -> Session:
+        """See `carrier.Carrier`."""
+        return _LineSession(self, self.over(self.carrier.open))
+
+    def request(self, signed: bytes) -> bytes:
+        """See `carrier.Carrier`."""
+        return self.over(lambda: self.carrier.request(signed))
+
+    def bulletin(self) -> bytes:
+        """See `carrier.Carrier`."""
+        return self.over(self.carrier.bulletin)
+
+    def over(self, call: Callable[[], T]) -> T:
+        """One call, unless it is lost."""
+        self.calls += 1
+        loss = self.weather(self.calls)
+        if loss == "lost":
+            raise ServiceUnreachable("the line is down")
+        answer = call()
+        if loss == "unanswered":
+            raise ServiceUnreachable("the line went down")
+        return answer
+
+
+@dataclass(slots=True)
+class _LineSession:
+    line: Line
+    session: Session
+
+    def exchange(self, data: bytes) -> bytes | None:
+        """See `carrier.Session`."""
+        return self.line.over(lambda: self.session.exchange(data))
+
+
+@dataclass(slots=True)
+class Bank:
+    """The scheme, a vault with `FUNDS` in its account, and its customers. `now`: what its clock says."""
+
+    folder: Path
+    directory: Directory
+    counter: Counter
+    issuing: Line
+    device_centre: Line
+    device: Device
+    policy: VaultPolicy | None
+    vault: Vault
+    sessions: SessionTable
+    database: Database
+    now: float = 1000.0
+    purses: dict[bytes, Device] = field(default_factory=dict)
+
+    @classmethod
+    def found(cls, folder: Path, *, seed: bytes = b"bank", policy: VaultPolicy | None = None) -> "Bank":
+        """A new one in an empty folder."""
+        random = Drbg(seed)
+        directory = folders.create(folder / "scheme", settings=Settings(), random=random)
+        device = directory.make_purse(
+            folder / "vault.db", role=Role.VAULT, tier=2, holder=HOLDER, economy=392
+        )
+        bank = cls._of(folder, directory, device, policy)
+        directory.issuer.fund(random(16), bank.vault.number, FUNDS)
+        bank.vault.refresh()
+        return bank
+
+    @classmethod
+    def open(cls, folder: Path, *, seed: bytes, policy: VaultPolicy | None = None) -> "Bank":
+        """One that was there before; `seed` must be another one than then."""
+        directory = folders.open_(folder / "scheme", random=Drbg(seed))
+        bank = cls._of(folder, directory, Device(folder / "vault.db", directory.random), policy)
+        for path in sorted(folder.glob("purse-*.db")):
+            device = Device(path, directory.random)
+            bank.purses[number_of(device)] = device
+        bank.counter.collect()
+        return bank
+
+    @classmethod
+    def _of(cls, folder: Path, directory: Directory, device: Device, policy: VaultPolicy | None) -> "Bank":
+        database = Database(f"sqlite:///{folder / 'services.db'}", SCHEMA)
+        registry, issuer = directory.registry, directory.issuer
+        counter = Counter(directory.counter(), issuer)
+        sessions = SessionTable(
+            host=CounterHost(counter, registry.bulletin),
+            random=directory.random,
+            clock=map(float, count()).__next__,
+        )
+        callers, journal = methods.callers(registry), Journal(database)
+        issuing = Service(
+            gate=Gate(
+                audience=ISSUING_CENTRE,
+                journal=journal,
+                callers=callers,
+                methods=methods.issuing_centre(issuer, registry),
+            ),
+            bulletin=registry.bulletin,
+            sessions=sessions,
+        )
+        device_centre = Service(
+            gate=Gate(
+                audience=DEVICE_CENTRE,
+                journal=journal,
+                callers=callers,
+                methods=methods.device_centre(registry, issuer, lifetime=1000),
+            ),
+            bulletin=registry.bulletin,
+        )
+        lines = Line(LocalCarrier(issuing)), Line(LocalCarrier(device_centre))
+        bank = cls(
+            folder=folder,
+            directory=directory,
+            counter=counter,
+            issuing=lines[0],
+            device_centre=lines[1],
+            device=device,
+            policy=policy,
+            vault=Vault(device, *lines, folder / "state.db", policy=policy),
+            sessions=sessions,
+            database=database,
+        )
+        bank.restart()
+        return bank
+
+    def restart(self) -> Vault:
+        """The vault loses power and is switched on again, with what was durable."""
+        self.vault.close()
+        self.device.power_cut()
+        self.vault = Vault(
+            self.device,
+            self.issuing,
+            self.device_centre,
+            self.folder / "state.db",
+            policy=self.policy,
+            clock=lambda: self.now,
+        )
+        return self.vault
+
+    def fine(self) -> None:
+        """Both lines work, and the centre has let go of sessions that were broken off (EPP-SVC-006)."""
+        self.issuing.weather = self.device_centre.weather = lambda _n: None
+        self.sessions.drop_all()
+
+    def purse(self, *, holder: bytes = HOLDER, role: Role = Role.PERSON) -> Device:
+        """A new customer without money."""
+        device = self.directory.make_purse(
+            self.folder / f"purse-{len(self.purses)}.db", role=role, tier=2, holder=holder, economy=392
+        )
+        self.purses[number_of(device)] = device
+        return device
+
+    def meet(
+        self, customer: Device, order: Order, pays_out: int | None = None, *, payee: bytes | None = None
+    ) -> tuple[str, ...]:
+        """A session of a customer with the vault; the codes by which the vault, then the customer refused.
+
+        `pays_out`: what is ordered, for this customer or for the purse `payee`.
+        """
+        codes: list[str] = []
+        result = customer.order(order)
+        if isinstance(result, Rejected):
+            return (result.refusal.code.label,)
+        self.vault.begin(pays_out, payee or number_of(customer))
+        result = customer.open(Side.INITIATOR)
+        while isinstance(result, Accepted | Rejected) and result.out is not None and self.vault.busy:
+            answer = self.vault.deliver(result.out)
+            codes += [answer.code] if answer.code else []
+            if answer.out is None:
+                break
+            result = customer.deliver(answer.out)
+        codes += [result.refusal.code.label] if isinstance(result, Rejected) else []
+        self.vault.end()
+        return tuple(codes)
+
+    # --- where value is ---
+
+    def outstanding(self) -> int:
+        """What the issuing centre has issued and not got back."""
+        return sum(self.directory.issuer.outstanding().values())
+
+    def account(self) -> int:
+        """Of the vault, at the issuing centre."""
+        return self.directory.issuer.account(self.vault.number)
+
+    def held(self) -> int:
+        """In all purses: spendable, or pending and not credited where it went; and in issues that wait."""
+        homes = {**self.purses, number_of(self.device): self.device}
+        homes[number_of(self.counter.device)] = self.counter.device
+        value = 0
+        for number, device in homes.items():
+            value += device.store.total()[1]
+            for pending in device.store.pendings():
+                if homes[pending.payee].store.credit(number, pending.transaction) is None:
+                    value += pending.amount
+        return value
+
+    def missing(self) -> int:
+        """What was funded, less what can be found. After `settle`: 0."""
+        self.directory.issuer.conserved()
+        self.counter.collect()
+        return FUNDS - self.account() - self.held()
+
+    def close(self) -> None:
+        """Close everything."""
+        self.vault.close()
+        for device in (self.device, self.counter.device, *self.purses.values()):
+            device.close()
+        self.database.close()
+        self.directory.close()
+
+
+def number_of(device: Device) -> bytes:
+    """Purse number of a device that is made."""
+    provision = device.store.provision()
+    if provision is None:
+        raise ValueError("expected a purse that is made")
+    return provision.number

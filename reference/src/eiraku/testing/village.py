@@ -1,0 +1,141 @@
+"""Purses known by name, an issuing and a device centre: moves are made directly, without sessions.
+
+For tests and demonstrations of what the issuing centre finds out. Everything is drawn from one seed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+from eiraku.reference.anchor import DeviceKey, TrustAnchor
+from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
+from eiraku.reference.centres.issuing import MoneyKey
+from eiraku.reference.crypto.drbg import Drbg
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.crypto.x25519 import AgreementKey
+from eiraku.spec import objects
+from eiraku.spec.objects import Role, Unit
+from eiraku.system.issuing.chain import Chain, Endorsement, Opener
+from eiraku.testing import moves
+from eiraku.testing.moves import Copy
+
+ISSUER = "issuer"
+"""The name of the issuing centre, as payer of hop 0."""
+HOME = "home"
+"""The name of the issuing centre's own purse."""
+VAULT = "vault"
+LAST_EPOCH = 100
+ECONOMY = 392
+
+
+class Village:
+    """`names`: of persons; a vault and the issuing centre's own purse are always there."""
+
+    def __init__(self, names: Iterable[str], *, seed: bytes = b"village") -> None:
+        self.random = Drbg(seed)
+        self.money = self.money_key()
+        master = PurseMasterKey(key=SigningKey(self.random(32)), valid_from=0, valid_to=LAST_EPOCH)
+        self.device_centre = DeviceCentre(keys=(master,), seal=self.random(16), economy=ECONOMY)
+        self.seal = self.random(16)
+        self.keys: dict[str, SigningKey] = {}
+        self.numbers = {ISSUER: objects.ISSUER_NUMBER}
+        self.purse_ids = {ISSUER: b""}
+        for name in (VAULT, HOME, *names):
+            self._settle(name, {VAULT: Role.VAULT, HOME: Role.CENTRE}.get(name, Role.PERSON))
+        self._units = 0
+
+    def _settle(self, name: str, role: Role) -> None:
+        self.keys[name] = SigningKey(self.random(32))
+        self.numbers[name] = self.random(8)
+        self.purse_ids[name] = self.device_centre.certify(
+            number=self.numbers[name],
+            public_key=self.keys[name].public,
+            role=role,
+            tier=2,
+            holder=self.random(32),
+            issued=1,
+            expires=LAST_EPOCH,
+        )
+
+    def money_key(self) -> MoneyKey:
+        """A new key; the village goes on with the one it has."""
+        return MoneyKey(
+            unit_key=SigningKey(self.random(32)),
+            history_key=AgreementKey(self.random(32)),
+            valid_from=0,
+            valid_to=LAST_EPOCH,
+        )
+
+    @property
+    def opener(self) -> Opener:
+        """Of the issuing centre, for every purse of the village."""
+        registered = {self.numbers[name]: key.public for name, key in self.keys.items()}
+        return Opener([self.money], registered.get, frozenset({self.numbers[HOME]}))
+
+    @property
+    def anchor(self) -> TrustAnchor:
+        """What everybody trusts."""
+        master = self.device_centre.keys[0]
+        return TrustAnchor(
+            economies=frozenset({ECONOMY}),
+            device_keys={
+                master.kid: DeviceKey(public=master.key.public, valid_from=0, valid_to=master.valid_to)
+            },
+            money_keys={self.money.kid: self.money.announced},
+            device_seal=self.device_centre.seal,
+            money_seal=self.seal,
+            scheme_key=bytes(32),
+        )
+
+    @property
+    def public_anchor(self) -> dict[str, Any]:
+        """The JSON form of the anchor without the scheme key, as anybody may have it."""
+        return {name: value for name, value in self.anchor.to_mapping().items() if name != "scheme_key"}
+
+    def name(self, number: bytes) -> str:
+        """Whose purse number it is."""
+        return next(name for name, each in self.numbers.items() if each == number)
+
+    def unit(self, **changes: Any) -> Copy:
+        """The next unit, signed, of value 1, endorsed to nobody yet."""
+        self._units += 1
+        base = Unit(
+            number=self._units,
+            issue=0,
+            value=1,
+            economy=ECONOMY,
+            issued=1,
+            expires=LAST_EPOCH,
+            max_hops=255,
+            seal=self.seal,
+        )
+        return moves.minted(self.money, replace(base, **changes))
+
+    def endorse(
+        self, copy: Copy, payer: str, payee: str, *, hop: int | None = None, transaction: bytes | None = None
+    ) -> Endorsement:
+        """The payer gives the copy away, by default under a transaction of its own; `hop`: the next one."""
+        return moves.endorse(
+            copy,
+            self.money.unit_key if payer == ISSUER else self.keys[payer],
+            payer=self.numbers[payer],
+            payee=self.numbers[payee],
+            transaction=self.random(16) if transaction is None else transaction,
+            hop=hop,
+        )
+
+    def take(self, copy: Copy, endorsement: Endorsement) -> Copy:
+        """What the payee then holds."""
+        history_key = self.money.history_key.public
+        return moves.taken(copy, endorsement, history_key=history_key, ephemeral=self.random(32))
+
+    def move(self, copy: Copy, *way: str) -> Copy:
+        """From purse to purse; the first name is that of the payer."""
+        for payer, payee in pairwise(way):
+            copy = self.take(copy, self.endorse(copy, payer, payee))
+        return copy
+
+    def open(self, copy: Copy) -> Chain:
+        """The chain of a deposit. Raises BadLayer and Refusal."""
+        return self.opener.open(copy.unit, copy.hop, copy.history)
