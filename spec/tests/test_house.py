@@ -109,7 +109,7 @@ def test_every_room_is_known_and_stands_in_its_root() -> None:
 
 
 def test_imports_go_one_way() -> None:
-    """spec, reference, system, cli; reference, conformance, report, cli; spec, models, report: from left to right."""
+    """In order: spec, reference, system, cli; reference, conformance, report, cli; spec, models, report."""
     wrong = [
         f"{name} imports {other}"
         for name, others in graph().items()
