@@ -1,26 +1,26 @@
 """Every mutant: the reference wallet with one defect, and what the suite must make of it.
 
-A mutant is declared where its defect is written, in one of the modules of `AREAS`:
+A mutant is declared where its defect is described, in one of the modules of `AREAS`, through the `Area` of
+that module. Each is a patch:
 
-- `@defect` on a subclass of `Checks`, `Purse`, `Device` or `Store`, or of several of them;
-- `@replaces` on a function that stands in for a function of the reference while the wallet works;
-- `omits` for a check that is simply not made.
+- `AREA.edits`: a text in the source of a function of the reference, changed;
+- `@AREA.replaces` on a function that stands in for functions of the reference;
+- `AREA.sets`: another value for a constant of the reference;
+- `@AREA.makes` on a function that makes all patches of one wallet: several at once, or with a memory.
 
-The name is that of the class or function, in snake_case; the summary is the first line of its docstring.
+The name is that of the decorated function or the one given; the summary the first line of its docstring.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from types import ModuleType
-from typing import NamedTuple, TypeVar
+from typing import Any, TypedDict, TypeVar, Unpack
 
 from eiraku.conformance.mutants.related import related
-from eiraku.conformance.mutants.wallet import MutantWallet, Parts, Patch
-from eiraku.reference.purse.checks import Checks
+from eiraku.conformance.mutants.wallet import Make, MutantWallet, Patch, edit
 
 AREAS = (
     "provisioning",
@@ -44,7 +44,7 @@ AREAS = (
 )
 """Modules of this package that declare mutants; also the parts of the kill matrix."""
 
-T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Mutant:
     summary: str
     """What it does, in one line."""
     area: str
-    parts: Parts = field(repr=False)
+    make: Make = field(repr=False)
     expected: tuple[str, ...]
     """Checks that must fail: ids of requirements, or patterns (`fnmatch`) of check ids. Each must be met."""
     collateral: Mapping[str, str]
@@ -67,7 +67,7 @@ class Mutant:
 
     def wallet(self) -> MutantWallet:
         """A new wallet with the defect."""
-        return MutantWallet(self.name, self.parts)
+        return MutantWallet(self.name, self.make)
 
     @property
     def selector(self) -> str:
@@ -100,113 +100,76 @@ def find(name: str) -> Mutant:
     return known[name]
 
 
-def defect(
-    requirement: str,
-    *,
-    expected: tuple[str, ...] = (),
-    collateral: Mapping[str, str] | None = None,
-    survives: str = "",
-) -> Callable[[type[T]], type[T]]:
-    """Declare a subclass of a part of the reference wallet as a mutant of `requirement`.
+class Verdict(TypedDict, total=False):
+    """What the suite must make of a mutant, where it is not just that its requirement's checks fail."""
 
-    `expected` is the requirement itself unless given.
-    """
-
-    def declare(part: type[T]) -> type[T]:
-        name = re.sub(r"(?<!^)(?=[A-Z])", "_", part.__name__).lower()
-        mutant = _Named(name, part.__doc__ or "", part.__module__, Parts.of(part))
-        _add(mutant, requirement, expected=expected, collateral=collateral, survives=survives)
-        return part
-
-    return declare
+    expected: tuple[str, ...]
+    collateral: Mapping[str, str]
+    survives: str
 
 
-def replaces(
-    requirement: str,
-    *places: tuple[ModuleType, str],
-    expected: tuple[str, ...] = (),
-    collateral: Mapping[str, str] | None = None,
-    survives: str = "",
-) -> Callable[[T], T]:
-    """Declare a function that stands in for those at `places` as a mutant of `requirement`."""
+class Area:
+    """The mutants of one part of the specification. `module`: the `__name__` of the file that declares them."""
 
-    def declare(function: T) -> T:
-        parts = Parts(patches=tuple(Patch(owner=owner, name=name, value=function) for owner, name in places))
-        name = str(getattr(function, "__name__", ""))
-        mutant = _Named(name, function.__doc__ or "", function.__module__, parts)
-        _add(mutant, requirement, expected=expected, collateral=collateral, survives=survives)
-        return function
+    def __init__(self, module: str) -> None:
+        self.name = module.rpartition(".")[2]
 
-    return declare
+    def edits(
+        self,
+        requirement: str,
+        name: str,
+        summary: str,
+        function: Callable[..., Any],
+        *changes: tuple[str, str],
+        **verdict: Unpack[Verdict],
+    ) -> None:
+        """Declare the reference with one function's source changed: each `(old, new)`, found exactly once."""
+        self._add(requirement, name, summary, lambda: [edit(function, *changes)], verdict)
 
+    def sets(
+        self,
+        requirement: str,
+        name: str,
+        summary: str,
+        place: tuple[ModuleType | type, str],
+        value: object,
+        **verdict: Unpack[Verdict],
+    ) -> None:
+        """Declare the reference with the constant, or whatever else is at `place`, being `value`."""
+        patch = Patch(owner=place[0], name=place[1], value=value)
+        self._add(requirement, name, summary, lambda: [patch], verdict)
 
-def omits(
-    area: str,
-    name: str,
-    method: str,
-    requirement: str,
-    summary: str,
-    *,
-    result: object = None,
-    collateral: Mapping[str, str] | None = None,
-) -> None:
-    """Declare a mutant that lacks one method of `Checks`: it always gives `result`."""
-    mutant = _Named(name, summary, area, Parts(checks_class=lacking(method, result=result)))
-    _add(mutant, requirement, collateral=collateral)
+    def replaces(
+        self, requirement: str, *places: tuple[ModuleType | type, str], **verdict: Unpack[Verdict]
+    ) -> Callable[[F], F]:
+        """Declare the decorated function, standing in for those at `places`."""
 
+        def declare(function: F) -> F:
+            patches = [Patch(owner=owner, name=name, value=function) for owner, name in places]
+            self._add(requirement, function.__name__, function.__doc__ or "", lambda: patches, verdict)
+            return function
 
-def lacking(*methods: str, result: object = None) -> type[Checks]:
-    """Checks without these methods: they always give `result`. Raises ValueError for an unknown one."""
+        return declare
 
-    def accept(*_: object, **__: object) -> object:
-        return result
+    def makes(self, requirement: str, **verdict: Unpack[Verdict]) -> Callable[[Make], Make]:
+        """Declare the decorated function, which makes the patches of one wallet."""
 
-    for method in methods:
-        if not callable(getattr(Checks, method, None)):
-            raise ValueError(f"Checks has no method {method}")
-    return type("Lacking", (Checks,), dict.fromkeys(methods, accept))
+        def declare(make: Make) -> Make:
+            self._add(requirement, str(getattr(make, "__name__", "")), make.__doc__ or "", make, verdict)
+            return make
 
+        return declare
 
-def sets(
-    area: str,
-    name: str,
-    place: tuple[ModuleType, str],
-    requirement: str,
-    summary: str,
-    *,
-    value: object,
-    collateral: Mapping[str, str] | None = None,
-) -> None:
-    """Declare a mutant in which the constant at `place` of the reference is `value`."""
-    owner, attribute = place
-    parts = Parts(patches=(Patch(owner=owner, name=attribute, value=value),))
-    _add(_Named(name, summary, area, parts), requirement, collateral=collateral)
-
-
-class _Named(NamedTuple):
-    name: str
-    documentation: str
-    module: str
-    parts: Parts
-
-
-def _add(
-    mutant: _Named,
-    requirement: str,
-    *,
-    expected: tuple[str, ...] = (),
-    collateral: Mapping[str, str] | None,
-    survives: str = "",
-) -> None:
-    if mutant.name in _MUTANTS:
-        raise ValueError(f"two mutants are called {mutant.name}")
-    _MUTANTS[mutant.name] = Mutant(
-        name=mutant.name,
-        requirement=requirement,
-        summary=mutant.documentation.strip().splitlines()[0],
-        area=mutant.module.rpartition(".")[2],
-        parts=mutant.parts,
-        expected=expected or (requirement,),
-        collateral={**(collateral or {}), **related(mutant.name, requirement)},
-        survives=survives,
-    )
+    def _add(self, requirement: str, name: str, documentation: str, make: Make, verdict: Verdict) -> None:
+        if name in _MUTANTS:
+            raise ValueError(f"two mutants are called {name}")
+        _MUTANTS[name] = Mutant(
+            name=name,
+            requirement=requirement,
+            summary=documentation.strip().splitlines()[0],
+            area=self.name,
+            make=make,
+            expected=verdict.get("expected") or (requirement,),
+            collateral={**verdict.get("collateral", {}), **related(name, requirement)},
+            survives=verdict.get("survives", ""),
+        )

@@ -1,52 +1,74 @@
-"""The reference wallet with other parts: classes of its own, or functions replaced while it works."""
+"""Defects as patches: what stands in for parts of the reference while a wallet works.
+
+A patch replaces one attribute: a function or a constant of a module, or a method of a class. `edit` makes the
+replacement from the function's own source with one piece of text changed, so that the reference need not be
+cut into pieces for its mutants; text that is not found exactly once is an error, so no mutant goes stale.
+"""
 
 import contextlib
-from collections.abc import Iterator
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from types import ModuleType
+from functools import reduce
+from types import FunctionType, ModuleType
 from typing import Any
 
 from eiraku.conformance.wallet import ReferenceWallet, Response
-from eiraku.reference.device import Device
-from eiraku.reference.purse.checks import Checks
-from eiraku.reference.purse.core import Purse
-from eiraku.reference.store import Store
+
+
+class StalePatch(AssertionError):
+    """The text that an edit looks for is not in the function, or more than once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """What stands in for an attribute of a module of the reference."""
+    """What stands in for an attribute of a module or a class of the reference."""
 
-    owner: ModuleType
+    owner: ModuleType | type
     name: str
     value: object
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What a mutant is made of; the default is the reference."""
+Make = Callable[[], Sequence[Patch]]
+"""Makes the patches of one wallet; a defect that remembers something gets its memory here."""
 
-    device_class: type[Device] = Device
-    purse_class: type[Purse] = Purse
-    checks_class: type[Checks] = Checks
-    store_class: type[Store] = Store
-    patches: tuple[Patch, ...] = ()
 
-    @classmethod
-    def of(cls, part: type) -> "Parts":
-        """The reference with one part replaced, or several that `part` names as its attribute `parts`."""
-        parts = getattr(part, "parts", None)
-        if isinstance(parts, Parts):
-            return parts
-        if issubclass(part, Checks):
-            return cls(checks_class=part)
-        if issubclass(part, Purse):
-            return cls(purse_class=part)
-        if issubclass(part, Store):
-            return cls(store_class=part)
-        if issubclass(part, Device):
-            return cls(device_class=part)
-        raise TypeError(f"{part.__name__} is no part of a wallet")
+def instead(function: Callable[..., Any], value: Callable[..., Any]) -> Patch:
+    """`value` in the place where `function` is defined: in its module, or in its class."""
+    return Patch(owner=_owner(function), name=function.__name__, value=value)
+
+
+def edit(function: Callable[..., Any], *changes: tuple[str, str]) -> Patch:
+    """The function with each (old, new) text of its source changed. Raises StalePatch.
+
+    The new function looks up names where the old one does: in its module, other patches included.
+    """
+    if not isinstance(function, FunctionType):
+        raise TypeError(f"{function!r} is no function with a source")
+    source = reduce(
+        lambda text, change: _changed(text, *change, function.__qualname__),
+        changes,
+        textwrap.dedent(inspect.getsource(function)),
+    )
+    scope: dict[str, object] = {}
+    code = compile(source, f"<{function.__qualname__}, changed>", "exec", dont_inherit=True)
+    exec(code, function.__globals__, scope)  # noqa: S102 - the source is the reference's own
+    return Patch(owner=_owner(function), name=function.__name__, value=scope[function.__name__])
+
+
+def _changed(text: str, old: str, new: str, where: str) -> str:
+    if text.count(old) != 1:
+        raise StalePatch(f"{where}: expected this text once, found it {text.count(old)} times: {old!r}")
+    return text.replace(old, new)
+
+
+def _owner(function: Callable[..., Any]) -> ModuleType | type:
+    module = sys.modules[function.__module__]
+    of_class, _, _ = function.__qualname__.rpartition(".")
+    owner: ModuleType | type = getattr(module, of_class) if of_class else module
+    return owner
 
 
 class MutantWallet(ReferenceWallet):
@@ -56,27 +78,23 @@ class MutantWallet(ReferenceWallet):
     a request: the suite waits meanwhile, also when both live in one process.
     """
 
-    def __init__(self, name: str, parts: Parts) -> None:
-        super().__init__(
-            device_class=parts.device_class,
-            purse_class=parts.purse_class,
-            checks_class=parts.checks_class,
-            store_class=parts.store_class,
-        )
+    def __init__(self, name: str, make: Make) -> None:
+        super().__init__()
         self.name = f"mutant {name}"
-        self._patches = parts.patches
+        self._patches = make()
 
     def handle(self, request: dict[str, Any]) -> Response:
         """Answer one request of the adapter protocol, in its defective way."""
-        with replaced(*self._patches):
+        with replaced(self._patches):
             return super().handle(request)
 
 
 @contextlib.contextmanager
-def replaced(*patches: Patch) -> Iterator[None]:
+def replaced(patches: Sequence[Patch]) -> Iterator[None]:
     """While this context lasts, the patches hold."""
     with contextlib.ExitStack() as stack:
         for patch in patches:
-            stack.callback(setattr, patch.owner, patch.name, getattr(patch.owner, patch.name))
+            # From the owner's own dictionary: a static method must come back as one.
+            stack.callback(setattr, patch.owner, patch.name, vars(patch.owner)[patch.name])
             setattr(patch.owner, patch.name, patch.value)
         yield
