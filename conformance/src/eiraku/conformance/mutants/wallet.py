@@ -48,7 +48,7 @@ def edit(function: Callable[..., Any], *changes: tuple[str, str]) -> Patch:
     if not isinstance(function, FunctionType):
         raise TypeError(f"{function!r} is no function with a source")
     source = reduce(
-        lambda text, change: _changed(text, *change, function.__qualname__),
+        lambda text, change: _changed(text, change[0], change[1], function.__qualname__),
         changes,
         textwrap.dedent(inspect.getsource(function)),
     )
