@@ -22,7 +22,7 @@ from eiraku.reference.centres.issuer_history import COPY
 from eiraku.reference.centres.registry import Registry
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.device import Accepted, PowerLost
+from eiraku.reference.device import Accepted
 from eiraku.reference.economy.meetings import Undelivered
 from eiraku.reference.economy.places import Kind, Place, Places
 from eiraku.reference.economy.scenario import Scenario
@@ -30,6 +30,7 @@ from eiraku.reference.economy.wholesale import Wholesale
 from eiraku.reference.purse.state import Provisioning
 from eiraku.spec.centre_objects import Claim, Issue
 from eiraku.spec.objects import Role
+from eiraku.testing.device import PowerLost
 
 FIRST_EPOCH = 1
 TIER = 2

@@ -10,6 +10,7 @@ from eiraku.reference.centres.vault import Vault
 from eiraku.reference.centres.vault_errands import NotTaken
 from eiraku.reference.centres.vault_peers import PeerRefused
 from eiraku.reference.centres.vault_stock import Shelf
+from eiraku.reference.purse import holder
 from eiraku.reference.purse.ledger import HoldingSummary
 from eiraku.reference.purse.state import Order, PayUnitsOrder
 from eiraku.reference.services.carrier import ServiceRefused, ServiceUnreachable
@@ -29,7 +30,7 @@ class ChangeVault(Vault):
     def _purseful(self, amount: int) -> frozenset[bytes]:
         """Units for a customer who wants change, got from the centre if need be; empty: it cannot be."""
         identity = self._identity
-        self.device.purse.checks.amount_to_pay(amount)
+        holder.check_amount(identity, amount)
         values = purseful(amount, most=identity.policy.max_units)
         shelf = self._shelf()
         found, missing = pick(shelf.fresh, values)
