@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from eiraku.reference.purse.checks import Checks
 
 from eiraku.reference.device import Accepted, Device, Rejected
 from eiraku.reference.edhoc import errors, initiator, responder
@@ -11,7 +12,6 @@ from eiraku.reference.edhoc.messages import Ead
 from eiraku.reference.meeting import transfer
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse import credential
-from eiraku.reference.purse.checks import Checks
 from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.state import (
     PayOrder,

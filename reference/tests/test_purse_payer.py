@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from eiraku.reference.purse.checks import Checks
 
 from eiraku.reference.device import Accepted, Rejected, Result
 from eiraku.reference.meeting import transfer
-from eiraku.reference.purse.checks import Checks
 from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder
 from eiraku.spec import tables

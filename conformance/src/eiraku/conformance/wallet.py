@@ -19,9 +19,7 @@ from typing import Any
 
 from eiraku.conformance.adapter.server import serve_stdio, serve_tcp
 from eiraku.reference.crypto.drbg import Drbg
-from eiraku.reference.device import Accepted, Device, PowerLost, Rejected, Result
-from eiraku.reference.purse.checks import Checks
-from eiraku.reference.purse.core import Purse
+from eiraku.reference.device import Accepted, Rejected, Result
 from eiraku.reference.purse.state import (
     GivenHolding,
     Order,
@@ -31,8 +29,8 @@ from eiraku.reference.purse.state import (
     RedeliverOrder,
     RequestOrder,
 )
-from eiraku.reference.store import Store
 from eiraku.spec.tables import Side
+from eiraku.testing.device import BenchDevice, PowerLost
 
 PROTOCOL = 1
 CAPABILITIES = ("initiator", "responder", "payer", "payee", "power-cut", "deterministic", "suite-0")
@@ -41,7 +39,7 @@ Response = dict[str, Any]
 
 
 class ReferenceWallet:
-    """The adapter object. The classes are arguments so that a defective purse is this one with another class.
+    """The adapter object.
 
     `directory`: where the purse is kept between runs; a temporary one, removed on stop, if not given.
     """
@@ -49,23 +47,11 @@ class ReferenceWallet:
     name = "eiraku-reference"
     capabilities: tuple[str, ...] = CAPABILITIES
 
-    def __init__(
-        self,
-        *,
-        device_class: type[Device] = Device,
-        purse_class: type[Purse] = Purse,
-        checks_class: type[Checks] = Checks,
-        store_class: type[Store] = Store,
-        directory: Path | None = None,
-    ) -> None:
-        self._device_class = device_class
-        self._purse_class = purse_class
-        self._checks_class = checks_class
-        self._store_class = store_class
+    def __init__(self, *, directory: Path | None = None) -> None:
         self._directory = directory
         self._temporary: Path | None = None
         self._seed: bytes | None = None
-        self._device: Device | None = None
+        self._device: BenchDevice | None = None
         self._verbs: dict[str, Callable[[dict[str, Any]], Response]] = {
             "start": self._start,
             "reset": self._reset,
@@ -114,9 +100,7 @@ class ReferenceWallet:
     def _switch_on(self) -> None:
         # Seeded anew: after a reset the wallet is as after its start, also in what it draws.
         random = os.urandom if self._seed is None else Drbg(self._seed)
-        purse = self._purse_class(checks=self._checks_class())
-        store = self._store_class(self._path() / "purse.db")
-        self._device = self._device_class(store, random, purse=purse)
+        self._device = BenchDevice(self._path() / "purse.db", random)
 
     def _path(self) -> Path:
         if self._directory is not None:
@@ -137,7 +121,7 @@ class ReferenceWallet:
             self._temporary = None
 
     @property
-    def device(self) -> Device:
+    def device(self) -> BenchDevice:
         """The purse. Raises RuntimeError before `start`."""
         if self._device is None:
             raise RuntimeError("expected start as the first request")
@@ -242,6 +226,7 @@ def _plain(result: Result) -> Response:
             }
         case PowerLost():
             return {"outcome": "power-cut"}
+    raise AssertionError(f"no answer of the protocol says {result}")
 
 
 def _in_session(result: Result) -> Response:

@@ -1,24 +1,20 @@
-"""A purse as a device: the pure core, its memory, its randomness, and the power that may fail.
+"""A purse as a device: the pure core, its memory, its randomness.
 
-`Device` carries out the effects of each step in order. A power cut, at once or armed before or after the n-th
-durable write from now, loses the volatile state and every effect not yet carried out; the device then starts
-again from its memory. A refusal is a `Rejected` result and never escapes as an exception, but from
-`self_report` and `sign_request`, which change nothing. `StoreError` and defects do, after the session has
-been dropped (EPP-CRS-018).
+`Device` carries out the effects of each step in order. A refusal is a `Rejected` result and never escapes as
+an exception, but from `self_report` and `sign_request`, which change nothing. `StoreError` and defects do,
+after the session has been dropped (EPP-CRS-018).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeAlias
 
-from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.ledger import Change, Credit, HoldingSummary, Pending, Settlement
+from eiraku.reference.purse import core, online
+from eiraku.reference.purse.ledger import Credit, HoldingSummary, Pending, Settlement
 from eiraku.reference.purse.state import (
     Collect,
     Deliver,
     Effect,
-    Empty,
     Env,
     Input,
     NoSession,
@@ -44,29 +40,28 @@ from eiraku.spec.tables import Side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """Done. `out`: bytes for the peer; `is_open`: a session is open; `reject`: what the peer refused with."""
+class Result:
+    """What a device has to say: `Accepted` or `Rejected`. A device that dies on the way says neither.
+
+    `out`: bytes for the peer, None for nothing; `is_open`: a session is open.
+    """
 
     out: bytes | None
     is_open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted(Result):
+    """Done. `reject`: what the peer refused with."""
+
     reject: Reject | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected:
+class Rejected(Result):
     """The input was at fault. `out`: what the peer is told."""
 
     refusal: Refusal
-    out: bytes | None
-    is_open: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PowerLost:
-    """An armed cut has fired; the device is running again from its memory."""
-
-
-Result: TypeAlias = Accepted | Rejected | PowerLost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,26 +78,14 @@ class Snapshot:
     digest: bytes
 
 
-class _PowerCut(BaseException):
-    """Power is gone. Not an Exception: nothing on the way may catch it, for nothing would be running."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Armed:
-    when: Literal["before", "after"]
-    write: int
-
-
 class Device:
     """One purse. `store`: its memory, or where to open it; `random`: so many fresh random bytes."""
 
-    def __init__(self, store: Store | Path, random: Random, *, purse: Purse | None = None) -> None:
+    def __init__(self, store: Store | Path, random: Random) -> None:
         """Switch the device on. Raises StoreError."""
         self.store = store if isinstance(store, Store) else Store(store)
-        self.purse = Purse() if purse is None else purse
         self._env = Env(ledger=self.store, random=random)
-        self._armed: _Armed | None = None
-        self._state: PurseState = self.purse.restore(self.store)
+        self._state: PurseState = core.restore(self.store)
 
     # --- what the holder and the peer do ---
 
@@ -142,30 +125,19 @@ class Device:
 
     def self_report(self, challenge: bytes) -> bytes:
         """What this purse says of itself, signed, over 16 bytes (EPP-DEV-006). Raises Refusal, StoreError."""
-        return self.purse.self_report(self.purse.ready(self._state), challenge, self._env)
+        return online.self_report(core.ready(self._state), challenge, self._env)
 
     def sign_request(self, audience: str, method: str, sequence: int, body: bytes) -> bytes:
         """A request to a service, signed (EPP-SVC-002). Raises Refusal."""
-        ready = self.purse.ready(self._state)
-        return self.purse.sign_request(ready, audience=audience, method=method, sequence=sequence, body=body)
+        purse = core.ready(self._state)
+        return online.sign_request(purse, audience=audience, method=method, sequence=sequence, body=body)
 
-    # --- what a test does ---
+    # --- what anybody does ---
 
-    def power_cut(self) -> None:
-        """Cut the power now, and switch on again."""
-        self._armed = None
-        self.store.reopen()
-        self._state = self.purse.restore(self.store)
-
-    def arm(self, when: Literal["before", "after"], write: int) -> None:
-        """Cut the power before or after the `write`-th durable write from now, counted from 1."""
-        if write < 1:
-            raise ValueError("writes are counted from 1")
-        self._armed = _Armed(when=when, write=write)
-
-    def disarm(self) -> None:
-        """Forget an armed cut."""
-        self._armed = None
+    def drop_session(self) -> None:
+        """End the open session, and forget what the next one was to be for (EPP-CRS-017)."""
+        if isinstance(self._state, Ready):
+            self._state = replace(self._state, session=NoSession(), order=None)
 
     def snapshot(self) -> Snapshot:
         """What there is now."""
@@ -193,16 +165,12 @@ class Device:
     # --- effects ---
 
     def _take(self, given: Input) -> Result:
-        before = self._state
         try:
-            state, effects = self.purse.step(before, given, self._env)
+            state, effects = core.step(self._state, given, self._env)
             result = self.execute(effects)
-        except _PowerCut:
-            self.power_cut()
-            return PowerLost()
         except Exception:
             # EPP-CRS-017, EPP-CRS-018
-            self._state = _without_session(before)
+            self.drop_session()
             raise
         self._state = state
         is_open = isinstance(state, Ready) and not isinstance(state.session, NoSession)
@@ -217,7 +185,7 @@ class Device:
             match effect:
                 case Write():
                     # EPP-CRS-001, EPP-CRS-002, EPP-CRS-003
-                    self.write(effect.change)
+                    self.store.apply(effect.change)
                 case Send():
                     out = effect.data
                 case PeerRejected():
@@ -227,18 +195,3 @@ class Device:
         if refusal is not None:
             return Rejected(refusal=refusal, out=out, is_open=False)
         return Accepted(out=out, is_open=False, reject=reject)
-
-    def write(self, change: Change) -> None:
-        """One durable write, with the cut that may be armed for it."""
-        armed = self._armed
-        if armed is not None and armed.write == 1:
-            if armed.when == "after":
-                self.store.apply(change)
-            raise _PowerCut
-        self.store.apply(change)
-        if armed is not None:
-            self._armed = replace(armed, write=armed.write - 1)
-
-
-def _without_session(state: PurseState) -> PurseState:
-    return state if isinstance(state, Empty) else replace(state, session=NoSession(), order=None)

@@ -6,7 +6,7 @@ The channel between them may lose or alter what goes through it.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from eiraku.reference.device import Device, PowerLost, Rejected, Result
+from eiraku.reference.device import Device, Rejected, Result
 from eiraku.reference.purse.state import Order
 from eiraku.spec.tables import Side
 
@@ -40,7 +40,7 @@ def meet(initiator: Device, responder: Device, channel: Channel | None = None) -
     result = initiator.open(Side.INITIATOR)
     exchange.initiator.append(result)
     sides = [(responder, exchange.responder), (initiator, exchange.initiator)]
-    while not isinstance(result, PowerLost) and result.out is not None:
+    while result.out is not None:
         exchange.messages.append(result.out)
         data = result.out if channel is None else channel(len(exchange.messages), result.out)
         if data is None:

@@ -30,6 +30,8 @@ from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, Gate
 from eiraku.system.services.service import Service
 from eiraku.system.vault.policy import VaultPolicy
 from eiraku.system.vault.vault import Vault
+from eiraku.testing.device import BenchDevice
+from eiraku.testing.faulty_store import FaultyStore
 
 T = TypeVar("T")
 HOLDER = bytes([7]) * 32
@@ -91,22 +93,22 @@ class Bank:
     counter: Counter
     issuing: Line
     device_centre: Line
-    device: Device
+    device: BenchDevice
     policy: VaultPolicy | None
     vault: Vault
     sessions: SessionTable
     database: Database
     now: float = 1000.0
-    purses: dict[bytes, Device] = field(default_factory=dict)
+    purses: dict[bytes, BenchDevice] = field(default_factory=dict)
 
     @classmethod
     def found(cls, folder: Path, *, seed: bytes = b"bank", policy: VaultPolicy | None = None) -> "Bank":
         """A new one in an empty folder."""
         random = Drbg(seed)
         directory = folders.create(folder / "scheme", settings=Settings(), random=random)
-        device = directory.make_purse(
-            folder / "vault.db", role=Role.VAULT, tier=2, holder=HOLDER, economy=392
-        )
+        store = FaultyStore(folder / "vault.db")
+        directory.make_purse(store, role=Role.VAULT, tier=2, holder=HOLDER, economy=392)
+        device = BenchDevice(store, random)
         bank = cls._of(folder, directory, device, policy)
         directory.issuer.fund(random(16), bank.vault.number, FUNDS)
         bank.vault.refresh()
@@ -116,15 +118,17 @@ class Bank:
     def open(cls, folder: Path, *, seed: bytes, policy: VaultPolicy | None = None) -> "Bank":
         """One that was there before; `seed` must be another one than then."""
         directory = folders.open_(folder / "scheme", random=Drbg(seed))
-        bank = cls._of(folder, directory, Device(folder / "vault.db", directory.random), policy)
+        bank = cls._of(folder, directory, BenchDevice(folder / "vault.db", directory.random), policy)
         for path in sorted(folder.glob("purse-*.db")):
-            device = Device(path, directory.random)
+            device = BenchDevice(path, directory.random)
             bank.purses[number_of(device)] = device
         bank.counter.collect()
         return bank
 
     @classmethod
-    def _of(cls, folder: Path, directory: Directory, device: Device, policy: VaultPolicy | None) -> "Bank":
+    def _of(
+        cls, folder: Path, directory: Directory, device: BenchDevice, policy: VaultPolicy | None
+    ) -> "Bank":
         database = Database(f"sqlite:///{folder / 'services.db'}", SCHEMA)
         registry, issuer = directory.registry, directory.issuer
         counter = Counter(directory.counter(), issuer)
@@ -188,11 +192,11 @@ class Bank:
         self.issuing.weather = self.device_centre.weather = lambda _n: None
         self.sessions.drop_all()
 
-    def purse(self, *, holder: bytes = HOLDER, role: Role = Role.PERSON) -> Device:
+    def purse(self, *, holder: bytes = HOLDER, role: Role = Role.PERSON) -> BenchDevice:
         """A new customer without money."""
-        device = self.directory.make_purse(
-            self.folder / f"purse-{len(self.purses)}.db", role=role, tier=2, holder=holder, economy=392
-        )
+        store = FaultyStore(self.folder / f"purse-{len(self.purses)}.db")
+        self.directory.make_purse(store, role=role, tier=2, holder=holder, economy=392)
+        device = BenchDevice(store, self.directory.random)
         self.purses[number_of(device)] = device
         return device
 

@@ -4,7 +4,7 @@ Everything is drawn from one seed, so that a run can be repeated byte for byte. 
 real memories; how they meet is in `eiraku.reference.meeting`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ from eiraku.reference.centres.issuing import IssuingCentre
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
-from eiraku.reference.device import Accepted, Device
+from eiraku.reference.device import Accepted
 from eiraku.reference.policy import Policy
-from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.state import GivenHolding, Provisioning
 from eiraku.spec.objects import PurseId, Role, Unit
+from eiraku.testing.device import BenchDevice, Patch
 
 EPOCH = 10
 """Epoch of the bulletin that every purse begins with."""
@@ -34,7 +34,7 @@ ECONOMY = 392
 class Member:
     """A purse of the world: the device, and what the device centre knows of it."""
 
-    device: Device
+    device: BenchDevice
     claims: PurseId
     key: SigningKey
     purse_id: bytes
@@ -147,14 +147,14 @@ class World:
         self,
         values: Iterable[int | Unit] = (),
         *,
-        behaviour: Purse | None = None,
+        patches: Sequence[Patch] = (),
         provisioning: Provisioning | None = None,
         **changes: Any,
     ) -> Member:
-        """A provisioned purse. `changes`: to its claims."""
+        """A provisioned purse. `patches`: to its core; `changes`: to its claims."""
         given = provisioning or self.provisioning(values, **changes)
         path = self.directory / f"{len(self.members)}-{given.number.hex()}.db"
-        device = Device(path, Drbg(self.random(32)), purse=behaviour)
+        device = BenchDevice(path, Drbg(self.random(32)), patches=patches)
         result = device.provision(given)
         if not isinstance(result, Accepted):
             raise ValueError(f"cannot be provisioned: {result}")

@@ -135,6 +135,11 @@ COMMITS: frozenset[tuple[Transfer, TransferEvent]] = frozenset(
 )
 
 
+def awaited(state: Session) -> SessionEvent | None:
+    """The one message that a handshake state waits for; None if it waits for none."""
+    return next((e for s, e in SESSION if s is state and e is not SessionEvent.ERROR), None)
+
+
 def next_transfer(state: Transfer, event: TransferEvent, purpose: Purpose) -> Transfer | None:
     """The next state, or None if the message is not permitted in this state."""
     return TRANSFER.get((state, event, None)) or TRANSFER.get((state, event, purpose))

@@ -1,36 +1,34 @@
-"""The purse as a pure function: `Purse.step(state, input, env)` gives the new state and the effects.
+"""The purse as a pure function: `step(state, input, env)` gives the new state and the effects.
 
 Nothing is written, sent or drawn at random here but through `env` and the effects, which the driver carries
-out in order: a `Write` that stands before a `Send` is a commit point (chapter 8). Which message is permitted
-in which state is read from `eiraku.spec.tables`; what is absent there is refused with `unexpected-message`.
+out in order: a `Write` that stands before a `Send` is a commit point (chapter 8). What is permitted in a
+state of a session, which state follows, and whether the step writes, is looked up in `eiraku.spec.tables`
+and nowhere else. Handlers judge what came, and give the data for whatever state the table says.
 A step raises no Refusal: input at fault becomes a `Refuse` effect. Other exceptions are defects of the purse.
 """
 
 from dataclasses import replace
+from typing import TypeAlias
 
 from eiraku.reference.crypto import cose
-from eiraku.reference.purse.handshake import Handshake
-from eiraku.reference.purse.ledger import BulletinAccepted, HoldingSummary, Ledger
-from eiraku.reference.purse.online import Online
-from eiraku.reference.purse.provisioning import Maker, held_bulletin, identity
-from eiraku.reference.purse.select import choose
+from eiraku.reference.edhoc.errors import PeerError
+from eiraku.reference.purse import handshake, holder, online, payee, payer, provisioning
+from eiraku.reference.purse.ledger import Ledger
 from eiraku.reference.purse.state import (
+    Answer,
     Collect,
+    CommittedBefore,
     Deliver,
     Effect,
     Empty,
     Env,
+    Handshaking,
     Input,
+    Link,
     NoSession,
     Open,
     OpenSession,
     Order,
-    PayeeAccepted,
-    PayeeRequested,
-    PayeeWaitOffer,
-    PayerOffered,
-    PayerPaid,
-    PayerWaitRequest,
     PayOrder,
     PayUnitsOrder,
     PeerRejected,
@@ -41,184 +39,287 @@ from eiraku.reference.purse.state import (
     RedeliverOrder,
     Refuse,
     RequestOrder,
+    Send,
     SessionState,
     SetOrder,
     TakeBulletin,
     TakeIssue,
     TakePurseId,
-    Turn,
-    WaitMessage1,
-    WaitMessage2,
-    WaitMessage3,
-    WaitMessage4,
+    UnitRefusal,
     Write,
 )
-from eiraku.spec import tables
+from eiraku.spec import messages, tables
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Accept, Message, Offer, Pay, Receipt, Redeliver, Reject, Request
 from eiraku.spec.objects import Bulletin
-from eiraku.spec.tables import Transfer, TransferEvent
+from eiraku.spec.tables import Session, SessionEvent, Side, Transfer, TransferEvent
 
-Result = tuple[PurseState, tuple[Effect, ...]]
+Result: TypeAlias = tuple[PurseState, tuple[Effect, ...]]
+Turn: TypeAlias = tuple[SessionState, tuple[Effect, ...]]
+"""What a session comes to, and the effects."""
+
+# What to say instead of a code that is never sent (EPP-ERR-002); a code that is not here is sent as it is.
+LOCAL: dict[Code, Code | None] = {
+    Code.RECORD: None,
+    Code.INSUFFICIENT_FUNDS: Code.AMOUNT,
+    Code.NO_EXACT_CHANGE: Code.AMOUNT,
+    Code.UNKNOWN_TRANSACTION: Code.TRANSACTION,
+}
 
 
-class Purse(Handshake, Maker, Online):
-    """The behaviour of a purse. It has no state of its own."""
+def restore(ledger: Ledger) -> PurseState:
+    """The state after power comes back: everything volatile is gone (chapter 8)."""
+    provision, signed = ledger.provision(), ledger.bulletin()
+    if provision is None:
+        return Empty()
+    bulletin = None
+    if signed is not None:
+        bulletin = holder.held_bulletin(Bulletin.decode(cose.parse(signed).payload), signed)
+    identity = provisioning.identity(provision)
+    return Ready(identity=identity, bulletin=bulletin, order=None, session=NoSession())
 
-    def restore(self, ledger: Ledger) -> PurseState:
-        """The state after power comes back: everything volatile is gone (chapter 8)."""
-        provision, signed = ledger.provision(), ledger.bulletin()
-        if provision is None:
-            return Empty()
-        bulletin = None
-        if signed is not None:
-            bulletin = held_bulletin(Bulletin.decode(cose.parse(signed).payload), signed)
-        return Ready(identity=identity(provision), bulletin=bulletin, order=None, session=NoSession())
 
-    def step(self, state: PurseState, given: Input, env: Env) -> Result:
-        """One step. See the module."""
-        try:
-            if isinstance(given, Provisioning):
-                return self.provision(state, given)
-            ready = self.ready(state)
-            match given:
-                case SetOrder():
-                    return replace(ready, order=self.order(ready, given.order, env)), ()
-                case TakeBulletin():
-                    return self.take_bulletin(ready, given.bulletin)
-                case TakeIssue():
-                    return self.take_issue(ready, given.issue, env)
-                case TakePurseId():
-                    return self.take_purse_id(ready, given.purse_id)
-                case Collect():
-                    return self.collect(ready, given.unit_ids, env)
-                case OpenSession():
-                    return self.open(ready, given, env)
-                case Deliver():
-                    session, effects = self.deliver(ready, given.data, env)
-                    return replace(ready, session=session), effects
-        except Refusal as refusal:
-            # EPP-CRS-015
-            return state, (Refuse(refusal=refusal),)
+def step(state: PurseState, given: Input, env: Env) -> Result:
+    """One step. See the module."""
+    try:
+        if isinstance(given, Provisioning):
+            return provisioning.provision(state, given)
+        purse = ready(state)
+        match given:
+            case SetOrder():
+                holder.check_order(purse, given.order, env)
+                return replace(purse, order=given.order), ()
+            case TakeBulletin():
+                return holder.take_bulletin(purse, given.bulletin)
+            case TakeIssue():
+                return online.take_issue(purse, given.issue, env)
+            case TakePurseId():
+                return online.take_purse_id(purse, given.purse_id)
+            case Collect():
+                return online.collect(purse, given.unit_ids, env)
+            case OpenSession():
+                return open_session(purse, given.side, env)
+            case Deliver():
+                session, effects = deliver(purse.session, given.data, env)
+                return replace(purse, session=session), effects
+    except Refusal as refusal:
+        # EPP-CRS-015
+        return state, (Refuse(refusal=refusal),)
 
-    def ready(self, state: PurseState) -> Ready:
-        """A purse that can do something. Raises Refusal(NOT_PROVISIONED)."""
-        # EPP-GEN-004
-        if isinstance(state, Empty):
-            raise Refusal(Code.NOT_PROVISIONED, "EPP-GEN-004", "this purse is empty")
-        return state
 
-    # --- the holder ---
+def ready(state: PurseState) -> Ready:
+    """A purse that can do something. Raises Refusal(NOT_PROVISIONED)."""
+    # EPP-GEN-004
+    if isinstance(state, Empty):
+        raise Refusal(Code.NOT_PROVISIONED, "EPP-GEN-004", "this purse is empty")
+    return state
 
-    def order(self, state: Ready, order: Order, env: Env) -> Order:
-        """What the holder sets for the next session. Raises Refusal."""
-        match order:
-            case PayOrder():
-                self.payable(state, order.amount, list(env.ledger.summaries()))
-            case PayUnitsOrder():
-                chosen = self.chosen(order, env)
-                self.payable(state, sum(unit.value for unit in chosen), chosen)
-            case RequestOrder():
-                self.checks.amount_to_request(order.amount, order.reference)
-            case RedeliverOrder():
-                self.checks.to_redeliver(env.ledger, order.transaction)
-            case ReceiveOrder():
-                pass
-        return order
 
-    def payable(self, state: Ready, amount: int, units: list[HoldingSummary]) -> None:
-        """That an amount can be paid to somebody out of these units. Raises Refusal."""
-        self.checks.amount_to_pay(amount)
-        policy = state.identity.policy
-        self.checks.highest_limit(policy, state.identity.claims, amount)
-        candidates = self.candidates(units, epoch=state.epoch, max_hops=policy.max_hops, payee=None)
-        choose(candidates, amount, max_units=policy.max_units)
+# --- sessions ---
 
-    def take_bulletin(self, state: Ready, signed: bytes) -> Result:
-        """A newer bulletin is stored, the one held already changes nothing. Raises Refusal."""
-        bulletin = self.checks.bulletin(state.identity.anchor, signed)
-        if not self.checks.newer(state.bulletin, bulletin, signed):
-            return state, ()
-        # EPP-BUL-004
-        write = Write(change=BulletinAccepted(bulletin=signed))
-        return replace(state, bulletin=held_bulletin(bulletin, signed)), (write,)
 
-    def open(self, state: Ready, given: OpenSession, env: Env) -> Result:
-        """Begin a session; the earlier one is gone even if this one is refused."""
-        # EPP-SES-027
-        closed = replace(state, session=NoSession())
-        try:
-            session, effects = self.open_session(state, given.side, env)
-        except Refusal as refusal:
-            return closed, (Refuse(refusal=refusal),)
-        # EPP-GEN-002
-        return replace(closed, session=session, order=None), effects
+def open_session(purse: Ready, side: Side, env: Env) -> Result:
+    """Begin a session for the purpose that is set; the earlier one is gone even if this one is refused."""
+    # EPP-SES-027
+    closed, order = replace(purse, session=NoSession()), purse.order
+    initiates = side is Side.INITIATOR
+    event = SessionEvent.OPEN_AS_INITIATOR if initiates else SessionEvent.OPEN_AS_RESPONDER
+    row = tables.SESSION.get((NoSession.row, event))
+    # EPP-GEN-002; EPP-REC-004: who only receives cannot speak first
+    if order is None or row is None or (side, order.purpose) not in tables.START:
+        refusal = Refusal(Code.DECLINED, "EPP-GEN-002", "no purpose is set for a session in this role")
+        return closed, (Refuse(refusal=refusal),)
+    terms = purse.terms
+    answer = handshake.message_1(terms, env) if initiates else Answer()
+    session = Handshaking(row=row, side=side, terms=terms, order=order, data=answer.data)
+    # EPP-GEN-002
+    return replace(closed, session=session, order=None), spoken(answer)
 
-    # --- the peer ---
 
-    def deliver(self, state: Ready, data: bytes, env: Env) -> Turn:
-        """Bytes from the peer, in whatever state."""
-        match state.session:
-            case NoSession():
-                # EPP-REC-005, EPP-SES-017
-                refusal = Refusal(Code.UNEXPECTED_MESSAGE, "EPP-REC-005", "no session is open")
-                return state.session, (Refuse(refusal=refusal),)
-            case WaitMessage1() | WaitMessage2() | WaitMessage3() | WaitMessage4():
-                return self.handshake(state.session, data, env)
-            case _:
-                return self.record(state.session, data, env)
+def deliver(session: SessionState, data: bytes, env: Env) -> Turn:
+    """Bytes from the peer, in whatever state."""
+    match session:
+        case NoSession():
+            # EPP-REC-005, EPP-SES-017
+            refusal = Refusal(Code.UNEXPECTED_MESSAGE, "EPP-REC-005", "no session is open")
+            return session, (Refuse(refusal=refusal),)
+        case Handshaking():
+            return take_handshake(session, data, env)
+        case Open():
+            return take_record(session, data, env)
 
-    def record(self, state: Open, data: bytes, env: Env) -> Turn:
-        """One record in an open session."""
-        try:
-            plaintext, channel = self.open_record(state.link.channel, data)
-        except Refusal as refusal:
-            # EPP-REC-003, EPP-REC-006: nothing is answered to what is no record of this session
-            if refusal.code is not Code.TOO_LARGE:
-                return NoSession(), (Refuse(refusal=refusal),)
-            return self.refuse(state.link, refusal)
-        link = replace(state.link, channel=channel)
-        try:
-            message = self.decode_message(plaintext)
-            row = self.permitted(state, message)
-            turn = self.message(replace(state, link=link), message, plaintext, env)
-        except Refusal as refusal:
-            return self.refuse(link, refusal)
-        self.agree(row, turn[0])
-        return turn
 
-    def permitted(self, state: Open, message: Message) -> Transfer:
-        """The row that a message leads to. Raises Refusal(UNEXPECTED_MESSAGE)."""
-        row = tables.next_transfer(state.row, TransferEvent(message.TYPE), state.link.purpose)
-        # EPP-TRF-001
-        if row is None:
-            raise Refusal(
-                Code.UNEXPECTED_MESSAGE, "EPP-TRF-001", f"{type(message).__name__} to a {state.row.value}"
-            )
-        return row
+# --- the handshake ---
 
-    def agree(self, row: Transfer, session: SessionState) -> None:
-        """The purse does what the table says, or is defective."""
-        found = Transfer.CLOSED if isinstance(session, NoSession) else session.row
-        if found is not row:
-            raise AssertionError(f"the table says {row}, the purse {found}")
 
-    def message(self, state: Open, message: Message, encoded: bytes, env: Env) -> Turn:
-        """What each permitted message does. Raises Refusal."""
-        match state, message:
-            case _, Reject():
-                # EPP-TRF-005, EPP-TRF-006
-                return NoSession(), (PeerRejected(reject=message),)
-            case PayerWaitRequest(), Request():
-                return self.on_request(state, message, env)
-            case PayerOffered(), Accept():
-                return self.on_accept(state, message)
-            case PayerPaid(), Receipt():
-                return self.on_receipt(state, message)
-            case PayeeRequested() | PayeeWaitOffer(), Offer():
-                return self.on_offer(state, message, encoded, env)
-            case PayeeRequested() | PayeeWaitOffer(), Redeliver():
-                return self.on_redeliver(state, message, env)
-            case PayeeAccepted(), Pay():
-                return self.on_pay(state, message, env)
-        raise AssertionError(f"the table permits {type(message).__name__} in {state.row}, the purse does not")
+def take_handshake(state: Handshaking, data: bytes, env: Env) -> Turn:
+    """The message that this state waits for, or an EDHOC error."""
+    try:
+        row, answer = read_handshake(state, data, env)
+    except Refusal as refusal:
+        error = handshake.error(state.row, refusal)
+        told = () if error is None else (Send(data=error),)
+        # EPP-SES-017
+        return NoSession(), (*told, Refuse(refusal=refusal))
+    if row is Session.CLOSED:
+        return NoSession(), spoken(answer)
+    if row is not Session.OPEN:
+        return replace(state, row=row, data=answer.data), spoken(answer)
+    if not isinstance(answer.data, Link):
+        raise AssertionError(f"the table opens a session after {state.row}, the purse does not")
+    session, effects = begin(answer.data, state, env)
+    return session, (*spoken(answer), *effects)
+
+
+def read_handshake(state: Handshaking, data: bytes, env: Env) -> tuple[Session, Answer]:
+    """The row that follows, and what the message does. Raises Refusal."""
+    event = tables.awaited(state.row)
+    try:
+        answer = handshake.answer(state, event, data, env)
+    except PeerError:
+        # EPP-SES-018
+        event, answer = SessionEvent.ERROR, Answer()
+    row = None if event is None else tables.SESSION.get((state.row, event))
+    # EPP-SES-017
+    if row is None:
+        raise Refusal(Code.UNEXPECTED_MESSAGE, "EPP-SES-017", f"{event} in {state.row}")
+    return row, answer
+
+
+def begin(link: Link, state: Handshaking, env: Env) -> Turn:
+    """The first state of an open session; an initiator says the first record (EPP-REC-004)."""
+    row = tables.START[state.side, state.order.purpose]
+    try:
+        answer = speak(link, state.order, env) if state.side is Side.INITIATOR else listen(state.order)
+    except Refusal as refusal:
+        return refuse(link, refusal)
+    return follow(row, link, answer, ())
+
+
+def speak(link: Link, order: Order, env: Env) -> Answer:
+    """What an initiator says first. Raises Refusal."""
+    match order:
+        case PayOrder() | PayUnitsOrder():
+            return payer.offer(link, order, None, env)
+        case RedeliverOrder():
+            return payer.redeliver(order, env)
+        case RequestOrder():
+            return payee.request(order)
+        case ReceiveOrder():  # absent from the table START, so never opened
+            raise AssertionError("an initiator that only receives")
+
+
+def listen(order: Order) -> Answer:
+    """What a responder waits for."""
+    match order:
+        case PayOrder() | PayUnitsOrder() | RedeliverOrder():
+            return Answer(data=payer.WaitRequest(order=order))
+        case RequestOrder():
+            return Answer(data=payee.WaitOffer(requested=order.amount))
+        case ReceiveOrder():
+            return Answer(data=payee.WaitOffer(requested=None))
+
+
+# --- records ---
+
+
+def take_record(state: Open, data: bytes, env: Env) -> Turn:
+    """One record in an open session."""
+    try:
+        plaintext, channel = state.link.channel.open(data)
+    except Refusal as refusal:
+        # EPP-REC-003, EPP-REC-006: nothing is answered to what is no record of this session
+        if refusal.code is not Code.TOO_LARGE:
+            return NoSession(), (Refuse(refusal=refusal),)
+        return refuse(state.link, refusal)
+    state = replace(state, link=replace(state.link, channel=channel))
+    try:
+        # EPP-TRF-002
+        message = messages.decode(plaintext)
+        event, row = permitted(state, message)
+        answer = respond(state, message, plaintext, env)
+    except Refusal as refusal:
+        return refuse(state.link, refusal)
+    return follow(row, state.link, answer, durable(state.row, event, answer))
+
+
+def permitted(state: Open, message: Message) -> tuple[TransferEvent, Transfer]:
+    """The event that a message is, and the row that it leads to. Raises Refusal(UNEXPECTED_MESSAGE)."""
+    event = TransferEvent(message.TYPE)
+    row = tables.next_transfer(state.row, event, state.link.purpose)
+    # EPP-TRF-001
+    if row is None:
+        detail = f"{type(message).__name__} to a {state.row.value}"
+        raise Refusal(Code.UNEXPECTED_MESSAGE, "EPP-TRF-001", detail)
+    return event, row
+
+
+def respond(state: Open, message: Message, encoded: bytes, env: Env) -> Answer:
+    """What each permitted message does. Raises Refusal."""
+    match state.data, message:
+        case _, Reject():
+            # EPP-TRF-005, EPP-TRF-006
+            return Answer(told=PeerRejected(reject=message))
+        case payer.WaitRequest(), Request():
+            return payer.on_request(state.link, state.data, message, env)
+        case payer.Offered(), Accept():
+            return payer.on_accept(state.link, state.data, message)
+        case payer.Paid(), Receipt():
+            return payer.on_receipt(state.link, state.data, message)
+        case payee.WaitOffer(), Offer():
+            return payee.on_offer(state.link, state.data, message, encoded, env)
+        case payee.WaitOffer(), Redeliver():
+            return payee.on_redeliver(state.link, message, env)
+        case payee.Accepted(), Pay():
+            return payee.on_pay(state.link, state.data, message, env)
+    raise AssertionError(f"the table permits {type(message).__name__} in {state.row}, the purse does not")
+
+
+def durable(row: Transfer, event: TransferEvent, answer: Answer) -> tuple[Write, ...]:
+    """The one write of a step that commits (chapter 8); no other step writes."""
+    if (row, event) not in tables.COMMITS:
+        return ()
+    match answer.change:
+        case None:
+            raise AssertionError(f"{event} to a {row.value} commits, and nothing changes")
+        case CommittedBefore():
+            return ()
+        case change:
+            # EPP-CRS-001, EPP-CRS-002, EPP-CRS-003, EPP-CRS-004
+            return (Write(change=change),)
+
+
+def follow(row: Transfer, link: Link, answer: Answer, written: tuple[Write, ...]) -> Turn:
+    """The state of a row, and the effects in their order: written, sent, told."""
+    effects: tuple[Effect, ...] = written
+    if answer.say is not None:
+        link, said = say(link, answer.say)
+        effects = (*effects, said)
+    if answer.told is not None:
+        effects = (*effects, answer.told)
+    if row is Transfer.CLOSED:
+        return NoSession(), effects
+    return Open(row=row, link=link, data=answer.data), effects
+
+
+def say(link: Link, message: bytes) -> tuple[Link, Send]:
+    """Send one record."""
+    record, channel = link.channel.seal(message)
+    return replace(link, channel=channel), Send(data=record)
+
+
+def refuse(link: Link, refusal: Refusal) -> Turn:
+    """End an open session: tell the peer, if it may know, and the holder."""
+    # EPP-ERR-002
+    code = LOCAL.get(refusal.code, refusal.code)
+    if code is None:
+        return NoSession(), (Refuse(refusal=refusal),)
+    index = refusal.index if isinstance(refusal, UnitRefusal) else None
+    # EPP-TRF-007
+    _, answer = say(link, Reject(code=int(code), index=index).encode())
+    return NoSession(), (answer, Refuse(refusal=refusal))
+
+
+def spoken(answer: Answer) -> tuple[Send, ...]:
+    """What is said outside of records, in the handshake."""
+    return () if answer.say is None else (Send(data=answer.say),)

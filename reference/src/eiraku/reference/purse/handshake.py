@@ -1,226 +1,249 @@
 """The handshake of a purse: EDHOC with sealed purse IDs, and the judgement of the peer (chapter 5)."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
-from eiraku.reference import records
-from eiraku.reference.edhoc import errors, initiator, messages, responder
-from eiraku.reference.edhoc.errors import PeerError, SuiteRefused
+from eiraku.reference import anchor, records
+from eiraku.reference.edhoc import errors, initiator, responder
+from eiraku.reference.edhoc import messages as edhoc_messages
+from eiraku.reference.edhoc.errors import SuiteRefused
+from eiraku.reference.edhoc.messages import Ead
 from eiraku.reference.edhoc.party import Credential, Party
 from eiraku.reference.purse import credential
-from eiraku.reference.purse.payee import Payee
-from eiraku.reference.purse.payer import Payer
 from eiraku.reference.purse.state import (
+    Answer,
+    Data,
     Env,
     Handshaking,
     Link,
-    NoSession,
     Order,
-    PayeeWaitOffer,
-    PayerWaitRequest,
     PayOrder,
     PayUnitsOrder,
-    Ready,
-    ReceiveOrder,
     RedeliverOrder,
-    Refuse,
-    RequestOrder,
-    Send,
     SuspectPurse,
     Terms,
-    Turn,
-    WaitMessage1,
-    WaitMessage2,
-    WaitMessage3,
-    WaitMessage4,
 )
-from eiraku.spec import cbor
+from eiraku.spec import cbor, objects
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import PurseId
-from eiraku.spec.tables import START, Side
+from eiraku.spec.tables import Session, SessionEvent, Side
+
+SUITES = (4, 0)
+"""EDHOC cipher suites, most preferred first (EPP-SES-002)."""
 
 
-class Handshake(Payer, Payee):
-    """From opening a session to an authenticated link."""
+def answer(state: Handshaking, event: SessionEvent | None, data: bytes, env: Env) -> Answer:
+    """What the message does for which a state waits. Raises Refusal, or PeerError for an EDHOC error."""
+    match event, state.data:
+        case SessionEvent.MESSAGE_1, None:
+            return on_message_1(state.terms, data, env)
+        case SessionEvent.MESSAGE_2, WaitMessage2():
+            return on_message_2(state, state.data, data, env)
+        case SessionEvent.MESSAGE_3, WaitMessage3():
+            return on_message_3(state, state.data, data, env)
+        case SessionEvent.MESSAGE_4, WaitMessage4():
+            return on_message_4(state, state.data, data)
+        case None, _:
+            return Answer()
+    raise AssertionError(f"the table waits for {event} in {state.row}, the purse does not")
 
-    def open_session(self, ready: Ready, side: Side, env: Env) -> Turn:
-        """Begin a session for the purpose that is set. Raises Refusal(DECLINED) if none is."""
-        order = ready.order
-        # EPP-GEN-002; EPP-REC-004: who only receives cannot speak first
-        if order is None or (side, order.purpose) not in START:
-            raise Refusal(Code.DECLINED, "EPP-GEN-002", "no purpose is set for a session in this role")
-        terms = ready.terms
-        if side is Side.RESPONDER:
-            return WaitMessage1(terms=terms, order=order), ()
-        # EPP-SES-002, EPP-SES-006
-        waiting, message_1 = initiator.write_message_1(
-            self.party(terms, env), ephemeral=self.ephemeral(env.random), ead=[credential.offer()]
+
+# --- the initiator ---
+
+
+def message_1(terms: Terms, env: Env) -> Answer:
+    """What an initiator says first."""
+    # EPP-SES-002, EPP-SES-006, EPP-SES-011
+    waiting, message = initiator.write_message_1(
+        party(terms, env), ephemeral=env.random(32), ead=[credential.offer()]
+    )
+    return Answer(data=WaitMessage2(edhoc=waiting), say=message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitMessage2(Data):
+    """Initiator, message_1 sent."""
+
+    edhoc: initiator.WaitMessage2[PurseId]
+
+
+def on_message_2(state: Handshaking, waiting: WaitMessage2, data: bytes, env: Env) -> Answer:
+    """The responder's purse ID and signature. Raises Refusal, PeerError."""
+    message = initiator.read_message_2(waiting.edhoc, data)
+    # EPP-SES-009, EPP-SES-010
+    credential.check_choice(credential.only(message.ead))
+    limit = judge(state.terms, state.order, message.peer.subject, env)
+    following, message_3 = initiator.write_message_3(message)
+    return Answer(data=WaitMessage4(edhoc=following, limit=limit), say=message_3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitMessage4(Data):
+    """Initiator, message_3 sent. `limit`: of the operation, for both tiers."""
+
+    edhoc: initiator.WaitMessage4[PurseId]
+    limit: int
+
+
+def on_message_4(state: Handshaking, waiting: WaitMessage4, data: bytes) -> Answer:
+    """The responder has the key; now the first record. Raises Refusal, PeerError."""
+    # EPP-SES-014, EPP-SES-015
+    done = initiator.read_message_4(waiting.edhoc, data)
+    check_no_version(done.ead_4)
+    link = Link(
+        terms=state.terms,
+        purpose=state.order.purpose,
+        peer=done.peer.subject,
+        channel=records.channel(done, waiting.edhoc.suite.aead, Side.INITIATOR),
+        limit=waiting.limit,
+    )
+    return Answer(data=link)
+
+
+# --- the responder ---
+
+
+def on_message_1(terms: Terms, data: bytes, env: Env) -> Answer:
+    """Version and suite. Raises Refusal, PeerError."""
+    refuse_error(data)
+    message = responder.read_message_1(party(terms, env), data)
+    # EPP-SES-008, EPP-SES-010
+    version = credential.choose_version(credential.read_offer(credential.only(message.ead)))
+    # EPP-SES-011
+    waiting, message_2 = responder.write_message_2(
+        message, ephemeral=env.random(32), ead=[credential.choice(version)]
+    )
+    return Answer(data=WaitMessage3(edhoc=waiting), say=message_2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitMessage3(Data):
+    """Responder, message_2 sent."""
+
+    edhoc: responder.WaitMessage3[PurseId]
+
+
+def on_message_3(state: Handshaking, waiting: WaitMessage3, data: bytes, env: Env) -> Answer:
+    """The initiator's purse ID and signature; message_4 opens the session. Raises Refusal, PeerError."""
+    message = responder.read_message_3(waiting.edhoc, data)
+    check_no_version(message.ead)
+    limit = judge(state.terms, state.order, message.peer.subject, env)
+    # EPP-SES-014
+    done, message_4 = responder.write_message_4(message)
+    link = Link(
+        terms=state.terms,
+        purpose=state.order.purpose,
+        peer=message.peer.subject,
+        channel=records.channel(done, message.suite.aead, Side.RESPONDER),
+        limit=limit,
+    )
+    return Answer(data=link, say=message_4)
+
+
+# --- the peer ---
+
+
+def party(terms: Terms, env: Env) -> Party[PurseId]:
+    """This purse, for one EDHOC run."""
+    identity = terms.identity
+    # EPP-PID-009
+    nonce = env.random(objects.SEALED_NONCE)
+    return Party(
+        suites=SUITES,
+        # EPP-SES-020
+        connection_id=b"",
+        id_cred=credential.seal(identity.anchor.scheme_key, nonce, identity.purse_id),
+        cred=identity.purse_id,
+        key=identity.key,
+        resolve=partial(resolve, terms),
+        ead_labels=frozenset({credential.LABEL_VERSION}),
+    )
+
+
+def resolve(terms: Terms, id_cred: cbor.Map) -> Credential[PurseId]:
+    """The peer's purse ID: shape, signature, seal, economy (EPP-SES-025). Raises Refusal."""
+    trusted = terms.identity.anchor
+    # EPP-PID-010
+    raw = credential.unseal(trusted.scheme_key, id_cred)
+    # EPP-PID-001
+    purse_id = anchor.parse_purse_id(raw)
+    # EPP-PID-002
+    anchor.check_purse_id_signature(trusted, purse_id)
+    # EPP-PID-003
+    anchor.check_purse_id_seal(trusted, purse_id.claims)
+    # EPP-PID-007
+    anchor.check_purse_id_economy(trusted, purse_id.claims)
+    # EPP-PID-011
+    return Credential(cred=raw, public_key=purse_id.claims.public_key, subject=purse_id.claims)
+
+
+def judge(terms: Terms, order: Order, peer: PurseId, env: Env) -> int:
+    """The rest of EPP-SES-025, once the handshake's signature is verified; the limit of the operation."""
+    own, policy = terms.identity.claims, terms.identity.policy
+    # EPP-PID-004: valid up to and in its last epoch; `issued` is not compared (EPP-PID-005)
+    if terms.epoch > peer.expires:
+        raise Refusal(Code.PURSE_EXPIRED, "EPP-PID-004", f"peer: expired after epoch {peer.expires}")
+    # EPP-SES-021
+    if peer.number == own.number or peer.public_key == own.public_key:
+        raise Refusal(Code.SAME_PURSE, "EPP-SES-021", "peer: this purse itself")
+    # EPP-SES-022
+    if peer.number in terms.revoked:
+        refusal = Refusal(Code.PURSE_REVOKED, "EPP-SES-022", "peer: revoked by the bulletin")
+        raise SuspectPurse(refusal, peer.number)
+    pays = isinstance(order, PayOrder | PayUnitsOrder | RedeliverOrder)
+    payer, payee = (own, peer) if pays else (peer, own)
+    # EPP-POL-003
+    same = payer.holder == payee.holder
+    operation = policy.operation(payer.role, payee.role, same_holder=same)
+    # EPP-SES-023, EPP-POL-002
+    if operation is None:
+        raise Refusal(
+            Code.ROLE_PAIR,
+            "EPP-SES-023",
+            f"policy: nothing from {payer.role.name} to {payee.role.name}, same holder: {same}",
         )
-        return WaitMessage2(terms=terms, order=order, edhoc=waiting), (Send(data=message_1),)
+    if isinstance(order, RedeliverOrder):
+        pending = env.ledger.pending(order.transaction)
+        # EPP-SES-024
+        if pending is None or pending.payee != peer.number:
+            raise Refusal(Code.TRANSACTION, "EPP-SES-024", "peer: not the payee of the pending transaction")
+    # EPP-POL-005
+    return policy.limit(operation, payer.tier, payee.tier)
 
-    def handshake(self, state: Handshaking, data: bytes, env: Env) -> Turn:
-        """Take the next handshake message."""
-        try:
-            match state:
-                case WaitMessage1():
-                    return self.message_1(state, data, env)
-                case WaitMessage2():
-                    return self.message_2(state, data, env)
-                case WaitMessage3():
-                    return self.message_3(state, data, env)
-                case WaitMessage4():
-                    return self.message_4(state, data, env)
-        except PeerError:
-            # EPP-SES-018
-            return NoSession(), ()
-        except Refusal as refusal:
-            answer = self.handshake_error(state, refusal)
-            told = () if answer is None else (Send(data=answer),)
-            # EPP-SES-017
-            return NoSession(), (*told, Refuse(refusal=refusal))
 
-    def message_1(self, state: WaitMessage1, data: bytes, env: Env) -> Turn:
-        """Responder: version and suite."""
-        self.refuse_error(data)
-        message = responder.read_message_1(self.party(state.terms, env), data)
-        version = self.checks.version_offer(message.ead)
-        waiting, message_2 = responder.write_message_2(
-            message, ephemeral=self.ephemeral(env.random), ead=[credential.choice(version)]
-        )
-        return (
-            WaitMessage3(terms=state.terms, order=state.order, edhoc=waiting),
-            (Send(data=message_2),),
-        )
+def check_no_version(ead: Sequence[Ead]) -> None:
+    """EAD_3 and EAD_4 know no critical item. Raises Refusal."""
+    # EPP-SES-010
+    if any(item.critical for item in ead):
+        raise Refusal(Code.MALFORMED, "EPP-SES-010", "critical EAD item in the wrong message")
 
-    def message_2(self, state: WaitMessage2, data: bytes, env: Env) -> Turn:
-        """Initiator: the responder's purse ID and signature."""
-        message = initiator.read_message_2(state.edhoc, data)
-        self.checks.version_choice(message.ead)
-        limit = self.judge(state.terms, state.order, message.peer.subject, env)
-        waiting, message_3 = initiator.write_message_3(message)
-        return (
-            WaitMessage4(terms=state.terms, order=state.order, limit=limit, edhoc=waiting),
-            (Send(data=message_3),),
-        )
 
-    def message_3(self, state: WaitMessage3, data: bytes, env: Env) -> Turn:
-        """Responder: the initiator's purse ID and signature; message_4 opens the session."""
-        message = responder.read_message_3(state.edhoc, data)
-        self.checks.no_version(message.ead)
-        limit = self.judge(state.terms, state.order, message.peer.subject, env)
-        # EPP-SES-014
-        done, message_4 = responder.write_message_4(message)
-        link = Link(
-            terms=state.terms,
-            purpose=state.order.purpose,
-            peer=message.peer.subject,
-            channel=records.channel(done, message.suite.aead, Side.RESPONDER),
-            limit=limit,
-        )
-        return self.listen(link, state.order), (Send(data=message_4),)
+# --- errors ---
 
-    def message_4(self, state: WaitMessage4, data: bytes, env: Env) -> Turn:
-        """Initiator: the responder has the key; now the first record."""
-        # EPP-SES-014, EPP-SES-015
-        done = initiator.read_message_4(state.edhoc, data)
-        self.checks.no_version(done.ead_4)
-        link = Link(
-            terms=state.terms,
-            purpose=state.order.purpose,
-            peer=done.peer.subject,
-            channel=records.channel(done, state.edhoc.suite.aead, Side.INITIATOR),
-            limit=state.limit,
-        )
-        try:
-            return self.speak(link, state.order, env)
-        except Refusal as refusal:
-            return self.refuse(link, refusal)
 
-    def speak(self, link: Link, order: Order, env: Env) -> Turn:
-        """The first record of an initiator."""
-        match order:
-            case PayOrder():
-                return self.make_offer(link, order.amount, env)
-            case PayUnitsOrder():
-                return self.offer_units(link, order, env)
-            case RedeliverOrder():
-                return self.redeliver(link, order, env)
-            case RequestOrder():
-                return self.request(link, order)
-            case ReceiveOrder():  # absent from the table START, so never opened
-                raise AssertionError("an initiator that only receives")
+def refuse_error(data: bytes) -> None:
+    """Raise PeerError if an EDHOC error stands where message_1 belongs: it alone has two items."""
+    try:
+        items = cbor.decode_sequence(data, limit=edhoc_messages.LIMIT)
+    except Refusal:
+        return
+    if len(items) == 2:
+        errors.raise_peer_error(items)
 
-    def listen(self, link: Link, order: Order) -> PayerWaitRequest | PayeeWaitOffer:
-        """The state of a responder that waits for the first record."""
-        match order:
-            case PayOrder() | PayUnitsOrder() | RedeliverOrder():
-                return PayerWaitRequest(link=link, order=order)
-            case RequestOrder() | ReceiveOrder():
-                return PayeeWaitOffer(link=link, order=order)
 
-    # --- the peer ---
-
-    def party(self, terms: Terms, env: Env) -> Party[PurseId]:
-        """This purse, for one EDHOC run."""
-        identity = terms.identity
-        return Party(
-            suites=self.suites,
-            # EPP-SES-020
-            connection_id=b"",
-            id_cred=self.id_cred(identity, env.random),
-            cred=identity.purse_id,
-            key=identity.key,
-            resolve=partial(self.resolve, terms),
-            ead_labels=frozenset({credential.LABEL_VERSION}),
-        )
-
-    def resolve(self, terms: Terms, id_cred: cbor.Map) -> Credential[PurseId]:
-        """The peer's purse ID: shape, signature, seal, economy (EPP-SES-025). Raises Refusal."""
-        raw = self.checks.sealed_purse_id(terms, id_cred)
-        purse_id = self.checks.purse_id_shape(raw)
-        self.checks.purse_id_signature(terms, purse_id)
-        self.checks.purse_id_seal(terms, purse_id.claims)
-        self.checks.purse_id_economy(terms, purse_id.claims)
-        # EPP-PID-011
-        return Credential(cred=raw, public_key=purse_id.claims.public_key, subject=purse_id.claims)
-
-    def judge(self, terms: Terms, order: Order, peer: PurseId, env: Env) -> int:
-        """The rest of EPP-SES-025, once the handshake's signature is verified; the limit of the operation."""
-        self.checks.peer_expiry(terms, peer)
-        self.checks.same_purse(terms, peer)
-        try:
-            self.checks.revocation(terms, peer)
-        except Refusal as refusal:
-            raise SuspectPurse(refusal, peer.number) from None
-        own = terms.identity.claims
-        pays = isinstance(order, PayOrder | PayUnitsOrder | RedeliverOrder)
-        limit = self.checks.role_pair(terms, own, peer) if pays else self.checks.role_pair(terms, peer, own)
-        if isinstance(order, RedeliverOrder):
-            self.checks.pending_payee(env.ledger, order, peer)
-        return limit
-
-    # --- errors ---
-
-    def refuse_error(self, data: bytes) -> None:
-        """Raise PeerError if an EDHOC error stands where message_1 belongs: it alone has two items."""
-        try:
-            items = cbor.decode_sequence(data, limit=messages.LIMIT)
-        except Refusal:
-            return
-        if len(items) == 2:
-            errors.raise_peer_error(items)
-
-    def handshake_error(self, state: Handshaking, refusal: Refusal) -> bytes | None:
-        """What a refused handshake message is answered with; None for nothing."""
-        match state, refusal:
-            case WaitMessage4(), _:
-                # EPP-SES-016
-                return None
-            case WaitMessage1(), SuiteRefused():
-                # EPP-SES-004
-                return errors.wrong_suite(refusal.suites)
-            case WaitMessage1(), _ if refusal.code is Code.VERSION:
-                # EPP-SES-008
-                return errors.unspecified("version")
-            case _:
-                # EPP-SES-016
-                return errors.unspecified("refused")
+def error(row: Session, refusal: Refusal) -> bytes | None:
+    """What a refused handshake message is answered with; None for nothing."""
+    match row, refusal:
+        case Session.WAIT_MESSAGE_4, _:
+            # EPP-SES-016
+            return None
+        case Session.WAIT_MESSAGE_1, SuiteRefused():
+            # EPP-SES-004
+            return errors.wrong_suite(refusal.suites)
+        case Session.WAIT_MESSAGE_1, _ if refusal.code is Code.VERSION:
+            # EPP-SES-008
+            return errors.unspecified("version")
+        case _:
+            # EPP-SES-016
+            return errors.unspecified("refused")

@@ -1,240 +1,289 @@
 """The payee's side of a transfer (chapter 7): request, check, accept, credit; and redelivery (chapter 8)."""
 
+from dataclasses import dataclass
 from hashlib import sha256
 
+from eiraku.reference import anchor
 from eiraku.reference.anchor import SignedUnit
-from eiraku.reference.purse.ledger import Credit, Holding, PaymentCredited
-from eiraku.reference.purse.seams import Seams
+from eiraku.reference.crypto import cose
+from eiraku.reference.purse import units
+from eiraku.reference.purse.ledger import Credit, Ledger, PaymentCredited
 from eiraku.reference.purse.state import (
+    Answer,
+    CommittedBefore,
+    Data,
     Env,
+    Identity,
     Link,
-    NoSession,
-    PayeeAccepted,
-    PayeeRequested,
-    PayeeWaitOffer,
-    ReceivedOffer,
     RequestOrder,
     SuspectUnit,
-    Turn,
+    Terms,
     UnitRefusal,
-    Write,
 )
-from eiraku.spec import messages
+from eiraku.spec import messages, objects
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Accept, Offer, OfferedUnit, Pay, Receipt, Redeliver, Request
-from eiraku.spec.objects import ReceiptPayload, Role
+from eiraku.spec.objects import EndorsementPayload, ReceiptPayload, Role
+
+# --- waiting for OFFER, or for REDELIVER ---
 
 
-class Payee(Seams):
-    """What a payee does with each message, and what it says first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitOffer(Data):
+    """REQUEST sent, or payee and responder. `requested`: an amount; None if any will do."""
 
-    def request(self, link: Link, order: RequestOrder) -> Turn:
-        """Ask for an amount."""
-        link, sent = self.say(link, Request(amount=order.amount, reference=order.reference).encode())
-        return PayeeRequested(link=link, amount=order.amount), (sent,)
+    requested: int | None
 
-    def on_offer(
-        self, state: PayeeRequested | PayeeWaitOffer, offer: Offer, encoded: bytes, env: Env
-    ) -> Turn:
-        """OFFER: check everything, then ACCEPT."""
-        link = state.link
-        received = self.check_offer(link, offer, encoded, self.requested(state), env)
-        # EPP-TRF-045
-        accept = Accept(transaction=received.transaction, offer_digest=received.digest)
-        link, sent = self.say(link, accept.encode())
-        return PayeeAccepted(link=link, offer=received), (sent,)
 
-    def on_pay(self, state: PayeeAccepted, pay: Pay, env: Env) -> Turn:
-        """PAY: verify everything, the commit point, then RECEIPT."""
-        self.checks.paid_transaction(state.offer.transaction, pay.transaction)
-        return self.take(state.link, state.offer, pay.endorsements, env)
+def request(order: RequestOrder) -> Answer:
+    """Ask for an amount."""
+    message = Request(amount=order.amount, reference=order.reference)
+    return Answer(data=WaitOffer(requested=order.amount), say=message.encode())
 
-    def on_redeliver(self, state: PayeeRequested | PayeeWaitOffer, message: Redeliver, env: Env) -> Turn:
-        """REDELIVER: the same receipt again, or OFFER and PAY at once."""
-        link = state.link
-        offer = self.decode_message(message.offer)
-        # EPP-TRF-002
-        if not isinstance(offer, Offer):
-            raise Refusal(Code.MALFORMED, "EPP-TRF-002", "REDELIVER does not hold an OFFER")
-        credit = env.ledger.credit(link.peer.number, offer.transaction)
-        if credit is not None:
-            return self.again(link, credit, message)
+
+def on_offer(link: Link, state: WaitOffer, offer: Offer, encoded: bytes, env: Env) -> Answer:
+    """OFFER: check everything, then ACCEPT. Raises Refusal."""
+    accepted = check_offer(link, offer, encoded, state.requested, env.ledger)
+    # EPP-TRF-045
+    accept = Accept(transaction=accepted.transaction, offer_digest=accepted.digest)
+    return Answer(data=accepted, say=accept.encode())
+
+
+def on_redeliver(link: Link, message: Redeliver, env: Env) -> Answer:
+    """REDELIVER: the same receipt again, or OFFER and PAY at once. Raises Refusal."""
+    offer = messages.decode(message.offer)
+    # EPP-TRF-002
+    if not isinstance(offer, Offer):
+        raise Refusal(Code.MALFORMED, "EPP-TRF-002", "REDELIVER does not hold an OFFER")
+    credit = env.ledger.credit(link.peer.number, offer.transaction)
+    if credit is None:
         # EPP-CRS-012
-        received = self.check_offer(link, offer, message.offer, None, env)
-        return self.take(link, received, message.endorsements, env)
+        accepted = check_offer(link, offer, message.offer, None, env.ledger)
+        return take(link, accepted, message.endorsements, env)
+    # EPP-CRS-011
+    if credit.offer_digest != messages.offer_digest(message.offer):
+        raise Refusal(Code.TRANSACTION, "EPP-CRS-011", "credited with another offer")
+    # EPP-CRS-010
+    receipt = Receipt(transaction=credit.transaction, signature=credit.receipt)
+    return Answer(say=receipt.encode(), change=CommittedBefore())
 
-    def again(self, link: Link, credit: Credit, message: Redeliver) -> Turn:
-        """The receipt of a transaction that is credited already."""
-        self.checks.same_offer(credit, messages.offer_digest(message.offer))
-        # EPP-CRS-010
-        receipt = Receipt(transaction=credit.transaction, signature=credit.receipt)
-        _, sent = self.say(link, receipt.encode())
-        return NoSession(), (sent,)
 
-    def requested(self, state: PayeeRequested | PayeeWaitOffer) -> int | None:
-        """The amount that the holder asked for; None if any will do."""
-        if isinstance(state, PayeeRequested):
-            return state.amount
-        return state.order.amount if isinstance(state.order, RequestOrder) else None
+# --- ACCEPT sent ---
 
-    # --- checking ---
 
-    def check_offer(
-        self, link: Link, offer: Offer, encoded: bytes, requested: int | None, env: Env
-    ) -> ReceivedOffer:
-        """The checks on an OFFER, in the order of EPP-TRF-030 to EPP-TRF-044. Raises Refusal."""
-        checks, ledger = self.checks, env.ledger
-        claims, policy = link.terms.identity.claims, link.terms.identity.policy
-        checks.offer_amount(requested, offer.amount)
-        checks.offer_limit(link.limit, offer.amount)
-        checks.unit_count(policy, len(offer.units))
-        shapes = self.check_duplicates(offer)
-        checks.new_transaction(ledger.credit(link.peer.number, offer.transaction))
-        units = self.check_units(link, offer, shapes, env)
-        checks.offer_sum(offer.amount, sum(unit.unit.value for unit in units))
-        count, balance = ledger.total()
-        checks.capacity(policy, count + ledger.pending_units() + len(units))
-        checks.balance_limit(policy, claims.tier, balance + offer.amount)
-        return ReceivedOffer(
-            transaction=offer.transaction,
-            amount=offer.amount,
-            digest=messages.offer_digest(encoded),
-            units=tuple(zip(units, offer.units, strict=True)),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted(Data):
+    """An OFFER without fault; `units` verified, in its order."""
+
+    transaction: bytes
+    amount: int
+    digest: bytes
+    units: tuple[tuple[SignedUnit, OfferedUnit], ...]
+
+
+def on_pay(link: Link, state: Accepted, pay: Pay, env: Env) -> Answer:
+    """PAY: verify everything, the commit point, then RECEIPT. Raises Refusal."""
+    # EPP-TRF-047
+    if pay.transaction != state.transaction:
+        raise Refusal(Code.TRANSACTION, "EPP-TRF-047", "PAY is for another transaction")
+    return take(link, state, pay.endorsements, env)
+
+
+# --- checking ---
+
+
+def check_offer(link: Link, offer: Offer, encoded: bytes, requested: int | None, ledger: Ledger) -> Accepted:
+    """The checks on an OFFER, in the order of EPP-TRF-030 to EPP-TRF-044. Raises Refusal."""
+    identity = link.terms.identity
+    # EPP-TRF-030
+    if offer.amount == 0 or requested not in (None, offer.amount):
+        raise Refusal(Code.AMOUNT, "EPP-TRF-030", f"peer offers {offer.amount}, requested: {requested}")
+    # EPP-TRF-031, EPP-POL-004
+    if offer.amount > link.limit:
+        raise Refusal(Code.AMOUNT_LIMIT, "EPP-TRF-031", f"{offer.amount} is above the limit of {link.limit}")
+    most = identity.policy.max_units
+    # EPP-TRF-032, EPP-POL-004
+    if not 1 <= len(offer.units) <= most:
+        raise Refusal(Code.UNIT_COUNT, "EPP-TRF-032", f"{len(offer.units)} units, {most} allowed")
+    # EPP-TRF-033
+    shapes = distinct([offered.unit for offered in offer.units])
+    # EPP-TRF-034
+    if ledger.credit(link.peer.number, offer.transaction) is not None:
+        raise Refusal(Code.TRANSACTION, "EPP-TRF-034", "this transaction is credited already")
+    # EPP-TRF-035 to EPP-TRF-041: all of them for the first unit, then for the second, and so on
+    checked: list[tuple[SignedUnit, OfferedUnit]] = []
+    for index, (unit, offered) in enumerate(zip(shapes, offer.units, strict=True)):
+        if isinstance(unit, Refusal):
+            raise UnitRefusal(unit, index)
+        try:
+            check_unit(link.terms, unit, offered, ledger)
+        except Refusal as refusal:
+            if is_copy(refusal, ledger, unit.unit_id, offered.hop + 1):
+                peer = link.peer.number
+                raise SuspectUnit(refusal, index, purse=peer, unit_id=unit.unit_id) from None
+            raise UnitRefusal(refusal, index) from None
+        checked.append((unit, offered))
+    total = sum(unit.unit.value for unit, _ in checked)
+    # EPP-TRF-042
+    if total != offer.amount:
+        raise Refusal(Code.SUM, "EPP-TRF-042", f"units of {total} for an amount of {offer.amount}")
+    count, balance = ledger.total()
+    # EPP-TRF-043, EPP-TRF-044
+    check_room(identity, count + ledger.pending_units() + len(checked), balance + offer.amount)
+    return Accepted(
+        transaction=offer.transaction,
+        amount=offer.amount,
+        digest=messages.offer_digest(encoded),
+        units=tuple(checked),
+    )
+
+
+def distinct(raw: list[bytes]) -> list[SignedUnit | Refusal]:
+    """Every unit parsed, or why it cannot be: that counts when its turn comes. Raises UnitRefusal."""
+    shapes: list[SignedUnit | Refusal] = []
+    earlier: set[bytes] = set()
+    for index, encoded in enumerate(raw):
+        try:
+            # EPP-TRF-035, EPP-UNI-001
+            unit = anchor.parse_unit(encoded)
+        except Refusal as refusal:
+            shapes.append(refusal)
+            continue
+        # EPP-TRF-033, EPP-UNI-009
+        if unit.unit_id in earlier:
+            refusal = Refusal(Code.DUPLICATE_UNIT, "EPP-TRF-033", "occurs before in the bundle")
+            raise UnitRefusal(refusal, index)
+        earlier.add(unit.unit_id)
+        shapes.append(unit)
+    return shapes
+
+
+def check_unit(terms: Terms, signed: SignedUnit, offered: OfferedUnit, ledger: Ledger) -> None:
+    """The checks on a unit after its shape, in the order of EPP-TRF-036 to 041. Raises Refusal."""
+    identity, unit, hop = terms.identity, signed.unit, offered.hop + 1
+    # EPP-TRF-036 to EPP-TRF-038
+    check_money(terms, signed)
+    homeward = identity.claims.role in (Role.VAULT, Role.CENTRE)
+    # EPP-HIS-005: an endorsement has no room for a hop above 255, not even to a vault
+    most = objects.HOP_MAX if homeward else min(unit.max_hops, identity.policy.max_hops)
+    # EPP-TRF-039, EPP-HIS-005, EPP-POL-004
+    if hop > most:
+        raise Refusal(Code.HOP_LIMIT, "EPP-HIS-005", f"hop {hop} is above the limit of {most}")
+    size, expected = len(offered.history), objects.history_size(offered.hop)
+    # EPP-TRF-039, EPP-HIS-004
+    if size != expected:
+        detail = f"history of {size} bytes, {expected} belong to hop {offered.hop}"
+        raise Refusal(Code.HISTORY_SIZE, "EPP-HIS-004", detail)
+    # EPP-CEN-010: to a centre a unit can come back at any hop
+    check_new(ledger, signed.unit_id, None if identity.claims.role is Role.CENTRE else hop)
+
+
+def check_money(terms: Terms, signed: SignedUnit) -> None:
+    """That a unit is good money, in the order of EPP-TRF-036 to 038. Raises Refusal."""
+    trusted, unit = terms.identity.anchor, signed.unit
+    # EPP-TRF-036, EPP-UNI-002
+    anchor.check_unit_signature(trusted, signed)
+    # EPP-TRF-037, EPP-UNI-003
+    anchor.check_unit_seal(trusted, unit)
+    # EPP-TRF-037, EPP-UNI-004
+    anchor.check_unit_economy(trusted, unit)
+    # EPP-TRF-038, EPP-UNI-005: good up to and in its last epoch; `issued` is not compared (EPP-UNI-006)
+    if terms.epoch > unit.expires:
+        raise Refusal(Code.UNIT_EXPIRED, "EPP-UNI-005", f"expired after epoch {unit.expires}")
+    # EPP-TRF-038, EPP-UNI-007
+    anchor.check_unit_value(unit)
+
+
+def check_new(ledger: Ledger, unit_id: bytes, hop: int | None) -> None:
+    """Not here, and at a higher hop than when it was last here; `hop` None: at any. Raises Refusal."""
+    # EPP-TRF-040
+    if ledger.is_held(unit_id):
+        raise Refusal(Code.UNIT_HELD, "EPP-TRF-040", "is held here")
+    last = ledger.last_seen(unit_id)
+    # EPP-TRF-041
+    if hop is not None and last is not None and hop <= last:
+        raise Refusal(Code.UNIT_SEEN, "EPP-TRF-041", f"hop {hop}, was here at hop {last}")
+
+
+def check_room(identity: Identity, count: int, balance: int) -> None:
+    """Room for `count` units in all, spendable and pending, and for a balance. Raises Refusal."""
+    policy = identity.policy
+    # EPP-TRF-043, EPP-POL-004
+    if count > policy.capacity:
+        raise Refusal(Code.CAPACITY, "EPP-TRF-043", f"{count} units, room for {policy.capacity}")
+    limit = policy.balance_limit(identity.claims.tier)
+    # EPP-TRF-044, EPP-POL-004: inclusive
+    if balance > limit:
+        raise Refusal(Code.BALANCE_LIMIT, "EPP-TRF-044", f"balance of {balance}, at most {limit}")
+
+
+def is_copy(refusal: Refusal, ledger: Ledger, unit_id: bytes, hop: int) -> bool:
+    """Whether a refused unit can only be a copy: not one that comes back before it is settled."""
+    # EPP-VLT-002
+    if refusal.code not in (Code.UNIT_HELD, Code.UNIT_SEEN):
+        return False
+    last = ledger.last_seen(unit_id)
+    return (last is not None and hop <= last) or ledger.is_spendable(unit_id)
+
+
+# --- crediting ---
+
+
+def take(link: Link, offer: Accepted, endorsements: tuple[bytes, ...], env: Env) -> Answer:
+    """Verify the endorsements, credit everything in one write, give the receipt. Raises Refusal."""
+    identity, payer = link.terms.identity, link.peer
+    # EPP-TRF-047
+    if len(endorsements) != len(offer.units):
+        raise Refusal(
+            Code.ENDORSEMENT, "EPP-TRF-047", f"{len(endorsements)} endorsements for {len(offer.units)} units"
         )
-
-    def check_duplicates(self, offer: Offer) -> list[SignedUnit | Refusal]:
-        """Every unit parsed, or why it cannot be: that counts when its turn comes. Raises UnitRefusal."""
-        parsed: list[SignedUnit | Refusal] = []
-        earlier: set[bytes] = set()
-        for index, offered in enumerate(offer.units):
-            try:
-                unit = self.checks.unit_shape(offered.unit)
-            except Refusal as refusal:
-                parsed.append(refusal)
-                continue
-            try:
-                self.checks.duplicate(unit.unit_id, earlier)
-            except Refusal as refusal:
-                raise UnitRefusal(refusal, index) from None
-            earlier.add(unit.unit_id)
-            parsed.append(unit)
-        return parsed
-
-    def check_units(
-        self, link: Link, offer: Offer, shapes: list[SignedUnit | Refusal], env: Env
-    ) -> list[SignedUnit]:
-        """All checks for the first unit, then for the second, and so on. Raises UnitRefusal."""
-        units: list[SignedUnit] = []
-        for index, (shape, offered) in enumerate(zip(shapes, offer.units, strict=True)):
-            # EPP-TRF-035
-            if isinstance(shape, Refusal):
-                raise UnitRefusal(shape, index)
-            try:
-                self.check_unit(link, shape, offered, env)
-            except Refusal as refusal:
-                if self.is_copy(refusal, env, shape.unit_id, offered.hop + 1):
-                    peer = link.peer.number
-                    raise SuspectUnit(refusal, index, purse=peer, unit_id=shape.unit_id) from None
-                raise UnitRefusal(refusal, index) from None
-            units.append(shape)
-        return units
-
-    def is_copy(self, refusal: Refusal, env: Env, unit_id: bytes, new_hop: int) -> bool:
-        """Whether a refused unit can only be a copy: not one that comes back before it is settled."""
-        # EPP-VLT-002
-        if refusal.code not in (Code.UNIT_HELD, Code.UNIT_SEEN):
-            return False
-        last = env.ledger.last_seen(unit_id)
-        return (last is not None and new_hop <= last) or env.ledger.is_spendable(unit_id)
-
-    def check_unit(self, link: Link, unit: SignedUnit, offered: OfferedUnit, env: Env) -> None:
-        """The checks on a unit after its shape, in the order of EPP-TRF-036 to 041. Raises Refusal."""
-        checks, terms, new_hop = self.checks, link.terms, offered.hop + 1
-        checks.unit_signature(terms, unit)
-        checks.unit_seal(terms, unit.unit)
-        checks.unit_economy(terms, unit.unit)
-        checks.unit_expiry(terms, unit.unit)
-        checks.unit_value(unit.unit)
-        checks.hop_limit(terms, unit.unit, new_hop)
-        checks.history_size(offered.hop, len(offered.history))
-        checks.held(env.ledger, unit.unit_id)
-        # EPP-CEN-010
-        if terms.identity.claims.role is not Role.CENTRE:
-            checks.seen(env.ledger, unit.unit_id, new_hop)
-
-    # --- crediting ---
-
-    def take(self, link: Link, offer: ReceivedOffer, endorsements: tuple[bytes, ...], env: Env) -> Turn:
-        """Verify the endorsements, credit everything in one write, give the receipt. Raises Refusal."""
-        terms, payer = link.terms, link.peer
-        own = terms.identity.claims.number
-        self.checks.endorsement_count(len(offer.units), len(endorsements))
-        for index, ((unit, offered), signature) in enumerate(zip(offer.units, endorsements, strict=True)):
-            payload = self.endorsement_payload(
-                unit_id=unit.unit_id,
-                hop=offered.hop,
-                history_digest=sha256(offered.history).digest(),
-                payer=payer.number,
-                payee=own,
-                transaction=offer.transaction,
-            )
-            try:
-                self.checks.endorsement(payer, payload, signature)
-            except Refusal as refusal:
-                raise UnitRefusal(refusal, index) from None
-        receipt = self.sign_receipt(
-            terms,
-            ReceiptPayload(
-                transaction=offer.transaction,
-                payer=payer.number,
-                payee=own,
-                amount=offer.amount,
-                offer_digest=offer.digest,
-            ),
-        )
-        credit = Credit(
-            transaction=offer.transaction,
-            payer=payer.number,
-            amount=offer.amount,
-            offer_digest=offer.digest,
-            receipt=receipt,
-        )
-        holdings = tuple(
-            self.holding(
-                link, unit=unit, offered=offered, transaction=offer.transaction, signature=signature, env=env
-            )
-            for (unit, offered), signature in zip(offer.units, endorsements, strict=True)
-        )
-        _, sent = self.say(link, Receipt(transaction=offer.transaction, signature=receipt).encode())
-        # EPP-CRS-002, EPP-CRS-004
-        return NoSession(), (Write(change=PaymentCredited(credit=credit, holdings=holdings)), sent)
-
-    def holding(
-        self,
-        link: Link,
-        *,
-        unit: SignedUnit,
-        offered: OfferedUnit,
-        transaction: bytes,
-        signature: bytes,
-        env: Env,
-    ) -> Holding:
-        """A unit as it is held from now on."""
-        layer = self.layer(
-            inner=offered.history,
-            payer=link.peer.number,
-            payee=link.terms.identity.claims.number,
-            transaction=transaction,
-            signature=signature,
-        )
-        history_key = link.terms.identity.anchor.money_keys[unit.kid].history
-        return Holding(
+    moves = [
+        EndorsementPayload(
             unit_id=unit.unit_id,
-            unit=offered.unit,
-            value=unit.unit.value,
-            expires=unit.unit.expires,
-            max_hops=unit.unit.max_hops,
-            # EPP-TRF-049
             hop=offered.hop + 1,
-            history=self.seal_layer(history_key, unit.unit_id, layer, env.random),
+            history_digest=sha256(offered.history).digest(),
+            payer=payer.number,
+            payee=identity.claims.number,
+            transaction=offer.transaction,
         )
+        for unit, offered in offer.units
+    ]
+    for index, (move, signature) in enumerate(zip(moves, endorsements, strict=True)):
+        # EPP-HIS-002, EPP-TRF-048
+        if not units.is_endorsed(payer.public_key, move, signature):
+            refusal = Refusal(Code.ENDORSEMENT, "EPP-HIS-002", "endorsement does not verify")
+            raise UnitRefusal(refusal, index)
+    credit = credited(identity, payer.number, offer.transaction, offer.amount, offer.digest)
+    holdings = tuple(
+        units.hold(
+            unit,
+            move,
+            signature,
+            inner=offered.history,
+            history_key=identity.anchor.money_keys[unit.kid].history,
+            random=env.random,
+        )
+        for (unit, offered), move, signature in zip(offer.units, moves, endorsements, strict=True)
+    )
+    receipt = Receipt(transaction=offer.transaction, signature=credit.receipt)
+    # EPP-CRS-002, EPP-CRS-004
+    return Answer(say=receipt.encode(), change=PaymentCredited(credit=credit, holdings=holdings))
+
+
+def credited(identity: Identity, payer: bytes, transaction: bytes, amount: int, digest: bytes) -> Credit:
+    """A transaction received, with the receipt for it, signed."""
+    payload = ReceiptPayload(
+        transaction=transaction,
+        payer=payer,
+        payee=identity.claims.number,
+        amount=amount,
+        offer_digest=digest,
+    )
+    return Credit(
+        transaction=transaction,
+        payer=payer,
+        amount=amount,
+        offer_digest=digest,
+        # EPP-TRF-050
+        receipt=cose.sign_detached(identity.key, objects.CONTEXT_RECEIPT, payload.encode()),
+    )

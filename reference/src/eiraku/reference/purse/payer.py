@@ -1,187 +1,213 @@
 """The payer's side of a transfer (chapter 7): offer, commit, pay, settle; and redelivery (chapter 8)."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 
+from eiraku.reference.crypto import cose
+from eiraku.reference.policy import Policy
+from eiraku.reference.purse import select, units
 from eiraku.reference.purse.ledger import (
-    Holding,
     HoldingSummary,
+    Ledger,
     PaymentPending,
     PaymentSettled,
     Pending,
     Settlement,
 )
-from eiraku.reference.purse.seams import Seams
-from eiraku.reference.purse.select import Candidate, choose
 from eiraku.reference.purse.state import (
+    Answer,
+    Data,
     Env,
     Link,
-    NoSession,
-    PayerOffered,
-    PayerPaid,
-    PayerWaitRequest,
+    PayOrder,
     PayUnitsOrder,
     RedeliverOrder,
-    SentOffer,
-    Turn,
-    Write,
 )
 from eiraku.spec import messages, objects
 from eiraku.spec.errors import Code, Refusal
-from eiraku.spec.messages import Accept, Offer, OfferedUnit, Pay, Receipt, Request
-from eiraku.spec.objects import ReceiptPayload, Role
+from eiraku.spec.messages import Accept, Offer, OfferedUnit, Pay, Receipt, Redeliver, Request
+from eiraku.spec.objects import EndorsementPayload, ReceiptPayload, Role
+
+# --- choosing ---
 
 
-class Payer(Seams):
-    """What a payer does with each message, and what it says first."""
+def wanted(order: PayOrder | PayUnitsOrder, ledger: Ledger) -> tuple[int, Sequence[HoldingSummary]]:
+    """The amount to pay, and the units it may be paid out of. Raises Refusal for a unit that is not here."""
+    held = ledger.summaries()
+    if isinstance(order, PayOrder):
+        return order.amount, held
+    chosen = [unit for unit in held if unit.unit_id in order.unit_ids]
+    # EPP-TRF-011
+    if len(chosen) != len(order.unit_ids):
+        raise Refusal(Code.INSUFFICIENT_FUNDS, "EPP-TRF-011", "a unit that was chosen is not here")
+    return sum(unit.value for unit in chosen), chosen
 
-    # --- choosing ---
 
-    def candidates(
-        self, held: list[HoldingSummary], *, epoch: int, max_hops: int, payee: Role | None
-    ) -> list[Candidate]:
-        """Units that can be offered; `payee` None: somebody not yet known, who may be a vault."""
-        homeward = payee in (None, Role.VAULT, Role.CENTRE)
-        return [
-            Candidate(unit_id=unit.unit_id, value=unit.value, size=unit.size)
-            for unit in held
-            # EPP-TRF-012
-            if epoch <= unit.expires
-            and unit.hop < (objects.HOP_MAX if homeward else min(unit.max_hops, max_hops))
-        ]
+def choose(
+    held: Sequence[HoldingSummary], amount: int, policy: Policy, *, epoch: int, payee: Role | None
+) -> tuple[bytes, ...]:
+    """Units that can be offered and sum to `amount`; `payee` None: not yet known. Raises Refusal."""
+    homeward = payee in (None, Role.VAULT, Role.CENTRE)
+    candidates = [
+        select.Candidate(unit_id=unit.unit_id, value=unit.value, size=unit.size)
+        for unit in held
+        # EPP-TRF-012
+        if epoch <= unit.expires
+        and unit.hop < (objects.HOP_MAX if homeward else min(unit.max_hops, policy.max_hops))
+    ]
+    # EPP-TRF-011, EPP-TRF-060
+    return select.choose(candidates, amount, max_units=policy.max_units)
 
-    def pick(self, link: Link, amount: int, env: Env) -> tuple[Holding, ...]:
-        """The units to offer to this peer. Raises Refusal."""
-        policy = link.terms.identity.policy
-        candidates = self.candidates(
-            list(env.ledger.summaries()),
-            epoch=link.terms.epoch,
-            max_hops=policy.max_hops,
-            payee=link.peer.role,
+
+# --- waiting for REQUEST ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitRequest(Data):
+    """Payer and responder: nothing is said."""
+
+    order: PayOrder | PayUnitsOrder | RedeliverOrder
+
+
+def on_request(link: Link, state: WaitRequest, request: Request, env: Env) -> Answer:
+    """REQUEST: offer, or deliver again whatever the amount asked for. Raises Refusal."""
+    if isinstance(state.order, RedeliverOrder):
+        return redeliver(state.order, env)
+    return offer(link, state.order, request.amount, env)
+
+
+def offer(link: Link, order: PayOrder | PayUnitsOrder, requested: int | None, env: Env) -> Answer:
+    """Offer units; `requested`: None if the payee did not ask for an amount. Raises Refusal."""
+    amount, held = wanted(order, env.ledger)
+    # EPP-TRF-013
+    if requested not in (None, amount):
+        raise Refusal(Code.AMOUNT, "EPP-TRF-013", f"peer requests {requested}, holder pays {amount}")
+    # EPP-TRF-014, EPP-POL-004
+    if amount > link.limit:
+        raise Refusal(Code.AMOUNT_LIMIT, "EPP-TRF-014", f"{amount} is above the limit of {link.limit}")
+    terms = link.terms
+    chosen = choose(held, amount, terms.identity.policy, epoch=terms.epoch, payee=link.peer.role)
+    holdings = env.ledger.holdings(chosen)
+    message = Offer(
+        # EPP-TRF-003
+        transaction=env.random(16),
+        amount=amount,
+        # EPP-TRF-012, EPP-UNI-008
+        units=tuple(OfferedUnit(unit=h.unit, hop=h.hop, history=h.history) for h in holdings),
+    )
+    encoded = message.encode()
+    moves = tuple(
+        # EPP-HIS-001
+        EndorsementPayload(
+            unit_id=h.unit_id,
+            hop=h.hop + 1,
+            history_digest=sha256(h.history).digest(),
+            payer=terms.identity.claims.number,
+            payee=link.peer.number,
+            transaction=message.transaction,
         )
-        # EPP-TRF-011, EPP-TRF-060
-        return env.ledger.holdings(choose(candidates, amount, max_units=policy.max_units))
+        for h in holdings
+    )
+    offered = Offered(
+        transaction=message.transaction,
+        amount=amount,
+        encoded=encoded,
+        digest=messages.offer_digest(encoded),
+        moves=moves,
+    )
+    return Answer(data=offered, say=encoded)
 
-    # --- messages ---
 
-    def make_offer(self, link: Link, amount: int, env: Env) -> Turn:
-        """Offer units worth `amount`. Raises Refusal."""
-        self.checks.payer_limit(link.limit, amount)
-        return self.offer(link, amount, self.pick(link, amount, env), env)
+# --- OFFER sent ---
 
-    def offer_units(self, link: Link, order: PayUnitsOrder, env: Env) -> Turn:
-        """Offer the units that the holder chose. Raises Refusal."""
-        chosen = self.chosen(order, env)
-        amount = sum(unit.value for unit in chosen)
-        self.checks.payer_limit(link.limit, amount)
-        policy = link.terms.identity.policy
-        candidates = self.candidates(
-            chosen, epoch=link.terms.epoch, max_hops=policy.max_hops, payee=link.peer.role
-        )
-        # EPP-TRF-011, EPP-TRF-060: all of them, or it is no exact choice
-        units = choose(candidates, amount, max_units=policy.max_units)
-        return self.offer(link, amount, env.ledger.holdings(units), env)
 
-    def chosen(self, order: PayUnitsOrder, env: Env) -> list[HoldingSummary]:
-        """What is known of the units that the holder chose. Raises Refusal for one that is not here."""
-        found = [unit for unit in env.ledger.summaries() if unit.unit_id in order.unit_ids]
-        # EPP-TRF-011
-        if len(found) != len(order.unit_ids):
-            raise Refusal(Code.INSUFFICIENT_FUNDS, "EPP-TRF-011", "a unit that was chosen is not here")
-        return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered(Data):
+    """OFFER sent; nothing is endorsed. `moves`: what will be, in the order of its units."""
 
-    def offer(self, link: Link, amount: int, holdings: tuple[Holding, ...], env: Env) -> Turn:
-        """Offer these units."""
-        offer = Offer(
-            transaction=self.transaction(env.random),
-            amount=amount,
-            # EPP-TRF-012, EPP-UNI-008
-            units=tuple(OfferedUnit(unit=h.unit, hop=h.hop, history=h.history) for h in holdings),
-        )
-        encoded = offer.encode()
-        link, offered = self.say(link, encoded)
-        sent = SentOffer(
-            transaction=offer.transaction,
-            amount=amount,
-            encoded=encoded,
-            digest=messages.offer_digest(encoded),
-            units=tuple((h.unit_id, h.hop, sha256(h.history).digest()) for h in holdings),
-        )
-        return PayerOffered(link=link, offer=sent), (offered,)
+    transaction: bytes
+    amount: int
+    encoded: bytes
+    digest: bytes
+    moves: tuple[EndorsementPayload, ...]
 
-    def redeliver(self, link: Link, order: RedeliverOrder, env: Env) -> Turn:
-        """Send a pending transaction again. Raises Refusal."""
-        pending = self.checks.to_redeliver(env.ledger, order.transaction)
-        link, sent = self.say(link, self.redelivery(pending).encode())
-        paid = PayerPaid(
-            link=link,
-            transaction=pending.transaction,
-            amount=pending.amount,
-            offer_digest=messages.offer_digest(pending.offer),
-        )
-        return paid, (sent,)
 
-    def on_request(self, state: PayerWaitRequest, request: Request, env: Env) -> Turn:
-        """REQUEST: offer, or deliver again whatever the amount asked for."""
-        if isinstance(state.order, RedeliverOrder):
-            return self.redeliver(state.link, state.order, env)
-        if isinstance(state.order, PayUnitsOrder):
-            amount = sum(unit.value for unit in self.chosen(state.order, env))
-            self.checks.requested_amount(amount, request.amount)
-            return self.offer_units(state.link, state.order, env)
-        self.checks.requested_amount(state.order.amount, request.amount)
-        return self.make_offer(state.link, state.order.amount, env)
+def on_accept(link: Link, state: Offered, accept: Accept) -> Answer:
+    """ACCEPT: the commit point, then PAY. Raises Refusal."""
+    # EPP-TRF-015
+    if accept.transaction != state.transaction or accept.offer_digest != state.digest:
+        raise Refusal(Code.TRANSACTION, "EPP-TRF-015", "ACCEPT is for another offer")
+    key = link.terms.identity.key
+    endorsements = tuple(units.endorse(key, move) for move in state.moves)
+    pending = Pending(
+        transaction=state.transaction,
+        payee=link.peer.number,
+        amount=state.amount,
+        offer=state.encoded,
+        endorsements=endorsements,
+        unit_ids=tuple(move.unit_id for move in state.moves),
+    )
+    paid = Paid(transaction=state.transaction, amount=state.amount, offer_digest=state.digest)
+    pay = Pay(transaction=state.transaction, endorsements=endorsements)
+    # EPP-CRS-001, EPP-TRF-016
+    return Answer(data=paid, say=pay.encode(), change=PaymentPending(pending=pending))
 
-    def on_accept(self, state: PayerOffered, accept: Accept) -> Turn:
-        """ACCEPT: the commit point, then PAY."""
-        link, offer = state.link, state.offer
-        self.checks.accepted_offer(offer, accept)
-        terms, payee = link.terms, link.peer.number
-        endorsements = tuple(
-            self.sign_endorsement(
-                terms,
-                self.endorsement_payload(
-                    unit_id=unit_id,
-                    hop=hop,
-                    history_digest=history_digest,
-                    payer=terms.identity.claims.number,
-                    payee=payee,
-                    transaction=offer.transaction,
-                ),
-            )
-            for unit_id, hop, history_digest in offer.units
-        )
-        pending = Pending(
-            transaction=offer.transaction,
-            payee=payee,
-            amount=offer.amount,
-            offer=offer.encoded,
-            endorsements=endorsements,
-            unit_ids=tuple(unit_id for unit_id, _, _ in offer.units),
-        )
-        link, sent = self.say(link, Pay(transaction=offer.transaction, endorsements=endorsements).encode())
-        paid = PayerPaid(
-            link=link, transaction=offer.transaction, amount=offer.amount, offer_digest=offer.digest
-        )
-        # EPP-CRS-001, EPP-TRF-016
-        return paid, (Write(change=PaymentPending(pending=pending)), sent)
 
-    def on_receipt(self, state: PayerPaid, receipt: Receipt) -> Turn:
-        """RECEIPT: settled."""
-        payee = state.link.peer
-        expected = ReceiptPayload(
-            transaction=state.transaction,
-            payer=state.link.terms.identity.claims.number,
-            payee=payee.number,
-            amount=state.amount,
-            offer_digest=state.offer_digest,
-        )
-        self.checks.receipt(payee, expected, receipt)
-        settlement = Settlement(
-            transaction=state.transaction,
-            payee=payee.number,
-            amount=state.amount,
-            offer_digest=state.offer_digest,
-            receipt=receipt.signature,
-        )
-        # EPP-CRS-003, EPP-TRF-018
-        return NoSession(), (Write(change=PaymentSettled(settlement=settlement)),)
+def to_redeliver(order: RedeliverOrder, ledger: Ledger) -> Pending:
+    """The transaction to deliver again. Raises Refusal(UNKNOWN_TRANSACTION)."""
+    pending = ledger.pending(order.transaction)
+    # EPP-CRS-009
+    if pending is None:
+        raise Refusal(Code.UNKNOWN_TRANSACTION, "EPP-CRS-009", "this transaction is not pending")
+    return pending
+
+
+def redeliver(order: RedeliverOrder, env: Env) -> Answer:
+    """Send a pending transaction again, exactly as it was committed. Raises Refusal."""
+    pending = to_redeliver(order, env.ledger)
+    digest = messages.offer_digest(pending.offer)
+    paid = Paid(transaction=pending.transaction, amount=pending.amount, offer_digest=digest)
+    # EPP-CRS-007
+    again = Redeliver(offer=pending.offer, endorsements=pending.endorsements)
+    return Answer(data=paid, say=again.encode())
+
+
+# --- PAY or REDELIVER sent ---
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paid(Data):
+    """PAY or REDELIVER sent: the transaction is pending."""
+
+    transaction: bytes
+    amount: int
+    offer_digest: bytes
+
+
+def on_receipt(link: Link, state: Paid, receipt: Receipt) -> Answer:
+    """RECEIPT: settled. Raises Refusal."""
+    # EPP-TRF-017
+    if receipt.transaction != state.transaction:
+        raise Refusal(Code.RECEIPT, "EPP-TRF-017", "RECEIPT is for another transaction")
+    expected = ReceiptPayload(
+        transaction=state.transaction,
+        payer=link.terms.identity.claims.number,
+        payee=link.peer.number,
+        amount=state.amount,
+        offer_digest=state.offer_digest,
+    )
+    # EPP-TRF-017
+    if not cose.verify_detached(
+        link.peer.public_key, objects.CONTEXT_RECEIPT, expected.encode(), receipt.signature
+    ):
+        raise Refusal(Code.RECEIPT, "EPP-TRF-017", "RECEIPT does not verify")
+    settlement = Settlement(
+        transaction=state.transaction,
+        payee=link.peer.number,
+        amount=state.amount,
+        offer_digest=state.offer_digest,
+        receipt=receipt.signature,
+    )
+    # EPP-CRS-003, EPP-TRF-018
+    return Answer(change=PaymentSettled(settlement=settlement))

@@ -1,7 +1,7 @@
-"""The volatile state of a purse, what it can meet, and what follows from it.
+"""The volatile state of a purse, what it can meet, and what follows from it: the types that all parts share.
 
-`Purse.step(state, input, env)` gives a new state and effects. One class for each row of the tables in
-`eiraku.spec.tables`, holding exactly the data that exists in that row; all of it is lost with power.
+`core.step(state, input, env)` gives a new state and effects. The state of a session is a row of the tables in
+`eiraku.spec.tables`, with exactly the data that exists in that row; all of it is lost with power.
 Purse numbers are 8 bytes, transactions 16, digests 32; amounts are in minor units.
 """
 
@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
-from eiraku.reference.anchor import SignedUnit, TrustAnchor
+from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.edhoc import initiator, responder
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse.ledger import Change, Ledger
 from eiraku.reference.records import Channel
 from eiraku.spec.errors import Refusal
-from eiraku.spec.messages import OfferedUnit, Reject
+from eiraku.spec.messages import Reject
 from eiraku.spec.objects import PurseId
 from eiraku.spec.tables import Purpose, Session, Side, Transfer
 
@@ -236,61 +235,17 @@ class SuspectUnit(UnitRefusal):
         self.unit_id = unit_id
 
 
-# --- sessions: handshake ---
+# --- sessions ---
+
+
+class Data:
+    """What a purse knows in one state of a session, beside the row itself. Each stands beside its handler."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoSession:
-    """No session is open."""
-
-    row: ClassVar = Session.IDLE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitMessage1:
-    """Responder, nothing received."""
-
-    row: ClassVar = Session.WAIT_MESSAGE_1
-    terms: Terms
-    order: Order
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitMessage2:
-    """Initiator, message_1 sent."""
-
-    row: ClassVar = Session.WAIT_MESSAGE_2
-    terms: Terms
-    order: Order
-    edhoc: initiator.WaitMessage2[PurseId]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitMessage3:
-    """Responder, message_2 sent."""
-
-    row: ClassVar = Session.WAIT_MESSAGE_3
-    terms: Terms
-    order: Order
-    edhoc: responder.WaitMessage3[PurseId]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitMessage4:
-    """Initiator, message_3 sent. `limit`: of the operation, for both tiers."""
-
-    row: ClassVar = Session.WAIT_MESSAGE_4
-    terms: Terms
-    order: Order
-    limit: int
-    edhoc: initiator.WaitMessage4[PurseId]
-
-
-# --- sessions: transfer ---
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(Data):
     """What every open session has: the authenticated peer, the records, the limit of the operation."""
 
     terms: Terms
@@ -301,87 +256,52 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PayerWaitRequest:
-    """Payer and responder."""
+class NoSession:
+    """No session is open."""
 
-    row: ClassVar = Transfer.PAYER_WAIT_REQUEST
+    row: ClassVar = Session.IDLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handshaking:
+    """A state of the table SESSION; `data`: of `handshake`, None where nothing was received."""
+
+    row: Session
+    side: Side
+    terms: Terms
+    order: Order
+    data: Data | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """A state of the table TRANSFER; `data`: of `payer` or `payee`."""
+
+    row: Transfer
     link: Link
-    order: PayOrder | PayUnitsOrder | RedeliverOrder
+    data: Data | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SentOffer:
-    """An OFFER as it was sent; units in its order, each with its hop and the digest of its history."""
-
-    transaction: bytes
-    amount: int
-    encoded: bytes
-    digest: bytes
-    units: tuple[tuple[bytes, int, bytes], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PayerOffered:
-    """OFFER sent; nothing is endorsed."""
-
-    row: ClassVar = Transfer.PAYER_OFFERED
-    link: Link
-    offer: SentOffer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PayerPaid:
-    """PAY or REDELIVER sent: the transaction is pending."""
-
-    row: ClassVar = Transfer.PAYER_PAID
-    link: Link
-    transaction: bytes
-    amount: int
-    offer_digest: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PayeeRequested:
-    """REQUEST sent."""
-
-    row: ClassVar = Transfer.PAYEE_REQUESTED
-    link: Link
-    amount: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PayeeWaitOffer:
-    """Payee and responder."""
-
-    row: ClassVar = Transfer.PAYEE_WAIT_OFFER
-    link: Link
-    order: RequestOrder | ReceiveOrder
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceivedOffer:
-    """An OFFER without fault; `units` verified, in its order."""
-
-    transaction: bytes
-    amount: int
-    digest: bytes
-    units: tuple[tuple[SignedUnit, OfferedUnit], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PayeeAccepted:
-    """ACCEPT sent."""
-
-    row: ClassVar = Transfer.PAYEE_ACCEPTED
-    link: Link
-    offer: ReceivedOffer
-
-
-Handshaking: TypeAlias = WaitMessage1 | WaitMessage2 | WaitMessage3 | WaitMessage4
-Payer: TypeAlias = PayerWaitRequest | PayerOffered | PayerPaid
-Payee: TypeAlias = PayeeRequested | PayeeWaitOffer | PayeeAccepted
-Open: TypeAlias = Payer | Payee
 SessionState: TypeAlias = NoSession | Handshaking | Open
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommittedBefore:
+    """Stands for the change of a step that commits, where all of it was durable before (EPP-CRS-010)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a handler comes to. Which state follows, and whether anything is written, the tables say.
+
+    `data`: what the next state needs; `say`: bytes for the peer, not yet in a record; `change`: what becomes
+    durable; `told`: what the holder learns.
+    """
+
+    data: Data | None = None
+    say: bytes | None = None
+    change: Change | CommittedBefore | None = None
+    told: PeerRejected | None = None
 
 
 # --- the purse ---
@@ -427,5 +347,3 @@ class Ready:
 
 
 PurseState: TypeAlias = Empty | Ready
-Turn: TypeAlias = tuple[SessionState, tuple[Effect, ...]]
-"""What a session comes to, and the effects."""

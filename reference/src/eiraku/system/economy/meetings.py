@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from eiraku.reference.device import Device, PowerLost
+from eiraku.reference.device import Device
 from eiraku.reference.meeting import Exchange, transfer
 from eiraku.reference.purse.ledger import Pending
 from eiraku.reference.purse.state import (
@@ -27,6 +27,7 @@ from eiraku.system.economy.errors import ConservationError
 from eiraku.system.economy.places import Kind, Place, Places
 from eiraku.system.economy.scenario import Faults
 from eiraku.system.economy.truth import Truth
+from eiraku.testing.device import BenchDevice, PowerLost
 
 MESSAGES = 9
 """Messages of a session from message_1 to RECEIPT, if the payer begins."""
@@ -140,7 +141,7 @@ class Meetings:
             self.on_home(payer)
         return Outcome(moved=moved, reason="" if moved else self._reason(exchange))
 
-    def _prepare(self, one: Device, other: Device) -> Callable[[int, bytes], bytes | None] | None:
+    def _prepare(self, one: BenchDevice, other: BenchDevice) -> Callable[[int, bytes], bytes | None] | None:
         """Arm what goes wrong in the next session."""
         if self.random.random() < self.faults.power_cut:
             device = self.random.choice((one, other))

@@ -13,9 +13,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from eiraku.reference.crypto.drbg import Drbg
-from eiraku.reference.device import Accepted, Device
+from eiraku.reference.device import Accepted
 from eiraku.reference.gossip import epoch_of
 from eiraku.reference.purse.state import Provisioning
+from eiraku.testing.device import BenchDevice
 
 FILES_EACH = 3
 """Files that an open memory may take."""
@@ -71,12 +72,12 @@ class Places:
     all: list[Place] = field(default_factory=list)
     by_number: dict[bytes, Place] = field(default_factory=dict)
     most_open: int = field(default_factory=open_at_once)
-    _open: OrderedDict[Path, Device] = field(default_factory=OrderedDict)
-    _kept: dict[Path, Device] = field(default_factory=dict)
+    _open: OrderedDict[Path, BenchDevice] = field(default_factory=OrderedDict)
+    _kept: dict[Path, BenchDevice] = field(default_factory=dict)
 
     def make(self, place: Place, given: Provisioning, *, keep: bool = False) -> Place:
         """Provision a new memory. `keep`: never close it before the end."""
-        device = Device(place.path, place.random)
+        device = BenchDevice(place.path, place.random)
         (self._kept if keep else self._open)[place.path] = device
         result = device.provision(given)
         if not isinstance(result, Accepted):
@@ -86,14 +87,14 @@ class Places:
         self._trim()
         return place
 
-    def device(self, place: Place) -> Device:
+    def device(self, place: Place) -> BenchDevice:
         """The device of a place, switched on."""
         kept = self._kept.get(place.path)
         if kept is not None:
             return kept
         device = self._open.get(place.path)
         if device is None:
-            device = self._open[place.path] = Device(place.path, place.random)
+            device = self._open[place.path] = BenchDevice(place.path, place.random)
             self._trim()
         else:
             self._open.move_to_end(place.path)

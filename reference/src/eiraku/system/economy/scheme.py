@@ -14,7 +14,7 @@ from pathlib import Path
 from eiraku.reference.anchor import parse_purse_id, parse_unit
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.device import Accepted, PowerLost
+from eiraku.reference.device import Accepted
 from eiraku.reference.purse.state import Provisioning
 from eiraku.spec.centre_objects import Claim, Issue
 from eiraku.spec.objects import Role
@@ -31,6 +31,7 @@ from eiraku.system.issuing.history import COPY
 from eiraku.system.issuing.issuer import Issuer, Rules
 from eiraku.system.issuing.schema import SCHEMA as ISSUING_SCHEMA
 from eiraku.system.scheme.directory import trust_anchor
+from eiraku.testing.device import PowerLost
 
 FIRST_EPOCH = 1
 TIER = 2

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from eiraku.reference.device import Accepted, PowerLost, Rejected, Result
+from eiraku.reference.device import Accepted, Rejected, Result
 from eiraku.reference.purse.state import ReceiveOrder
 from eiraku.spec.tables import Side
 from eiraku.system.exchange.carrier import ServiceRefused
@@ -53,8 +53,8 @@ def as_answer(result: Result) -> Answer:
             return Answer(out=result.out, is_open=result.is_open)
         case Rejected():
             return Answer(out=result.out, is_open=result.is_open, code=result.refusal.code.label)
-        case PowerLost():
-            raise AssertionError("no test arms a power cut behind a service")
+        case _:
+            raise AssertionError("a device accepts or rejects")
 
 
 def done(result: Result) -> None:

@@ -176,7 +176,7 @@ class Wallet:
             talk(self.device, self._vault().resume(name) if name else self._vault().open())
         finally:
             # Whatever happened: no session is left half open in the purse (EPP-CRS-017).
-            self.device.power_cut()
+            self.device.drop_session()
 
     # --- with another purse, offline ---
 

@@ -5,6 +5,7 @@ Purses pay exact amounts only (EPP-TRF-011); a customer who gets 4 096 in one un
 
 from collections.abc import Iterable
 
+from eiraku.reference.purse import holder
 from eiraku.reference.purse.ledger import HoldingSummary
 from eiraku.reference.purse.state import Order, PayUnitsOrder
 from eiraku.spec.errors import Refusal
@@ -29,7 +30,7 @@ class ChangeVault(Vault):
     def _purseful(self, amount: int) -> frozenset[bytes]:
         """Units for a customer who wants change, got from the centre if need be; empty: it cannot be."""
         identity = self._identity
-        self.device.purse.checks.amount_to_pay(amount)
+        holder.check_amount(identity, amount)
         values = purseful(amount, most=identity.policy.max_units)
         shelf = self._shelf()
         found, missing = pick(shelf.fresh, values)

@@ -11,7 +11,7 @@ DatabaseError and StoreError.
 
 from collections.abc import Callable, Mapping
 
-from eiraku.reference.device import Accepted, Device, PowerLost, Rejected, Result
+from eiraku.reference.device import Accepted, Device, Rejected, Result
 from eiraku.spec import cbor
 from eiraku.spec.centre_objects import Issue
 from eiraku.system.exchange.carrier import Carrier, ServiceRefused, ServiceUnreachable
@@ -148,7 +148,7 @@ class Errands:
 
     def _renew(self, errand: Errand, signed: bytes) -> None:
         result = self._device.take_purse_id(signed)
-        if not isinstance(result, PowerLost):
+        if isinstance(result, Accepted | Rejected):
             self._state.done(errand)
         done(result)
 
@@ -160,7 +160,7 @@ def done(result: Result) -> Accepted:
             return result
         case Rejected():
             raise result.refusal
-        case PowerLost():
+        case _:
             raise PurseLostPower("the vault's purse lost power; call settle")
 
 

@@ -7,15 +7,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from eiraku.reference.device import Accepted, Device, PowerLost, Rejected, Result
+from eiraku.reference.device import Accepted, Device, Rejected, Result
 from eiraku.reference.purse.state import (
+    Open,
     Order,
-    PayeeAccepted,
-    PayeeRequested,
-    PayeeWaitOffer,
-    PayerOffered,
-    PayerPaid,
-    PayerWaitRequest,
     Ready,
     SuspectPurse,
     SuspectUnit,
@@ -23,7 +18,7 @@ from eiraku.reference.purse.state import (
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Reject
 from eiraku.spec.objects import PurseId
-from eiraku.spec.tables import Side
+from eiraku.spec.tables import Side, Transfer
 from eiraku.system.exchange.carrier import (
     Carrier,
     ServiceRefused,
@@ -32,8 +27,6 @@ from eiraku.system.exchange.carrier import (
 )
 from eiraku.system.exchange.sessions import Answer
 from eiraku.system.vault.errands import done
-
-_OPEN = (PayerWaitRequest, PayerOffered, PayerPaid, PayeeRequested, PayeeWaitOffer, PayeeAccepted)
 
 Suspect = Callable[[bytes, Code, bytes], None]
 """(purse number, code, unit identifier or nothing): keeps the report before it returns."""
@@ -74,16 +67,14 @@ class Peers:
         if peer is not None and self._payee not in (None, peer.number):
             self.end()
             return Answer(out=None, is_open=False, code=Code.AUTHENTICATION.label)
-        self.active = not isinstance(result, PowerLost) and result.is_open
+        self.active = result.is_open
         match result:
             case Rejected():
                 self.look(result.refusal)
                 return Answer(out=result.out, is_open=False, code=result.refusal.code.label)
-            case PowerLost():
-                done(result)
-                raise AssertionError("unreachable: done raises")
-            case Accepted():
-                code = "" if result.reject is None else _label(result.reject)
+            case _:
+                reject = done(result).reject
+                code = "" if reject is None else _label(reject)
                 return Answer(out=result.out, is_open=result.is_open, code=code)
 
     def end(self) -> None:
@@ -108,7 +99,8 @@ class Peers:
             answer = session.exchange(out)
             if answer is None:
                 raise ServiceUnreachable("the session ended without an answer; settle")
-            paid = isinstance(self._session(), PayerPaid)
+            own = self._session()
+            paid = isinstance(own, Open) and own.row is Transfer.PAYER_PAID
             result = self._device.deliver(answer)
             peer = self.peer()
             if peer is not None:
@@ -144,7 +136,7 @@ class Peers:
     def peer(self) -> PurseId | None:
         """Who is at the other end, once authenticated."""
         session = self._session()
-        return session.link.peer if isinstance(session, _OPEN) else None
+        return session.link.peer if isinstance(session, Open) else None
 
     def _session(self) -> object:
         state = self._device.state

@@ -11,7 +11,9 @@ raise DatabaseError and StoreError (the vault's own memory), and PurseLostPower.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from eiraku.reference.purse import holder
 from eiraku.reference.purse.ledger import Pending
+from eiraku.reference.purse.payee import check_room
 from eiraku.reference.purse.state import (
     Order,
     PayOrder,
@@ -235,23 +237,20 @@ class Vault(OnlineVault):
 
     def _room(self, plan: Exchange) -> None:
         """An issue that will not be taken is not asked for. Raises Refusal."""
-        checks, claims, policy = self.device.purse.checks, self._identity.claims, self._identity.policy
         home = {unit.unit_id: unit.value for unit in self.device.store.summaries()}
         count, balance = self.device.store.total()
         count += self.device.store.pending_units() + len(plan.values) - len(plan.home)
-        # EPP-VLT-009
-        checks.capacity(policy, count)
         balance += sum(plan.values) - sum(home[unit_id] for unit_id in plan.home)
-        checks.balance_limit(policy, claims.tier, balance)
+        # EPP-VLT-009
+        check_room(self._identity, count, balance)
         # EPP-VLT-009
         if len(plan.values) > vault_stock.ISSUE_MAX:
             raise Refusal(Code.UNIT_COUNT, "EPP-VLT-009", f"more than {vault_stock.ISSUE_MAX} units at once")
 
     def _change(self, amount: int) -> None:
         """See to it that an amount can be paid exactly (EPP-VLT-005). Raises as `exchange`."""
-        checks, identity = self.device.purse.checks, self._identity
-        checks.amount_to_pay(amount)
-        checks.highest_limit(identity.policy, identity.claims, amount)
+        identity = self._identity
+        holder.check_amount(identity, amount)
 
         def plan() -> Exchange | None:
             return vault_stock.change(
