@@ -1,26 +1,28 @@
 """Mutants of chapter 9: policy."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
-from eiraku.conformance.mutants.registry import defect, omits, replaces
+from eiraku.conformance.mutants.registry import Area
+from eiraku.conformance.mutants.wallet import Patch, edit
 from eiraku.reference import policy as policy_module
-from eiraku.reference.policy import Operation, Policy
-from eiraku.reference.purse.checks import Checks
-from eiraku.reference.purse.state import Terms
-from eiraku.spec import objects
-from eiraku.spec.objects import PurseId, Unit
+from eiraku.reference.policy import Operation
+from eiraku.reference.purse import handshake, payee, payer
 
-AREA = "policies"
+AREA = Area(__name__)
 _limits, _exactly, _integer = policy_module._limits, policy_module._exactly, policy_module._integer
+OPERATION = "operation = policy.operation(payer.role, payee.role, same_holder=same)"
+SAME_HOLDER = "same = payer.holder == payee.holder"
+TIERS = "policy.limit(operation, payer.tier, payee.tier)"
+OFFERED_LIMIT = "offer.amount > link.limit"
 
 
-@replaces("EPP-POL-001", (policy_module, "_unambiguous"))
+@AREA.replaces("EPP-POL-001", (policy_module, "_unambiguous"))
 def takes_ambiguous_policies(operations: tuple[Operation, ...]) -> None:
     """Takes a policy in which two operations apply to one pair."""
 
 
-@replaces("EPP-POL-001", (policy_module, "_exactly"))
+@AREA.replaces("EPP-POL-001", (policy_module, "_exactly"))
 def ignores_unknown_names(item: object, names: tuple[str, ...], where: str) -> dict[str, Any]:
     """Ignores names in a policy that it does not know."""
     if isinstance(item, dict):
@@ -28,13 +30,13 @@ def ignores_unknown_names(item: object, names: tuple[str, ...], where: str) -> d
     return _exactly(item, names, where)
 
 
-@replaces("EPP-POL-001", (policy_module, "_integer"))
+@AREA.replaces("EPP-POL-001", (policy_module, "_integer"))
 def takes_numbers_out_of_range(item: object, where: str, low: int, high: int) -> int:
     """Takes numbers out of range in a policy."""
     return item if type(item) is int and item >= 0 else _integer(item, where, low, high)
 
 
-@replaces("EPP-POL-001", (policy_module, "_limits"))
+@AREA.replaces("EPP-POL-001", (policy_module, "_limits"))
 def takes_falling_limits(item: object, where: str) -> dict[int, int]:
     """Takes limits that fall as the tier rises."""
     if not isinstance(item, dict):
@@ -45,99 +47,84 @@ def takes_falling_limits(item: object, where: str) -> dict[int, int]:
     return found
 
 
-@defect("EPP-POL-002")
-class TakesTheFirstOperation(Checks):
-    """Takes the first operation of the policy where none applies."""
-
-    def role_pair(self, terms: Terms, payer: PurseId, payee: PurseId) -> int:
-        policy = terms.identity.policy
-        same = self.same_holder(payer, payee)
-        operation = policy.operation(payer.role, payee.role, same_holder=same) or policy.operations[0]
-        return policy.limit(operation, payer.tier, payee.tier)
-
-
-omits(
-    AREA,
-    "takes_all_for_other_holders",
-    "same_holder",
+AREA.edits(
+    "EPP-POL-002",
+    "takes_the_first_operation",
+    "Takes the first operation of the policy where none applies.",
+    handshake.judge,
+    (OPERATION, OPERATION + " or policy.operations[0]"),
+)
+AREA.edits(
     "EPP-POL-003",
+    "takes_all_for_other_holders",
     "Does not see that two purses are one holder's.",
-    result=False,
+    handshake.judge,
+    (SAME_HOLDER, "same = False"),
+)
+AREA.edits(
+    "EPP-POL-003",
+    "knows_holders_by_their_beginning",
+    "Takes two holders for one if the first 16 bytes of their hashes are equal.",
+    handshake.judge,
+    (SAME_HOLDER, "same = payer.holder[:16] == payee.holder[:16]"),
 )
 
 
-@defect("EPP-POL-003")
-class KnowsHoldersByTheirBeginning(Checks):
-    """Takes two holders for one if the first 16 bytes of their hashes are equal."""
-
-    def same_holder(self, payer: PurseId, payee: PurseId) -> bool:
-        return payer.holder[:16] == payee.holder[:16]
-
-
-@defect("EPP-POL-004")
-class ExcludesTheAmountLimit(Checks):
+@AREA.makes("EPP-POL-004")
+def excludes_the_amount_limit() -> Sequence[Patch]:
     """Refuses an amount equal to the limit."""
-
-    def payer_limit(self, limit: int, amount: int) -> None:
-        super().payer_limit(limit - 1, amount)
-
-    def offer_limit(self, limit: int, amount: int) -> None:
-        super().offer_limit(limit - 1, amount)
+    return [
+        edit(payer.offer, ("amount > link.limit", "amount >= link.limit")),
+        edit(payee.check_offer, (OFFERED_LIMIT, "offer.amount >= link.limit")),
+    ]
 
 
-@defect("EPP-POL-004")
-class ExcludesTheBalanceLimit(Checks):
-    """Refuses a balance equal to the limit."""
-
-    def balance_limit(self, policy: Policy, tier: int, balance: int) -> None:
-        super().balance_limit(policy, tier, balance + 1)
-
-
-@defect("EPP-POL-004")
-class ExcludesTheGreatestBundle(Checks):
-    """Refuses a bundle of the greatest number of units."""
-
-    def unit_count(self, policy: Policy, count: int) -> None:
-        super().unit_count(replace(policy, max_units=policy.max_units - 1), count)
-
-
-@defect("EPP-POL-004")
-class ExcludesTheLastHop(Checks):
-    """Refuses a unit whose new hop is equal to the limit."""
-
-    def hop_limit(self, terms: Terms, unit: Unit, new_hop: int) -> None:
-        super().hop_limit(terms, unit, min(new_hop + 1, objects.HOP_MAX))
-
-
-@defect("EPP-TRF-043")
-class ExcludesTheLastPlace(Checks):
-    """Refuses a bundle that would fill it exactly."""
-
-    def capacity(self, policy: Policy, count: int) -> None:
-        super().capacity(policy, count + 1)
-
-
-@defect("EPP-POL-004")
-class LetsAmountsExceedByOne(Checks):
-    """As payee takes one minor unit more than the limit."""
-
-    def offer_limit(self, limit: int, amount: int) -> None:
-        super().offer_limit(limit + 1, amount)
-
-
-@defect("EPP-POL-005")
-class KnowsOnlyItsOwnTier(Checks):
-    """Takes the limit for its own tier, whatever the peer's."""
-
-    def role_pair(self, terms: Terms, payer: PurseId, payee: PurseId) -> int:
-        own = terms.identity.claims.tier
-        return super().role_pair(terms, replace(payer, tier=own), replace(payee, tier=own))
-
-
-@defect("EPP-POL-005")
-class TakesTheGreaterLimit(Checks):
-    """Takes the greater of the limits for the two tiers."""
-
-    def role_pair(self, terms: Terms, payer: PurseId, payee: PurseId) -> int:
-        tier = max(payer.tier, payee.tier)
-        return super().role_pair(terms, replace(payer, tier=tier), replace(payee, tier=tier))
+AREA.edits(
+    "EPP-POL-004",
+    "excludes_the_balance_limit",
+    "Refuses a balance equal to the limit.",
+    payee.check_room,
+    ("balance > limit", "balance >= limit"),
+)
+AREA.edits(
+    "EPP-POL-004",
+    "excludes_the_greatest_bundle",
+    "Refuses a bundle of the greatest number of units.",
+    payee.check_offer,
+    ("1 <= len(offer.units) <= most", "1 <= len(offer.units) < most"),
+)
+AREA.edits(
+    "EPP-POL-004",
+    "excludes_the_last_hop",
+    "Refuses a unit whose new hop is equal to the limit.",
+    payee.check_unit,
+    ("hop > most", "min(hop + 1, objects.HOP_MAX) > most"),
+)
+AREA.edits(
+    "EPP-TRF-043",
+    "excludes_the_last_place",
+    "Refuses a bundle that would fill it exactly.",
+    payee.check_room,
+    ("count > policy.capacity", "count >= policy.capacity"),
+)
+AREA.edits(
+    "EPP-POL-004",
+    "lets_amounts_exceed_by_one",
+    "As payee takes one minor unit more than the limit.",
+    payee.check_offer,
+    (OFFERED_LIMIT, "offer.amount > link.limit + 1"),
+)
+AREA.edits(
+    "EPP-POL-005",
+    "knows_only_its_own_tier",
+    "Takes the limit for its own tier, whatever the peer's.",
+    handshake.judge,
+    (TIERS, "policy.limit(operation, own.tier)"),
+)
+AREA.edits(
+    "EPP-POL-005",
+    "takes_the_greater_limit",
+    "Takes the greater of the limits for the two tiers.",
+    handshake.judge,
+    (TIERS, "policy.limit(operation, max(payer.tier, payee.tier))"),
+)

@@ -2,50 +2,32 @@
 
 from collections.abc import Sequence
 
-from eiraku.conformance.mutants.registry import defect, lacking
-from eiraku.conformance.mutants.wallet import Patch, replaced
-from eiraku.reference.edhoc import initiator
-from eiraku.reference.edhoc.messages import Ead
-from eiraku.reference.edhoc.party import Party
-from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.state import Env, Ready, Turn
-from eiraku.spec.objects import PurseId
-from eiraku.spec.tables import Side
+from eiraku.conformance.mutants.registry import Area
+from eiraku.conformance.mutants.wallet import Patch, edit
+from eiraku.reference.purse import handshake
 
-_write_1 = initiator.write_message_1
-LABEL = 65100
-"""Of an EAD item that nobody needs."""
+AREA = Area(__name__)
+OFFERED = "ead=[credential.offer()]"
 
-
-@defect("EPP-SEC-001")
-class ShowsItsNumber(Purse):
-    """Puts its purse number into message_1, as an EAD item that is not critical."""
-
-    def open_session(self, ready: Ready, side: Side, env: Env) -> Turn:
-        item = Ead(label=LABEL, value=ready.identity.claims.number)
-        return _with_item(self, ready, side, env, item)
-
-
-@defect("EPP-SEC-002")
-class ShowsItsMake(Purse):
-    """Puts 16 bytes that never change into message_1, as an EAD item that is not critical."""
-
-    def open_session(self, ready: Ready, side: Side, env: Env) -> Turn:
-        return _with_item(self, ready, side, env, Ead(label=LABEL, value=b"Acme purse 2.0.1"))
+AREA.edits(
+    "EPP-SEC-001",
+    "shows_its_number",
+    "Puts its purse number into message_1, as an EAD item that is not critical.",
+    handshake.message_1,
+    (OFFERED, "ead=[credential.offer(), Ead(label=65100, value=terms.identity.claims.number)]"),
+)
+AREA.edits(
+    "EPP-SEC-002",
+    "shows_its_make",
+    "Puts 16 bytes that never change into message_1, as an EAD item that is not critical.",
+    handshake.message_1,
+    (OFFERED, 'ead=[credential.offer(), Ead(label=65100, value=b"Acme purse 2.0.1")]'),
+)
 
 
-def _with_item(purse: Purse, ready: Ready, side: Side, env: Env, item: Ead) -> Turn:
-    """Open a session with one more item in EAD_1."""
-
-    def write(
-        party: Party[PurseId], *, ephemeral: bytes, ead: Sequence[Ead]
-    ) -> tuple[initiator.WaitMessage2[PurseId], bytes]:
-        return _write_1(party, ephemeral=ephemeral, ead=[*ead, item])
-
-    with replaced(Patch(owner=initiator, name="write_message_1", value=write)):
-        return Purse.open_session(purse, ready, side, env)
-
-
-@defect("EPP-SEC-004")
-class TrustsTheSchemeKey(lacking("purse_id_signature", "purse_id_seal")):  # type: ignore[misc]  # made on the spot
+@AREA.makes("EPP-SEC-004")
+def trusts_the_scheme_key() -> Sequence[Patch]:
     """Takes every purse ID that is sealed under the scheme key for good."""
+    signature = ("anchor.check_purse_id_signature(trusted, purse_id)", "pass")
+    seal = ("anchor.check_purse_id_seal(trusted, purse_id.claims)", "pass")
+    return [edit(handshake.resolve, signature, seal)]
