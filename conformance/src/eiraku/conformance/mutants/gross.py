@@ -1,36 +1,83 @@
 """Two mutants that nobody could miss."""
 
-from typing import Any
+from collections.abc import Sequence
 
-from eiraku.conformance.mutants.registry import defect, lacking
-from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.state import Env, NoSession, Ready, Refuse, Turn
-from eiraku.spec.errors import Code, Refusal
+from eiraku.conformance.mutants.registry import Area
+from eiraku.conformance.mutants.wallet import Patch, edit, instead
+from eiraku.reference import anchor
+from eiraku.reference.crypto import cose
+from eiraku.reference.policy import Policy
+from eiraku.reference.purse import core, handshake, holder, payee, payer
 
+AREA = Area(__name__)
 ALL = {"*": "it violates nearly everything"}
 
-
-@defect("EPP-ERR-001", collateral=ALL)
-class RefusesEverything(Purse):
-    """Refuses every message."""
-
-    def deliver(self, state: Ready, data: bytes, env: Env) -> Turn:
-        refusal = Refusal(Code.MALFORMED, "EPP-ERR-001", "whatever it is")
-        return NoSession(), (Refuse(refusal=refusal),)
-
-
-_JUDGES = (
-    "purse_id_signature purse_id_seal purse_id_economy peer_expiry same_purse revocation pending_payee "
-    "version_choice no_version amount_to_pay highest_limit amount_to_request requested_amount payer_limit "
-    "accepted_offer receipt offer_amount offer_limit unit_count duplicate new_transaction unit_signature "
-    "unit_seal unit_economy unit_expiry unit_value hop_limit history_size held seen offer_sum capacity "
-    "balance_limit paid_transaction endorsement same_offer"
+AREA.edits(
+    "EPP-ERR-001",
+    "refuses_everything",
+    "Refuses every message.",
+    core.deliver,
+    ("match session:", "match NoSession():"),
+    collateral=ALL,
 )
 
 
-@defect("EPP-ERR-001", expected=("EPP-PID-002", "EPP-UNI-002", "EPP-HIS-002", "EPP-TRF-017"), collateral=ALL)
-class AcceptsEverything(lacking(*_JUDGES.split())):  # type: ignore[misc]  # made on the spot
+@AREA.makes(
+    "EPP-ERR-001", expected=("EPP-PID-002", "EPP-UNI-002", "EPP-HIS-002", "EPP-TRF-017"), collateral=ALL
+)
+def accepts_everything() -> Sequence[Patch]:
     """Checks nothing."""
 
-    def role_pair(self, *_: Any) -> int:
-        return 1 << 53
+    def nothing(*_: object, **__: object) -> None:
+        """Every check passes."""
+
+    def yes(*_: object, **__: object) -> bool:
+        return True
+
+    silent = (
+        anchor.check_purse_id_signature,
+        anchor.check_purse_id_seal,
+        anchor.check_purse_id_economy,
+        anchor.check_unit_signature,
+        anchor.check_unit_seal,
+        anchor.check_unit_economy,
+        anchor.check_unit_value,
+        handshake.check_no_version,
+        holder.check_amount,
+        payee.check_unit,
+        payee.check_room,
+    )
+    return [
+        *(instead(check, nothing) for check in silent),
+        instead(cose.verify_detached, yes),
+        instead(Policy.limit, lambda *_: 1 << 53),
+        edit(
+            handshake.judge,
+            ("if terms.epoch > peer.expires:", "if False:"),
+            ("if peer.number == own.number or peer.public_key == own.public_key:", "if False:"),
+            ("if peer.number in terms.revoked:", "if False:"),
+            ("if operation is None:", "if False:"),
+            ("if pending is None or pending.payee != peer.number:", "if False:"),
+        ),
+        edit(
+            payer.offer,
+            ("if requested not in (None, amount):", "if False:"),
+            ("if amount > link.limit:", "if False:"),
+        ),
+        edit(
+            payee.check_offer,
+            ("if offer.amount == 0 or requested not in (None, offer.amount):", "if False:"),
+            ("if not 1 <= len(offer.units) <= most:", "if False:"),
+            ("if ledger.credit(link.peer.number, offer.transaction) is not None:", "if False:"),
+            ("if total != offer.amount:", "if False:"),
+        ),
+        edit(payee.on_pay, ("if pay.transaction != state.transaction:", "if False:")),
+        edit(payer.on_receipt, ("if receipt.transaction != state.transaction:", "if False:")),
+        edit(
+            payer.on_accept,
+            (
+                "if accept.transaction != state.transaction or accept.offer_digest != state.digest:",
+                "if False:",
+            ),
+        ),
+    ]

@@ -15,7 +15,10 @@ AREA.edits(
     "opens_unprovisioned",
     "Says nothing against a session of an empty purse.",
     core.step,
-    ("purse = ready(state)", "if isinstance(state, Empty) and isinstance(given, OpenSession): return state, ()\n        purse = ready(state)"),
+    (
+        "purse = ready(state)",
+        "if isinstance(state, Empty) and isinstance(given, OpenSession): return state, ()\n        purse = ready(state)",
+    ),
 )
 AREA.edits(
     "EPP-GEN-005",
@@ -32,7 +35,10 @@ AREA.edits(
     "takes_any_private_key",
     "Lets itself be provisioned with a private key that does not belong to its purse ID.",
     provisioning.check_identity,
-    ("if len(given.private_key) != 32 or SigningKey(given.private_key).public != claims.public_key:", "if False:"),
+    (
+        "if len(given.private_key) != 32 or SigningKey(given.private_key).public != claims.public_key:",
+        "if False:",
+    ),
 )
 AREA.edits(
     "EPP-GEN-005",
@@ -47,7 +53,10 @@ AREA.edits(
     "Lets itself be provisioned with units that do not verify.",
     provisioning.check_holding,
     ("anchor.verify_unit(trusted, item.unit)", "anchor.parse_unit(item.unit)"),
-    ("if not 0 <= item.hop <= objects.HOP_MAX or len(item.history) != objects.history_size(item.hop):", "if False:"),
+    (
+        "if not 0 <= item.hop <= objects.HOP_MAX or len(item.history) != objects.history_size(item.hop):",
+        "if False:",
+    ),
 )
 
 

@@ -1,176 +1,131 @@
 """Mutants of chapter 6."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
-from eiraku.conformance.mutants.registry import defect
-from eiraku.reference.edhoc import errors
-from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.state import (
-    Env,
-    Link,
-    NoSession,
-    Open,
-    Order,
-    PayeeWaitOffer,
-    PayerWaitRequest,
-    Ready,
-    Refuse,
-    Send,
-    Turn,
-)
+from eiraku.conformance.mutants.registry import Area
+from eiraku.conformance.mutants.wallet import Patch, instead
+from eiraku.reference.purse import core
+from eiraku.reference.purse.state import Link
 from eiraku.reference.records import Channel
-from eiraku.spec import cbor
-from eiraku.spec.errors import Code, Refusal
-from eiraku.spec.messages import Message
+from eiraku.spec.errors import Refusal
 
+AREA = Area(__name__)
 LIMIT = 1 << 20
 MOST = 4
 """Records that one side sends in a session, at most."""
+_open = Channel.open
 
 
-def _try(channel: Channel, record: bytes) -> bytes | None:
-    try:
-        return channel.open(record)[0]
-    except Refusal:
-        return None
-
-
-class _Lenient(Purse):
+def lenient(others: Callable[[Channel], list[Channel]]) -> Patch:
     """Opens records in other ways too, where the right way fails."""
 
-    def others(self, channel: Channel) -> list[Channel]:
-        """Channels to try."""
-        raise NotImplementedError
-
-    def open_record(self, channel: Channel, record: bytes) -> tuple[bytes, Channel]:
+    def open_record(channel: Channel, record: bytes) -> tuple[bytes, Channel]:
         try:
-            return super().open_record(channel, record)
+            return _open(channel, record)
         except Refusal:
-            for other in self.others(channel):
-                plaintext = _try(other, record)
-                if plaintext is not None:
-                    return plaintext, channel
+            for other in others(channel):
+                try:
+                    plaintext, _ = _open(other, record)
+                except Refusal:
+                    continue
+                return plaintext, channel
             raise
 
+    return instead(Channel.open, open_record)
 
-@defect("EPP-REC-002")
-class TakesRepeatedRecords(_Lenient):
+
+def at(channel: Channel, numbers: range) -> list[Channel]:
+    """The channel as if these were the numbers of the next record to be received."""
+    return [replace(channel, receiving=replace(channel.receiving, number=number)) for number in numbers]
+
+
+@AREA.makes("EPP-REC-002")
+def takes_repeated_records() -> Sequence[Patch]:
     """Takes a record that it has already had."""
-
-    def others(self, channel: Channel) -> list[Channel]:
-        return [
-            replace(channel, receiving=replace(channel.receiving, number=n))
-            for n in range(channel.receiving.number)
-        ]
+    return [lenient(lambda channel: at(channel, range(channel.receiving.number)))]
 
 
-@defect("EPP-REC-002")
-class TakesLaterRecords(_Lenient):
+@AREA.makes("EPP-REC-002")
+def takes_later_records() -> Sequence[Patch]:
     """Takes a record though an earlier one is missing."""
 
-    def others(self, channel: Channel) -> list[Channel]:
+    def others(channel: Channel) -> list[Channel]:
         first = channel.receiving.number + 1
-        return [
-            replace(channel, receiving=replace(channel.receiving, number=n))
-            for n in range(first, first + MOST)
-        ]
+        return at(channel, range(first, first + MOST))
+
+    return [lenient(others)]
 
 
-@defect("EPP-REC-003")
-class StaysOpenAfterABadRecord(Purse):
-    """Refuses a bad record and waits for the next."""
-
-    def record(self, state: Open, data: bytes, env: Env) -> Turn:
-        session, effects = super().record(state, data, env)
-        if any(isinstance(e, Refuse) and e.refusal.code is Code.RECORD for e in effects):
-            return state, effects
-        return session, effects
-
-
-@defect("EPP-REC-003")
-class IgnoresBadRecords(Purse):
-    """Says nothing about a record that does not decrypt, and waits for the next."""
-
-    def record(self, state: Open, data: bytes, env: Env) -> Turn:
-        session, effects = super().record(state, data, env)
-        if any(isinstance(e, Refuse) and e.refusal.code is Code.RECORD for e in effects):
-            return state, ()
-        return session, effects
-
-
-@defect("EPP-REC-005")
-class AnswersAfterTheEnd(Purse):
-    """Answers bytes that arrive when no session is open."""
-
-    def deliver(self, state: Ready, data: bytes, env: Env) -> Turn:
-        session, effects = super().deliver(state, data, env)
-        if isinstance(state.session, NoSession):
-            return session, (Send(data=errors.unspecified("refused")), *effects)
-        return session, effects
-
-
-@defect("EPP-REC-006")
-class TakesTheFirstOfTwoRecords(Purse):
-    """Takes the first of several byte strings and ignores the rest."""
-
-    def open_record(self, channel: Channel, record: bytes) -> tuple[bytes, Channel]:
-        first, _ = cbor.split(record, limit=LIMIT)
-        return super().open_record(channel, first)
-
-
-@defect("EPP-REC-006")
-class TakesTheFirstOfTwoMessages(Purse):
-    """Takes the first of several messages in a record and ignores the rest."""
-
-    def decode_message(self, data: bytes) -> Message:
-        first, _ = cbor.split(data)
-        return super().decode_message(first)
+BAD = "return NoSession(), (Refuse(refusal=refusal),)"
+AREA.edits(
+    "EPP-REC-003",
+    "stays_open_after_a_bad_record",
+    "Refuses a bad record and waits for the next.",
+    core.take_record,
+    (BAD, f"return state if refusal.code is Code.RECORD else NoSession(), {BAD.partition(', ')[2]}"),
+)
+AREA.edits(
+    "EPP-REC-003",
+    "ignores_bad_records",
+    "Says nothing about a record that does not decrypt, and waits for the next.",
+    core.take_record,
+    (BAD, f"return (state, ()) if refusal.code is Code.RECORD else ({BAD.removeprefix('return ')})"),
+)
+AREA.edits(
+    "EPP-REC-005",
+    "answers_after_the_end",
+    "Answers bytes that arrive when no session is open.",
+    core.deliver,
+    (
+        "return session, (Refuse(refusal=refusal),)",
+        'return session, (Send(data=handshake.errors.unspecified("refused")), Refuse(refusal=refusal))',
+    ),
+)
+AREA.edits(
+    "EPP-REC-006",
+    "takes_the_first_of_two_records",
+    "Takes the first of several byte strings and ignores the rest.",
+    Channel.open,
+    ("sealed = cbor.decode(", f"record = cbor.split(record, limit={LIMIT})[0]\n    sealed = cbor.decode("),
+)
+AREA.edits(
+    "EPP-REC-006",
+    "takes_the_first_of_two_messages",
+    "Takes the first of several messages in a record and ignores the rest.",
+    core.take_record,
+    ("messages.decode(plaintext)", "messages.decode(messages.cbor.split(plaintext)[0])"),
+)
+AREA.edits(
+    "EPP-REC-006",
+    "answers_bytes_that_are_no_record",
+    "Answers REJECT to bytes that are no byte string.",
+    core.take_record,
+    ("if refusal.code is not Code.TOO_LARGE:", "if refusal.code not in (Code.TOO_LARGE, Code.MALFORMED):"),
+)
 
 
-@defect("EPP-REC-006")
-class AnswersBytesThatAreNoRecord(Purse):
-    """Answers REJECT to bytes that are no byte string."""
-
-    def record(self, state: Open, data: bytes, env: Env) -> Turn:
-        try:
-            self.open_record(state.link.channel, data)
-        except Refusal as refusal:
-            if refusal.code is Code.MALFORMED:
-                return self.refuse(state.link, refusal)
-        return super().record(state, data, env)
-
-
-@defect("EPP-REC-007")
-class TakesItsOwnRecords(_Lenient):
+@AREA.makes("EPP-REC-007")
+def takes_its_own_records() -> Sequence[Patch]:
     """Takes records of its own direction, turned back on it."""
 
-    def others(self, channel: Channel) -> list[Channel]:
-        return [
-            replace(channel, receiving=replace(channel.sending, number=n))
-            for n in range(channel.sending.number + 1)
-        ]
+    def others(channel: Channel) -> list[Channel]:
+        return at(replace(channel, receiving=channel.sending), range(channel.sending.number + 1))
+
+    return [lenient(others)]
 
 
-@defect("EPP-REC-007")
-class TakesRecordsOfTheLastSession(_Lenient):
+@AREA.makes("EPP-REC-007")
+def takes_records_of_the_last_session() -> Sequence[Patch]:
     """Takes records that belong to the session before."""
+    channels: list[Channel] = []
+    begin = core.begin
 
-    def __init__(self, **parts: Any) -> None:
-        super().__init__(**parts)
-        self._channels: list[Channel] = []
+    def remember(link: Link, *rest: object) -> object:
+        channels.append(link.channel)
+        return begin(link, *rest)  # type: ignore[arg-type]  # passed on as they came
 
-    def others(self, channel: Channel) -> list[Channel]:
-        return [
-            replace(old, receiving=replace(old.receiving, number=n))
-            for old in self._channels[-2:-1]
-            for n in range(MOST)
-        ]
+    def others(_: Channel) -> list[Channel]:
+        return [other for old in channels[-2:-1] for other in at(old, range(MOST))]
 
-    def listen(self, link: Link, order: Order) -> PayerWaitRequest | PayeeWaitOffer:
-        self._channels.append(link.channel)
-        return super().listen(link, order)
-
-    def speak(self, link: Link, order: Order, env: Env) -> Turn:
-        self._channels.append(link.channel)
-        return super().speak(link, order, env)
+    return [instead(core.begin, remember), lenient(others)]
