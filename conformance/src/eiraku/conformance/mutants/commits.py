@@ -1,107 +1,96 @@
 """Mutants of chapter 8: durable writes that are late, missing, too many or incomplete."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
-from eiraku.conformance.mutants.registry import defect
-from eiraku.conformance.mutants.wallet import Parts
+from eiraku.conformance.mutants.registry import Area
+from eiraku.conformance.mutants.wallet import Patch, instead
 from eiraku.reference.device import Accepted, Device, Rejected
 from eiraku.reference.purse.ledger import (
+    BulletinAccepted,
     Change,
-    Holding,
     PaymentCredited,
     PaymentPending,
     PaymentSettled,
 )
-from eiraku.reference.purse.state import (
-    Write,
-)
+from eiraku.reference.purse.state import Effect, Write
 from eiraku.reference.store import Store
+from eiraku.testing.device import BenchDevice
+from eiraku.testing.faulty_store import FaultyStore
+
+AREA = Area(__name__)
+Kind: TypeAlias = type[BulletinAccepted | PaymentCredited | PaymentPending | PaymentSettled]
 
 
-class Forgetful(Store):
+def forgetful(lost: Kind) -> Sequence[Patch]:
     """Keeps changes of the kind `lost` in memory until a change of another kind is written."""
+    apply, reopen = Store.apply, Store.reopen
+    durable: list[bytes] = []
 
-    lost: type
+    def write(store: Store, change: Change) -> None:
+        if not isinstance(change, lost):
+            durable.clear()
+        elif not durable:
+            durable.append(store._db.serialize())
+        apply(store, change)
 
-    def __init__(self, path: Path, *, max_pages: int | None = None) -> None:
-        super().__init__(path, max_pages=max_pages)
-        self._durable: bytes | None = None
-
-    def apply(self, change: Change) -> None:
-        """See `Store`."""
-        if not isinstance(change, self.lost):
-            self._durable = None
-        elif self._durable is None:
-            self._durable = self._db.serialize()
-        super().apply(change)
-
-    def reopen(self) -> None:
-        """See `Store`."""
-        if self._durable is not None:
-            self.close()
-            self.path.write_bytes(self._durable)
+    def restart(store: Store) -> None:
+        if durable:
+            store.close()
+            store.path.write_bytes(durable.pop())
             for suffix in ("-wal", "-shm"):
-                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
-            self._durable = None
-        super().reopen()
+                Path(f"{store.path}{suffix}").unlink(missing_ok=True)
+        reopen(store)
+
+    return [instead(Store.apply, write), instead(Store.reopen, restart)]
 
 
-class _Late(Device):
-    """Makes durable writes of the kind `late` only when the next request comes."""
+def late(kind: Kind) -> Sequence[Patch]:
+    """Makes durable writes of one kind only when the next request comes."""
+    execute, power_cut = Device.execute, BenchDevice.power_cut
+    unwritten: list[Effect] = []
 
-    late: type
+    def carry_out(device: Device, effects: Sequence[Effect]) -> Accepted | Rejected:
+        now = list(unwritten)
+        unwritten[:] = [e for e in effects if isinstance(e, Write) and isinstance(e.change, kind)]
+        return execute(device, [*now, *(effect for effect in effects if effect not in unwritten)])
 
-    def __init__(self, *arguments: Any, **parts: Any) -> None:
-        super().__init__(*arguments, **parts)
-        self._unwritten: list[Change] = []
+    def cut(device: BenchDevice) -> None:
+        unwritten.clear()
+        power_cut(device)
 
-    def execute(self, effects: Any) -> Accepted | Rejected:
-        """See `Device`."""
-        now = [*(Write(change=change) for change in self._unwritten)]
-        later = [e for e in effects if isinstance(e, Write) and isinstance(e.change, self.late)]
-        self._unwritten = [write.change for write in later]
-        return super().execute([*now, *(effect for effect in effects if effect not in later)])
-
-    def power_cut(self) -> None:
-        """See `Device`."""
-        self._unwritten = []
-        super().power_cut()
+    return [instead(Device.execute, carry_out), instead(BenchDevice.power_cut, cut)]
 
 
-@defect("EPP-CRS-001")
-class PaysBeforeItCommits(_Late):
+@AREA.makes("EPP-CRS-001")
+def pays_before_it_commits() -> Sequence[Patch]:
     """Sends PAY first and commits with the next message."""
+    return late(PaymentPending)
 
-    late = PaymentPending
 
-
-@defect("EPP-CRS-001")
-class KeepsPendingInMemory(Forgetful):
+@AREA.makes("EPP-CRS-001")
+def keeps_pending_in_memory() -> Sequence[Patch]:
     """Keeps a pending transaction in memory until something else is written."""
+    return forgetful(PaymentPending)
 
-    lost = PaymentPending
 
-
-@defect("EPP-CRS-002", collateral={"*": "what was paid is there only after the next request"})
-class ReceiptsBeforeItCommits(_Late):
+@AREA.makes("EPP-CRS-002", collateral={"*": "what was paid is there only after the next request"})
+def receipts_before_it_commits() -> Sequence[Patch]:
     """Sends RECEIPT first and commits with the next request."""
+    return late(PaymentCredited)
 
-    late = PaymentCredited
 
-
-@defect("EPP-CRS-002")
-class KeepsCreditsInMemory(Forgetful):
+@AREA.makes("EPP-CRS-002")
+def keeps_credits_in_memory() -> Sequence[Patch]:
     """Keeps what it has received in memory until something else is written."""
+    return forgetful(PaymentCredited)
 
-    lost = PaymentCredited
 
-
-@defect("EPP-CRS-003")
-class KeepsSettlementsInMemory(Forgetful):
+@AREA.makes("EPP-CRS-003")
+def keeps_settlements_in_memory() -> Sequence[Patch]:
     """Keeps a settlement in memory until something else is written."""
-
-    lost = PaymentSettled
+    return forgetful(PaymentSettled)
 
 
 # --- writes in two parts ------------------------------------------------------------------------------------
@@ -109,10 +98,6 @@ class KeepsSettlementsInMemory(Forgetful):
 
 class _Units(PaymentCredited):
     """The units of a credited payment, without the record of it."""
-
-
-class _Record(PaymentCredited):
-    """The record of a credited payment, without its units."""
 
 
 class _Gone(PaymentSettled):
@@ -131,130 +116,113 @@ class _Stored(PaymentPending):
     """The pending transaction is stored; nothing else."""
 
 
-class PartStore(Store):
-    """Can make one half of a change."""
-
-    def _write(self, change: Change) -> None:
-        match change:
-            case _Units():
-                self._add(change.holdings)
-            case _Record():
-                super()._write(PaymentCredited(credit=change.credit, holdings=()))
-            case _Gone():
-                tx = change.settlement.transaction
-                self._db.execute("DELETE FROM pending_unit WHERE tx = ?", (tx,))
-                self._db.execute("DELETE FROM pending WHERE tx = ?", (tx,))
-            case _Settled():
-                s = change.settlement
-                self._insert("settled", (s.transaction, s.payee, s.amount, s.offer_digest, s.receipt))
-            case _Taken():
-                units = [(unit_id,) for unit_id in change.pending.unit_ids]
-                self._db.executemany("DELETE FROM holding WHERE unit_id = ?", units)
-            case _Stored():
-                p = change.pending
-                lists = (b"".join(p.endorsements), b"".join(p.unit_ids))
-                self._insert("pending", (p.transaction, p.payee, p.amount, p.offer, *lists))
-                self._db.executemany(
-                    "INSERT INTO pending_unit VALUES (?, ?)", [(u, p.transaction) for u in p.unit_ids]
-                )
-            case _:
-                super()._write(change)
+_write = Store._write
 
 
-class _InTwo(Device):
-    """Makes a change of the kind `divided` in two writes."""
-
-    divided: type
-
-    def write(self, change: Change) -> None:
-        """See `Device`."""
-        if not isinstance(change, self.divided):
-            super().write(change)
-            return
-        match change:
-            case PaymentPending():
-                super().write(_Taken(pending=change.pending))
-                super().write(_Stored(pending=change.pending))
-            case PaymentCredited():
-                super().write(_Units(credit=change.credit, holdings=change.holdings))
-                super().write(_Record(credit=change.credit, holdings=change.holdings))
-            case PaymentSettled():
-                super().write(_Gone(settlement=change.settlement))
-                super().write(_Settled(settlement=change.settlement))
-
-
-class _PaymentInTwo(_InTwo):
-    divided = PaymentPending
-
-
-class _CreditInTwo(_InTwo):
-    divided = PaymentCredited
+def write_part(store: Store, change: Change) -> None:
+    """One half of a change, or a whole one."""
+    match change:
+        case _Units():
+            store._add(change.holdings)
+        case _Gone():
+            tx = change.settlement.transaction
+            store._db.execute("DELETE FROM pending_unit WHERE tx = ?", (tx,))
+            store._db.execute("DELETE FROM pending WHERE tx = ?", (tx,))
+        case _Settled():
+            s = change.settlement
+            store._insert("settled", (s.transaction, s.payee, s.amount, s.offer_digest, s.receipt))
+        case _Taken():
+            units = [(unit_id,) for unit_id in change.pending.unit_ids]
+            store._db.executemany("DELETE FROM holding WHERE unit_id = ?", units)
+        case _Stored():
+            p = change.pending
+            lists = (b"".join(p.endorsements), b"".join(p.unit_ids))
+            store._insert("pending", (p.transaction, p.payee, p.amount, p.offer, *lists))
+            pairs = [(unit_id, p.transaction) for unit_id in p.unit_ids]
+            store._db.executemany("INSERT INTO pending_unit VALUES (?, ?)", pairs)
+        case _:
+            _write(store, change)
 
 
-class _SettlementInTwo(_InTwo):
-    divided = PaymentSettled
+def halves(change: Change) -> tuple[Change, ...]:
+    """A change in two halves; one that has none, whole."""
+    match change:
+        case PaymentPending():
+            return _Taken(pending=change.pending), _Stored(pending=change.pending)
+        case PaymentCredited():
+            units = _Units(credit=change.credit, holdings=change.holdings)
+            return units, PaymentCredited(credit=change.credit, holdings=())
+        case PaymentSettled():
+            return _Gone(settlement=change.settlement), _Settled(settlement=change.settlement)
+        case _:
+            return (change,)
 
 
-@defect("EPP-CRS-004")
-class CommitsPaymentsInTwoWrites:
+def in_two(divided: Kind) -> Sequence[Patch]:
+    """Makes a change of one kind in two writes."""
+    apply: Callable[[FaultyStore, Change], None] = FaultyStore.apply
+
+    def write(store: FaultyStore, change: Change) -> None:
+        for part in halves(change) if isinstance(change, divided) else (change,):
+            apply(store, part)
+
+    return [instead(FaultyStore.apply, write), instead(Store._write, write_part)]
+
+
+@AREA.makes("EPP-CRS-004")
+def commits_payments_in_two_writes() -> Sequence[Patch]:
     """As payer takes the units out in one write and stores the pending transaction in another."""
+    return in_two(PaymentPending)
 
-    parts = Parts(device_class=_PaymentInTwo, store_class=PartStore)
 
-
-@defect("EPP-CRS-004")
-class CreditsInTwoWrites:
+@AREA.makes("EPP-CRS-004")
+def credits_in_two_writes() -> Sequence[Patch]:
     """As payee adds the units in one write and the record of the payment in another."""
+    return in_two(PaymentCredited)
 
-    parts = Parts(device_class=_CreditInTwo, store_class=PartStore)
 
-
-@defect("EPP-CRS-003")
-class SettlesInTwoWrites:
+@AREA.makes("EPP-CRS-003")
+def settles_in_two_writes() -> Sequence[Patch]:
     """Removes the pending transaction in one write and stores the settlement in another."""
-
-    parts = Parts(device_class=_SettlementInTwo, store_class=PartStore)
+    return in_two(PaymentSettled)
 
 
 # --- one place for each unit --------------------------------------------------------------------------------
 
 
-@defect("EPP-CRS-005")
-class LosesTheUnitsOfHalfAPayment(Device):
+@AREA.makes("EPP-CRS-005")
+def loses_the_units_of_half_a_payment() -> Sequence[Patch]:
     """Loses the units of an OFFER if power fails before its answer to ACCEPT is written."""
+    apply = FaultyStore.apply
 
-    def write(self, change: Change) -> None:
-        """See `Device`."""
-        armed = self._armed
+    def write(store: FaultyStore, change: Change) -> None:
+        armed = store._armed
         if isinstance(change, PaymentPending) and armed is not None and armed.write == 1:
             units = [(unit_id,) for unit_id in change.pending.unit_ids]
-            self.store._db.executemany("DELETE FROM holding WHERE unit_id = ?", units)
-        super().write(change)
+            store._db.executemany("DELETE FROM holding WHERE unit_id = ?", units)
+        apply(store, change)
+
+    return [instead(FaultyStore.apply, write)]
 
 
-@defect("EPP-CRS-006")
-class CountsPendingUnits(Store):
+@AREA.makes("EPP-CRS-006")
+def counts_pending_units() -> Sequence[Patch]:
     """Counts pending units in the balance."""
+    total = Store.total
 
-    def total(self) -> tuple[int, int]:
-        """See `Store`."""
-        count, balance = super().total()
-        return count, balance + sum(pending.amount for pending in self.pendings())
+    def more(store: Store) -> tuple[int, int]:
+        count, balance = total(store)
+        return count, balance + sum(pending.amount for pending in store.pendings())
+
+    return [instead(Store.total, more)]
 
 
-@defect("EPP-TRF-019")
-class OffersPendingUnits(Store):
+@AREA.replaces("EPP-TRF-019", (Store, "_write"))
+def offers_pending_units(store: Store, change: Change) -> None:
     """Keeps pending units among those that it can spend, until they are settled."""
-
-    def _write(self, change: Change) -> None:
-        kept: tuple[Holding, ...] = ()
-        if isinstance(change, PaymentPending):
-            kept = self.holdings(change.pending.unit_ids)
-        if isinstance(change, PaymentSettled):
-            self._db.execute(
-                "DELETE FROM holding WHERE unit_id IN (SELECT unit_id FROM pending_unit WHERE tx = ?)",
-                (change.settlement.transaction,),
-            )
-        super()._write(change)
-        if kept:
-            self._add(kept)
+    if isinstance(change, PaymentSettled):
+        query = "DELETE FROM holding WHERE unit_id IN (SELECT unit_id FROM pending_unit WHERE tx = ?)"
+        store._db.execute(query, (change.settlement.transaction,))
+    kept = store.holdings(change.pending.unit_ids) if isinstance(change, PaymentPending) else ()
+    _write(store, change)
+    store._add(kept)
