@@ -7,6 +7,7 @@ from typing import TypeAlias
 from eiraku.conformance.mutants.registry import Area
 from eiraku.conformance.mutants.wallet import Patch, instead
 from eiraku.reference.device import Accepted, Device, Rejected
+from eiraku.reference.purse import core
 from eiraku.reference.purse.ledger import (
     BulletinAccepted,
     Change,
@@ -14,7 +15,7 @@ from eiraku.reference.purse.ledger import (
     PaymentPending,
     PaymentSettled,
 )
-from eiraku.reference.purse.state import Effect, Write
+from eiraku.reference.purse.state import Effect, Env, SessionState, Write
 from eiraku.reference.store import Store
 from eiraku.testing.device import BenchDevice
 from eiraku.testing.faulty_store import FaultyStore
@@ -61,6 +62,20 @@ def late(kind: Kind) -> Sequence[Patch]:
         power_cut(device)
 
     return [instead(Device.execute, carry_out), instead(BenchDevice.power_cut, cut)]
+
+
+def writing(when: Callable[[SessionState, core.Turn], bool]) -> Sequence[Patch]:
+    """Writes the bulletin again, which changes nothing, in the steps of a session that `when` picks."""
+    deliver = core.deliver
+
+    def more(session: SessionState, data: bytes, env: Env) -> core.Turn:
+        after, effects = turn = deliver(session, data, env)
+        signed = env.ledger.bulletin()
+        if signed is None or not when(session, turn):
+            return turn
+        return after, (Write(change=BulletinAccepted(bulletin=signed)), *effects)
+
+    return [instead(core.deliver, more)]
 
 
 @AREA.makes("EPP-CRS-001")

@@ -1,264 +1,275 @@
 """Mutants of chapter 7, the payee: the checks on an OFFER and their order."""
 
-from dataclasses import replace
+from eiraku.conformance.mutants.registry import Area
+from eiraku.reference.purse import payee
 
-from eiraku.conformance.mutants.registry import defect, omits
-from eiraku.reference.anchor import SignedUnit
-from eiraku.reference.policy import Policy
-from eiraku.reference.purse.checks import Checks
-from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.ledger import Ledger
-from eiraku.reference.purse.state import Env, Link, ReceivedOffer, UnitRefusal
-from eiraku.spec.errors import Code, Refusal
-from eiraku.spec.messages import Offer, OfferedUnit
+AREA = Area(__name__)
 
-AREA = "offers"
-
-omits(AREA, "takes_any_amount", "offer_amount", "EPP-TRF-030", "Takes an OFFER of any amount.")
-
-
-@defect("EPP-TRF-030")
-class TakesOffersOfNothing(Checks):
-    """Takes an OFFER of amount 0, if nothing else is wrong with it."""
-
-    def offer_amount(self, requested: int | None, amount: int) -> None:
-        if amount or requested is not None:
-            super().offer_amount(requested, amount)
-
-
-@defect("EPP-TRF-030")
-class TakesMoreThanItAskedFor(Checks):
-    """Takes an OFFER of more than it requested."""
-
-    def offer_amount(self, requested: int | None, amount: int) -> None:
-        super().offer_amount(None if requested is not None and amount > requested else requested, amount)
-
-
-omits(AREA, "ignores_the_payees_limit", "offer_limit", "EPP-TRF-031", "As payee does not look at limits.")
-omits(AREA, "takes_any_number_of_units", "unit_count", "EPP-TRF-032", "Takes any number of units.")
-
-
-@defect("EPP-TRF-032")
-class TakesEmptyOffers(Checks):
-    """Does not refuse an OFFER without units with `unit-count`."""
-
-    def unit_count(self, policy: Policy, count: int) -> None:
-        if count:
-            super().unit_count(policy, count)
-
-
-omits(AREA, "takes_duplicates", "duplicate", "EPP-TRF-033", "Takes one unit twice in a bundle.")
-
-
-@defect("EPP-TRF-033")
-class NamesTheFirstDuplicate(Purse):
-    """Names the first of two equal units as the one at fault."""
-
-    def check_duplicates(self, offer: Offer) -> list[SignedUnit | Refusal]:
-        try:
-            return super().check_duplicates(offer)
-        except UnitRefusal as refusal:
-            raise UnitRefusal(refusal, 0) from None
-
-
-omits(
-    AREA,
-    "takes_transactions_again",
-    "new_transaction",
-    "EPP-TRF-034",
-    "Takes an OFFER of a transaction that it has credited.",
+RIGHT_AMOUNT = "offer.amount == 0 or requested not in (None, offer.amount)"
+RIGHT_COUNT = "1 <= len(offer.units) <= most"
+AREA.edits(
+    "EPP-TRF-030",
+    "takes_any_amount",
+    "Takes an OFFER of any amount.",
+    payee.check_offer,
+    (RIGHT_AMOUNT, "False"),
 )
-
+AREA.edits(
+    "EPP-TRF-030",
+    "takes_offers_of_nothing",
+    "Takes an OFFER of amount 0, if nothing else is wrong with it.",
+    payee.check_offer,
+    (RIGHT_AMOUNT, "requested not in (None, offer.amount)"),
+)
+AREA.edits(
+    "EPP-TRF-030",
+    "takes_more_than_it_asked_for",
+    "Takes an OFFER of more than it requested.",
+    payee.check_offer,
+    (RIGHT_AMOUNT, "offer.amount == 0 or requested is not None and offer.amount < requested"),
+)
+AREA.edits(
+    "EPP-TRF-031",
+    "ignores_the_payees_limit",
+    "As payee does not look at limits.",
+    payee.check_offer,
+    ("offer.amount > link.limit", "False"),
+)
+AREA.edits(
+    "EPP-TRF-032",
+    "takes_any_number_of_units",
+    "Takes any number of units.",
+    payee.check_offer,
+    (RIGHT_COUNT, "True"),
+)
+AREA.edits(
+    "EPP-TRF-032",
+    "takes_empty_offers",
+    "Does not refuse an OFFER without units with `unit-count`.",
+    payee.check_offer,
+    (RIGHT_COUNT, "len(offer.units) <= most"),
+)
+AREA.edits(
+    "EPP-TRF-033",
+    "takes_duplicates",
+    "Takes one unit twice in a bundle.",
+    payee.distinct,
+    ("if unit.unit_id in earlier:", "if False:"),
+)
+AREA.edits(
+    "EPP-TRF-033",
+    "names_the_first_duplicate",
+    "Names the first of two equal units as the one at fault.",
+    payee.distinct,
+    ("UnitRefusal(refusal, index)", "UnitRefusal(refusal, 0)"),
+)
+AREA.edits(
+    "EPP-TRF-034",
+    "takes_transactions_again",
+    "Takes an OFFER of a transaction that it has credited.",
+    payee.check_offer,
+    ("if ledger.credit(link.peer.number, offer.transaction) is not None:", "if False:"),
+)
 
 # --- order of the checks on a unit --------------------------------------------------------------------------
 
-_RIGHT = ("signature", "seal", "economy", "expiry", "value", "hop", "history", "held", "seen")
+MONEY = """    # EPP-TRF-036 to EPP-TRF-038
+    check_money(terms, signed)
+"""
+SIGNATURE = """    # EPP-TRF-036, EPP-UNI-002
+    anchor.check_unit_signature(trusted, signed)
+"""
+SEAL = """    # EPP-TRF-037, EPP-UNI-003
+    anchor.check_unit_seal(trusted, unit)
+"""
+ECONOMY = """    # EPP-TRF-037, EPP-UNI-004
+    anchor.check_unit_economy(trusted, unit)
+"""
+EXPIRY = """    # EPP-TRF-038, EPP-UNI-005: good up to and in its last epoch; `issued` is not compared (EPP-UNI-006)
+    if terms.epoch > unit.expires:
+        raise Refusal(Code.UNIT_EXPIRED, "EPP-UNI-005", f"expired after epoch {unit.expires}")
+"""
+VALUE = """    # EPP-TRF-038, EPP-UNI-007
+    anchor.check_unit_value(unit)
+"""
+HOP = """    # EPP-TRF-039, EPP-HIS-005, EPP-POL-004
+    if hop > most:
+        raise Refusal(Code.HOP_LIMIT, "EPP-HIS-005", f"hop {hop} is above the limit of {most}")
+"""
+HISTORY = """    size, expected = len(offered.history), objects.history_size(offered.hop)
+    # EPP-TRF-039, EPP-HIS-004
+    if size != expected:
+        detail = f"history of {size} bytes, {expected} belong to hop {offered.hop}"
+        raise Refusal(Code.HISTORY_SIZE, "EPP-HIS-004", detail)
+"""
+HELD = """    # EPP-TRF-040
+    if ledger.is_held(unit_id):
+        raise Refusal(Code.UNIT_HELD, "EPP-TRF-040", "is held here")
+"""
+SEEN = """    last = ledger.last_seen(unit_id)
+    # EPP-TRF-041
+    if hop is not None and last is not None and hop <= last:
+        raise Refusal(Code.UNIT_SEEN, "EPP-TRF-041", f"hop {hop}, was here at hop {last}")
+"""
 
 
-class _Reorders(Purse):
-    """Makes one check before another that should come first."""
-
-    early: str
-    before: str
-
-    def check_unit(self, link: Link, unit: SignedUnit, offered: OfferedUnit, env: Env) -> None:
-        checks, terms, new_hop = self.checks, link.terms, offered.hop + 1
-        calls = {
-            "signature": lambda: checks.unit_signature(terms, unit),
-            "seal": lambda: checks.unit_seal(terms, unit.unit),
-            "economy": lambda: checks.unit_economy(terms, unit.unit),
-            "expiry": lambda: checks.unit_expiry(terms, unit.unit),
-            "value": lambda: checks.unit_value(unit.unit),
-            "hop": lambda: checks.hop_limit(terms, unit.unit, new_hop),
-            "history": lambda: checks.history_size(offered.hop, len(offered.history)),
-            "held": lambda: checks.held(env.ledger, unit.unit_id),
-            "seen": lambda: checks.seen(env.ledger, unit.unit_id, new_hop),
-        }
-        order = [name for name in _RIGHT if name != self.early]
-        order.insert(order.index(self.before), self.early)
-        for name in order:
-            calls[name]()
+def swapped(first: str, second: str) -> tuple[str, str]:
+    """Two checks that stand one after the other, the other way round."""
+    return first + second, second + first
 
 
-@defect("EPP-TRF-035")
-class ParsesAllUnitsFirst(Purse):
-    """Looks at the shape of every unit before it looks at anything else of the first."""
-
-    def check_duplicates(self, offer: Offer) -> list[SignedUnit | Refusal]:
-        parsed = super().check_duplicates(offer)
-        for index, unit in enumerate(parsed):
-            if isinstance(unit, Refusal):
-                raise UnitRefusal(unit, index)
-        return parsed
-
-
-@defect("EPP-TRF-036")
-class ChecksSealsBeforeSignatures(_Reorders):
-    """Compares the seal of a unit before it verifies the signature."""
-
-    early, before = "seal", "signature"
-
-
-@defect("EPP-TRF-037")
-class ChecksEconomiesBeforeSeals(_Reorders):
-    """Looks at the economy of a unit before it compares the seal."""
-
-    early, before = "economy", "seal"
-
-
-@defect("EPP-TRF-038")
-class ChecksValuesBeforeExpiry(_Reorders):
-    """Looks at the value of a unit before it looks whether it has expired."""
-
-    early, before = "value", "expiry"
-
-
-@defect("EPP-TRF-039")
-class ChecksHistoriesBeforeHops(_Reorders):
-    """Looks at the size of the history before the hop limit."""
-
-    early, before = "history", "hop"
-
-
-@defect("EPP-TRF-041")
-class ChecksTheSeenSetFirst(_Reorders):
-    """Looks into the seen-set before it looks whether it holds the unit."""
-
-    early, before = "seen", "held"
-
+AREA.edits(
+    "EPP-TRF-035",
+    "parses_all_units_first",
+    "Looks at the shape of every unit before it looks at anything else of the first.",
+    payee.distinct,
+    ("shapes.append(refusal)", "raise UnitRefusal(refusal, index) from None"),
+)
+AREA.edits(
+    "EPP-TRF-036",
+    "checks_seals_before_signatures",
+    "Compares the seal of a unit before it verifies the signature.",
+    payee.check_money,
+    swapped(SIGNATURE, SEAL),
+)
+AREA.edits(
+    "EPP-TRF-037",
+    "checks_economies_before_seals",
+    "Looks at the economy of a unit before it compares the seal.",
+    payee.check_money,
+    swapped(SEAL, ECONOMY),
+)
+AREA.edits(
+    "EPP-TRF-038",
+    "checks_values_before_expiry",
+    "Looks at the value of a unit before it looks whether it has expired.",
+    payee.check_money,
+    swapped(EXPIRY, VALUE),
+)
+AREA.edits(
+    "EPP-TRF-039",
+    "checks_histories_before_hops",
+    "Looks at the size of the history before the hop limit.",
+    payee.check_unit,
+    swapped(HOP, HISTORY),
+)
+AREA.edits(
+    "EPP-TRF-041",
+    "checks_the_seen_set_first",
+    "Looks into the seen-set before it looks whether it holds the unit.",
+    payee.check_new,
+    swapped(HELD, SEEN),
+)
 
 # --- held and seen ------------------------------------------------------------------------------------------
 
-omits(AREA, "takes_units_it_holds", "held", "EPP-TRF-040", "Does not look whether it holds a unit already.")
-
-
-@defect("EPP-TRF-040")
-class ForgetsPendingUnits(Checks):
-    """Takes a unit that is pending here, as if it were gone."""
-
-    def held(self, ledger: Ledger, unit_id: bytes) -> None:
-        if any(unit_id == held.unit_id for held in ledger.summaries()):
-            super().held(ledger, unit_id)
-
-
-omits(AREA, "ignores_the_seen_set", "seen", "EPP-TRF-041", "Takes a unit again at any hop.")
-
-
-@defect("EPP-TRF-041")
-class TakesUnitsAtTheSameHop(Checks):
-    """Takes a unit again at the hop at which it saw it last."""
-
-    def seen(self, ledger: Ledger, unit_id: bytes, new_hop: int) -> None:
-        super().seen(ledger, unit_id, new_hop + 1)
-
-
-@defect("EPP-TRF-041")
-class NeverTakesAUnitTwice(Checks):
-    """Refuses every unit that it has seen before, also one that came in a circle."""
-
-    def seen(self, ledger: Ledger, unit_id: bytes, new_hop: int) -> None:
-        super().seen(ledger, unit_id, -1)
-
+SEEN_BEFORE = "hop <= last"
+AREA.edits(
+    "EPP-TRF-040",
+    "takes_units_it_holds",
+    "Does not look whether it holds a unit already.",
+    payee.check_new,
+    ("if ledger.is_held(unit_id):", "if False:"),
+)
+AREA.edits(
+    "EPP-TRF-040",
+    "forgets_pending_units",
+    "Takes a unit that is pending here, as if it were gone.",
+    payee.check_new,
+    ("ledger.is_held(unit_id)", "ledger.is_spendable(unit_id)"),
+)
+AREA.edits(
+    "EPP-TRF-041",
+    "ignores_the_seen_set",
+    "Takes a unit again at any hop.",
+    payee.check_new,
+    (SEEN_BEFORE, "False"),
+)
+AREA.edits(
+    "EPP-TRF-041",
+    "takes_units_at_the_same_hop",
+    "Takes a unit again at the hop at which it saw it last.",
+    payee.check_new,
+    (SEEN_BEFORE, "hop < last"),
+)
+AREA.edits(
+    "EPP-TRF-041",
+    "never_takes_a_unit_twice",
+    "Refuses every unit that it has seen before, also one that came in a circle.",
+    payee.check_new,
+    (SEEN_BEFORE, "True"),
+)
 
 # --- the bundle ---------------------------------------------------------------------------------------------
 
-omits(AREA, "skips_the_sum", "offer_sum", "EPP-TRF-042", "Does not add up the values of the units.")
-
-
-@defect("EPP-TRF-042")
-class TakesBundlesWorthMore(Checks):
-    """Takes a bundle worth more than the amount."""
-
-    def offer_sum(self, amount: int, total: int) -> None:
-        if total < amount:
-            super().offer_sum(amount, total)
-
-
-omits(AREA, "ignores_its_capacity", "capacity", "EPP-TRF-043", "Takes more units than it has room for.")
-
-
-@defect("EPP-TRF-043")
-class CountsOnlyTheBundle(Purse):
-    """Compares only the units of the OFFER with its capacity, not those that it holds."""
-
-    def check_offer(
-        self, link: Link, offer: Offer, encoded: bytes, requested: int | None, env: Env
-    ) -> ReceivedOffer:
-        checks = self.checks
-        self.checks = _CountsTheBundle(len(offer.units))
-        try:
-            return super().check_offer(link, offer, encoded, requested, env)
-        finally:
-            self.checks = checks
-
-
-class _CountsTheBundle(Checks):
-    def __init__(self, count: int) -> None:
-        self._count = count
-
-    def capacity(self, policy: Policy, count: int) -> None:
-        super().capacity(policy, self._count)
-
-
-omits(
-    AREA, "ignores_the_balance_limit", "balance_limit", "EPP-TRF-044", "Takes more than its balance may be."
+RIGHT_SUM = "total != offer.amount"
+ROOM = "count + ledger.pending_units() + len(checked)"
+BALANCE = "balance + offer.amount"
+AREA.edits(
+    "EPP-TRF-042",
+    "skips_the_sum",
+    "Does not add up the values of the units.",
+    payee.check_offer,
+    (RIGHT_SUM, "False"),
 )
-
-
-@defect("EPP-TRF-044")
-class ChecksTheBalanceBeforeTheAmount(Checks):
-    """Compares only the balance before the payment with the limit."""
-
-    def balance_limit(self, policy: Policy, tier: int, balance: int) -> None:
-        limit = policy.balance_limit(tier)
-        if balance > 2 * limit:
-            raise Refusal(Code.BALANCE_LIMIT, "EPP-TRF-044", "balance before the payment")
-
-
-@defect("EPP-TRF-046")
-class FindsTheLastFault(Purse):
-    """Answers with the fault of the last bad unit, not of the first."""
-
-    def check_units(
-        self, link: Link, offer: Offer, shapes: list[SignedUnit | Refusal], env: Env
-    ) -> list[SignedUnit]:
-        last = len(offer.units) - 1
-        backwards = replace(offer, units=tuple(reversed(offer.units)))
-        try:
-            units = super().check_units(link, backwards, list(reversed(shapes)), env)
-        except UnitRefusal as refusal:
-            raise UnitRefusal(refusal, last - refusal.index) from None
-        return list(reversed(units))
-
-
-@defect("EPP-TRF-046")
-class AddsUpBeforeItLooksAtUnits(Purse):
-    """Adds up the values before it checks the units."""
-
-    def check_units(
-        self, link: Link, offer: Offer, shapes: list[SignedUnit | Refusal], env: Env
-    ) -> list[SignedUnit]:
-        units = [shape.unit.value for shape in shapes if isinstance(shape, SignedUnit)]
-        if len(units) == len(shapes):
-            self.checks.offer_sum(offer.amount, sum(units))
-        return super().check_units(link, offer, shapes, env)
+AREA.edits(
+    "EPP-TRF-042",
+    "takes_bundles_worth_more",
+    "Takes a bundle worth more than the amount.",
+    payee.check_offer,
+    (RIGHT_SUM, "total < offer.amount"),
+)
+AREA.edits(
+    "EPP-TRF-043",
+    "ignores_its_capacity",
+    "Takes more units than it has room for.",
+    payee.check_room,
+    ("if count > policy.capacity:", "if False:"),
+)
+AREA.edits(
+    "EPP-TRF-043",
+    "counts_only_the_bundle",
+    "Compares only the units of the OFFER with its capacity, not those that it holds.",
+    payee.check_offer,
+    (ROOM, "len(checked)"),
+)
+AREA.edits(
+    "EPP-TRF-044",
+    "ignores_the_balance_limit",
+    "Takes more than its balance may be.",
+    payee.check_room,
+    ("if balance > limit:", "if False:"),
+)
+AREA.edits(
+    "EPP-TRF-044",
+    "checks_the_balance_before_the_amount",
+    "Compares only the balance before the payment with the limit.",
+    payee.check_offer,
+    (BALANCE, "balance"),
+)
+AREA.edits(
+    "EPP-TRF-046",
+    "finds_the_last_fault",
+    "Answers with the fault of the last bad unit, not of the first.",
+    payee.check_offer,
+    (
+        "in enumerate(zip(shapes, offer.units, strict=True)):",
+        "in reversed(list(enumerate(zip(shapes, offer.units, strict=True)))):",
+    ),
+    ("units=tuple(checked)", "units=tuple(reversed(checked))"),
+)
+AREA.edits(
+    "EPP-TRF-046",
+    "adds_up_before_it_looks_at_units",
+    "Adds up the values before it checks the units.",
+    payee.check_offer,
+    (
+        "    checked: list[tuple[SignedUnit, OfferedUnit]] = []\n",
+        (
+            "    checked: list[tuple[SignedUnit, OfferedUnit]] = []\n"
+            "    values = [shape.unit.value for shape in shapes if isinstance(shape, SignedUnit)]\n"
+            "    if len(values) == len(shapes) and sum(values) != offer.amount:\n"
+            '        raise Refusal(Code.SUM, "EPP-TRF-042", "too early")\n'
+        ),
+    ),
+)

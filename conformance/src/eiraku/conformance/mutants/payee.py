@@ -1,173 +1,141 @@
 """Mutants of chapter 7, the payee: ACCEPT, PAY, RECEIPT."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from eiraku.conformance.mutants.registry import defect, omits
-from eiraku.reference.anchor import SignedUnit
-from eiraku.reference.purse.checks import Checks
-from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.ledger import BulletinAccepted, Holding, PaymentCredited
-from eiraku.reference.purse.state import (
-    Env,
-    Link,
-    PayeeRequested,
-    PayeeWaitOffer,
-    ReceivedOffer,
-    Terms,
-    Turn,
-    UnitRefusal,
-    Write,
-)
-from eiraku.spec.messages import Offer, OfferedUnit
-from eiraku.spec.objects import EndorsementPayload, PurseId, ReceiptPayload
+from eiraku.conformance.mutants.commits import writing
+from eiraku.conformance.mutants.registry import Area
+from eiraku.conformance.mutants.wallet import Patch, edit
+from eiraku.reference.purse import holder, payee, units
+from eiraku.reference.purse.state import Answer, Env, Link, Open, Refuse, SessionState, UnitRefusal
+from eiraku.spec.messages import Reject
 
-AREA = "payee"
+AREA = Area(__name__)
 BADLY_RECEIPTED = {"*": "no payer can take such a receipt, so every flow in which the wallet is paid fails"}
+_take = payee.take
 
 
-omits(AREA, "requests_anything", "amount_to_request", "EPP-TRF-029", "Takes an order to request anything.")
+def accepts(session: SessionState) -> bool:
+    """Whether ACCEPT has been sent, and nothing since."""
+    return isinstance(session, Open) and isinstance(session.data, payee.Accepted)
 
 
-@defect("EPP-TRF-029")
-class CutsReferences(Checks):
-    """Takes an order to request with a reference of any length, and sends its beginning."""
-
-    def amount_to_request(self, amount: int, reference: str) -> None:
-        super().amount_to_request(amount, reference[:16])
-
-
-@defect("EPP-TRF-045")
-class WritesWhenItAccepts(Purse):
-    """Makes a durable write before it sends ACCEPT."""
-
-    def on_offer(
-        self, state: PayeeRequested | PayeeWaitOffer, offer: Offer, encoded: bytes, env: Env
-    ) -> Turn:
-        session, effects = super().on_offer(state, offer, encoded, env)
-        signed = env.ledger.bulletin()
-        if signed is None:
-            return session, effects
-        return session, (Write(change=BulletinAccepted(bulletin=signed)), *effects)
-
-
-omits(
-    AREA, "takes_pay_for_anything", "paid_transaction", "EPP-TRF-047", "Takes a PAY of another transaction."
+AREA.edits(
+    "EPP-TRF-029",
+    "requests_anything",
+    "Takes an order to request anything.",
+    holder.check_order,
+    ("if not 0 < order.amount <= shape.AMOUNT_MAX:", "if False:"),
+    ("if len(order.reference.encode()) > messages.REFERENCE_MAX:", "if False:"),
 )
 
 
-@defect("EPP-TRF-047")
-class IgnoresSurplusEndorsements(Purse):
+@AREA.makes("EPP-TRF-029")
+def cuts_references() -> Sequence[Patch]:
+    """Takes an order to request with a reference of any length, and sends its beginning."""
+    long = "if len(order.reference.encode()) > messages.REFERENCE_MAX:"
+    return [
+        edit(holder.check_order, (long, "if False:")),
+        edit(payee.request, ("reference=order.reference", "reference=order.reference[:16]")),
+    ]
+
+
+@AREA.makes("EPP-TRF-045")
+def writes_when_it_accepts() -> Sequence[Patch]:
+    """Makes a durable write before it sends ACCEPT."""
+    return writing(lambda before, turn: accepts(turn[0]) and not accepts(before))
+
+
+AREA.edits(
+    "EPP-TRF-047",
+    "takes_pay_for_anything",
+    "Takes a PAY of another transaction.",
+    payee.on_pay,
+    ("if pay.transaction != state.transaction:", "if False:"),
+)
+
+
+@AREA.replaces("EPP-TRF-047", (payee, "take"))
+def ignores_surplus_endorsements(
+    link: Link, offer: payee.Accepted, endorsements: tuple[bytes, ...], env: Env
+) -> Answer:
     """Ignores endorsements beyond the units."""
-
-    def take(self, link: Link, offer: ReceivedOffer, endorsements: tuple[bytes, ...], env: Env) -> Turn:
-        return super().take(link, offer, endorsements[: len(offer.units)], env)
+    return _take(link, offer, endorsements[: len(offer.units)], env)
 
 
-@defect("EPP-TRF-047")
-class TakesFewerEndorsements(Purse):
+@AREA.replaces("EPP-TRF-047", (payee, "take"))
+def takes_fewer_endorsements(
+    link: Link, offer: payee.Accepted, endorsements: tuple[bytes, ...], env: Env
+) -> Answer:
     """Credits as many units as are endorsed."""
-
-    def take(self, link: Link, offer: ReceivedOffer, endorsements: tuple[bytes, ...], env: Env) -> Turn:
-        count = min(len(offer.units), len(endorsements))
-        if 0 < count < len(offer.units):
-            offer = replace(offer, units=offer.units[:count])
-        return super().take(link, offer, endorsements, env)
+    count = min(len(offer.units), len(endorsements))
+    if 0 < count < len(offer.units):
+        offer = replace(offer, units=offer.units[:count])
+    return _take(link, offer, endorsements, env)
 
 
-@defect("EPP-TRF-048")
-class CreditsUntilAFault(Purse):
-    """Credits the units before the first bad endorsement."""
-
-    def take(self, link: Link, offer: ReceivedOffer, endorsements: tuple[bytes, ...], env: Env) -> Turn:
-        try:
-            return super().take(link, offer, endorsements, env)
-        except UnitRefusal as refusal:
-            if not refusal.index:
-                raise
-            good = replace(offer, units=offer.units[: refusal.index])
-            _, effects = super().take(link, good, endorsements[: refusal.index], env)
-            session, told = self.refuse(link, refusal)
-            return session, (effects[0], *told)
-
-
-@defect("EPP-TRF-048")
-class VerifiesOnlyTheFirstEndorsement(Purse):
-    """Verifies the endorsement of the first unit only."""
-
-    def take(self, link: Link, offer: ReceivedOffer, endorsements: tuple[bytes, ...], env: Env) -> Turn:
-        checks = self.checks
-        try:
-            if endorsements:
-                self.checks = _OnlyOne(endorsements[0])
-            return super().take(link, offer, endorsements, env)
-        finally:
-            self.checks = checks
+@AREA.replaces("EPP-TRF-048", (payee, "take"))
+def credits_until_a_fault(
+    link: Link, offer: payee.Accepted, endorsements: tuple[bytes, ...], env: Env
+) -> Answer:
+    """Credits the units before the first bad endorsement, and says which one is bad."""
+    try:
+        return _take(link, offer, endorsements, env)
+    except UnitRefusal as refusal:
+        if not refusal.index:
+            raise
+        good = replace(offer, units=offer.units[: refusal.index])
+        answer = _take(link, good, endorsements[: refusal.index], env)
+        reject = Reject(code=int(refusal.code), index=refusal.index)
+        return replace(answer, say=reject.encode(), told=Refuse(refusal=refusal))
 
 
-class _OnlyOne(Checks):
-    def __init__(self, first: bytes) -> None:
-        self._first = first
-
-    def endorsement(self, payer: PurseId, payload: EndorsementPayload, signature: bytes) -> None:
-        if signature == self._first:
-            super().endorsement(payer, payload, signature)
-
-
-@defect("EPP-TRF-048")
-class NamesTheFirstEndorsement(Purse):
-    """Names the first unit as the one whose endorsement is bad."""
-
-    def take(self, link: Link, offer: ReceivedOffer, endorsements: tuple[bytes, ...], env: Env) -> Turn:
-        try:
-            return super().take(link, offer, endorsements, env)
-        except UnitRefusal as refusal:
-            raise UnitRefusal(refusal, 0) from None
-
-
-@defect("EPP-TRF-049")
-class KeepsTheHop(Purse):
-    """Holds a unit at the hop at which the payer held it."""
-
-    def holding(
-        self,
-        link: Link,
-        *,
-        unit: SignedUnit,
-        offered: OfferedUnit,
-        transaction: bytes,
-        signature: bytes,
-        env: Env,
-    ) -> Holding:
-        held = super().holding(
-            link, unit=unit, offered=offered, transaction=transaction, signature=signature, env=env
-        )
-        return replace(held, hop=offered.hop)
-
-
-@defect("EPP-TRF-049")
-class LosesTheLastUnit(Purse):
-    """Credits all units but the last of several."""
-
-    def take(self, link: Link, offer: ReceivedOffer, endorsements: tuple[bytes, ...], env: Env) -> Turn:
-        session, effects = super().take(link, offer, endorsements, env)
-        write = effects[0]
-        if isinstance(write, Write) and isinstance(write.change, PaymentCredited) and len(offer.units) > 1:
-            change = replace(write.change, holdings=write.change.holdings[:-1])
-            return session, (Write(change=change), *effects[1:])
-        return session, effects
-
-
-@defect("EPP-TRF-050", collateral=BADLY_RECEIPTED)
-class ReceiptsWithoutThePayer(Purse):
-    """Signs the receipt without the payer's number."""
-
-    def sign_receipt(self, terms: Terms, payload: ReceiptPayload) -> bytes:
-        return super().sign_receipt(terms, replace(payload, payer=bytes(8)))
-
-
-@defect("EPP-TRF-050", collateral=BADLY_RECEIPTED)
-class ReceiptsHalfTheAmount(Purse):
-    """Signs the receipt over half the amount."""
-
-    def sign_receipt(self, terms: Terms, payload: ReceiptPayload) -> bytes:
-        return super().sign_receipt(terms, replace(payload, amount=payload.amount // 2))
+VERIFIED = "if not units.is_endorsed(payer.public_key, move, signature):"
+AREA.edits(
+    "EPP-TRF-048",
+    "verifies_only_the_first_endorsement",
+    "Verifies the endorsement of the first unit only.",
+    payee.take,
+    (VERIFIED, VERIFIED.replace("if not", "if index == 0 and not")),
+)
+AREA.edits(
+    "EPP-TRF-048",
+    "names_the_first_endorsement",
+    "Names the first unit as the one whose endorsement is bad.",
+    payee.take,
+    ("raise UnitRefusal(refusal, index)", "raise UnitRefusal(refusal, 0)"),
+)
+AREA.edits(
+    "EPP-TRF-049",
+    "keeps_the_hop",
+    "Holds a unit at the hop at which the payer held it.",
+    units.hold,
+    ("return held(unit, move.hop, sealed)", "return held(unit, move.hop - 1, sealed)"),
+)
+AREA.edits(
+    "EPP-TRF-049",
+    "loses_the_last_unit",
+    "Credits all units but the last of several.",
+    payee.take,
+    ("holdings=holdings)", "holdings=holdings[:-1] or holdings)"),
+)
+SIGNED = """        payer=payer,
+        payee=identity.claims.number,
+        amount=amount,
+"""
+AREA.edits(
+    "EPP-TRF-050",
+    "receipts_without_the_payer",
+    "Signs the receipt without the payer's number.",
+    payee.credited,
+    (SIGNED, SIGNED.replace("payer=payer", "payer=bytes(8)")),
+    collateral=BADLY_RECEIPTED,
+)
+AREA.edits(
+    "EPP-TRF-050",
+    "receipts_half_the_amount",
+    "Signs the receipt over half the amount.",
+    payee.credited,
+    (SIGNED, SIGNED.replace("amount=amount", "amount=amount // 2")),
+    collateral=BADLY_RECEIPTED,
+)

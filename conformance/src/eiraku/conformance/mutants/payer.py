@@ -1,56 +1,49 @@
 """Mutants of chapter 7, the payer, and of what it endorses (chapter 4)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from eiraku.conformance.mutants.registry import defect, omits, replaces
-from eiraku.reference.purse import core
-from eiraku.reference.purse import payer as payer_module
-from eiraku.reference.purse.checks import Checks
-from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.ledger import Holding, HoldingSummary
+from eiraku.conformance.mutants.registry import Area
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.purse import core, holder, payer, select, units
+from eiraku.reference.purse.ledger import Holding
 from eiraku.reference.purse.select import Candidate, choose
-from eiraku.reference.purse.state import (
-    Env,
-    Link,
-    NoSession,
-    Open,
-    PayerOffered,
-    PayerPaid,
-    Random,
-    SentOffer,
-    Terms,
-    Turn,
-)
+from eiraku.reference.purse.state import Answer, Link
+from eiraku.reference.store import Store
 from eiraku.spec.errors import Code, Refusal
-from eiraku.spec.messages import Accept, Message, Receipt, Reject
-from eiraku.spec.objects import EndorsementPayload, PurseId, ReceiptPayload, Role
-from eiraku.spec.tables import Transfer
+from eiraku.spec.messages import Receipt
+from eiraku.spec.objects import EndorsementPayload
 
-AREA = "payer"
+AREA = Area(__name__)
+_endorse, _holdings, _on_receipt = units.endorse, Store.holdings, payer.on_receipt
 
-
-@defect("EPP-TRF-003")
-class ReusesTransactions(Purse):
-    """Uses one transaction for every OFFER."""
-
-    def transaction(self, random: Random) -> bytes:
-        return b"\x33" * 16
-
+AREA.edits(
+    "EPP-TRF-003",
+    "reuses_transactions",
+    "Uses one transaction for every OFFER.",
+    payer.offer,
+    ("env.random(16)", 'b"\\x33" * 16'),
+)
 
 # --- orders -------------------------------------------------------------------------------------------------
 
-omits(AREA, "pays_nothing", "amount_to_pay", "EPP-TRF-010", "Takes an order to pay nothing.")
-omits(
-    AREA,
-    "ignores_limits_of_orders",
-    "highest_limit",
+AREA.edits(
     "EPP-TRF-010",
+    "pays_nothing",
+    "Takes an order to pay nothing.",
+    holder.check_amount,
+    ("if amount <= 0:", "if False:"),
+)
+AREA.edits(
+    "EPP-TRF-010",
+    "ignores_limits_of_orders",
     "Takes an order to pay more than the policy allows in any operation.",
+    holder.check_amount,
+    ("if amount > highest:", "if False:"),
 )
 
 
-@replaces("EPP-TRF-011", (core, "choose"), (payer_module, "choose"))
+@AREA.replaces("EPP-TRF-011", (select, "choose"))
 def takes_the_smallest_units_first(
     candidates: Iterable[Candidate], amount: int, *, max_units: int
 ) -> tuple[bytes, ...]:
@@ -69,7 +62,7 @@ def takes_the_smallest_units_first(
     return choose(chosen, amount, max_units=max_units)
 
 
-@replaces("EPP-TRF-011", (core, "choose"), (payer_module, "choose"))
+@AREA.replaces("EPP-TRF-011", (select, "choose"))
 def calls_poverty_lack_of_change(
     candidates: Iterable[Candidate], amount: int, *, max_units: int
 ) -> tuple[bytes, ...]:
@@ -82,7 +75,7 @@ def calls_poverty_lack_of_change(
         raise Refusal(Code.NO_EXACT_CHANGE, refusal.requirement, refusal.detail) from None
 
 
-@replaces("EPP-TRF-011", (core, "choose"), (payer_module, "choose"))
+@AREA.replaces("EPP-TRF-011", (select, "choose"))
 def offers_too_many_units(
     candidates: Iterable[Candidate], amount: int, *, max_units: int
 ) -> tuple[bytes, ...]:
@@ -90,7 +83,7 @@ def offers_too_many_units(
     return choose(candidates, amount, max_units=max_units + 1000)
 
 
-@replaces("EPP-TRF-060", (core, "choose"), (payer_module, "choose"))
+@AREA.replaces("EPP-TRF-060", (select, "choose"))
 def offers_more_than_fits(
     candidates: Iterable[Candidate], amount: int, *, max_units: int
 ) -> tuple[bytes, ...]:
@@ -100,161 +93,152 @@ def offers_more_than_fits(
 
 # --- OFFER --------------------------------------------------------------------------------------------------
 
-
-@defect("EPP-TRF-012")
-class OffersExpiredUnits(Purse):
-    """Offers units that have expired."""
-
-    def candidates(
-        self, held: list[HoldingSummary], *, epoch: int, max_hops: int, payee: Role | None
-    ) -> list[Candidate]:
-        return super().candidates(held, epoch=0, max_hops=max_hops, payee=payee)
-
-
-@defect("EPP-TRF-012")
-class OffersUnitsAtTheirLimit(Purse):
-    """Offers units at their hop limit to everybody."""
-
-    def candidates(
-        self, held: list[HoldingSummary], *, epoch: int, max_hops: int, payee: Role | None
-    ) -> list[Candidate]:
-        return super().candidates(held, epoch=epoch, max_hops=max_hops, payee=Role.VAULT)
-
-
-@defect("EPP-TRF-012")
-class KeepsUnitsAtTheirLimit(Purse):
-    """Does not offer units at their hop limit to a vault either."""
-
-    def candidates(
-        self, held: list[HoldingSummary], *, epoch: int, max_hops: int, payee: Role | None
-    ) -> list[Candidate]:
-        return super().candidates(held, epoch=epoch, max_hops=max_hops, payee=Role.PERSON)
-
-
-@defect("EPP-TRF-012")
-class OffersALowerHop(Purse):
-    """Offers units at a hop one lower than they are held at, where that is possible."""
-
-    def pick(self, link: Link, amount: int, env: Env) -> tuple[Holding, ...]:
-        return tuple(replace(held, hop=max(held.hop - 1, 0)) for held in super().pick(link, amount, env))
-
-
-omits(
-    AREA,
-    "pays_whatever_is_requested",
-    "requested_amount",
-    "EPP-TRF-013",
-    "Does not compare REQUEST with the amount that its holder has set.",
+HOMEWARD = "homeward = payee in (None, Role.VAULT, Role.CENTRE)"
+AREA.edits(
+    "EPP-TRF-012",
+    "offers_expired_units",
+    "Offers units that have expired.",
+    payer.choose,
+    ("if epoch <= unit.expires", "if True"),
 )
-omits(AREA, "ignores_the_payers_limit", "payer_limit", "EPP-TRF-014", "As payer does not look at limits.")
+AREA.edits(
+    "EPP-TRF-012",
+    "offers_units_at_their_limit",
+    "Offers units at their hop limit to everybody.",
+    payer.choose,
+    (HOMEWARD, "homeward = True"),
+)
+AREA.edits(
+    "EPP-TRF-012",
+    "keeps_units_at_their_limit",
+    "Does not offer units at their hop limit to a vault either.",
+    payer.choose,
+    (HOMEWARD, "homeward = False"),
+)
+
+
+@AREA.replaces("EPP-TRF-012", (Store, "holdings"))
+def offers_a_lower_hop(store: Store, unit_ids: Sequence[bytes]) -> tuple[Holding, ...]:
+    """Offers units at a hop one lower than they are held at, where that is possible."""
+    return tuple(replace(held, hop=max(held.hop - 1, 0)) for held in _holdings(store, unit_ids))
+
+
+AREA.edits(
+    "EPP-TRF-013",
+    "pays_whatever_is_requested",
+    "Does not compare REQUEST with the amount that its holder has set.",
+    payer.offer,
+    ("if requested not in (None, amount):", "if False:"),
+)
+AREA.edits(
+    "EPP-TRF-014",
+    "ignores_the_payers_limit",
+    "As payer does not look at limits.",
+    payer.offer,
+    ("if amount > link.limit:", "if False:"),
+)
 
 # --- ACCEPT -------------------------------------------------------------------------------------------------
 
-omits(AREA, "takes_any_accept", "accepted_offer", "EPP-TRF-015", "Takes an ACCEPT of another offer.")
-
-
-@defect("EPP-TRF-015")
-class IgnoresTheDigestOfAccept(Checks):
-    """Looks only at the transaction of ACCEPT."""
-
-    def accepted_offer(self, offer: SentOffer, accept: Accept) -> None:
-        super().accepted_offer(offer, replace(accept, offer_digest=offer.digest))
-
-
-@defect("EPP-TRF-015")
-class IgnoresTheTransactionOfAccept(Checks):
-    """Looks only at the digest of ACCEPT."""
-
-    def accepted_offer(self, offer: SentOffer, accept: Accept) -> None:
-        super().accepted_offer(offer, replace(accept, transaction=offer.transaction))
-
-
-@defect("EPP-TRF-016")
-class PaysWithoutAccept(Purse):
-    """Takes a message that is neither ACCEPT nor REJECT for consent to its OFFER."""
-
-    def permitted(self, state: Open, message: Message) -> Transfer:
-        if isinstance(state, PayerOffered) and not isinstance(message, Accept | Reject):
-            return Transfer.PAYER_PAID
-        return super().permitted(state, message)
-
-    def message(self, state: Open, message: Message, encoded: bytes, env: Env) -> Turn:
-        if isinstance(state, PayerOffered) and not isinstance(message, Accept | Reject):
-            offer = state.offer
-            message = Accept(transaction=offer.transaction, offer_digest=offer.digest)
-        return super().message(state, message, encoded, env)
-
+OTHER_TRANSACTION = "accept.transaction != state.transaction"
+OTHER_DIGEST = "accept.offer_digest != state.digest"
+OTHER = f"{OTHER_TRANSACTION} or {OTHER_DIGEST}"
+AREA.edits(
+    "EPP-TRF-015",
+    "takes_any_accept",
+    "Takes an ACCEPT of another offer.",
+    payer.on_accept,
+    (OTHER, "False"),
+)
+AREA.edits(
+    "EPP-TRF-015",
+    "ignores_the_digest_of_accept",
+    "Looks only at the transaction of ACCEPT.",
+    payer.on_accept,
+    (OTHER, OTHER_TRANSACTION),
+)
+AREA.edits(
+    "EPP-TRF-015",
+    "ignores_the_transaction_of_accept",
+    "Looks only at the digest of ACCEPT.",
+    payer.on_accept,
+    (OTHER, OTHER_DIGEST),
+)
+AREA.edits(
+    "EPP-TRF-016",
+    "pays_without_accept",
+    "Takes a message that is neither ACCEPT nor REJECT for consent to its OFFER.",
+    core.take_record,
+    (
+        "event, row = permitted(state, message)",
+        (
+            "offer = state.data\n"
+            "        if isinstance(offer, payer.Offered) and not isinstance(message, Accept | Reject):\n"
+            "            message = Accept(transaction=offer.transaction, offer_digest=offer.digest)\n"
+            "        event, row = permitted(state, message)"
+        ),
+    ),
+)
 
 # --- endorsements -------------------------------------------------------------------------------------------
-
-
-class _Endorses(Purse):
-    """Signs another endorsement than it should."""
-
-    def wrong(self, payload: EndorsementPayload) -> EndorsementPayload:
-        """What is signed instead."""
-        raise NotImplementedError
-
-    def sign_endorsement(self, terms: Terms, payload: EndorsementPayload) -> bytes:
-        return super().sign_endorsement(terms, self.wrong(payload))
-
 
 PAYS_NOBODY = {"*": "no payee can take such an endorsement, so every flow in which the wallet pays fails"}
 
 
-@defect("EPP-HIS-001", collateral=PAYS_NOBODY)
-class EndorsesTheHeldHop(_Endorses):
+@AREA.replaces("EPP-HIS-001", (units, "endorse"), collateral=PAYS_NOBODY)
+def endorses_the_held_hop(key: SigningKey, move: EndorsementPayload) -> bytes:
     """Endorses the hop at which it holds the unit, not the next."""
-
-    def wrong(self, payload: EndorsementPayload) -> EndorsementPayload:
-        return replace(payload, hop=payload.hop - 1)
+    return _endorse(key, replace(move, hop=move.hop - 1))
 
 
-@defect("EPP-HIS-001", collateral=PAYS_NOBODY)
-class EndorsesNoHistory(_Endorses):
+@AREA.replaces("EPP-HIS-001", (units, "endorse"), collateral=PAYS_NOBODY)
+def endorses_no_history(key: SigningKey, move: EndorsementPayload) -> bytes:
     """Endorses without the digest of the history."""
-
-    def wrong(self, payload: EndorsementPayload) -> EndorsementPayload:
-        return replace(payload, history_digest=bytes(32))
+    return _endorse(key, replace(move, history_digest=bytes(32)))
 
 
-@defect("EPP-HIS-001", collateral=PAYS_NOBODY)
-class EndorsesNobody(_Endorses):
+@AREA.replaces("EPP-HIS-001", (units, "endorse"), collateral=PAYS_NOBODY)
+def endorses_nobody(key: SigningKey, move: EndorsementPayload) -> bytes:
     """Endorses to no payee in particular."""
-
-    def wrong(self, payload: EndorsementPayload) -> EndorsementPayload:
-        return replace(payload, payee=bytes(8))
+    return _endorse(key, replace(move, payee=bytes(8)))
 
 
 # --- RECEIPT ------------------------------------------------------------------------------------------------
 
-omits(AREA, "takes_any_receipt", "receipt", "EPP-TRF-017", "Settles on any RECEIPT.")
+OTHER_RECEIPT = "if receipt.transaction != state.transaction:"
+UNSIGNED = """if not cose.verify_detached(
+        link.peer.public_key, objects.CONTEXT_RECEIPT, expected.encode(), receipt.signature
+    ):"""
+AREA.edits(
+    "EPP-TRF-017",
+    "takes_any_receipt",
+    "Settles on any RECEIPT.",
+    payer.on_receipt,
+    (OTHER_RECEIPT, "if False:"),
+    (UNSIGNED, "if False:"),
+)
+AREA.edits(
+    "EPP-TRF-017",
+    "skips_receipt_signatures",
+    "Looks only at the transaction of RECEIPT, not at its signature.",
+    payer.on_receipt,
+    (UNSIGNED, "if False:"),
+)
 
 
-@defect("EPP-TRF-017")
-class SkipsReceiptSignatures(Checks):
-    """Looks only at the transaction of RECEIPT, not at its signature."""
-
-    def receipt(self, payee: PurseId, expected: ReceiptPayload, receipt: Receipt) -> None:
-        if receipt.transaction != expected.transaction:
-            super().receipt(payee, expected, receipt)
-
-
-@defect("EPP-TRF-017")
-class IgnoresTheAmountOfReceipts(Checks):
+@AREA.replaces("EPP-TRF-017", (payer, "on_receipt"))
+def ignores_the_amount_of_receipts(link: Link, state: payer.Paid, receipt: Receipt) -> Answer:
     """Takes a RECEIPT that is signed over the amount 0."""
-
-    def receipt(self, payee: PurseId, expected: ReceiptPayload, receipt: Receipt) -> None:
-        try:
-            super().receipt(payee, expected, receipt)
-        except Refusal:
-            super().receipt(payee, replace(expected, amount=0), receipt)
+    try:
+        return _on_receipt(link, state, receipt)
+    except Refusal:
+        return _on_receipt(link, replace(state, amount=0), receipt)
 
 
-@defect("EPP-TRF-018")
-class NeverSettles(Purse):
-    """Takes the RECEIPT and keeps the transaction pending."""
-
-    def on_receipt(self, state: PayerPaid, receipt: Receipt) -> Turn:
-        super().on_receipt(state, receipt)
-        return NoSession(), ()
+AREA.edits(
+    "EPP-TRF-018",
+    "never_settles",
+    "Takes the RECEIPT and keeps the transaction pending.",
+    core.durable,
+    ("match answer.change:", "if event is TransferEvent.RECEIPT: return ()\n    match answer.change:"),
+)
