@@ -85,8 +85,7 @@ SEAL = """    # EPP-TRF-037, EPP-UNI-003
 ECONOMY = """    # EPP-TRF-037, EPP-UNI-004
     anchor.check_unit_economy(trusted, unit)
 """
-EXPIRY = """    # EPP-TRF-038, EPP-UNI-005: good up to and in its last epoch; `issued` is not compared (EPP-UNI-006)
-    if terms.epoch > unit.expires:
+EXPIRY = """    if terms.epoch > unit.expires:
         raise Refusal(Code.UNIT_EXPIRED, "EPP-UNI-005", f"expired after epoch {unit.expires}")
 """
 VALUE = """    # EPP-TRF-038, EPP-UNI-007

@@ -1,47 +1,37 @@
 """Mutants of chapter 8: redelivery, and what a purse must remember."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
-from eiraku.conformance.mutants.registry import defect, lacking, omits
-from eiraku.conformance.mutants.wallet import Parts
+from eiraku.conformance.mutants.commits import writing
+from eiraku.conformance.mutants.registry import Area
+from eiraku.conformance.mutants.wallet import Patch, edit, instead
 from eiraku.conformance.tester import edwards
-from eiraku.reference.purse.core import Purse, Result
-from eiraku.reference.purse.ledger import (
-    BulletinAccepted,
-    Change,
-    Credit,
-    Holding,
-    PaymentPending,
-    PaymentSettled,
-    Pending,
-    Settlement,
-)
+from eiraku.reference.purse import core, holder, payee, payer, units
+from eiraku.reference.purse.ledger import Change, Holding, PaymentPending, PaymentSettled, Pending, Settlement
 from eiraku.reference.purse.state import (
+    Answer,
     Env,
     Link,
-    NoSession,
     Open,
-    OpenSession,
     Order,
-    PayeeRequested,
-    PayeeWaitOffer,
-    PayerPaid,
     Ready,
     RedeliverOrder,
     Refuse,
     Send,
-    Turn,
+    SessionState,
     Write,
 )
 from eiraku.reference.store import Store
 from eiraku.spec import cbor, messages, objects
 from eiraku.spec.errors import Code, Refusal
-from eiraku.spec.messages import Message, Offer, Receipt, Redeliver, Reject
-from eiraku.spec.tables import Purpose
+from eiraku.spec.messages import Offer, Receipt, Redeliver
+from eiraku.spec.tables import Purpose, Side
 
-AREA = "recovery"
+AREA = Area(__name__)
+_write, _reopen = Store._write, Store.reopen
+_redeliver, _on_redeliver = payer.redeliver, payee.on_redeliver
 
 
 # --- the payer: a pending transaction that does not stay one ------------------------------------------------
@@ -59,206 +49,219 @@ class _Refunded(PaymentSettled):
     """The transaction is settled and its units can be spent again."""
 
 
-class _UndoingStore(Store):
-    """Can undo or forget a pending transaction."""
+def undoing() -> Patch:
+    """A store that can undo or forget a pending transaction."""
+    spent: dict[bytes, tuple[Holding, ...]] = {}
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._spent: dict[bytes, tuple[Holding, ...]] = {}
-
-    def _write(self, change: Change) -> None:
+    def write(store: Store, change: Change) -> None:
         if isinstance(change, PaymentPending):
-            self._spent[change.pending.transaction] = self.holdings(change.pending.unit_ids)
+            spent[change.pending.transaction] = store.holdings(change.pending.unit_ids)
         if isinstance(change, _TakenBack | _Forgotten):
             tx = change.settlement.transaction
-            self._db.execute("DELETE FROM pending_unit WHERE tx = ?", (tx,))
-            self._db.execute("DELETE FROM pending WHERE tx = ?", (tx,))
+            store._db.execute("DELETE FROM pending_unit WHERE tx = ?", (tx,))
+            store._db.execute("DELETE FROM pending WHERE tx = ?", (tx,))
         else:
-            super()._write(change)
+            _write(store, change)
         if isinstance(change, _TakenBack | _Refunded):
-            self._add(self._spent[change.settlement.transaction])
+            store._add(spent[change.settlement.transaction])
+
+    return instead(Store._write, write)
 
 
-def _settlement(state: PayerPaid) -> Settlement:
-    return Settlement(
-        transaction=state.transaction,
-        payee=state.link.peer.number,
-        amount=state.amount,
-        offer_digest=state.offer_digest,
-        receipt=b"",
-    )
+def undone(kind: type[PaymentSettled], when: Callable[[Open, core.Turn], bool]) -> Sequence[Patch]:
+    """A purse that writes a change of this kind when a session with PAY or REDELIVER sent ends `when`."""
+    deliver = core.deliver
+
+    def more(session: SessionState, data: bytes, env: Env) -> core.Turn:
+        after, effects = turn = deliver(session, data, env)
+        if (
+            not isinstance(session, Open)
+            or not isinstance(session.data, payer.Paid)
+            or not when(session, turn)
+        ):
+            return turn
+        settlement = Settlement(
+            transaction=session.data.transaction,
+            payee=session.link.peer.number,
+            amount=session.data.amount,
+            offer_digest=session.data.offer_digest,
+            receipt=b"",
+        )
+        return after, (Write(change=kind(settlement=settlement)), *effects)
+
+    return [instead(core.deliver, more), undoing()]
 
 
-class _TakingBack(Purse):
-    def message(self, state: Open, message: Message, encoded: bytes, env: Env) -> Turn:
-        session, effects = super().message(state, message, encoded, env)
-        rejected = isinstance(state, PayerPaid) and isinstance(message, Reject)
-        if rejected and state.link.purpose is Purpose.PAY and isinstance(state, PayerPaid):
-            effects = (Write(change=_TakenBack(settlement=_settlement(state))), *effects)
-        return session, effects
+def rejected(turn: core.Turn) -> bool:
+    """Whether the peer answered REJECT."""
+    return any(isinstance(effect, core.PeerRejected) for effect in turn[1])
 
 
-class _Forgetting(Purse):
-    def message(self, state: Open, message: Message, encoded: bytes, env: Env) -> Turn:
-        session, effects = super().message(state, message, encoded, env)
-        rejected = isinstance(state, PayerPaid) and isinstance(message, Reject)
-        if rejected and state.link.purpose is Purpose.REDELIVER and isinstance(state, PayerPaid):
-            effects = (Write(change=_Forgotten(settlement=_settlement(state))), *effects)
-        return session, effects
+def refused(turn: core.Turn) -> bool:
+    """Whether the purse refused what came."""
+    return any(isinstance(effect, Refuse) for effect in turn[1])
 
 
-class _Despairing(Purse):
-    def record(self, state: Open, data: bytes, env: Env) -> Turn:
-        session, effects = super().record(state, data, env)
-        if isinstance(state, PayerPaid) and any(isinstance(effect, Refuse) for effect in effects):
-            effects = (Write(change=_TakenBack(settlement=_settlement(state))), *effects)
-        return session, effects
-
-
-class _Refunding(Purse):
-    def on_receipt(self, state: PayerPaid, receipt: Receipt) -> Turn:
-        session, effects = super().on_receipt(state, receipt)
-        (write,) = effects
-        if isinstance(write, Write) and isinstance(write.change, PaymentSettled):
-            return session, (Write(change=_Refunded(settlement=write.change.settlement)),)
-        return session, effects
-
-
-@defect("EPP-TRF-005")
-class TakesRejectedPaymentsBack:
+@AREA.makes("EPP-TRF-005")
+def takes_rejected_payments_back() -> Sequence[Patch]:
     """Can spend the units again if its PAY is answered with REJECT."""
+    return undone(_TakenBack, lambda state, turn: rejected(turn) and state.link.purpose is Purpose.PAY)
 
-    parts = Parts(purse_class=_TakingBack, store_class=_UndoingStore)
 
-
-@defect("EPP-CRS-013")
-class ForgetsRejectedRedeliveries:
+@AREA.makes("EPP-CRS-013")
+def forgets_rejected_redeliveries() -> Sequence[Patch]:
     """Forgets a pending transaction if its redelivery is answered with REJECT."""
+    return undone(_Forgotten, lambda state, turn: rejected(turn) and state.link.purpose is Purpose.REDELIVER)
 
-    parts = Parts(purse_class=_Forgetting, store_class=_UndoingStore)
 
-
-@defect("EPP-CRS-014")
-class TakesFailedPaymentsBack:
+@AREA.makes("EPP-CRS-014")
+def takes_failed_payments_back() -> Sequence[Patch]:
     """Can spend the units again if the session fails between PAY and RECEIPT."""
+    return undone(_TakenBack, lambda _, turn: refused(turn))
 
-    parts = Parts(purse_class=_Despairing, store_class=_UndoingStore)
 
-
-@defect("EPP-TRF-018")
-class RefundsItself:
+@AREA.makes("EPP-TRF-018")
+def refunds_itself() -> Sequence[Patch]:
     """Can spend the units again when it has the RECEIPT."""
+    settle = payer.on_receipt
 
-    parts = Parts(purse_class=_Refunding, store_class=_UndoingStore)
+    def refund(link: Link, state: payer.Paid, receipt: Receipt) -> Answer:
+        answer = settle(link, state, receipt)
+        if isinstance(answer.change, PaymentSettled):
+            return replace(answer, change=_Refunded(settlement=answer.change.settlement))
+        return answer
+
+    return [instead(payer.on_receipt, refund), undoing()]
 
 
 # --- the payer: redelivery ----------------------------------------------------------------------------------
 
 
-@defect("EPP-CRS-007")
-class RedeliversInAnotherOrder(Purse):
-    """Turns the order of the units round in REDELIVER."""
+def redelivering(
+    other: Callable[[Pending, Offer, Env], Redeliver],
+) -> Callable[[RedeliverOrder, Env], Answer]:
+    """`payer.redeliver`, with another message; it is still the pending transaction that is paid."""
 
-    def redelivery(self, pending: Pending) -> Redeliver:
+    def redeliver(order: RedeliverOrder, env: Env) -> Answer:
+        answer = _redeliver(order, env)
+        pending = payer.to_redeliver(order, env.ledger)
         offer = messages.decode(pending.offer)
         if not isinstance(offer, Offer):
-            return super().redelivery(pending)
-        return Redeliver(
-            offer=replace(offer, units=offer.units[::-1]).encode(), endorsements=pending.endorsements[::-1]
-        )
+            return answer
+        return replace(answer, say=other(pending, offer, env).encode())
+
+    return redeliver
 
 
-@defect("EPP-HIS-006")
-class EndorsesAnew(Purse):
+@AREA.makes("EPP-CRS-007")
+def redelivers_in_another_order() -> Sequence[Patch]:
+    """Turns the order of the units round in REDELIVER."""
+
+    def backwards(pending: Pending, offer: Offer, _: Env) -> Redeliver:
+        offered = replace(offer, units=offer.units[::-1]).encode()
+        return Redeliver(offer=offered, endorsements=pending.endorsements[::-1])
+
+    return [instead(payer.redeliver, redelivering(backwards))]
+
+
+@AREA.makes("EPP-HIS-006")
+def endorses_anew() -> Sequence[Patch]:
     """Redelivers under a new transaction, with new endorsements of the same units and hops."""
 
-    def redeliver(self, link: Link, order: RedeliverOrder, env: Env) -> Turn:
-        pending = self.checks.to_redeliver(env.ledger, order.transaction)
-        old = messages.decode(pending.offer)
-        if not isinstance(old, Offer):
-            return super().redeliver(link, order, env)
-        offer = replace(old, transaction=self.transaction(env.random))
-        endorsements = tuple(
-            self.sign_endorsement(
-                link.terms,
-                self.endorsement_payload(
-                    unit_id=unit_id,
-                    hop=unit.hop,
-                    history_digest=hashlib.sha256(unit.history).digest(),
-                    payer=link.terms.identity.claims.number,
-                    payee=link.peer.number,
-                    transaction=offer.transaction,
-                ),
+    def anew(pending: Pending, offer: Offer, env: Env) -> Redeliver:
+        provision = env.ledger.provision()
+        assert provision is not None
+        key = core.provisioning.identity(provision).key
+        transaction = env.random(16)
+        moves = [
+            objects.EndorsementPayload(
+                unit_id=unit_id,
+                hop=unit.hop + 1,
+                history_digest=hashlib.sha256(unit.history).digest(),
+                payer=provision.number,
+                payee=pending.payee,
+                transaction=transaction,
             )
             for unit_id, unit in zip(pending.unit_ids, offer.units, strict=True)
+        ]
+        return Redeliver(
+            offer=replace(offer, transaction=transaction).encode(),
+            endorsements=tuple(units.endorse(key, move) for move in moves),
         )
-        message = Redeliver(offer=offer.encode(), endorsements=endorsements)
-        link, sent = self.say(link, message.encode())
-        paid = PayerPaid(
-            link=link,
-            transaction=offer.transaction,
-            amount=pending.amount,
-            offer_digest=messages.offer_digest(message.offer),
-        )
-        return paid, (sent,)
+
+    def redeliver(order: RedeliverOrder, env: Env) -> Answer:
+        answer = redelivering(anew)(order, env)
+        sent = messages.decode(answer.say or b"")
+        if not isinstance(sent, Redeliver) or not isinstance(answer.data, payer.Paid):
+            return answer
+        offer = messages.decode(sent.offer)
+        if not isinstance(offer, Offer):
+            return answer
+        digest = messages.offer_digest(sent.offer)
+        return replace(answer, data=replace(answer.data, transaction=offer.transaction, offer_digest=digest))
+
+    return [instead(payer.redeliver, redeliver)]
 
 
-@defect("EPP-CRS-008")
-class RedeliversOnce(Purse):
+@AREA.makes("EPP-CRS-008")
+def redelivers_once() -> Sequence[Patch]:
     """Redelivers a pending transaction only once."""
+    check = holder.check_order
+    done: set[bytes] = set()
 
-    def __init__(self, **parts: Any) -> None:
-        super().__init__(**parts)
-        self._done: set[bytes] = set()
-
-    def order(self, state: Ready, order: Order, env: Env) -> Order:
-        if isinstance(order, RedeliverOrder) and order.transaction in self._done:
+    def check_order(purse: Ready, order: Order, env: Env) -> None:
+        if isinstance(order, RedeliverOrder) and order.transaction in done:
             raise Refusal(Code.UNKNOWN_TRANSACTION, "EPP-CRS-008", "delivered once already")
-        return super().order(state, order, env)
+        check(purse, order, env)
 
-    def redeliver(self, link: Link, order: RedeliverOrder, env: Env) -> Turn:
-        self._done.add(order.transaction)
-        return super().redeliver(link, order, env)
+    def redeliver(order: RedeliverOrder, env: Env) -> Answer:
+        done.add(order.transaction)
+        return _redeliver(order, env)
+
+    return [instead(holder.check_order, check_order), instead(payer.redeliver, redeliver)]
 
 
-@defect("EPP-CRS-009")
-class TakesAnyOrderToRedeliver(Purse):
-    """Takes an order to redeliver a transaction that is not pending."""
-
-    def order(self, state: Ready, order: Order, env: Env) -> Order:
-        return order if isinstance(order, RedeliverOrder) else super().order(state, order, env)
+AREA.edits(
+    "EPP-CRS-009",
+    "takes_any_order_to_redeliver",
+    "Takes an order to redeliver a transaction that is not pending.",
+    holder.check_order,
+    ("payer.to_redeliver(order, env.ledger)", "pass"),
+)
 
 
 # --- the payee ----------------------------------------------------------------------------------------------
 
+REPEAT = "receipt = Receipt(transaction=credit.transaction, signature=credit.receipt)"
+AREA.edits(
+    "EPP-CRS-010",
+    "refuses_repeats",
+    "Refuses REDELIVER of a transaction that it has credited.",
+    payee.on_redeliver,
+    (REPEAT, 'raise Refusal(Code.TRANSACTION, "EPP-CRS-010", "credited already")'),
+)
 
-@defect("EPP-CRS-010")
-class RefusesRepeats(Purse):
-    """Refuses REDELIVER of a transaction that it has credited."""
 
-    def again(self, link: Link, credit: Credit, message: Redeliver) -> Turn:
-        self.checks.same_offer(credit, messages.offer_digest(message.offer))
-        raise Refusal(Code.TRANSACTION, "EPP-CRS-010", "credited already")
-
-
-@defect("EPP-CRS-010")
-class SignsAnotherReceipt(Purse):
+@AREA.replaces("EPP-CRS-010", (payee, "on_redeliver"))
+def signs_another_receipt(link: Link, message: Redeliver, env: Env) -> Answer:
     """Signs a good receipt anew for each REDELIVER, with other bytes."""
-
-    def again(self, link: Link, credit: Credit, message: Redeliver) -> Turn:
-        self.checks.same_offer(credit, messages.offer_digest(message.offer))
-        identity = link.terms.identity
-        payload = objects.ReceiptPayload(
-            transaction=credit.transaction,
-            payer=credit.payer,
-            payee=identity.claims.number,
-            amount=credit.amount,
-            offer_digest=credit.offer_digest,
-        )
-        covered = ("Signature1", cbor.encode({1: -8}), objects.CONTEXT_RECEIPT, payload.encode())
-        signature = _sign_otherwise(identity.key._key.private_bytes_raw(), cbor.encode(covered))
-        _, sent = self.say(link, Receipt(transaction=credit.transaction, signature=signature).encode())
-        return NoSession(), (sent,)
+    answer = _on_redeliver(link, message, env)
+    offer = messages.decode(message.offer)
+    if not isinstance(answer.change, core.CommittedBefore) or not isinstance(offer, Offer):
+        return answer
+    identity = link.terms.identity
+    payload = objects.ReceiptPayload(
+        transaction=offer.transaction,
+        payer=link.peer.number,
+        payee=identity.claims.number,
+        amount=offer.amount,
+        offer_digest=messages.offer_digest(message.offer),
+    )
+    covered = ("Signature1", cbor.encode({1: -8}), objects.CONTEXT_RECEIPT, payload.encode())
+    provision = env.ledger.provision()
+    assert provision is not None
+    signature = _sign_otherwise(provision.private_key, cbor.encode(covered))
+    return replace(answer, say=Receipt(transaction=offer.transaction, signature=signature).encode())
 
 
 def _sign_otherwise(seed: bytes, message: bytes) -> bytes:
@@ -272,145 +275,137 @@ def _sign_otherwise(seed: bytes, message: bytes) -> bytes:
     return first + ((r + k * scalar) % edwards.L).to_bytes(32, "little")
 
 
-@defect("EPP-CRS-010")
-class WritesRepeats(Purse):
+@AREA.makes("EPP-CRS-010")
+def writes_repeats() -> Sequence[Patch]:
     """Makes a durable write for each REDELIVER of a transaction that it has credited."""
 
-    def on_redeliver(self, state: PayeeRequested | PayeeWaitOffer, message: Redeliver, env: Env) -> Turn:
-        session, effects = super().on_redeliver(state, message, env)
-        signed = env.ledger.bulletin()
-        if isinstance(effects[0], Send) and signed is not None:
-            effects = (Write(change=BulletinAccepted(bulletin=signed)), *effects)
-        return session, effects
+    def repeats(session: SessionState, turn: core.Turn) -> bool:
+        waits = isinstance(session, Open) and isinstance(session.data, payee.WaitOffer)
+        return (
+            waits and [type(effect) for effect in turn[1]] == [Send] and isinstance(turn[0], core.NoSession)
+        )
+
+    return writing(repeats)
 
 
-omits(
-    AREA,
-    "receipts_another_offer",
-    "same_offer",
+AREA.edits(
     "EPP-CRS-011",
+    "receipts_another_offer",
     "Answers REDELIVER of a credited transaction with the receipt though the OFFER is another.",
+    payee.on_redeliver,
+    ("if credit.offer_digest != messages.offer_digest(message.offer):", "if False:"),
+)
+CHECKED = "check_offer(link, offer, message.offer, None, env.ledger)"
+AREA.edits(
+    "EPP-CRS-012",
+    "refuses_unknown_redeliveries",
+    "Refuses REDELIVER of a transaction that it has not credited.",
+    payee.on_redeliver,
+    (
+        "if credit is None:",
+        'if credit is None:\n        raise Refusal(Code.TRANSACTION, "EPP-CRS-012", "not known")',
+    ),
 )
 
 
-@defect("EPP-CRS-012")
-class JudgesRedeliveryByItsRequest(Purse):
+@AREA.makes("EPP-CRS-012")
+def judges_redelivery_by_its_request() -> Sequence[Patch]:
     """Refuses REDELIVER of another amount than it requested."""
+    call = "payee.on_redeliver(state.link, message, env)"
+    return [
+        edit(
+            core.respond,
+            (call, call.replace("message", "(state.data, message)")),
+        ),
+        edit(
+            payee.on_redeliver,
+            (
+                "    offer = messages.decode(message.offer)\n",
+                (
+                    "    waiting, message = message\n"
+                    "    offer = messages.decode(message.offer)\n"
+                    "    if isinstance(offer, Offer) and waiting.requested not in (None, offer.amount):\n"
+                    '        raise Refusal(Code.AMOUNT, "EPP-CRS-012", "not what was requested")\n'
+                ),
+            ),
+        ),
+    ]
 
-    def on_redeliver(self, state: PayeeRequested | PayeeWaitOffer, message: Redeliver, env: Env) -> Turn:
-        offer = self.decode_message(message.offer)
-        requested = self.requested(state)
-        if isinstance(offer, Offer) and requested not in (None, offer.amount):
-            raise Refusal(Code.AMOUNT, "EPP-CRS-012", "not what was requested")
-        return super().on_redeliver(state, message, env)
 
-
-@defect("EPP-CRS-012")
-class RefusesUnknownRedeliveries(Purse):
-    """Refuses REDELIVER of a transaction that it has not credited."""
-
-    def on_redeliver(self, state: PayeeRequested | PayeeWaitOffer, message: Redeliver, env: Env) -> Turn:
-        offer = self.decode_message(message.offer)
-        if isinstance(offer, Offer) and env.ledger.credit(state.link.peer.number, offer.transaction) is None:
-            raise Refusal(Code.TRANSACTION, "EPP-CRS-012", "not known here")
-        return super().on_redeliver(state, message, env)
-
-
-_UNITS = (
-    "unit_signature unit_seal unit_economy unit_expiry unit_value hop_limit history_size held seen "
-    "offer_limit unit_count offer_sum capacity balance_limit"
+TRUSTED = """Accepted(
+            transaction=offer.transaction,
+            amount=offer.amount,
+            digest=messages.offer_digest(message.offer),
+            units=tuple((anchor.parse_unit(offered.unit), offered) for offered in offer.units),
+        )"""
+AREA.edits(
+    "EPP-CRS-012",
+    "trusts_redeliveries",
+    "Does not check the units that come with REDELIVER.",
+    payee.on_redeliver,
+    (CHECKED, TRUSTED),
 )
 
 
-@defect("EPP-CRS-012")
-class TrustsRedeliveries(Purse):
-    """Does not check the units that come with REDELIVER."""
-
-    def on_redeliver(self, state: PayeeRequested | PayeeWaitOffer, message: Redeliver, env: Env) -> Turn:
-        checks = self.checks
-        try:
-            self.checks = lacking(*_UNITS.split())()
-            return super().on_redeliver(state, message, env)
-        finally:
-            self.checks = checks
-
-
-@defect("EPP-CRS-012")
-class TrustsRedeliveredEndorsements(Purse):
+@AREA.replaces("EPP-CRS-012", (payee, "on_redeliver"))
+def trusts_redelivered_endorsements(link: Link, message: Redeliver, env: Env) -> Answer:
     """Does not verify the endorsements that come with REDELIVER."""
-
-    def on_redeliver(self, state: PayeeRequested | PayeeWaitOffer, message: Redeliver, env: Env) -> Turn:
-        checks = self.checks
-        try:
-            self.checks = lacking("endorsement")()
-            return super().on_redeliver(state, message, env)
-        finally:
-            self.checks = checks
+    verify = units.is_endorsed
+    units.is_endorsed = lambda *_: True
+    try:
+        return _on_redeliver(link, message, env)
+    finally:
+        units.is_endorsed = verify
 
 
 # --- memory -------------------------------------------------------------------------------------------------
 
 
-@defect("EPP-CRS-015")
-class WritesRefusals(Purse):
+@AREA.makes("EPP-CRS-015")
+def writes_refusals() -> Sequence[Patch]:
     """Makes a durable write for each message that it refuses."""
-
-    def record(self, state: Open, data: bytes, env: Env) -> Turn:
-        session, effects = super().record(state, data, env)
-        signed = env.ledger.bulletin()
-        if signed is not None and any(isinstance(effect, Refuse) for effect in effects):
-            effects = (Write(change=BulletinAccepted(bulletin=signed)), *effects)
-        return session, effects
+    return writing(lambda session, turn: isinstance(session, Open) and refused(turn))
 
 
-@defect("EPP-CRS-016")
-class ForgetsTheSeenSet(Store):
+@AREA.replaces("EPP-CRS-016", (Store, "reopen"))
+def forgets_the_seen_set(store: Store) -> None:
     """Loses the seen-set with the power."""
-
-    def reopen(self) -> None:
-        """See `Store`."""
-        super().reopen()
-        self._db.execute("DELETE FROM seen")
+    _reopen(store)
+    store._db.execute("DELETE FROM seen")
 
 
-@defect("EPP-CRS-016")
-class ForgetsUnitsThatLeave(Store):
+@AREA.replaces("EPP-CRS-016", (Store, "_write"))
+def forgets_units_that_leave(store: Store, change: Change) -> None:
     """Takes units out of the seen-set when they are paid away."""
-
-    def _write(self, change: Change) -> None:
-        if isinstance(change, PaymentSettled):
-            self._db.execute(
-                "DELETE FROM seen WHERE unit_id IN (SELECT unit_id FROM pending_unit WHERE tx = ?)",
-                (change.settlement.transaction,),
-            )
-        super()._write(change)
+    if isinstance(change, PaymentSettled):
+        query = "DELETE FROM seen WHERE unit_id IN (SELECT unit_id FROM pending_unit WHERE tx = ?)"
+        store._db.execute(query, (change.settlement.transaction,))
+    _write(store, change)
 
 
-@defect("EPP-CRS-016")
-class ForgetsCredits(Store):
+@AREA.replaces("EPP-CRS-016", (Store, "reopen"))
+def forgets_credits(store: Store) -> None:
     """Loses the record of credited transactions with the power."""
-
-    def reopen(self) -> None:
-        """See `Store`."""
-        super().reopen()
-        self._db.execute("DELETE FROM credited")
+    _reopen(store)
+    store._db.execute("DELETE FROM credited")
 
 
-@defect("EPP-CRS-017")
-class LocksAfterABadRecord(Purse):
+@AREA.makes("EPP-CRS-017")
+def locks_after_a_bad_record() -> Sequence[Patch]:
     """Refuses the session after one that ended with a bad record."""
+    deliver, open_session = core.deliver, core.open_session
+    locked: list[bool] = []
 
-    def __init__(self, **parts: Any) -> None:
-        super().__init__(**parts)
-        self._locked = False
-
-    def record(self, state: Open, data: bytes, env: Env) -> Turn:
-        turn = super().record(state, data, env)
-        self._locked = any(isinstance(e, Refuse) and e.refusal.code is Code.RECORD for e in turn[1])
+    def remember(session: SessionState, data: bytes, env: Env) -> core.Turn:
+        turn = deliver(session, data, env)
+        if isinstance(session, Open):
+            bad = any(isinstance(e, Refuse) and e.refusal.code is Code.RECORD for e in turn[1])
+            locked[:] = [bad]
         return turn
 
-    def open(self, state: Ready, given: OpenSession, env: Env) -> Result:
-        if self._locked:
-            self._locked = False
-            state = replace(state, order=None)
-        return super().open(state, given, env)
+    def refuse(purse: Ready, side: Side, env: Env) -> core.Result:
+        if locked and locked.pop():
+            purse = replace(purse, order=None)
+        return open_session(purse, side, env)
+
+    return [instead(core.deliver, remember), instead(core.open_session, refuse)]
