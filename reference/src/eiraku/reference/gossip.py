@@ -130,7 +130,7 @@ class Gossip:
         """The first message of an exchange, by the initiator of the session to come. Raises GossipError."""
         self.expect()
         self._spoken = True
-        return news.encode(Have(epoch=epoch_of(self.device)))
+        return Have(epoch=epoch_of(self.device)).encode()
 
     def expect(self) -> None:
         """Take part in one exchange that the peer begins. Raises GossipError."""
@@ -151,7 +151,7 @@ class Gossip:
             answer = self._answer(news.decode(data))
         except Refusal:
             answer = self._done()
-        return None if answer is None else news.encode(answer)
+        return None if answer is None else answer.encode()
 
     def _answer(self, message: News) -> News | None:
         """Raises Refusal for a lie."""

@@ -4,12 +4,13 @@ Each is a CBOR array whose first item is its type, so its first byte is 0x81 to 
 begins with an integer below 0x04. `epoch` is that of a bulletin; `position` counts its chunks from 0.
 """
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Annotated, ClassVar, TypeAlias
 
-from eiraku.spec import cbor, shape
+from eiraku.spec import cbor
 from eiraku.spec.centre_objects import CHUNK, CHUNKS_MAX
-from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.fields import Epoch
+from eiraku.spec.layout import Octets, Uint
+from eiraku.spec.record import Record, one_of, record
 
 RULE = "EPP-DEV-021"
 LIMIT = cbor.LIMIT + 8
@@ -18,72 +19,75 @@ HEAD_MAX = 4096
 """Greatest length of a signed head, in bytes; one with 64 digests has less than 2 300."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Have:
+Position: TypeAlias = Annotated[int, Uint(0, CHUNKS_MAX - 1)]
+
+
+@record(RULE, limit=LIMIT)
+class Have(Record):
     """The epoch of my bulletin; 0 without one."""
 
     TYPE: ClassVar[int] = 1
-    epoch: int
+    epoch: Epoch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskHead:
+@record(RULE, limit=LIMIT)
+class AskHead(Record):
     """Send the head of your bulletin."""
 
     TYPE: ClassVar[int] = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskChunk:
+@record(RULE, limit=LIMIT)
+class AskChunk(Record):
     """Send one chunk of your bulletin, if it has this epoch."""
 
     TYPE: ClassVar[int] = 3
-    epoch: int
-    position: int
+    epoch: Epoch
+    position: Position
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskWhole:
+@record(RULE, limit=LIMIT)
+class AskWhole(Record):
     """Send your bulletin."""
 
     TYPE: ClassVar[int] = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+@record(RULE, limit=LIMIT)
+class Head(Record):
     """A head, as signed."""
 
     TYPE: ClassVar[int] = 5
-    signed: bytes
+    signed: Annotated[bytes, Octets(1, HEAD_MAX)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk:
-    """A chunk, 1 to 1 024 bytes."""
+@record(RULE, limit=LIMIT)
+class Chunk(Record):
+    """One chunk of a bulletin."""
 
     TYPE: ClassVar[int] = 6
-    epoch: int
-    position: int
-    data: bytes
+    epoch: Epoch
+    position: Position
+    data: Annotated[bytes, Octets(1, CHUNK)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whole:
+@record(RULE, limit=LIMIT)
+class Whole(Record):
     """A bulletin, as signed."""
 
     TYPE: ClassVar[int] = 7
-    signed: bytes
+    signed: Annotated[bytes, Octets(1, cbor.LIMIT)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Nothing:
+@record(RULE, limit=LIMIT)
+class Nothing(Record):
     """I do not have what you asked for."""
 
     TYPE: ClassVar[int] = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+@record(RULE, limit=LIMIT)
+class Done(Record):
     """I want nothing more."""
 
     TYPE: ClassVar[int] = 9
@@ -91,7 +95,7 @@ class Done:
 
 News: TypeAlias = Have | AskHead | AskChunk | AskWhole | Head | Chunk | Whole | Nothing | Done
 
-_KINDS: tuple[type[News], ...] = (Have, AskHead, AskChunk, AskWhole, Head, Chunk, Whole, Nothing, Done)
+KINDS: tuple[type[News], ...] = (Have, AskHead, AskChunk, AskWhole, Head, Chunk, Whole, Nothing, Done)
 
 
 def is_news(data: bytes) -> bool:
@@ -100,34 +104,7 @@ def is_news(data: bytes) -> bool:
     return len(data) > 0 and data[0] >> 5 == 4
 
 
-def encode(message: News) -> bytes:
-    """Bytes of a message."""
-    fields = tuple(getattr(message, name) for name in message.__slots__)
-    return cbor.encode((message.TYPE, *fields))
-
-
 def decode(data: bytes) -> News:
     """Read one message. Raises Refusal (MALFORMED, TOO_LARGE)."""
-    fields = shape.array(cbor.decode(data, limit=LIMIT), RULE, "news")
     # EPP-DEV-021
-    if not fields:
-        raise Refusal(Code.MALFORMED, RULE, "news: empty array")
-    kind = _KINDS[shape.uint(fields[0], RULE, "type", 1, len(_KINDS)) - 1]
-    names = kind.__slots__
-    values = shape.array(fields[1:], RULE, kind.__name__, len(names))
-    found: dict[str, Any] = {
-        name: _field(name, value, kind) for name, value in zip(names, values, strict=True)
-    }
-    return kind(**found)
-
-
-def _field(name: str, value: cbor.Item, kind: type[News]) -> int | bytes:
-    match name:
-        case "epoch":
-            return shape.uint(value, RULE, name, 0, shape.EPOCH_MAX)
-        case "position":
-            return shape.uint(value, RULE, name, 0, CHUNKS_MAX - 1)
-        case "data":
-            return shape.octets(value, RULE, name, 1, CHUNK)
-        case _:
-            return shape.octets(value, RULE, name, 1, HEAD_MAX if kind is Head else cbor.LIMIT)
+    return one_of(KINDS, data, "news")
