@@ -6,7 +6,17 @@ MALFORMED. Amounts are in minor units.
 
 from typing import Annotated
 
-from eiraku.spec.fields import Amount, Digest, Encoded, Epoch, Hop, Number, Signature, Transaction
+from eiraku.spec.fields import (
+    Amount,
+    Digest,
+    Economy,
+    Encoded,
+    Epoch,
+    Hop,
+    Number,
+    Signature,
+    Transaction,
+)
 from eiraku.spec.layout import Count, Octets, Text, Uint
 from eiraku.spec.record import Record, record
 
@@ -92,3 +102,45 @@ class Request(Record):
     purse: Number
     sequence: Annotated[int, Uint(1, 2**53 - 1)]
     body: Annotated[bytes, Octets(0, REQUEST_MAX)]
+
+
+@record("EPP-SVC-010")
+class IssueBody(Record):
+    """Body of the request `issue`: fresh units of these values, debited to the account of the caller."""
+
+    economy: Economy
+    values: tuple[Amount, ...]
+
+
+@record("EPP-SVC-010")
+class ReceiptBody(Record):
+    """Body of the request `receipt`: the receipt for an issue."""
+
+    transaction: Transaction
+    signature: Signature
+
+
+@record("EPP-SVC-010")
+class SuspectBody(Record):
+    """Body of the request `suspect`: a purse whose unit a vault refused with `code`."""
+
+    number: Number
+    code: Annotated[int, Uint(1, 255)]
+    unit_id: Digest | None
+    epoch: Epoch
+
+
+@record("EPP-SVC-009")
+class EnrolBody(Record):
+    """Body of the request `enrol`: the code of the operator and the key of a new purse."""
+
+    code: Annotated[str, Text(0, 64)]
+    public_key: Annotated[bytes, Octets(32)]
+
+
+@record("EPP-SVC-012")
+class Balance(Record):
+    """Answer to the request `balance`: what a vault holds, and its account at the issuing centre."""
+
+    held: Amount
+    account: Amount

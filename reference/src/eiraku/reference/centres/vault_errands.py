@@ -15,8 +15,7 @@ from eiraku.reference.centres.vault_state import Errand, Report, VaultState
 from eiraku.reference.device import Accepted, Device, PowerLost, Rejected, Result
 from eiraku.reference.services.carrier import Carrier, ServiceRefused, ServiceUnreachable
 from eiraku.reference.services.codes import RETRY_AFTER
-from eiraku.spec import cbor
-from eiraku.spec.centre_objects import Issue
+from eiraku.spec.centre_objects import Issue, ReceiptBody, SuspectBody
 
 ISSUING_CENTRE = "issuing-centre"
 DEVICE_CENTRE = "device-centre"
@@ -72,7 +71,9 @@ class Errands:
         self.finish(audience)
         for report in self._state.reports(audience):
             # EPP-VLT-002
-            body = cbor.encode((report.number, report.code, report.unit_id or None, report.epoch))
+            body = SuspectBody(
+                number=report.number, code=report.code, unit_id=report.unit_id or None, epoch=report.epoch
+            ).encode()
             try:
                 self._carry(self._start(audience, "suspect", body, report=report.report))
             except ServiceRefused:
@@ -138,7 +139,8 @@ class Errands:
 
     def _receipt(self, encoded: bytes, result: Result) -> None:
         # EPP-CEN-012
-        body = cbor.encode((Issue.decode(encoded).transaction, done(result).out))
+        transaction = Issue.decode(encoded).transaction
+        body = ReceiptBody(transaction=transaction, signature=done(result).out).encode()
         receipt = self._start(ISSUING_CENTRE, "receipt", body)
         try:
             self._carry(receipt)

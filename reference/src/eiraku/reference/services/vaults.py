@@ -16,6 +16,7 @@ from eiraku.reference.services.requests import Caller, Method, vault_audience
 from eiraku.reference.services.service import Service
 from eiraku.reference.services.sessions import SessionTable
 from eiraku.spec import cbor, shape
+from eiraku.spec.centre_objects import Balance
 from eiraku.spec.objects import Role
 
 RULE = "EPP-SVC-012"
@@ -77,7 +78,7 @@ class OpenVault:
     def _balance(self, caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         self._own(caller)
         fields(body, 0)
-        return cbor.encode((self.vault.balance, self.account()))
+        return Balance(held=self.vault.balance, account=self.account()).encode()
 
     def _pay_out(self, caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         self._own(caller)
