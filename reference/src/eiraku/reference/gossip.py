@@ -8,14 +8,14 @@ costs the purse nothing else.
 
 from hashlib import sha256
 
-from eiraku.reference import news
 from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.crypto import cose
 from eiraku.reference.device import Accepted, Device
-from eiraku.reference.news import AskChunk, AskHead, AskWhole, Chunk, Done, Have, Head, News, Nothing, Whole
 from eiraku.reference.purse.state import NoSession, Ready
+from eiraku.spec import news
 from eiraku.spec.centre_objects import CHUNK, CHUNKS_MAX, CONTEXT_BULLETIN_HEAD, BulletinHead
 from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.news import AskChunk, AskHead, AskWhole, Chunk, Done, Have, Head, News, Nothing, Whole
 
 MESSAGES_MAX = 2 * CHUNKS_MAX + 8
 """Messages that a purse answers in one exchange: it may ask for all chunks, and be asked for all."""
