@@ -5,22 +5,21 @@ from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
-import pycddl
 import pytest
+from cddl_verifier import Validator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eiraku.reference import news
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Device
 from eiraku.reference.gossip import MESSAGES_MAX, Collector, Gossip, GossipError, epoch_of, exchange
 from eiraku.reference.meeting import transfer
-from eiraku.reference.news import AskChunk, AskHead, AskWhole, Chunk, Done, Have, Head, News, Nothing, Whole
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
-from eiraku.spec import cbor
+from eiraku.spec import cbor, news
 from eiraku.spec.centre_objects import CONTEXT_BULLETIN_HEAD, BulletinHead
 from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.news import AskChunk, AskHead, AskWhole, Chunk, Done, Have, Head, News, Nothing, Whole
 from eiraku.spec.tables import Side
 from eiraku.system.device.bulletins import cut
 from eiraku.testing.purses import EPOCH, World
@@ -277,8 +276,8 @@ def test_news_is_told_from_message_1(world: World) -> None:
     assert not news.is_news(opened.out)
     assert not news.is_news(b"")
     for message in every_message():
-        assert news.is_news(news.encode(message))
-        assert news.decode(news.encode(message)) == message
+        assert news.is_news(message.encode())
+        assert news.decode(message.encode()) == message
     with pytest.raises(GossipError, match="expected no session"):
         Gossip(payer).begin()
 
@@ -290,17 +289,15 @@ def test_an_empty_purse_has_no_news(world: World) -> None:
     device.close()
 
 
-def schema(rule: str) -> pycddl.Schema:
-    text = (Path(__file__).parents[2] / "spec" / "schema.cddl").read_text("utf-8")
-    return pycddl.Schema(f"start = {rule}\n{text}")
+SCHEMA = Validator(Path(__file__).parents[2] / "spec" / "schema.cddl")
 
 
 def test_every_message_is_as_in_the_schema(world: World) -> None:
     """EPP-DEV-021"""
     for message in every_message():
-        schema("news").validate_cbor(news.encode(message))
+        assert SCHEMA.validate(message.encode(), "news", require_deterministic=True)
     _, head = published(world, 20, revoked(3))
-    schema("bulletin-head").validate_cbor(cose.parse(head).payload)
+    assert SCHEMA.validate(cose.parse(head).payload, "bulletin-head", require_deterministic=True)
 
 
 WRONG = [
@@ -323,19 +320,13 @@ WRONG = [
 ]
 
 
-# The validator takes text for bytes of a size, and an array in an array for the array.
-LOOSE = [(7, "text"), ((1, 1),)]
-
-
 @pytest.mark.parametrize("wrong", WRONG, ids=repr)
 def test_what_is_no_news(wrong: tuple[cbor.Item, ...]) -> None:
     """EPP-DEV-021: refused here, and not in the schema either."""
     with pytest.raises(Refusal) as refused:
         news.decode(cbor.encode(wrong))
     assert refused.value.code is Code.MALFORMED
-    if wrong not in LOOSE:
-        with pytest.raises(pycddl.ValidationError):
-            schema("news").validate_cbor(cbor.encode(wrong))
+    assert not SCHEMA.validate(cbor.encode(wrong), "news")
 
 
 def every_message() -> list[News]:
@@ -353,11 +344,11 @@ def every_message() -> list[News]:
 
 
 LIES = st.one_of(
-    st.sampled_from([news.encode(message) for message in every_message()]),
+    st.sampled_from([message.encode() for message in every_message()]),
     st.binary(max_size=40),
-    st.builds(lambda epoch: news.encode(Have(epoch=epoch)), st.integers(0, 2**32 - 1)),
-    st.builds(lambda raw: news.encode(Whole(signed=raw or b"\x00")), st.binary(max_size=200)),
-    st.builds(lambda raw: news.encode(Head(signed=raw or b"\x00")), st.binary(max_size=200)),
+    st.builds(lambda epoch: Have(epoch=epoch).encode(), st.integers(0, 2**32 - 1)),
+    st.builds(lambda raw: Whole(signed=raw or b"\x00").encode(), st.binary(max_size=200)),
+    st.builds(lambda raw: Head(signed=raw or b"\x00").encode(), st.binary(max_size=200)),
     st.builds(lambda i: cbor.encode((i, i)), st.integers(0, 20)),
 )
 
@@ -385,15 +376,15 @@ def test_a_flood_ends(world: World) -> None:
     """EPP-DEV-025"""
     gossip = holding(world, 20)
     gossip.begin()
-    ask = news.encode(AskWhole())
+    ask = AskWhole().encode()
     answers = [gossip.deliver(ask) for _ in range(10 * MESSAGES_MAX)]
     assert sum(answer is not None for answer in answers) == MESSAGES_MAX
     assert [answer for answer in answers if answer and len(answer) > 2] == answers[:1]
     assert answers[-1] is None
     # not even a beginning is answered before the purse expects one
-    assert gossip.deliver(news.encode(Have(epoch=1))) is None
+    assert gossip.deliver(Have(epoch=1).encode()) is None
     gossip.expect()
-    assert gossip.deliver(news.encode(Have(epoch=1))) is not None
+    assert gossip.deliver(Have(epoch=1).encode()) is not None
 
 
 def test_promised_but_not_given(world: World) -> None:
@@ -403,17 +394,17 @@ def test_promised_but_not_given(world: World) -> None:
         gossip = Gossip(world.purse().device)
         before = gossip.device.store.digest()
         gossip.begin()
-        assert gossip.deliver(news.encode(Have(epoch=99))) == news.encode(AskWhole())
-        assert gossip.deliver(news.encode(Whole(signed=signed))) == news.encode(Done())
+        assert gossip.deliver(Have(epoch=99).encode()) == AskWhole().encode()
+        assert gossip.deliver(Whole(signed=signed).encode()) == Done().encode()
         assert gossip.device.store.digest() == before
-        assert gossip.deliver(news.encode(Whole(signed=world.bulletin(50)))) is None
+        assert gossip.deliver(Whole(signed=world.bulletin(50)).encode()) is None
 
 
 def test_what_was_not_asked_for_is_not_taken(world: World) -> None:
     """EPP-DEV-025"""
     gossip = Gossip(world.purse().device)
     gossip.begin()
-    assert gossip.deliver(news.encode(Whole(signed=world.bulletin(50)))) == news.encode(Done())
+    assert gossip.deliver(Whole(signed=world.bulletin(50)).encode()) == Done().encode()
     assert epoch_of(gossip.device) == EPOCH
 
 

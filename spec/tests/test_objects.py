@@ -3,19 +3,19 @@
 import contextlib
 from pathlib import Path
 
-import pycddl
 import pytest
+from cddl_verifier import Validator
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eiraku.spec import cbor, messages, objects, tables
 from eiraku.spec.errors import Code, Refusal
 
-CDDL = (Path(__file__).parents[1] / "schema.cddl").read_text()
+SCHEMA = Validator(Path(__file__).parents[1] / "schema.cddl")
 
 
-def schema(rule: str) -> pycddl.Schema:
-    return pycddl.Schema(f"start = {rule}\n{CDDL}")
+def is_in_schema(rule: str, data: bytes) -> bool:
+    return bool(SCHEMA.validate(data, rule, require_deterministic=True))
 
 
 octets = st.binary
@@ -82,22 +82,22 @@ all_messages = st.one_of(
 def test_purse_id_round_trip_and_cddl(purse_id: objects.PurseId) -> None:
     data = purse_id.encode()
     assert objects.PurseId.decode(data) == purse_id
-    schema("purse-id-claims").validate_cbor(data)
+    assert is_in_schema("purse-id-claims", data)
 
 
 @given(units())
 def test_unit_round_trip_and_cddl(unit: objects.Unit) -> None:
     data = unit.encode()
     assert objects.Unit.decode(data) == unit
-    schema("unit-payload").validate_cbor(data)
+    assert is_in_schema("unit-payload", data)
 
 
 @given(all_messages)
 def test_message_round_trip_and_cddl(message: messages.Message) -> None:
     data = message.encode()
     assert messages.decode(data) == message
-    # the rule of its own: pycddl 0.6 fails on a choice of arrays that contain arrays
-    schema(type(message).__name__.lower()).validate_cbor(data)
+    assert is_in_schema("message", data)
+    assert is_in_schema(type(message).__name__.lower(), data)
 
 
 @given(st.data(), all_messages)
@@ -135,7 +135,7 @@ def test_a_layer_has_the_size_that_the_formula_gives() -> None:
         layer = objects.Layer(
             inner=sealed, payer=bytes(8), payee=bytes(8), transaction=bytes(16), signature=bytes(64)
         )
-        schema("history-layer").validate_cbor(layer.encode())
+        assert is_in_schema("history-layer", layer.encode())
         sealed = bytes(48 + len(layer.encode()))
         assert len(sealed) == objects.history_size(hop)
 
@@ -143,7 +143,7 @@ def test_a_layer_has_the_size_that_the_formula_gives() -> None:
 def test_bulletin_wants_ascending_numbers() -> None:
     good = objects.Bulletin(epoch=1, revoked=(b"a" * 8, b"b" * 8), policy_digest=bytes(32))
     assert objects.Bulletin.decode(good.encode()) == good
-    schema("bulletin-payload").validate_cbor(good.encode())
+    assert is_in_schema("bulletin-payload", good.encode())
     for revoked in ((b"b" * 8, b"a" * 8), (b"a" * 8, b"a" * 8)):
         bad = objects.Bulletin(epoch=1, revoked=revoked, policy_digest=bytes(32))
         with pytest.raises(Refusal) as refusal:
@@ -160,11 +160,11 @@ def test_detached_payloads_match_the_cddl() -> None:
         payee=bytes(8),
         transaction=bytes(16),
     )
-    schema("endorsement-payload").validate_cbor(endorsement.encode())
+    assert is_in_schema("endorsement-payload", endorsement.encode())
     receipt = objects.ReceiptPayload(
         transaction=bytes(16), payer=bytes(8), payee=bytes(8), amount=1, offer_digest=bytes(32)
     )
-    schema("receipt-payload").validate_cbor(receipt.encode())
+    assert is_in_schema("receipt-payload", receipt.encode())
 
 
 def test_every_open_state_ends_on_reject_and_is_reachable() -> None:

@@ -8,14 +8,14 @@ costs the purse nothing else.
 
 from hashlib import sha256
 
-from eiraku.reference import news
 from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.crypto import cose
 from eiraku.reference.device import Accepted, Device
-from eiraku.reference.news import AskChunk, AskHead, AskWhole, Chunk, Done, Have, Head, News, Nothing, Whole
 from eiraku.reference.purse.state import NoSession, Ready
+from eiraku.spec import news
 from eiraku.spec.centre_objects import CHUNK, CHUNKS_MAX, CONTEXT_BULLETIN_HEAD, BulletinHead
 from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.news import AskChunk, AskHead, AskWhole, Chunk, Done, Have, Head, News, Nothing, Whole
 
 MESSAGES_MAX = 2 * CHUNKS_MAX + 8
 """Messages that a purse answers in one exchange: it may ask for all chunks, and be asked for all."""
@@ -130,7 +130,7 @@ class Gossip:
         """The first message of an exchange, by the initiator of the session to come. Raises GossipError."""
         self.expect()
         self._spoken = True
-        return news.encode(Have(epoch=epoch_of(self.device)))
+        return Have(epoch=epoch_of(self.device)).encode()
 
     def expect(self) -> None:
         """Take part in one exchange that the peer begins. Raises GossipError."""
@@ -151,7 +151,7 @@ class Gossip:
             answer = self._answer(news.decode(data))
         except Refusal:
             answer = self._done()
-        return None if answer is None else news.encode(answer)
+        return None if answer is None else answer.encode()
 
     def _answer(self, message: News) -> News | None:
         """Raises Refusal for a lie."""

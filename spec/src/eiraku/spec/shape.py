@@ -3,7 +3,9 @@
 `where` names the field for people; `requirement` is the clause that gives the shape.
 """
 
-from eiraku.spec.cbor import Item
+from collections.abc import Set as AbstractSet
+
+from eiraku.spec.cbor import Item, Map
 from eiraku.spec.errors import Code, Refusal
 
 AMOUNT_MAX = 2**53 - 1
@@ -17,6 +19,14 @@ def array(item: Item, requirement: str, where: str, length: int | None = None) -
         raise Refusal(Code.MALFORMED, requirement, f"{where}: expected an array")
     if length is not None and len(item) != length:
         raise Refusal(Code.MALFORMED, requirement, f"{where}: expected {length} items, found {len(item)}")
+    return item
+
+
+def table(item: Item, requirement: str, where: str, keys: AbstractSet[int]) -> Map:
+    """A map of exactly these keys."""
+    # EPP-ENC-005
+    if not isinstance(item, dict) or item.keys() != keys:
+        raise Refusal(Code.MALFORMED, requirement, f"{where}: expected a map with the keys {sorted(keys)}")
     return item
 
 
@@ -36,10 +46,10 @@ def octets(item: Item, requirement: str, where: str, low: int, high: int | None 
     return item
 
 
-def text(item: Item, requirement: str, where: str, most: int) -> str:
-    """A text string of at most `most` bytes of UTF-8."""
-    if type(item) is not str or len(item.encode()) > most:
-        raise Refusal(Code.MALFORMED, requirement, f"{where}: expected text of at most {most} bytes")
+def text(item: Item, requirement: str, where: str, most: int, least: int = 0) -> str:
+    """A text string of `least` to `most` bytes of UTF-8."""
+    if type(item) is not str or not least <= len(item.encode()) <= most:
+        raise Refusal(Code.MALFORMED, requirement, f"{where}: expected text of {least} to {most} bytes")
     return item
 
 

@@ -1,13 +1,15 @@
 """Mutants of chapter 2: a lax codec, in place of functions of `eiraku.spec.cbor` and `eiraku.spec.shape`."""
 
+from collections.abc import Set as AbstractSet
+
 from eiraku.conformance.mutants.registry import replaces, sets
 from eiraku.reference import records
-from eiraku.spec import cbor, objects, shape
+from eiraku.spec import cbor, shape
 from eiraku.spec.cbor import Item, Map
 from eiraku.spec.errors import Code, Refusal
 
-_read, _decode, _text, _head, _amount = cbor._read, cbor.decode, cbor._text, cbor._head, shape.amount
-_uint, _map = shape.uint, objects._map
+_read, _decode, _text, _head = cbor._read, cbor.decode, cbor._text, cbor._head
+_uint, _table = shape.uint, shape.table
 BREAK = 0xFF
 
 
@@ -81,12 +83,12 @@ def takes_the_last_of_duplicate_keys(data: bytes, pos: int, n: int, depth: int) 
     return found, pos
 
 
-@replaces("EPP-ENC-005", (objects, "_map"))
-def ignores_unknown_keys(item: Item, requirement: str, where: str, keys: set[int]) -> Map:
+@replaces("EPP-ENC-005", (shape, "table"))
+def ignores_unknown_keys(item: Item, requirement: str, where: str, keys: AbstractSet[int]) -> Map:
     """Ignores keys of a purse ID that its shape does not name."""
     if isinstance(item, dict):
         item = {key: value for key, value in item.items() if key in keys}
-    return _map(item, requirement, where, keys)
+    return _table(item, requirement, where, keys)
 
 
 @replaces("EPP-ENC-006", (cbor, "_read"))
@@ -193,7 +195,7 @@ def sets_aside_declared_lengths(data: bytes, pos: int, depth: int) -> tuple[Item
     return _read(data, pos, depth)
 
 
-@replaces("EPP-ENC-012", (shape, "amount"))
-def takes_amounts_of_64_bits(item: Item, requirement: str, where: str) -> int:
+@replaces("EPP-ENC-012", (shape, "uint"))
+def takes_amounts_of_64_bits(item: Item, requirement: str, where: str, low: int, high: int) -> int:
     """Takes amounts and values of up to 64 bits."""
-    return _uint(item, requirement, where, 0, (1 << 64) - 1)
+    return _uint(item, requirement, where, low, (1 << 64) - 1 if high == shape.AMOUNT_MAX else high)

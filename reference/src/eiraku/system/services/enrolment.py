@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Annotated
 
 from sqlalchemy import select
 
@@ -17,10 +18,12 @@ from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.policy import Policy
-from eiraku.spec import cbor, shape
-from eiraku.spec.centre_objects import CONTEXT_REQUEST, REQUEST_MAX, Request
+from eiraku.spec.centre_objects import CONTEXT_REQUEST, REQUEST_MAX, EnrolBody, Request
 from eiraku.spec.errors import Refusal
+from eiraku.spec.fields import Encoded, Number
+from eiraku.spec.layout import Octets, Text
 from eiraku.spec.objects import ISSUER_NUMBER, Role
+from eiraku.spec.record import Record, record
 from eiraku.system.database import Database
 from eiraku.system.device.registry import Registry, RegistryError
 from eiraku.system.exchange.carrier import ServiceRefused
@@ -43,32 +46,15 @@ class Invitation:
     last_epoch: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Enrolled:
+@record(RULE, limit=4 * REQUEST_MAX)
+class Enrolled(Record):
     """What a new purse is told. `anchor`, `policy`: JSON; `vault`: number of its holder's vault, or None."""
 
-    purse_id: bytes
-    anchor: str
-    policy: str
-    bulletin: bytes
-    vault: bytes | None
-
-    def encode(self) -> bytes:
-        """The answer, a CBOR item."""
-        return cbor.encode((self.purse_id, self.anchor, self.policy, self.bulletin, self.vault))
-
-    @classmethod
-    def decode(cls, data: bytes) -> "Enrolled":
-        """Read an answer. Raises Refusal(MALFORMED)."""
-        decoded = cbor.decode(data, limit=4 * REQUEST_MAX)
-        purse_id, anchor, policy, bulletin, vault = shape.array(decoded, RULE, "answer", 5)
-        return cls(
-            purse_id=shape.octets(purse_id, RULE, "purse ID", 0, 1024),
-            anchor=shape.text(anchor, RULE, "anchor", REQUEST_MAX),
-            policy=shape.text(policy, RULE, "policy", REQUEST_MAX),
-            bulletin=shape.octets(bulletin, RULE, "bulletin", 0, 65535),
-            vault=None if vault is None else shape.octets(vault, RULE, "vault", 8),
-        )
+    purse_id: Annotated[bytes, Octets(0, 1024)]
+    anchor: Annotated[str, Text(0, REQUEST_MAX)]
+    policy: Annotated[str, Text(0, REQUEST_MAX)]
+    bulletin: Encoded
+    vault: Number | None
 
 
 def first_request(key: SigningKey, code: str) -> bytes:
@@ -78,7 +64,7 @@ def first_request(key: SigningKey, code: str) -> bytes:
         method=METHOD,
         purse=ISSUER_NUMBER,
         sequence=1,
-        body=cbor.encode((plain(code), key.public)),
+        body=EnrolBody(code=plain(code), public_key=key.public).encode(),
     )
     return cose.sign(key, CONTEXT_REQUEST, request.encode())
 
@@ -154,8 +140,7 @@ def _read(signed: bytes) -> tuple[str, bytes]:
     try:
         parsed = cose.parse(signed, limit=REQUEST_MAX)
         request = Request.decode(parsed.payload)
-        code, public_key = shape.array(cbor.decode(request.body), RULE, "body", 2)
-        read = shape.text(code, RULE, "code", 64), shape.octets(public_key, RULE, "public key", 32)
+        read = EnrolBody.decode(request.body)
     except Refusal as refusal:
         raise ServiceRefused("malformed", RULE, refusal.detail) from None
     named = (request.audience, request.method, request.purse, request.sequence)
@@ -164,6 +149,6 @@ def _read(signed: bytes) -> tuple[str, bytes]:
         detail = f"expected {METHOD} at {DEVICE_CENTRE}, sequence 1, and eight zero bytes as purse"
         raise ServiceRefused("wrong-audience", RULE, detail)
     # EPP-SVC-009
-    if parsed.kid is not None or not cose.verify(read[1], CONTEXT_REQUEST, parsed):
+    if parsed.kid is not None or not cose.verify(read.public_key, CONTEXT_REQUEST, parsed):
         raise ServiceRefused("authentication", RULE, "expected a signature by the key that is sent")
-    return read
+    return read.code, read.public_key

@@ -7,7 +7,7 @@ without harm; so a request whose answer was lost with the power may be carried o
 from collections.abc import Callable, Mapping
 
 from eiraku.spec import cbor, shape
-from eiraku.spec.centre_objects import Claim
+from eiraku.spec.centre_objects import Claim, IssueBody, ReceiptBody, SuspectBody
 from eiraku.spec.objects import Role
 from eiraku.system.device.registry import Registry
 from eiraku.system.exchange.carrier import ServiceRefused
@@ -25,22 +25,12 @@ def issuing_centre(issuer: Issuer, registry: Registry) -> Mapping[str, Method]:
     """`issue`, `receipt`, `account`, `claim`, `cases`, `suspect`."""
 
     def issue(caller: Caller, request_id: bytes, body: bytes) -> bytes:
-        economy, values = fields(body, 2)
-        return issuer.issue(
-            request_id,
-            caller.number,
-            shape.uint(economy, RULE, "economy", 1, 65535),
-            [shape.amount(value, RULE, "value") for value in shape.array(values, RULE, "values")],
-            at_economy=caller.economy,
-        )
+        read = IssueBody.decode(body)
+        return issuer.issue(request_id, caller.number, read.economy, read.values, at_economy=caller.economy)
 
     def receipt(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
-        transaction, signature = fields(body, 2)
-        issuer.receipt(
-            caller.number,
-            shape.octets(transaction, RULE, "transaction", 16),
-            shape.octets(signature, RULE, "signature", 64),
-        )
+        read = ReceiptBody.decode(body)
+        issuer.receipt(caller.number, read.transaction, read.signature)
         return NOTHING
 
     def account(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
@@ -127,14 +117,8 @@ def callers(registry: Registry) -> Callable[[bytes], Caller | None]:
 
 def _suspect(registry: Registry) -> Handler:
     def suspect(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
-        number, code, unit, epoch = fields(body, 4)
-        registry.suspect(
-            caller.number,
-            shape.octets(number, RULE, "number", 8),
-            shape.uint(code, RULE, "code", 1, 255),
-            None if unit is None else shape.octets(unit, RULE, "unit_id", 32),
-            shape.uint(epoch, RULE, "epoch", 0, shape.EPOCH_MAX),
-        )
+        read = SuspectBody.decode(body)
+        registry.suspect(caller.number, read.number, read.code, read.unit_id, read.epoch)
         return NOTHING
 
     return suspect

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from eiraku.reference.device import Device
 from eiraku.spec import cbor, shape
+from eiraku.spec.centre_objects import Balance
 from eiraku.spec.objects import Role
 from eiraku.system.exchange.carrier import Carrier, ServiceRefused
 from eiraku.system.exchange.sessions import SessionTable
@@ -77,7 +78,7 @@ class OpenVault:
     def _balance(self, caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         self._own(caller)
         fields(body, 0)
-        return cbor.encode((self.vault.balance, self.account()))
+        return Balance(held=self.vault.balance, account=self.account()).encode()
 
     def _pay_out(self, caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         self._own(caller)

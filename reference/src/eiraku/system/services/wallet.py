@@ -27,7 +27,7 @@ from eiraku.reference.purse.state import (
     RequestOrder,
 )
 from eiraku.spec import cbor, shape
-from eiraku.spec.centre_objects import Claim
+from eiraku.spec.centre_objects import Balance, Claim
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import PurseId
 from eiraku.system.exchange.carrier import ServiceRefused
@@ -142,12 +142,8 @@ class Wallet:
 
     def balance(self) -> tuple[int, int]:
         """What the vault holds, and its account at the issuing centre."""
-        answer = cbor.decode(self.request(self._vault_audience(), "balance", ()))
-        held, account = shape.array(answer, "EPP-SVC-012", "balance", 2)
-        return (
-            shape.amount(held, "EPP-SVC-012", "balance"),
-            shape.amount(account, "EPP-SVC-012", "account"),
-        )
+        answer = Balance.decode(self.request(self._vault_audience(), "balance", ()))
+        return answer.held, answer.account
 
     def _hand_in(self, order: Order) -> None:
         """Pay the vault. It refuses a unit that it gave us as long as it has no receipt for it."""

@@ -12,8 +12,7 @@ DatabaseError and StoreError.
 from collections.abc import Callable, Mapping
 
 from eiraku.reference.device import Accepted, Device, Rejected, Result
-from eiraku.spec import cbor
-from eiraku.spec.centre_objects import Issue
+from eiraku.spec.centre_objects import Issue, ReceiptBody, SuspectBody
 from eiraku.system.exchange.carrier import Carrier, ServiceRefused, ServiceUnreachable
 from eiraku.system.exchange.codes import RETRY_AFTER
 from eiraku.system.vault.state import Errand, Report, VaultState
@@ -72,7 +71,9 @@ class Errands:
         self.finish(audience)
         for report in self._state.reports(audience):
             # EPP-VLT-002
-            body = cbor.encode((report.number, report.code, report.unit_id or None, report.epoch))
+            body = SuspectBody(
+                number=report.number, code=report.code, unit_id=report.unit_id or None, epoch=report.epoch
+            ).encode()
             try:
                 self._carry(self._start(audience, "suspect", body, report=report.report))
             except ServiceRefused:
@@ -138,7 +139,8 @@ class Errands:
 
     def _receipt(self, encoded: bytes, result: Result) -> None:
         # EPP-CEN-012
-        body = cbor.encode((Issue.decode(encoded).transaction, done(result).out))
+        transaction = Issue.decode(encoded).transaction
+        body = ReceiptBody(transaction=transaction, signature=done(result).out).encode()
         receipt = self._start(ISSUING_CENTRE, "receipt", body)
         try:
             self._carry(receipt)

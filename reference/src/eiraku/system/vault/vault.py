@@ -22,7 +22,7 @@ from eiraku.reference.purse.state import (
     RedeliverOrder,
 )
 from eiraku.spec import cbor
-from eiraku.spec.centre_objects import Claim
+from eiraku.spec.centre_objects import Claim, IssueBody
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import VALUES, Role
 from eiraku.system.exchange.carrier import Carrier, ServiceRefused, ServiceUnreachable
@@ -227,7 +227,7 @@ class Vault(OnlineVault):
                 self._meet(self._issuing, PayUnitsOrder(unit_ids=bundle))
             if plan.values:
                 # EPP-CEN-013
-                body = cbor.encode((own.economy, plan.values))
+                body = IssueBody(economy=own.economy, values=plan.values).encode()
                 self._errands.ask(ISSUING_CENTRE, "issue", body, ends_plan=True)
             else:
                 self._state.set_plan(None)

@@ -1,0 +1,110 @@
+"""The messages by which two purses pass on bulletins before a session, as values and bytes (EPP-DEV-021).
+
+Each is a CBOR array whose first item is its type, so its first byte is 0x81 to 0x84; message_1 of a session
+begins with an integer below 0x04. `epoch` is that of a bulletin; `position` counts its chunks from 0.
+"""
+
+from typing import Annotated, ClassVar, TypeAlias
+
+from eiraku.spec import cbor
+from eiraku.spec.centre_objects import CHUNK, CHUNKS_MAX
+from eiraku.spec.fields import Epoch
+from eiraku.spec.layout import Octets, Uint
+from eiraku.spec.record import Record, one_of, record
+
+RULE = "EPP-DEV-021"
+LIMIT = cbor.LIMIT + 8
+"""Greatest length of a message, in bytes: a bulletin and its heads."""
+HEAD_MAX = 4096
+"""Greatest length of a signed head, in bytes; one with 64 digests has less than 2 300."""
+
+
+Position: TypeAlias = Annotated[int, Uint(0, CHUNKS_MAX - 1)]
+
+
+@record(RULE, limit=LIMIT)
+class Have(Record):
+    """The epoch of my bulletin; 0 without one."""
+
+    TYPE: ClassVar[int] = 1
+    epoch: Epoch
+
+
+@record(RULE, limit=LIMIT)
+class AskHead(Record):
+    """Send the head of your bulletin."""
+
+    TYPE: ClassVar[int] = 2
+
+
+@record(RULE, limit=LIMIT)
+class AskChunk(Record):
+    """Send one chunk of your bulletin, if it has this epoch."""
+
+    TYPE: ClassVar[int] = 3
+    epoch: Epoch
+    position: Position
+
+
+@record(RULE, limit=LIMIT)
+class AskWhole(Record):
+    """Send your bulletin."""
+
+    TYPE: ClassVar[int] = 4
+
+
+@record(RULE, limit=LIMIT)
+class Head(Record):
+    """A head, as signed."""
+
+    TYPE: ClassVar[int] = 5
+    signed: Annotated[bytes, Octets(1, HEAD_MAX)]
+
+
+@record(RULE, limit=LIMIT)
+class Chunk(Record):
+    """One chunk of a bulletin."""
+
+    TYPE: ClassVar[int] = 6
+    epoch: Epoch
+    position: Position
+    data: Annotated[bytes, Octets(1, CHUNK)]
+
+
+@record(RULE, limit=LIMIT)
+class Whole(Record):
+    """A bulletin, as signed."""
+
+    TYPE: ClassVar[int] = 7
+    signed: Annotated[bytes, Octets(1, cbor.LIMIT)]
+
+
+@record(RULE, limit=LIMIT)
+class Nothing(Record):
+    """I do not have what you asked for."""
+
+    TYPE: ClassVar[int] = 8
+
+
+@record(RULE, limit=LIMIT)
+class Done(Record):
+    """I want nothing more."""
+
+    TYPE: ClassVar[int] = 9
+
+
+News: TypeAlias = Have | AskHead | AskChunk | AskWhole | Head | Chunk | Whole | Nothing | Done
+
+KINDS: tuple[type[News], ...] = (Have, AskHead, AskChunk, AskWhole, Head, Chunk, Whole, Nothing, Done)
+
+
+def is_news(data: bytes) -> bool:
+    """Whether bytes that come where message_1 may come belong here: they begin with an array."""
+    # EPP-DEV-021
+    return len(data) > 0 and data[0] >> 5 == 4
+
+
+def decode(data: bytes) -> News:
+    """Read one message. Raises Refusal (MALFORMED, TOO_LARGE)."""
+    # EPP-DEV-021
+    return one_of(KINDS, data, "news")
