@@ -5,11 +5,12 @@ from typing import Literal
 import pytest
 
 from eiraku.reference.crypto.drbg import Drbg
-from eiraku.reference.device import Accepted, Device, PowerLost, Rejected
+from eiraku.reference.device import Accepted, Device, Rejected
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, SuspectPurse, SuspectUnit
 from eiraku.reference.worlds.purses import Member, World
 from eiraku.spec.objects import Role
+from eiraku.testing.device import PowerLost
 
 
 def copied(world: World, member: Member) -> Device:

@@ -5,11 +5,12 @@ from typing import Any, Literal
 
 import pytest
 
-from eiraku.reference.device import Accepted, PowerLost, Rejected
+from eiraku.reference.device import Accepted, Rejected
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
 from eiraku.reference.worlds.purses import LAST_EPOCH, Member, World
 from eiraku.spec.objects import Role
+from eiraku.testing.device import PowerLost
 
 
 def renewed(world: World, member: Member, **changes: Any) -> bytes:
