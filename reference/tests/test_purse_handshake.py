@@ -210,9 +210,6 @@ def test_a_critical_item_in_message_3(world: World, monkeypatch: pytest.MonkeyPa
 def test_suites(world: World) -> None:
     a = world.purse([1], patches=[(handshake, "SUITES", (0,))])
     b = world.purse(patches=[(handshake, "SUITES", (4,))])
-        world.purse([1], patches=[(handshake, "SUITES", (0,))]),
-        world.purse(patches=[(handshake, "SUITES", (4,))]),
-    )
     exchange = transfer(a.device, PayOrder(amount=1), b.device, RECEIVE)
     assert exchange.codes == ["suite"]
     assert exchange.messages[1:] == [errors.wrong_suite((4,))]
