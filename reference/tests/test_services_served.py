@@ -248,10 +248,10 @@ def test_a_session_left_alone_does_not_hold_the_vault(place: Place) -> None:
     place.alice.device.order(PayOrder(amount=1))
     opened = place.alice.device.open(Side.INITIATOR)
     assert not hasattr(opened, "refusal")
-    assert lazy.exchange(opened.out or b"") is not None  # type: ignore[union-attr]
+    assert lazy.exchange(opened.out or b"") is not None
     place.alice.device.drop_session()
     with place.served.http(tries=1) as impatient, pytest.raises(ServiceRefused, match="busy"):
-        HttpCarrier(impatient, f"vaults/{place.alice.notes.vault}").open().exchange(opened.out or b"")  # type: ignore[union-attr]
+        HttpCarrier(impatient, f"vaults/{place.alice.notes.vault}").open().exchange(opened.out or b"")
     assert place.digest() == before
 
 
