@@ -148,7 +148,8 @@ def test_a_copier_is_convicted(
     transfer(vault, PayOrder(amount=8), cheat, ReceiveOrder())
     cheat.close()
     (tmp_path / "copy.db").write_bytes((tmp_path / "cheat.db").read_bytes())
-    cheat.power_cut()
+    cheat.store.reopen()
+    cheat.drop_session()
     copied = Device(tmp_path / "copy.db", RANDOM)
     counter = Counter(centres.counter(), centres.issuer)
     for first, last in ((cheat, cheat), (copied, other)):

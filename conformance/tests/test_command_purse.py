@@ -99,8 +99,9 @@ def test_what_was_interrupted_is_finished(served: Served, eiraku: Eiraku) -> Non
         alice.device.order(PayOrder(amount=64))
         bob.device.order(ReceiveOrder())
         meet(alice.device, bob.device, lambda count, data: None if count == 8 else data)
-        alice.device.power_cut()
-        bob.device.power_cut()
+        for device in (alice.device, bob.device):
+            device.store.reopen()
+            device.drop_session()
     assert re.search("pending  64 to", eiraku("alice", "show"))
     assert " open" in eiraku("alice", "claim")
     said = eiraku("alice", "pay", "1", "bob")

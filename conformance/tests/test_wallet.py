@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 
 from eiraku.conformance.adapter.protocol import check_request, check_response
-from eiraku.conformance.wallet import CAPABILITIES, ReferenceWallet, factory
-from eiraku.reference.device import Device
-from eiraku.reference.purse.checks import Checks
+from eiraku.conformance.wallet import CAPABILITIES, factory
 from eiraku.reference.purse.state import Provisioning
 from eiraku.spec import cbor
 from eiraku.testing.purses import World
@@ -177,27 +175,6 @@ def test_odd_requests() -> None:
         wallet.handle({"seq": 2, "verb": "state"})
     answer = Driver(wallet)("start", protocol={"min": 2, "max": 3})
     assert answer["outcome"] == "errored"
-
-
-def test_a_defective_wallet_is_a_subclass() -> None:
-    """One check less, one wallet only: no module is changed."""
-
-    class NoSeal(Checks):
-        def unit_seal(self, *_: Any) -> None:
-            """Nothing."""
-
-    class Named(ReferenceWallet):
-        name = "no-seal"
-
-    class Slow(Device):
-        """Another driver."""
-
-    wallet = Named(checks_class=NoSeal, device_class=Slow)
-    started = Driver(wallet).good("start", protocol={"min": 1, "max": 1}, seed=SEED)
-    assert started["name"] == "no-seal"
-    assert isinstance(wallet.device, Slow)
-    assert isinstance(wallet.device.purse.checks, NoSeal)
-    Driver(wallet).good("stop")
 
 
 # --- as a program ---

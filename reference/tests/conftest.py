@@ -15,10 +15,11 @@ import psycopg
 import pytest
 
 from eiraku.reference.policy import Policy
-from eiraku.reference.purse.core import Purse
+from eiraku.reference.purse import core
 from eiraku.reference.purse.state import Link, Send
 from eiraku.spec import messages
 from eiraku.spec.messages import Message
+from eiraku.testing.device import Patch
 from eiraku.testing.purses import World
 from eiraku.testing.town import Town
 
@@ -52,16 +53,15 @@ limits = { 2 = 2000 }
 """
 
 
-class Crook(Purse):
-    """A purse whose messages are altered before they are sealed; what it believes itself stays as it was."""
+def crooked(alter: Alter) -> tuple[Patch, ...]:
+    """Messages are altered before they are sealed; what the purse believes itself stays as it was."""
+    honest = core.say
 
-    def __init__(self, alter: Alter) -> None:
-        super().__init__()
-        self.alter = alter
+    def say(link: Link, message: bytes) -> tuple[Link, Send]:
+        altered = alter(messages.decode(message))
+        return honest(link, altered if isinstance(altered, bytes) else altered.encode())
 
-    def say(self, link: Link, message: bytes) -> tuple[Link, Send]:
-        altered = self.alter(messages.decode(message))
-        return super().say(link, altered if isinstance(altered, bytes) else altered.encode())
+    return ((core, "say", say),)
 
 
 @pytest.fixture
@@ -81,9 +81,9 @@ def strict(tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture
-def crook() -> Callable[[Alter], Purse]:
-    """Makes a purse that alters its messages."""
-    return Crook
+def crook() -> Callable[[Alter], tuple[Patch, ...]]:
+    """What makes a purse alter its messages."""
+    return crooked
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -29,6 +29,8 @@ from eiraku.system.device.registry import RegistryError
 from eiraku.system.issuing.counter import Counter
 from eiraku.system.scheme import directory
 from eiraku.system.scheme.settings import Settings
+from eiraku.testing.device import BenchDevice
+from eiraku.testing.faulty_store import FaultyStore
 
 ECONOMY = 392
 POLICY = (
@@ -60,14 +62,10 @@ class Market:
         self.persons = [self.purse() for _ in range(persons)]
         self.issuer.fund(self.random(16), number(self.vault), 1_000_000)
 
-    def purse(self, role: Role = Role.PERSON) -> Device:
-        return self.centres.make_purse(
-            self.folder / f"{self.random(4).hex()}.db",
-            role=role,
-            tier=2,
-            holder=self.random(32),
-            economy=ECONOMY,
-        )
+    def purse(self, role: Role = Role.PERSON) -> BenchDevice:
+        store = FaultyStore(self.folder / f"{self.random(4).hex()}.db")
+        self.centres.make_purse(store, role=role, tier=2, holder=self.random(32), economy=ECONOMY)
+        return BenchDevice(store, self.random)
 
     def issue(self, values: Sequence[int]) -> None:
         encoded = self.issuer.issue(self.random(16), number(self.vault), ECONOMY, values)
@@ -100,7 +98,7 @@ class Market:
         challenge = self.registry.challenge(number(device), self.issuer)
         return self.registry.inspect(number(device), device.self_report(challenge), self.issuer)
 
-    def copy(self, device: Device) -> Device:
+    def copy(self, device: BenchDevice) -> Device:
         """A second purse with the same memory."""
         original = device.store.path
         device.close()

@@ -5,10 +5,11 @@ from typing import Literal
 import pytest
 
 from eiraku.reference.crypto.drbg import Drbg
-from eiraku.reference.device import Accepted, Device, PowerLost, Rejected
+from eiraku.reference.device import Accepted, Device, Rejected
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, SuspectPurse, SuspectUnit
 from eiraku.spec.objects import Role
+from eiraku.testing.device import PowerLost
 from eiraku.testing.purses import Member, World
 
 

@@ -4,15 +4,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from eiraku.reference.purse.checks import Checks
 
+from eiraku.reference.anchor import parse_purse_id
 from eiraku.reference.device import Accepted, Device, Rejected
 from eiraku.reference.edhoc import errors, initiator, responder
 from eiraku.reference.edhoc.messages import Ead
+from eiraku.reference.edhoc.party import Credential
 from eiraku.reference.meeting import transfer
 from eiraku.reference.policy import Policy
-from eiraku.reference.purse import credential
-from eiraku.reference.purse.core import Purse
+from eiraku.reference.purse import credential, handshake, provisioning
 from eiraku.reference.purse.state import (
     PayOrder,
     Provisioning,
@@ -20,42 +20,32 @@ from eiraku.reference.purse.state import (
     ReceiveOrder,
     RedeliverOrder,
     RequestOrder,
+    Terms,
 )
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code
+from eiraku.spec.objects import PurseId
 from eiraku.spec.tables import Side
+from eiraku.testing.device import Patch
 from eiraku.testing.purses import ECONOMY, EPOCH, LAST_EPOCH, Member, World
 
 RECEIVE = ReceiveOrder()
 REFUSED = cbor.encode_sequence(1, "refused")
 
 
-class Naive(Checks):
-    """Believes any peer, so that only the other side refuses."""
-
-    def purse_id_signature(self, *_: Any) -> None: ...
-
-    def purse_id_seal(self, *_: Any) -> None: ...
-
-    def purse_id_economy(self, *_: Any) -> None: ...
-
-    def peer_expiry(self, *_: Any) -> None: ...
-
-    def same_purse(self, *_: Any) -> None: ...
-
-    def revocation(self, *_: Any) -> None: ...
-
-    def role_pair(self, *_: Any) -> int:
-        return 10**6
+def believe(terms: Terms, id_cred: cbor.Map) -> Credential[PurseId]:
+    """`handshake.resolve` without a check."""
+    raw = credential.unseal(terms.identity.anchor.scheme_key, id_cred)
+    claims = parse_purse_id(raw).claims
+    return Credential(cred=raw, public_key=claims.public_key, subject=claims)
 
 
-class Unchecked(Purse):
-    """Takes any purse ID as its own."""
-
-    def __init__(self) -> None:
-        super().__init__(checks=Naive())
-
-    def check_identity(self, *_: Any) -> None: ...
+NAIVE: tuple[Patch, ...] = (
+    (handshake, "resolve", believe),
+    (handshake, "judge", lambda *_: 10**6),
+    (provisioning, "check_identity", lambda *_: None),
+)
+"""Believes any peer, so that only the other side refuses; takes any purse ID as its own."""
 
 
 PEERS: dict[str, tuple[dict[str, Any], Code]] = {
@@ -69,7 +59,7 @@ PEERS: dict[str, tuple[dict[str, Any], Code]] = {
 
 
 def member(world: World, **changes: Any) -> Member:
-    return world.purse([1, 1], behaviour=Unchecked(), **changes)
+    return world.purse([1, 1], patches=NAIVE, **changes)
 
 
 @pytest.mark.parametrize("opens", (True, False), ids=("initiator", "responder"))
@@ -218,7 +208,8 @@ def test_a_critical_item_in_message_3(world: World, monkeypatch: pytest.MonkeyPa
 
 
 def test_suites(world: World) -> None:
-    a, b = world.purse([1], behaviour=Purse(suites=(0,))), world.purse(behaviour=Purse(suites=(4,)))
+    a = world.purse([1], patches=[(handshake, "SUITES", (0,))])
+    b = world.purse(patches=[(handshake, "SUITES", (4,))])
     exchange = transfer(a.device, PayOrder(amount=1), b.device, RECEIVE)
     assert exchange.codes == ["suite"]
     assert exchange.messages[1:] == [errors.wrong_suite((4,))]

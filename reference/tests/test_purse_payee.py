@@ -9,7 +9,6 @@ import pytest
 
 from eiraku.reference.device import Accepted, Rejected
 from eiraku.reference.meeting import Exchange, transfer
-from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.state import (
     GivenHolding,
     Order,
@@ -21,10 +20,11 @@ from eiraku.reference.purse.state import (
 from eiraku.spec import messages
 from eiraku.spec.messages import Accept, Message, Offer, OfferedUnit, Pay, Redeliver, Request
 from eiraku.spec.objects import Role, history_size
+from eiraku.testing.device import Patch
 from eiraku.testing.purses import ECONOMY, EPOCH, LAST_EPOCH, Member, World
 
 Alter = Callable[[Message], Message | bytes]
-Crooks = Callable[[Alter], Purse]
+Crooks = Callable[[Alter], tuple[Patch, ...]]
 RECEIVE = ReceiveOrder()
 
 
@@ -54,7 +54,7 @@ class Till:
         def change(message: Message) -> Message:
             return alter(message) if isinstance(message, Offer) else message
 
-        payer = self.world.purse([8, 4], behaviour=self.crook(change))
+        payer = self.world.purse([8, 4], patches=self.crook(change))
         before = self.payee.device.snapshot()
         if isinstance(order, RequestOrder):
             exchange = transfer(self.payee.device, order, payer.device, PayOrder(amount=12))
@@ -265,7 +265,7 @@ def test_a_credited_transaction_is_not_offered_again(till: Till) -> None:
             return replace(message, transaction=taken[0])
         return message
 
-    payer = till.world.purse([8, 4], behaviour=till.crook(reuse))
+    payer = till.world.purse([8, 4], patches=till.crook(reuse))
     assert not transfer(payer.device, PayOrder(amount=8), till.payee.device, RECEIVE).codes
     assert transfer(payer.device, PayOrder(amount=4), till.payee.device, RECEIVE).codes == ["transaction"]
     assert till.refusal(lambda o: replace(o, transaction=taken[0], amount=11)) == ("sum", None)
@@ -297,7 +297,7 @@ def test_bad_payments(till: Till, name: str) -> None:
     def alter(message: Message) -> Message:
         return change(message) if isinstance(message, Pay) else message
 
-    payer = till.world.purse([8, 4], behaviour=till.crook(alter))
+    payer = till.world.purse([8, 4], patches=till.crook(alter))
     before = till.payee.device.snapshot()
     exchange = transfer(payer.device, PayOrder(amount=12), till.payee.device, RECEIVE)
     told = exchange.initiator[-1]
@@ -307,7 +307,7 @@ def test_bad_payments(till: Till, name: str) -> None:
     assert told.reject.index == expected[1]
     assert till.payee.device.snapshot() == before
     assert len(payer.device.snapshot().pending) == 1
-    payer.device.purse = Purse()
+    payer.device.patches = ()
     (pending,) = payer.device.snapshot().pending
     again = RedeliverOrder(transaction=pending.transaction)
     assert not transfer(payer.device, again, till.payee.device, RECEIVE).codes
@@ -318,7 +318,7 @@ def test_bad_payments(till: Till, name: str) -> None:
 
 
 def pending_payment(till: Till, *, delivered: bool) -> tuple[Member, RedeliverOrder]:
-    payer = till.world.purse([8, 4], behaviour=till.crook(lambda m: m))
+    payer = till.world.purse([8, 4], patches=till.crook(lambda m: m))
     cut = 8 if delivered else 7
     transfer(
         payer.device, PayOrder(amount=12), till.payee.device, RECEIVE, lambda n, m: m if n < cut else None
@@ -361,13 +361,13 @@ REDELIVERIES: dict[str, tuple[Alter, str, str]] = {
 def test_bad_redeliveries(till: Till, name: str, *, delivered: bool) -> None:
     payer, order = pending_payment(till, delivered=delivered)
     alter, fresh, known = REDELIVERIES[name]
-    payer.device.purse = till.crook(alter)
+    payer.device.patches = till.crook(alter)
     before = till.payee.device.snapshot()
     exchange = transfer(payer.device, order, till.payee.device, RECEIVE)
     expected = known if delivered else fresh
     assert exchange.codes == ([expected] if expected else [])
     assert till.payee.device.snapshot() == before
-    payer.device.purse = Purse()
+    payer.device.patches = ()
     if expected:
         assert not transfer(payer.device, order, till.payee.device, RECEIVE).codes
     assert till.payee.balance == 64 + 12

@@ -4,20 +4,20 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from eiraku.reference.purse.checks import Checks
 
 from eiraku.reference.device import Accepted, Rejected, Result
 from eiraku.reference.meeting import transfer
-from eiraku.reference.purse.core import Purse
+from eiraku.reference.purse import handshake
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder
 from eiraku.spec import tables
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import Accept, Message, Offer, Pay, Receipt, Redeliver, Reject, Request
 from eiraku.spec.tables import Transfer, TransferEvent
+from eiraku.testing.device import Patch
 from eiraku.testing.purses import World
 
 Alter = Callable[[Message], Message | bytes]
-Crooks = Callable[[Alter], Purse]
+Crooks = Callable[[Alter], tuple[Patch, ...]]
 RECEIVE = ReceiveOrder()
 
 
@@ -49,12 +49,12 @@ ANSWERS: dict[str, tuple[Alter, str]] = {
 @pytest.mark.parametrize("name", ANSWERS)
 def test_before_the_commit_point_the_units_stay(world: World, crook: Crooks, name: str) -> None:
     alter, expected = ANSWERS[name]
-    payer, payee = world.purse([1, 2]), world.purse(behaviour=crook(alter))
+    payer, payee = world.purse([1, 2]), world.purse(patches=crook(alter))
     before = payer.device.snapshot()
     exchange = transfer(payer.device, PayOrder(amount=3), payee.device, RECEIVE)
     assert exchange.codes == ([expected] if expected else [])
     assert payer.device.snapshot() == before
-    payee.device.purse = Purse()
+    payee.device.patches = ()
     assert not transfer(payer.device, PayOrder(amount=3), payee.device, RECEIVE).codes
 
 
@@ -74,7 +74,7 @@ RECEIPTS: dict[str, tuple[Alter, str]] = {
 @pytest.mark.parametrize("name", RECEIPTS)
 def test_after_the_commit_point_it_is_pending(world: World, crook: Crooks, name: str, *, again: bool) -> None:
     alter, expected = RECEIPTS[name]
-    payer, payee = world.purse([1, 2]), world.purse(behaviour=crook(alter))
+    payer, payee = world.purse([1, 2]), world.purse(patches=crook(alter))
     codes = [expected] if expected else []
     assert refusals(transfer(payer.device, PayOrder(amount=3), payee.device, RECEIVE).initiator) == codes
     (pending,) = payer.device.snapshot().pending
@@ -85,7 +85,7 @@ def test_after_the_commit_point_it_is_pending(world: World, crook: Crooks, name:
         assert payer.device.snapshot() == before
     assert payer.balance == 0
     assert world.total() == 3
-    payee.device.purse = Purse()
+    payee.device.patches = ()
     assert not transfer(payer.device, order, payee.device, RECEIVE).codes
     (settled,) = payer.device.snapshot().settled
     assert settled.amount == 3
@@ -97,22 +97,15 @@ def test_after_the_commit_point_it_is_pending(world: World, crook: Crooks, name:
 @pytest.mark.parametrize("amount", (1, 3, 0))
 def test_a_request_for_another_amount(world: World, crook: Crooks, amount: int) -> None:
     payer = world.purse([1, 2])
-    payee = world.purse(behaviour=crook(on(Request, lambda m: replace(m, amount=amount))))
+    payee = world.purse(patches=crook(on(Request, lambda m: replace(m, amount=amount))))
     exchange = transfer(payee.device, RequestOrder(amount=2), payer.device, PayOrder(amount=2))
     assert exchange.codes == ["amount"]
     assert payer.balance == 3
 
 
-class NoLimit(Checks):
-    """A payer that pays any amount."""
-
-    def payer_limit(self, limit: int, amount: int) -> None:
-        """Nothing."""
-
-
 def test_both_sides_hold_the_limit(strict: World) -> None:
     payer, payee = strict.purse([32, 16, 2, 1]), strict.purse(tier=1)
-    lax = strict.purse([32, 16, 2, 1], behaviour=Purse(checks=NoLimit()))
+    lax = strict.purse([32, 16, 2, 1], patches=[(handshake, "judge", lambda *_: 10**6)])
     honest = transfer(payer.device, PayOrder(amount=51), payee.device, RECEIVE)
     assert honest.codes == ["amount-limit"]
     assert isinstance(honest.initiator[-1], Rejected), "the payer's own check"
@@ -156,7 +149,7 @@ def test_illegal_pairs(world: World, crook: Crooks, state: Transfer, event: Tran
 
     pays = state.name.startswith("PAYER")
     purse = world.purse([1])
-    peer = world.purse([1], behaviour=crook(alter))
+    peer = world.purse([1], patches=crook(alter))
     mine = PayOrder(amount=1) if pays else RequestOrder(amount=1)
     theirs = RequestOrder(amount=1) if pays else PayOrder(amount=1)
     first = state in (Transfer.PAYER_OFFERED, Transfer.PAYER_PAID, Transfer.PAYEE_REQUESTED)

@@ -6,12 +6,13 @@ from typing import Literal
 import pytest
 
 from eiraku.reference.crypto.drbg import Drbg
-from eiraku.reference.device import Accepted, Device, PowerLost, Rejected
+from eiraku.reference.device import Accepted, Device, Rejected
 from eiraku.reference.meeting import Exchange, meet, transfer
-from eiraku.reference.purse.core import Purse
 from eiraku.reference.purse.ledger import Change
 from eiraku.reference.purse.state import Effect, PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder, Write
+from eiraku.reference.store import Store
 from eiraku.spec.tables import Side
+from eiraku.testing.device import BenchDevice, PowerLost
 from eiraku.testing.purses import Member, World
 
 RECEIVE = ReceiveOrder()
@@ -121,7 +122,7 @@ def test_cuts_are_counted_and_disarmed(world: World) -> None:
 
 
 def test_provisioning_is_one_write(world: World) -> None:
-    device = Device(world.directory / "new.db", world.random)
+    device = BenchDevice(world.directory / "new.db", world.random)
     device.arm("before", 1)
     assert device.provision(world.provisioning([1])) == PowerLost()
     assert device.snapshot().units == []
@@ -179,7 +180,7 @@ def test_opening_discards_the_session(world: World) -> None:
 # --- the commit points matter: a purse without them loses or makes money ---
 
 
-class Late(Device):
+class Late(BenchDevice):
     """Sends first and never comes to write."""
 
     def execute(self, effects: Sequence[Effect]) -> Accepted | Rejected:
@@ -207,7 +208,7 @@ def test_order_of_effects(world: World) -> None:
             return super().execute(effects)
 
     def make(values: list[int]) -> Device:
-        device = Watched(world.directory / f"w{len(values)}.db", Drbg(bytes([len(values)])), purse=Purse())
+        device = Watched(world.directory / f"w{len(values)}.db", Drbg(bytes([len(values)])))
         device.provision(world.provisioning(values))
         return device
 
@@ -224,12 +225,12 @@ def test_order_of_effects(world: World) -> None:
 def test_writes_are_what_the_specification_says(world: World) -> None:
     seen: list[type[Change]] = []
 
-    class Counting(Device):
-        def write(self, change: Change) -> None:
+    class Counting(Store):
+        def apply(self, change: Change) -> None:
             seen.append(type(change))
-            super().write(change)
+            super().apply(change)
 
-    device = Counting(world.directory / "c.db", Drbg(b"c"))
+    device = Device(Counting(world.directory / "c.db"), Drbg(b"c"))
     device.provision(world.provisioning([1]))
     other = world.purse()
     device.order(PayOrder(amount=1))

@@ -11,7 +11,7 @@ from eiraku.reference.centres.issuing import Holding as IssuedHolding
 from eiraku.reference.crypto import cose
 from eiraku.reference.device import Accepted, Rejected
 from eiraku.reference.meeting import meet, transfer
-from eiraku.reference.purse.core import Purse
+from eiraku.reference.purse import handshake
 from eiraku.reference.purse.state import Order, PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder
 from eiraku.spec import objects
 from eiraku.spec.errors import Code
@@ -33,8 +33,8 @@ def code(result: object) -> str:
 def test_every_combination_of_roles(
     world: World, suites: tuple[int, ...], *, payer_opens: bool, answer: Order
 ) -> None:
-    payer = world.purse([1, 2, 4, 8], behaviour=Purse(suites=suites))
-    payee = world.purse([16], behaviour=Purse(suites=suites))
+    payer = world.purse([1, 2, 4, 8], patches=[(handshake, "SUITES", suites)])
+    payee = world.purse([16], patches=[(handshake, "SUITES", suites)])
     if payer_opens:
         exchange = transfer(payer.device, PAY, payee.device, answer)
         assert len(exchange.messages) == 8

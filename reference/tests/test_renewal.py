@@ -5,10 +5,11 @@ from typing import Any, Literal
 
 import pytest
 
-from eiraku.reference.device import Accepted, PowerLost, Rejected
+from eiraku.reference.device import Accepted, Rejected
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
 from eiraku.spec.objects import Role
+from eiraku.testing.device import PowerLost
 from eiraku.testing.purses import LAST_EPOCH, Member, World
 
 

@@ -90,8 +90,9 @@ class Town:
         payer.device.order(PayOrder(amount=amount))
         payee.device.order(ReceiveOrder())
         meet(payer.device, payee.device, lambda count, data: None if count == 8 else data)
-        payer.device.power_cut()
-        payee.device.power_cut()
+        for device in (payer.device, payee.device):
+            device.store.reopen()
+            device.drop_session()
 
     def come_to_rest(self) -> None:
         """Everybody says again what was interrupted, until nothing is."""

@@ -248,10 +248,10 @@ def test_a_session_left_alone_does_not_hold_the_vault(place: Place) -> None:
     place.alice.device.order(PayOrder(amount=1))
     opened = place.alice.device.open(Side.INITIATOR)
     assert not hasattr(opened, "refusal")
-    assert lazy.exchange(opened.out or b"") is not None  # type: ignore[union-attr]
-    place.alice.device.power_cut()
+    assert lazy.exchange(opened.out or b"") is not None
+    place.alice.device.drop_session()
     with place.served.http(tries=1) as impatient, pytest.raises(ServiceRefused, match="busy"):
-        HttpCarrier(impatient, f"vaults/{place.alice.notes.vault}").open().exchange(opened.out or b"")  # type: ignore[union-attr]
+        HttpCarrier(impatient, f"vaults/{place.alice.notes.vault}").open().exchange(opened.out or b"")
     assert place.digest() == before
 
 
@@ -261,7 +261,7 @@ def test_a_stranger_is_paid_nothing(place: Place) -> None:
     place.bob.device.order(RequestOrder(amount=10))
     with pytest.raises(Refusal, match="unexpected-message"):
         talk(place.bob.device, HttpCarrier(place.http, f"vaults/{place.alice.notes.vault}").open())
-    place.bob.device.power_cut()
+    place.bob.device.drop_session()
     assert place.digest() == before
     assert place.bob.snapshot().balance == 0
 
@@ -302,7 +302,8 @@ def test_whole_life_of_money(place: Place) -> None:
     place.alice.device.order(PayOrder(amount=64))
     place.bob.device.order(ReceiveOrder())
     meet(place.alice.device, place.bob.device, lambda count, data: None if count == 8 else data)
-    place.alice.device.power_cut()
+    place.alice.device.store.reopen()
+    place.alice.device.drop_session()
     assert place.alice.snapshot().pending
     assert list(place.alice.claim().values()) == ["open"]
     assert place.alice.pay(1, place.bob) == 64

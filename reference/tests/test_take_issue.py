@@ -10,12 +10,13 @@ import pytest
 from eiraku.reference.centres.issuing import Holding
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.device import Accepted, PowerLost, Rejected
+from eiraku.reference.device import Accepted, Rejected
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
 from eiraku.spec import objects
 from eiraku.spec.centre_objects import Issue
 from eiraku.spec.objects import ISSUER_NUMBER, ReceiptPayload, Role, Unit
+from eiraku.testing.device import PowerLost
 from eiraku.testing.purses import Member, World
 
 TRANSACTION = bytes(range(16))

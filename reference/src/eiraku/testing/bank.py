@@ -235,7 +235,7 @@ class Bank:
 
     def held(self) -> int:
         """In all purses: spendable, or pending and not credited where it went; and in issues that wait."""
-        homes = {**self.purses, number_of(self.device): self.device}
+        homes: dict[bytes, Device] = {**self.purses, number_of(self.device): self.device}
         homes[number_of(self.counter.device)] = self.counter.device
         value = 0
         for number, device in homes.items():

@@ -151,8 +151,8 @@ def distinct(raw: list[bytes]) -> list[SignedUnit | Refusal]:
             continue
         # EPP-TRF-033, EPP-UNI-009
         if unit.unit_id in earlier:
-            refusal = Refusal(Code.DUPLICATE_UNIT, "EPP-TRF-033", "occurs before in the bundle")
-            raise UnitRefusal(refusal, index)
+            twice = Refusal(Code.DUPLICATE_UNIT, "EPP-TRF-033", "occurs before in the bundle")
+            raise UnitRefusal(twice, index)
         earlier.add(unit.unit_id)
         shapes.append(unit)
     return shapes
