@@ -2,7 +2,7 @@
 
 from collections.abc import Set as AbstractSet
 
-from eiraku.conformance.mutants.registry import replaces, sets
+from eiraku.conformance.mutants.registry import Area
 from eiraku.reference import records
 from eiraku.spec import cbor, shape
 from eiraku.spec.cbor import Item, Map
@@ -10,10 +10,13 @@ from eiraku.spec.errors import Code, Refusal
 
 _read, _decode, _text, _head = cbor._read, cbor.decode, cbor._text, cbor._head
 _uint, _table = shape.uint, shape.table
+AREA = Area(__name__)
 BREAK = 0xFF
 
 
-@replaces("EPP-ENC-001", (cbor, "_head"), collateral={"*": "few transfers have no number from 256 to 65535"})
+@AREA.replaces(
+    "EPP-ENC-001", (cbor, "_head"), collateral={"*": "few transfers have no number from 256 to 65535"}
+)
 def writes_long_heads(major: int, n: int, out: bytearray) -> None:
     """Writes integers from 256 to 65535 in four bytes instead of two."""
     if major == 0 and 0x100 <= n < 0x1_0000:
@@ -23,7 +26,7 @@ def writes_long_heads(major: int, n: int, out: bytearray) -> None:
         _head(major, n, out)
 
 
-@replaces("EPP-ENC-001", (cbor, "_head"))
+@AREA.replaces("EPP-ENC-001", (cbor, "_head"))
 def writes_long_heads_of_large_numbers(major: int, n: int, out: bytearray) -> None:
     """Writes integers from 65536 on in eight bytes instead of four."""
     if major == 0 and 0x1_0000 <= n < 0x1_0000_0000:
@@ -33,7 +36,7 @@ def writes_long_heads_of_large_numbers(major: int, n: int, out: bytearray) -> No
         _head(major, n, out)
 
 
-@replaces("EPP-ENC-002", (cbor, "_argument"))
+@AREA.replaces("EPP-ENC-002", (cbor, "_argument"))
 def reads_long_heads(data: bytes, pos: int, info: int) -> tuple[int, int]:
     """Reads a head that is longer than needed."""
     if info > 27:
@@ -44,7 +47,7 @@ def reads_long_heads(data: bytes, pos: int, info: int) -> tuple[int, int]:
     return int.from_bytes(data[pos:end], "big"), end
 
 
-@replaces("EPP-ENC-003", (cbor, "_read"))
+@AREA.replaces("EPP-ENC-003", (cbor, "_read"))
 def reads_indefinite_lengths(data: bytes, pos: int, depth: int) -> tuple[Item, int]:
     """Reads strings, arrays and maps of indefinite length."""
     if pos >= len(data) or data[pos] & 0x1F != 31 or data[pos] >> 5 not in (2, 3, 4, 5):
@@ -66,14 +69,14 @@ def reads_indefinite_lengths(data: bytes, pos: int, depth: int) -> tuple[Item, i
     return "".join(item for item in items if isinstance(item, str)), pos + 1
 
 
-@replaces("EPP-ENC-004", (cbor, "decode"))
+@AREA.replaces("EPP-ENC-004", (cbor, "decode"))
 def ignores_trailing_bytes(data: bytes, *, limit: int = cbor.LIMIT, depth: int = cbor.DEPTH) -> Item:
     """Reads the first item and ignores what follows it."""
     first, _ = cbor.split(data, limit=limit, depth=depth)
     return _decode(first, limit=limit, depth=depth)
 
 
-@replaces("EPP-ENC-005", (cbor, "_read_map"))
+@AREA.replaces("EPP-ENC-005", (cbor, "_read_map"))
 def takes_the_last_of_duplicate_keys(data: bytes, pos: int, n: int, depth: int) -> tuple[Item, int]:
     """Reads maps whose keys are in any order, and takes the last of two equal keys."""
     found: Map = {}
@@ -83,7 +86,7 @@ def takes_the_last_of_duplicate_keys(data: bytes, pos: int, n: int, depth: int) 
     return found, pos
 
 
-@replaces("EPP-ENC-005", (shape, "table"))
+@AREA.replaces("EPP-ENC-005", (shape, "table"))
 def ignores_unknown_keys(item: Item, requirement: str, where: str, keys: AbstractSet[int]) -> Map:
     """Ignores keys of a purse ID that its shape does not name."""
     if isinstance(item, dict):
@@ -91,7 +94,7 @@ def ignores_unknown_keys(item: Item, requirement: str, where: str, keys: Abstrac
     return _table(item, requirement, where, keys)
 
 
-@replaces("EPP-ENC-006", (cbor, "_read"))
+@AREA.replaces("EPP-ENC-006", (cbor, "_read"))
 def ignores_tags(data: bytes, pos: int, depth: int) -> tuple[Item, int]:
     """Reads the item inside a tag as if the tag were not there."""
     while pos < len(data) and data[pos] >> 5 == 6:
@@ -100,7 +103,7 @@ def ignores_tags(data: bytes, pos: int, depth: int) -> tuple[Item, int]:
     return _read(data, pos, depth)
 
 
-@replaces("EPP-ENC-006", (cbor, "_read"))
+@AREA.replaces("EPP-ENC-006", (cbor, "_read"))
 def reads_undefined_as_null(data: bytes, pos: int, depth: int) -> tuple[Item, int]:
     """Reads undefined, and simple values without a name, as null."""
     if (pos < len(data) and 0xE0 <= data[pos] <= 0xF3) or data[pos : pos + 1] == b"\xf7":
@@ -110,7 +113,7 @@ def reads_undefined_as_null(data: bytes, pos: int, depth: int) -> tuple[Item, in
     return _read(data, pos, depth)
 
 
-@replaces("EPP-ENC-006", (cbor, "_read"))
+@AREA.replaces("EPP-ENC-006", (cbor, "_read"))
 def reads_floats(data: bytes, pos: int, depth: int) -> tuple[Item, int]:
     """Reads a float that is whole as the integer."""
     import struct
@@ -124,13 +127,13 @@ def reads_floats(data: bytes, pos: int, depth: int) -> tuple[Item, int]:
     return _read(data, pos, depth)
 
 
-@replaces("EPP-ENC-007", (cbor, "_text"))
+@AREA.replaces("EPP-ENC-007", (cbor, "_text"))
 def repairs_utf8(raw: bytes) -> str:
     """Replaces what is not UTF-8 in a text."""
     return raw.decode(errors="replace")
 
 
-@replaces("EPP-ENC-008", (shape, "array"))
+@AREA.replaces("EPP-ENC-008", (shape, "array"))
 def ignores_surplus_elements(
     item: Item, requirement: str, where: str, length: int | None = None
 ) -> tuple[Item, ...]:
@@ -140,13 +143,13 @@ def ignores_surplus_elements(
     return item if length is None else item[:length]
 
 
-@replaces("EPP-ENC-008", (shape, "uint"))
+@AREA.replaces("EPP-ENC-008", (shape, "uint"))
 def takes_true_for_one(item: Item, requirement: str, where: str, low: int, high: int) -> int:
     """Takes true and false for the integers 1 and 0."""
     return _uint(int(item) if isinstance(item, bool) else item, requirement, where, low, high)
 
 
-@replaces("EPP-ENC-008", (shape, "octets"))
+@AREA.replaces("EPP-ENC-008", (shape, "octets"))
 def takes_longer_strings(
     item: Item, requirement: str, where: str, low: int, high: int | None = None
 ) -> bytes:
@@ -157,23 +160,22 @@ def takes_longer_strings(
     return item[:most]
 
 
-@replaces("EPP-ENC-009", (cbor, "decode"))
+@AREA.replaces("EPP-ENC-009", (cbor, "decode"))
 def nests_without_limit(data: bytes, *, limit: int = cbor.LIMIT, depth: int = cbor.DEPTH) -> Item:
     """Follows nested items as deep as they go."""
     return _decode(data, limit=limit, depth=depth + 1_000_000)
 
 
-sets(
-    "encoding",
-    "decrypts_oversized_records",
-    (records, "PLAINTEXT_MAX"),
+AREA.sets(
     "EPP-ENC-010",
+    "decrypts_oversized_records",
     "Decrypts a record of any size before it looks at the size.",
-    value=1 << 20,
+    (records, "PLAINTEXT_MAX"),
+    1 << 20,
 )
 
 
-@replaces("EPP-ENC-011", (cbor, "_read"))
+@AREA.replaces("EPP-ENC-011", (cbor, "_read"))
 def reads_strings_that_end_early(data: bytes, pos: int, depth: int) -> tuple[Item, int]:
     """Takes what there is of a string that declares more."""
     if pos < len(data) and data[pos] >> 5 in (2, 3) and data[pos] & 0x1F < 28:
@@ -185,7 +187,7 @@ def reads_strings_that_end_early(data: bytes, pos: int, depth: int) -> tuple[Ite
     return _read(data, pos, depth)
 
 
-@replaces("EPP-ENC-011", (cbor, "_read"))
+@AREA.replaces("EPP-ENC-011", (cbor, "_read"))
 def sets_aside_declared_lengths(data: bytes, pos: int, depth: int) -> tuple[Item, int]:
     """Sets aside memory for the declared length of a string or array before it looks what is there."""
     if pos < len(data) and data[pos] >> 5 in (2, 3, 4, 5) and 23 < data[pos] & 0x1F < 28:
@@ -195,7 +197,7 @@ def sets_aside_declared_lengths(data: bytes, pos: int, depth: int) -> tuple[Item
     return _read(data, pos, depth)
 
 
-@replaces("EPP-ENC-012", (shape, "uint"))
+@AREA.replaces("EPP-ENC-012", (shape, "uint"))
 def takes_amounts_of_64_bits(item: Item, requirement: str, where: str, low: int, high: int) -> int:
     """Takes amounts and values of up to 64 bits."""
     return _uint(item, requirement, where, low, (1 << 64) - 1 if high == shape.AMOUNT_MAX else high)

@@ -1,18 +1,18 @@
 """Mutants of chapter 3, keys and signed objects."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from eiraku.conformance.mutants.registry import defect, replaces
+from eiraku.conformance.mutants.registry import Area
+from eiraku.conformance.mutants.wallet import Patch, instead
 from eiraku.conformance.tester import edwards
 from eiraku.reference import anchor
 from eiraku.reference.anchor import DeviceKey, MoneyKey, SignedPurseId, SignedUnit, TrustAnchor
 from eiraku.reference.crypto import cose, ed25519
-from eiraku.reference.purse.checks import Checks
-from eiraku.reference.purse.state import Terms
 from eiraku.spec import cbor, objects
-from eiraku.spec.objects import Bulletin
 
+AREA = Area(__name__)
 ALWAYS = (0, 1 << 32)
 _verify, _acceptable, _parse, _detached = (
     ed25519.verify,
@@ -22,7 +22,7 @@ _verify, _acceptable, _parse, _detached = (
 )
 
 
-@replaces("EPP-KEY-001", (ed25519, "verify"))
+@AREA.replaces("EPP-KEY-001", (ed25519, "verify"))
 def verifies_with_the_cofactor(public: bytes, message: bytes, signature: bytes) -> bool:
     """Multiplies by the cofactor when it verifies a signature."""
     if _verify(public, message, signature):
@@ -39,21 +39,21 @@ def verifies_with_the_cofactor(public: bytes, message: bytes, signature: bytes) 
     return edwards.multiply(8, edwards.multiply(s, edwards.BASE)) == edwards.multiply(8, right)
 
 
-@replaces("EPP-KEY-002", (ed25519, "verify"))
+@AREA.replaces("EPP-KEY-002", (ed25519, "verify"))
 def takes_any_public_key(public: bytes, message: bytes, signature: bytes) -> bool:
     """Verifies under small-order and non-canonical keys."""
     good = len(signature) == 64 and _acceptable(signature[:32])
     return _verify(public, message, signature) or (good and _plainly(public, message, signature))
 
 
-@replaces("EPP-KEY-003", (ed25519, "verify"))
+@AREA.replaces("EPP-KEY-003", (ed25519, "verify"))
 def takes_any_r(public: bytes, message: bytes, signature: bytes) -> bool:
     """Verifies signatures whose R has small order."""
     good = len(signature) == 64 and _acceptable(public)
     return _verify(public, message, signature) or (good and _plainly(public, message, signature))
 
 
-@replaces("EPP-KEY-004", (ed25519, "verify"))
+@AREA.replaces("EPP-KEY-004", (ed25519, "verify"))
 def reduces_s(public: bytes, message: bytes, signature: bytes) -> bool:
     """Takes S modulo the group order, so that S + L is a second signature."""
     s = int.from_bytes(signature[32:], "little") % edwards.L
@@ -73,7 +73,7 @@ def _plainly(public: bytes, message: bytes, signature: bytes) -> bool:
     return s < edwards.L and edwards.encode(found) == signature[:32]
 
 
-@replaces("EPP-KEY-005", (cose, "parse"))
+@AREA.replaces("EPP-KEY-005", (cose, "parse"))
 def ignores_unprotected_headers(data: bytes, *, limit: int = cbor.LIMIT) -> cose.Sign1:
     """Ignores what is in the unprotected header."""
     item = cbor.decode(data, limit=limit, depth=2)
@@ -82,13 +82,13 @@ def ignores_unprotected_headers(data: bytes, *, limit: int = cbor.LIMIT) -> cose
     return _parse(data, limit=limit)
 
 
-@replaces("EPP-KEY-005", (cose, "parse"))
+@AREA.replaces("EPP-KEY-005", (cose, "parse"))
 def takes_tagged_objects(data: bytes, *, limit: int = cbor.LIMIT) -> cose.Sign1:
     """Takes a COSE_Sign1 with its tag, 18."""
     return _parse(data.removeprefix(b"\xd2"), limit=limit)
 
 
-@replaces("EPP-KEY-006", (cose, "verify_detached"))
+@AREA.replaces("EPP-KEY-006", (cose, "verify_detached"))
 def ignores_the_context(
     public: bytes, context: bytes, payload: bytes, signature: bytes, *, kid: bytes | None = None
 ) -> bool:
@@ -138,91 +138,82 @@ def _newest(trusted: TrustAnchor) -> TrustAnchor:
     )
 
 
-def _same(trusted: TrustAnchor) -> TrustAnchor:
-    return trusted
+_check_unit, _check_purse_id, _verify_bulletin = (
+    anchor.check_unit_signature,
+    anchor.check_purse_id_signature,
+    anchor.verify_bulletin,
+)
+Change = Callable[[TrustAnchor], TrustAnchor]
 
 
-class _OtherAnchor(Checks):
-    """Checks what the centres sign under other anchors than the one that was given."""
-
-    for_units = staticmethod(_same)
-    for_purse_ids = staticmethod(_same)
-    for_bulletins = staticmethod(_same)
-
-    def unit_signature(self, terms: Terms, unit: SignedUnit) -> None:
-        anchor.check_unit_signature(self.for_units(terms.identity.anchor), unit)
-
-    def purse_id_signature(self, terms: Terms, purse_id: SignedPurseId) -> None:
-        anchor.check_purse_id_signature(self.for_purse_ids(terms.identity.anchor), purse_id)
-
-    def bulletin(self, identity_anchor: TrustAnchor, signed: bytes) -> Bulletin:
-        return super().bulletin(self.for_bulletins(identity_anchor), signed)
+def units_under(change: Change) -> Patch:
+    """Verifies the signature of units under another anchor than the one that was given."""
+    return instead(_check_unit, lambda trusted, unit: _check_unit(change(trusted), unit))
 
 
-@defect("EPP-KEY-007")
-class TakesPurseIdsUnderMoneyKeys(_OtherAnchor):
+def purse_ids_under(change: Change) -> Patch:
+    """Verifies the signature of purse IDs under another anchor."""
+    return instead(_check_purse_id, lambda trusted, purse_id: _check_purse_id(change(trusted), purse_id))
+
+
+def bulletins_under(change: Change) -> Patch:
+    """Verifies bulletins under another anchor."""
+    return instead(_verify_bulletin, lambda trusted, raw: _verify_bulletin(change(trusted), raw))
+
+
+@AREA.makes("EPP-KEY-007")
+def takes_purse_ids_under_money_keys() -> Sequence[Patch]:
     """Verifies purse IDs with money keys too."""
+    return [purse_ids_under(_money_for_devices)]
 
-    for_purse_ids = staticmethod(_money_for_devices)
 
-
-@defect("EPP-KEY-007")
-class TakesBulletinsUnderMoneyKeys(_OtherAnchor):
+@AREA.makes("EPP-KEY-007")
+def takes_bulletins_under_money_keys() -> Sequence[Patch]:
     """Verifies bulletins with money keys too."""
+    return [bulletins_under(_money_for_devices)]
 
-    for_bulletins = staticmethod(_money_for_devices)
 
-
-@defect("EPP-KEY-007")
-class TakesUnitsUnderDeviceKeys(_OtherAnchor):
+@AREA.makes("EPP-KEY-007")
+def takes_units_under_device_keys() -> Sequence[Patch]:
     """Verifies units with device keys too."""
+    return [units_under(_devices_for_money)]
 
-    for_units = staticmethod(_devices_for_money)
 
-
-@defect("EPP-KEY-008")
-class TriesEveryKeyForUnits(Checks):
+@AREA.replaces("EPP-KEY-008", (anchor, "check_unit_signature"))
+def tries_every_key_for_units(trusted: TrustAnchor, unit: SignedUnit) -> None:
     """Ignores the kid of a unit and tries every money key."""
-
-    def unit_signature(self, terms: Terms, unit: SignedUnit) -> None:
-        keys = terms.identity.anchor.money_keys.values()
-        if not any(cose.verify(key.public, objects.CONTEXT_UNIT, unit.signed) for key in keys):
-            super().unit_signature(terms, unit)
+    keys = trusted.money_keys.values()
+    if not any(cose.verify(key.public, objects.CONTEXT_UNIT, unit.signed) for key in keys):
+        _check_unit(trusted, unit)
 
 
-@defect("EPP-KEY-008")
-class TriesEveryKeyForPurseIds(Checks):
+@AREA.replaces("EPP-KEY-008", (anchor, "check_purse_id_signature"))
+def tries_every_key_for_purse_ids(trusted: TrustAnchor, purse_id: SignedPurseId) -> None:
     """Ignores the kid of a purse ID and tries every device key."""
-
-    def purse_id_signature(self, terms: Terms, purse_id: SignedPurseId) -> None:
-        keys = terms.identity.anchor.device_keys.values()
-        if not any(cose.verify(key.public, objects.CONTEXT_PURSE_ID, purse_id.signed) for key in keys):
-            super().purse_id_signature(terms, purse_id)
+    keys = trusted.device_keys.values()
+    if not any(cose.verify(key.public, objects.CONTEXT_PURSE_ID, purse_id.signed) for key in keys):
+        _check_purse_id(trusted, purse_id)
 
 
-@defect("EPP-KEY-009")
-class TakesUnitsOfRetiredKeys(_OtherAnchor):
+@AREA.makes("EPP-KEY-009")
+def takes_units_of_retired_keys() -> Sequence[Patch]:
     """Does not look at the validity of money keys."""
+    return [units_under(_always)]
 
-    for_units = staticmethod(_always)
 
-
-@defect("EPP-KEY-009")
-class TakesPurseIdsOfRetiredKeys(_OtherAnchor):
+@AREA.makes("EPP-KEY-009")
+def takes_purse_ids_of_retired_keys() -> Sequence[Patch]:
     """Does not look at the validity of device keys when it verifies a purse ID."""
+    return [purse_ids_under(_always)]
 
-    for_purse_ids = staticmethod(_always)
 
-
-@defect("EPP-KEY-009")
-class TakesBulletinsOfRetiredKeys(_OtherAnchor):
+@AREA.makes("EPP-KEY-009")
+def takes_bulletins_of_retired_keys() -> Sequence[Patch]:
     """Does not look at the validity of device keys when it verifies a bulletin."""
+    return [bulletins_under(_always)]
 
-    for_bulletins = staticmethod(_always)
 
-
-@defect("EPP-KEY-010")
-class KnowsOnlyTheNewestKeys(_OtherAnchor):
+@AREA.makes("EPP-KEY-010")
+def knows_only_the_newest_keys() -> Sequence[Patch]:
     """Verifies only under the newest key of each centre."""
-
-    for_units = for_purse_ids = for_bulletins = staticmethod(_newest)
+    return [units_under(_newest), purse_ids_under(_newest), bulletins_under(_newest)]

@@ -1,147 +1,144 @@
 """Mutants of chapter 3, purse IDs."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from eiraku.conformance.mutants.registry import defect, omits, replaces, sets
-from eiraku.reference.anchor import SignedPurseId
-from eiraku.reference.purse import credential
-from eiraku.reference.purse.checks import Checks
-from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.state import Identity, Random, Terms
+from eiraku.conformance.mutants.registry import Area
+from eiraku.conformance.mutants.wallet import Patch, instead
+from eiraku.reference.purse import credential, handshake
+from eiraku.reference.purse.state import Env, Order, Terms
 from eiraku.spec import cbor, objects, shape
 from eiraku.spec.cbor import Item
-from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.errors import Refusal
 from eiraku.spec.objects import PurseId
 
-AREA = "purse_ids"
-_ordered, _uint = objects._ordered, shape.uint
+AREA = Area(__name__)
+_ordered, _uint, _unseal = objects._ordered, shape.uint, credential.unseal
 
 
-@replaces("EPP-PID-001", (objects, "_ordered"))
+@AREA.replaces("EPP-PID-001", (objects, "_ordered"))
 def takes_purse_ids_that_expire_before_issue(issued: int, expires: int, rule: str) -> None:
     """Takes a purse ID that was issued after its last epoch."""
     if rule != "EPP-PID-001":
         _ordered(issued, expires, rule)
 
 
-@replaces("EPP-PID-001", (shape, "uint"))
+@AREA.replaces("EPP-PID-001", (shape, "uint"))
 def takes_any_tier(item: Item, requirement: str, where: str, low: int, high: int) -> int:
     """Takes a purse ID of a tier above 7."""
     return _uint(item, requirement, where, low, 255 if where == "tier" else high)
 
 
-sets(
-    AREA,
-    "takes_purse_number_zero",
-    (objects, "ISSUER_NUMBER"),
+AREA.sets(
     "EPP-PID-001",
+    "takes_purse_number_zero",
     "Takes a purse ID whose number is eight zero bytes.",
-    value=b"no purse",
+    (objects, "ISSUER_NUMBER"),
+    b"no purse",
 )
-
-omits(
-    AREA,
-    "skips_purse_id_signature",
-    "purse_id_signature",
+AREA.edits(
     "EPP-PID-002",
+    "skips_purse_id_signature",
     "Does not verify the signature of a purse ID.",
+    handshake.resolve,
+    ("anchor.check_purse_id_signature(trusted, purse_id)", "pass"),
 )
-omits(AREA, "skips_purse_id_seal", "purse_id_seal", "EPP-PID-003", "Does not compare the seal of a purse ID.")
-omits(AREA, "skips_purse_id_expiry", "peer_expiry", "EPP-PID-004", "Takes a purse ID that has expired.")
-
-
-@defect("EPP-PID-004")
-class ExpiresPurseIdsEarly(Checks):
-    """Refuses a purse ID in its last epoch."""
-
-    def peer_expiry(self, terms: Terms, peer: PurseId) -> None:
-        super().peer_expiry(replace(terms, epoch=terms.epoch + 1), peer)
-
-
-@defect("EPP-PID-005")
-class RefusesPurseIdsFromTheFuture(Checks):
-    """Refuses a purse ID issued after its own epoch."""
-
-    def peer_expiry(self, terms: Terms, peer: PurseId) -> None:
-        super().peer_expiry(terms, peer)
-        if peer.issued > terms.epoch:
-            raise Refusal(Code.AUTHENTICATION, "EPP-PID-005", "issued in the future")
-
-
-@defect("EPP-PID-006")
-class RefusesReservedInPurseIds(Checks):
-    """Refuses a purse ID with reserved content."""
-
-    def purse_id_shape(self, raw: bytes) -> SignedPurseId:
-        purse_id = super().purse_id_shape(raw)
-        if purse_id.claims.reserved:
-            raise Refusal(Code.AUTHENTICATION, "EPP-PID-006", "reserved content")
-        return purse_id
-
-
-omits(
-    AREA,
-    "skips_purse_id_economy",
-    "purse_id_economy",
+AREA.edits(
+    "EPP-PID-003",
+    "skips_purse_id_seal",
+    "Does not compare the seal of a purse ID.",
+    handshake.resolve,
+    ("anchor.check_purse_id_seal(trusted, purse_id.claims)", "pass"),
+)
+EXPIRED = "terms.epoch > peer.expires"
+AREA.edits(
+    "EPP-PID-004",
+    "skips_purse_id_expiry",
+    "Takes a purse ID that has expired.",
+    handshake.judge,
+    (EXPIRED, "False"),
+)
+AREA.edits(
+    "EPP-PID-004",
+    "expires_purse_ids_early",
+    "Refuses a purse ID in its last epoch.",
+    handshake.judge,
+    (EXPIRED, "terms.epoch >= peer.expires"),
+)
+AREA.edits(
+    "EPP-PID-005",
+    "refuses_purse_ids_from_the_future",
+    "Refuses a purse ID issued after its own epoch.",
+    handshake.judge,
+    (EXPIRED, f"not peer.issued <= terms.epoch or {EXPIRED}"),
+)
+AREA.edits(
+    "EPP-PID-006",
+    "refuses_reserved_in_purse_ids",
+    "Refuses a purse ID with reserved content.",
+    handshake.resolve,
+    (
+        "purse_id = anchor.parse_purse_id(raw)",
+        (
+            "purse_id = anchor.parse_purse_id(raw)\n"
+            "    if purse_id.claims.reserved:\n"
+            '        raise Refusal(Code.AUTHENTICATION, "EPP-PID-006", "reserved content")'
+        ),
+    ),
+)
+AREA.edits(
     "EPP-PID-007",
+    "skips_purse_id_economy",
     "Takes a purse ID of an economy outside its anchor.",
+    handshake.resolve,
+    ("anchor.check_purse_id_economy(trusted, purse_id.claims)", "pass"),
+)
+SEALED = "credential.seal(identity.anchor.scheme_key, nonce, identity.purse_id)"
+AREA.edits(
+    "EPP-PID-008",
+    "sends_purse_id_in_clear",
+    "Sends its purse ID unsealed.",
+    handshake.party,
+    (SEALED, "{objects.LABEL_SEALED_PURSE_ID: identity.purse_id}"),
+    collateral={"*": "no peer can read the purse ID, so nothing works"},
+)
+AREA.edits(
+    "EPP-PID-009",
+    "seals_with_one_nonce",
+    "Seals its purse ID under the same nonce in every session.",
+    handshake.party,
+    ("env.random(objects.SEALED_NONCE)", 'b"\\x07" * objects.SEALED_NONCE'),
 )
 
 
-@defect("EPP-PID-008", collateral={"*": "no peer can read the purse ID, so nothing works"})
-class SendsPurseIdInClear(Purse):
-    """Sends its purse ID unsealed."""
-
-    def id_cred(self, identity: Identity, random: Random) -> cbor.Map:
-        return {objects.LABEL_SEALED_PURSE_ID: identity.purse_id}
-
-
-@defect("EPP-PID-009")
-class SealsWithOneNonce(Purse):
-    """Seals its purse ID under the same nonce in every session."""
-
-    def sealing_nonce(self, random: Random) -> bytes:
-        return b"\x07" * objects.SEALED_NONCE
-
-
-@defect("EPP-PID-010")
-class TakesUnsealedPurseIds(Checks):
+@AREA.replaces("EPP-PID-010", (credential, "unseal"))
+def takes_unsealed_purse_ids(scheme_key: bytes, id_cred: cbor.Map) -> bytes:
     """Takes a purse ID that is not sealed."""
-
-    def sealed_purse_id(self, terms: Terms, id_cred: cbor.Map) -> bytes:
-        try:
-            return super().sealed_purse_id(terms, id_cred)
-        except Refusal:
-            content = id_cred.get(objects.LABEL_SEALED_PURSE_ID)
-            if not isinstance(content, bytes):
-                raise
-            return content
+    try:
+        return _unseal(scheme_key, id_cred)
+    except Refusal:
+        content = id_cred.get(objects.LABEL_SEALED_PURSE_ID)
+        if not isinstance(content, bytes):
+            raise
+        return content
 
 
-@defect("EPP-PID-010")
-class IgnoresSurplusInIdCred(Checks):
+@AREA.replaces("EPP-PID-010", (credential, "unseal"))
+def ignores_surplus_in_id_cred(scheme_key: bytes, id_cred: cbor.Map) -> bytes:
     """Ignores other entries of ID_CRED_x beside the sealed purse ID."""
-
-    def sealed_purse_id(self, terms: Terms, id_cred: cbor.Map) -> bytes:
-        label = objects.LABEL_SEALED_PURSE_ID
-        known: cbor.Map = {label: id_cred[label]} if label in id_cred else {}
-        return credential.unseal(terms.identity.anchor.scheme_key, known)
+    label = objects.LABEL_SEALED_PURSE_ID
+    return _unseal(scheme_key, {label: id_cred[label]} if label in id_cred else {})
 
 
-@defect("EPP-PID-011")
-class RemembersPeers(Checks):
+@AREA.makes("EPP-PID-011")
+def remembers_peers() -> Sequence[Patch]:
     """Keeps the attributes of a peer from the first session with its number."""
+    judge = handshake.judge
+    known: dict[bytes, PurseId] = {}
 
-    def __init__(self) -> None:
-        self._known: dict[bytes, PurseId] = {}
+    def as_first_met(terms: Terms, order: Order, peer: PurseId, env: Env) -> int:
+        first = known.setdefault(peer.number, peer)
+        kept = replace(first, expires=peer.expires, public_key=peer.public_key)
+        return judge(terms, order, kept, env)
 
-    def _first(self, peer: PurseId) -> PurseId:
-        return self._known.setdefault(peer.number, peer)
-
-    def role_pair(self, terms: Terms, payer: PurseId, payee: PurseId) -> int:
-        own = terms.identity.claims.number
-        return super().role_pair(
-            terms,
-            payer if payer.number == own else self._first(payer),
-            payee if payee.number == own else self._first(payee),
-        )
+    return [instead(handshake.judge, as_first_met)]

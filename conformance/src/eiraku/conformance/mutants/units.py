@@ -1,31 +1,28 @@
 """Mutants of chapter 4, units, endorsements and histories, as a payee checks and makes them."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from eiraku.conformance.mutants.registry import defect, omits, replaces
-from eiraku.reference.anchor import SignedUnit
-from eiraku.reference.purse.checks import Checks
-from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.state import Random, Terms
+from eiraku.conformance.mutants.registry import Area
+from eiraku.conformance.mutants.wallet import Patch, instead
+from eiraku.reference.purse import payee, units
 from eiraku.spec import objects, shape
 from eiraku.spec.cbor import Item
-from eiraku.spec.errors import Code, Refusal
-from eiraku.spec.objects import EndorsementPayload, Layer, PurseId, Role, Unit
+from eiraku.spec.objects import EndorsementPayload
 
-AREA = "units"
-_ordered, _octets = objects._ordered, shape.octets
-MANY = 1 << 40
+AREA = Area(__name__)
+_ordered, _octets, _is_endorsed = objects._ordered, shape.octets, units.is_endorsed
 
 
-@replaces("EPP-UNI-001", (objects, "_ordered"))
+@AREA.replaces("EPP-UNI-001", (objects, "_ordered"))
 def takes_units_that_expire_before_issue(issued: int, expires: int, rule: str) -> None:
     """Takes a unit that was issued after its last epoch."""
     if rule != "EPP-UNI-001":
         _ordered(issued, expires, rule)
 
 
-@replaces("EPP-UNI-001", (shape, "octets"))
+@AREA.replaces("EPP-UNI-001", (shape, "octets"))
 def takes_long_reserved_areas(
     item: Item, requirement: str, where: str, low: int, high: int | None = None
 ) -> bytes:
@@ -34,231 +31,223 @@ def takes_long_reserved_areas(
     return _octets(item, requirement, where, low, 255 if long else high)
 
 
-omits(
-    AREA, "skips_unit_signature", "unit_signature", "EPP-UNI-002", "Does not verify the signature of a unit."
+AREA.edits(
+    "EPP-UNI-002",
+    "skips_unit_signature",
+    "Does not verify the signature of a unit.",
+    payee.check_money,
+    ("anchor.check_unit_signature(trusted, signed)", "pass"),
 )
-omits(AREA, "skips_unit_seal", "unit_seal", "EPP-UNI-003", "Does not compare the seal of a unit.")
-omits(AREA, "skips_unit_economy", "unit_economy", "EPP-UNI-004", "Takes a unit of any economy.")
-omits(AREA, "skips_unit_expiry", "unit_expiry", "EPP-UNI-005", "Takes a unit that has expired.")
-
-
-@defect("EPP-UNI-005")
-class ExpiresUnitsEarly(Checks):
-    """Refuses a unit in its last epoch."""
-
-    def unit_expiry(self, terms: Terms, unit: Unit) -> None:
-        super().unit_expiry(replace(terms, epoch=terms.epoch + 1), unit)
-
-
-@defect("EPP-UNI-006")
-class RefusesUnitsFromTheFuture(Checks):
-    """Refuses a unit issued after its own epoch."""
-
-    def unit_expiry(self, terms: Terms, unit: Unit) -> None:
-        super().unit_expiry(terms, unit)
-        if unit.issued > terms.epoch:
-            raise Refusal(Code.UNIT_EXPIRED, "EPP-UNI-006", "issued in the future")
-
-
-omits(AREA, "skips_unit_value", "unit_value", "EPP-UNI-007", "Takes a unit of any value.")
-
-
-@defect("EPP-UNI-007")
-class TakesAnyPowerOfTwo(Checks):
-    """Takes units of 2^41 and more."""
-
-    def unit_value(self, unit: Unit) -> None:
-        if unit.value & (unit.value - 1) or not unit.value:
-            super().unit_value(unit)
-
-
-@defect("EPP-UNI-008")
-class RefusesReservedInUnits(Checks):
-    """Refuses a unit with reserved content."""
-
-    def unit_shape(self, raw: bytes) -> SignedUnit:
-        unit = super().unit_shape(raw)
-        if unit.unit.reserved:
-            raise Refusal(Code.MALFORMED, "EPP-UNI-008", "reserved content")
-        return unit
-
-
-@defect("EPP-UNI-009")
-class KnowsUnitsByTheirBytes(Checks):
-    """Takes two units for different if their signatures differ, though their content is the same."""
-
-    def __init__(self) -> None:
-        self._digests: dict[bytes, bytes] = {}
-
-    def unit_shape(self, raw: bytes) -> SignedUnit:
-        unit = super().unit_shape(raw)
-        self._digests[unit.unit_id] = hashlib.sha256(raw).digest()
-        return unit
-
-    def duplicate(self, unit_id: bytes, earlier: set[bytes]) -> None:
-        digest = self._digests[unit_id]
-        if digest in earlier:
-            super().duplicate(unit_id, {unit_id})
-        earlier.add(digest)
-
-
-@defect("EPP-UNI-009")
-class KnowsUnitsByTheirNumber(Checks):
-    """Takes two units for one if their numbers are equal, whatever their issue."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[bytes, bytes] = {}
-
-    def unit_shape(self, raw: bytes) -> SignedUnit:
-        unit = super().unit_shape(raw)
-        self._numbers[unit.unit_id] = b"number" + unit.unit.number.to_bytes(8, "big")
-        return unit
-
-    def duplicate(self, unit_id: bytes, earlier: set[bytes]) -> None:
-        number = self._numbers[unit_id]
-        super().duplicate(number, earlier)
-        earlier.add(number)
+AREA.edits(
+    "EPP-UNI-003",
+    "skips_unit_seal",
+    "Does not compare the seal of a unit.",
+    payee.check_money,
+    ("anchor.check_unit_seal(trusted, unit)", "pass"),
+)
+AREA.edits(
+    "EPP-UNI-004",
+    "skips_unit_economy",
+    "Takes a unit of any economy.",
+    payee.check_money,
+    ("anchor.check_unit_economy(trusted, unit)", "pass"),
+)
+EXPIRED = "terms.epoch > unit.expires"
+AREA.edits(
+    "EPP-UNI-005",
+    "skips_unit_expiry",
+    "Takes a unit that has expired.",
+    payee.check_money,
+    (EXPIRED, "False"),
+)
+AREA.edits(
+    "EPP-UNI-005",
+    "expires_units_early",
+    "Refuses a unit in its last epoch.",
+    payee.check_money,
+    (EXPIRED, "terms.epoch >= unit.expires"),
+)
+AREA.edits(
+    "EPP-UNI-006",
+    "refuses_units_from_the_future",
+    "Refuses a unit issued after its own epoch.",
+    payee.check_money,
+    (EXPIRED, f"unit.issued > terms.epoch or {EXPIRED}"),
+)
+VALUE = "anchor.check_unit_value(unit)"
+AREA.edits(
+    "EPP-UNI-007",
+    "skips_unit_value",
+    "Takes a unit of any value.",
+    payee.check_money,
+    (VALUE, "pass"),
+)
+AREA.edits(
+    "EPP-UNI-007",
+    "takes_any_power_of_two",
+    "Takes units of 2^41 and more.",
+    payee.check_money,
+    (VALUE, f"if unit.value & (unit.value - 1) or not unit.value: {VALUE}"),
+)
+PARSED = "unit = anchor.parse_unit(encoded)"
+EARLIER = "if unit.unit_id in earlier:"
+REMEMBERED = "earlier.add(unit.unit_id)"
+AREA.edits(
+    "EPP-UNI-008",
+    "refuses_reserved_in_units",
+    "Refuses a unit with reserved content.",
+    payee.distinct,
+    (
+        PARSED,
+        (
+            f"{PARSED}\n"
+            "            if unit.unit.reserved:\n"
+            '                raise Refusal(Code.MALFORMED, "EPP-UNI-008", "reserved content")'
+        ),
+    ),
+)
+AREA.edits(
+    "EPP-UNI-009",
+    "knows_units_by_their_bytes",
+    "Takes two units for different if their signatures differ, though their content is the same.",
+    payee.distinct,
+    (EARLIER, "if encoded in earlier:"),
+    (REMEMBERED, "earlier.add(encoded)"),
+)
+AREA.edits(
+    "EPP-UNI-009",
+    "knows_units_by_their_number",
+    "Takes two units for one if their numbers are equal, whatever their issue.",
+    payee.distinct,
+    (EARLIER, "if unit.unit.number in earlier:"),
+    (REMEMBERED, "earlier.add(unit.unit.number)"),
+)
 
 
 # --- endorsements -------------------------------------------------------------------------------------------
 
-omits(AREA, "skips_endorsements", "endorsement", "EPP-HIS-002", "Does not verify endorsements.")
+
+def endorsed_as(change: Callable[[EndorsementPayload], EndorsementPayload]) -> Patch:
+    """Takes, beside the right endorsement, one of a changed payload."""
+
+    def is_endorsed(public: bytes, move: EndorsementPayload, signature: bytes) -> bool:
+        return _is_endorsed(public, move, signature) or _is_endorsed(public, change(move), signature)
+
+    return instead(units.is_endorsed, is_endorsed)
 
 
-@defect("EPP-HIS-002")
-class TakesEndorsementsOfTheHeldHop(Checks):
+AREA.edits(
+    "EPP-HIS-002",
+    "skips_endorsements",
+    "Does not verify endorsements.",
+    payee.take,
+    ("if not units.is_endorsed(payer.public_key, move, signature):", "if False:"),
+)
+
+
+@AREA.makes("EPP-HIS-002")
+def takes_endorsements_of_the_held_hop() -> Sequence[Patch]:
     """Takes an endorsement of the hop at which the payer held the unit."""
-
-    def endorsement(self, payer: PurseId, payload: EndorsementPayload, signature: bytes) -> None:
-        try:
-            super().endorsement(payer, payload, signature)
-        except Refusal:
-            super().endorsement(payer, replace(payload, hop=payload.hop - 1), signature)
+    return [endorsed_as(lambda move: replace(move, hop=move.hop - 1))]
 
 
-@defect("EPP-HIS-002")
-class TakesEndorsementsOfNoHistory(Checks):
+@AREA.makes("EPP-HIS-002")
+def takes_endorsements_of_no_history() -> Sequence[Patch]:
     """Takes an endorsement that does not cover the history."""
-
-    def endorsement(self, payer: PurseId, payload: EndorsementPayload, signature: bytes) -> None:
-        try:
-            super().endorsement(payer, payload, signature)
-        except Refusal:
-            empty = hashlib.sha256(b"").digest()
-            super().endorsement(payer, replace(payload, history_digest=empty), signature)
+    empty = hashlib.sha256(b"").digest()
+    return [endorsed_as(lambda move: replace(move, history_digest=empty))]
 
 
-@defect("EPP-HIS-002")
-class TakesEndorsementsToNobody(Checks):
+@AREA.makes("EPP-HIS-002")
+def takes_endorsements_to_nobody() -> Sequence[Patch]:
     """Takes an endorsement that names no payee."""
-
-    def endorsement(self, payer: PurseId, payload: EndorsementPayload, signature: bytes) -> None:
-        try:
-            super().endorsement(payer, payload, signature)
-        except Refusal:
-            super().endorsement(payer, replace(payload, payee=bytes(8)), signature)
+    return [endorsed_as(lambda move: replace(move, payee=bytes(8)))]
 
 
-@defect("EPP-HIS-002")
-class TakesEndorsementsOfNoTransaction(Checks):
+@AREA.makes("EPP-HIS-002")
+def takes_endorsements_of_no_transaction() -> Sequence[Patch]:
     """Takes an endorsement that names no transaction."""
-
-    def endorsement(self, payer: PurseId, payload: EndorsementPayload, signature: bytes) -> None:
-        try:
-            super().endorsement(payer, payload, signature)
-        except Refusal:
-            super().endorsement(payer, replace(payload, transaction=bytes(16)), signature)
+    return [endorsed_as(lambda move: replace(move, transaction=bytes(16)))]
 
 
 # --- histories ----------------------------------------------------------------------------------------------
 
-
-@defect("EPP-HIS-003")
-class LosesTheInnerHistory(Purse):
-    """Seals zeros instead of the history that it received."""
-
-    def layer(
-        self, *, inner: bytes, payer: bytes, payee: bytes, transaction: bytes, signature: bytes
-    ) -> Layer:
-        return super().layer(
-            inner=bytes(len(inner)), payer=payer, payee=payee, transaction=transaction, signature=signature
-        )
-
-
-@defect("EPP-HIS-003")
-class SealsItselfAsPayer(Purse):
-    """Names itself as payer in the layer that it seals."""
-
-    def layer(
-        self, *, inner: bytes, payer: bytes, payee: bytes, transaction: bytes, signature: bytes
-    ) -> Layer:
-        return super().layer(
-            inner=inner, payer=payee, payee=payee, transaction=transaction, signature=signature
-        )
-
-
-@defect("EPP-HIS-003")
-class SealsForAnotherUnit(Purse):
-    """Does not bind the sealed layer to the unit."""
-
-    def seal_layer(self, history_key: bytes, unit_id: bytes, layer: Layer, random: Random) -> bytes:
-        return super().seal_layer(history_key, bytes(32), layer, random)
-
-
-omits(AREA, "skips_history_size", "history_size", "EPP-HIS-004", "Takes a history of any size.")
-
-
-@defect("EPP-HIS-004")
-class TakesShortHistories(Checks):
-    """Takes a history that lacks layers."""
-
-    def history_size(self, hop: int, size: int) -> None:
-        if size > objects.history_size(hop):
-            super().history_size(hop, size)
-
-
-omits(AREA, "skips_hop_limit", "hop_limit", "EPP-HIS-005", "Takes a unit that has moved too often.")
-
-
-@defect("EPP-HIS-005")
-class KnowsOnlyThePolicysHopLimit(Checks):
-    """Does not look at the unit's own hop limit."""
-
-    def hop_limit(self, terms: Terms, unit: Unit, new_hop: int) -> None:
-        super().hop_limit(terms, replace(unit, max_hops=objects.HOP_MAX), new_hop)
-
-
-@defect("EPP-HIS-005")
-class KnowsOnlyTheUnitsHopLimit(Checks):
-    """Does not look at the policy's hop limit."""
-
-    def hop_limit(self, terms: Terms, unit: Unit, new_hop: int) -> None:
-        identity = terms.identity
-        policy = replace(identity.policy, max_hops=objects.HOP_MAX)
-        super().hop_limit(replace(terms, identity=replace(identity, policy=policy)), unit, new_hop)
-
-
-@defect("EPP-HIS-005")
-class LimitsHopsAtVaults(Checks):
-    """As a vault, refuses a unit at its hop limit."""
-
-    def hop_limit(self, terms: Terms, unit: Unit, new_hop: int) -> None:
-        identity = terms.identity
-        person = replace(identity, claims=replace(identity.claims, role=Role.PERSON))
-        super().hop_limit(replace(terms, identity=person), unit, new_hop)
-
-
-@defect("EPP-HIS-007")
-class ReusesTheHistoryEphemeral(Purse):
-    """Seals every layer with one HPKE ephemeral key."""
-
-    def seal_layer(self, history_key: bytes, unit_id: bytes, layer: Layer, random: Random) -> bytes:
-        return super().seal_layer(history_key, unit_id, layer, lambda length: b"\x11" * length)
-
-
-@defect("EPP-HIS-008")
-class PadsHistories(Purse):
-    """Adds 64 bytes to every sealed layer."""
-
-    def seal_layer(self, history_key: bytes, unit_id: bytes, layer: Layer, random: Random) -> bytes:
-        return super().seal_layer(history_key, unit_id, layer, random) + random(64)
+AREA.edits(
+    "EPP-HIS-003",
+    "loses_the_inner_history",
+    "Seals zeros instead of the history that it received.",
+    units.hold,
+    ("inner=inner,", "inner=bytes(len(inner)),"),
+)
+AREA.edits(
+    "EPP-HIS-003",
+    "seals_itself_as_payer",
+    "Names itself as payer in the layer that it seals.",
+    units.hold,
+    ("payer=move.payer", "payer=move.payee"),
+)
+AREA.edits(
+    "EPP-HIS-003",
+    "seals_for_another_unit",
+    "Does not bind the sealed layer to the unit.",
+    units.hold,
+    ("identifier=unit.unit_id", "identifier=bytes(32)"),
+)
+SIZE = "if size != expected:"
+MOST = "most = objects.HOP_MAX if homeward else min(unit.max_hops, identity.policy.max_hops)"
+AREA.edits(
+    "EPP-HIS-004",
+    "skips_history_size",
+    "Takes a history of any size.",
+    payee.check_unit,
+    (SIZE, "if False:"),
+)
+AREA.edits(
+    "EPP-HIS-004",
+    "takes_short_histories",
+    "Takes a history that lacks layers.",
+    payee.check_unit,
+    (SIZE, "if size > expected:"),
+)
+AREA.edits(
+    "EPP-HIS-005",
+    "skips_hop_limit",
+    "Takes a unit that has moved too often.",
+    payee.check_unit,
+    ("if hop > most:", "if False:"),
+)
+AREA.edits(
+    "EPP-HIS-005",
+    "knows_only_the_policys_hop_limit",
+    "Does not look at the unit's own hop limit.",
+    payee.check_unit,
+    (MOST, MOST.replace("min(unit.max_hops, identity.policy.max_hops)", "identity.policy.max_hops")),
+)
+AREA.edits(
+    "EPP-HIS-005",
+    "knows_only_the_units_hop_limit",
+    "Does not look at the policy's hop limit.",
+    payee.check_unit,
+    (MOST, MOST.replace("min(unit.max_hops, identity.policy.max_hops)", "unit.max_hops")),
+)
+AREA.edits(
+    "EPP-HIS-005",
+    "limits_hops_at_vaults",
+    "As a vault, refuses a unit at its hop limit.",
+    payee.check_unit,
+    (MOST, MOST.replace("objects.HOP_MAX if homeward else ", "")),
+)
+AREA.edits(
+    "EPP-HIS-007",
+    "reuses_the_history_ephemeral",
+    "Seals every layer with one HPKE ephemeral key.",
+    units.hold,
+    ("ephemeral=random(32)", 'ephemeral=b"\\x11" * 32'),
+)
+AREA.edits(
+    "EPP-HIS-008",
+    "pads_histories",
+    "Adds 64 bytes to every sealed layer.",
+    units.hold,
+    ("return held(unit, move.hop, sealed)", "return held(unit, move.hop, sealed + random(64))"),
+)
