@@ -3,78 +3,71 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
-from eiraku.conformance.mutants.registry import defect, replaces, sets
+from eiraku.conformance.mutants.registry import Area
+from eiraku.conformance.mutants.wallet import Patch, replaced
 from eiraku.reference.edhoc import errors, initiator, messages, responder
 from eiraku.reference.edhoc.messages import Ead, Message1, Plaintext
 from eiraku.reference.edhoc.party import Credential, Party, SubjectT, identify
-from eiraku.reference.purse import credential
-from eiraku.reference.purse.checks import Checks
-from eiraku.reference.purse.core import Purse
-from eiraku.reference.purse.state import Env, Ready, Terms, Turn, WaitMessage1
+from eiraku.reference.purse import credential, handshake
+from eiraku.reference.purse.state import Answer, Env, Terms
 from eiraku.spec import cbor
 from eiraku.spec.cbor import Item
 from eiraku.spec.errors import Code, Refusal
-from eiraku.spec.objects import PurseId
-from eiraku.spec.tables import Side
 
-AREA = "negotiation"
+AREA = Area(__name__)
+_message_1 = handshake.message_1
 _read, _read_1 = messages.read_message_1, responder.read_message_1
 _understood, _only = messages.understood, credential.only
 
 
-@replaces("EPP-SES-001", (messages, "read_message_1"))
+@AREA.replaces("EPP-SES-001", (messages, "read_message_1"))
 def takes_any_method(data: bytes) -> Message1:
     """Goes on with method 0 whatever method message_1 names."""
     return replace(_read(data), method=0)
 
 
-@defect("EPP-SES-002")
-class SelectsSuite0First(Purse):
+@AREA.replaces("EPP-SES-002", (handshake, "message_1"))
+def selects_suite_0_first(terms: Terms, env: Env) -> Answer:
     """As initiator selects cipher suite 0."""
-
-    def open_session(self, ready: Ready, side: Side, env: Env) -> Turn:
-        self.suites = (0, 4)
-        try:
-            return super().open_session(ready, side, env)
-        finally:
-            self.suites = (4, 0)
+    with replaced([Patch(owner=handshake, name="SUITES", value=(0, 4))]):
+        return _message_1(terms, env)
 
 
-@defect("EPP-SES-003")
-class DeclaresSuite0InVain(Purse):
-    """Declares suite 0 and refuses it."""
+AREA.sets(
+    "EPP-SES-003",
+    "declares_suite0_in_vain",
+    "Declares suite 0 and refuses it.",
+    (handshake, "SUITES"),
+    (4,),
+)
 
-    def message_1(self, state: WaitMessage1, data: bytes, env: Env) -> Turn:
-        self.suites = (4,)
-        return super().message_1(state, data, env)
 
-
-@replaces("EPP-SES-004", (errors, "wrong_suite"))
+@AREA.replaces("EPP-SES-004", (errors, "wrong_suite"))
 def answers_suites_with_error_1(suites: tuple[int, ...]) -> bytes:
     """Answers an unsupported suite like any other fault, without its own suites."""
     return errors.unspecified("refused")
 
 
-@replaces("EPP-SES-004", (errors, "suites_item"))
+@AREA.replaces("EPP-SES-004", (errors, "suites_item"))
 def lists_suites_in_reverse(suites: tuple[int, ...]) -> Item:
     """Lists its suites from the least preferred to the most."""
     return suites[0] if len(suites) == 1 else tuple(reversed(suites))
 
 
-@replaces("EPP-SES-005", (messages, "read_message_1"))
+@AREA.replaces("EPP-SES-005", (messages, "read_message_1"))
 def lets_suites_be_downgraded(data: bytes) -> Message1:
     """Looks only at the selected suite, not at those that come before it."""
     message = _read(data)
     return replace(message, suites=message.suites[-1:])
 
 
-@replaces("EPP-SES-006", (credential, "offer"))
+@AREA.replaces("EPP-SES-006", (credential, "offer"))
 def offers_an_unknown_version() -> Ead:
     """Offers version 2 beside version 1."""
     return Ead(label=credential.LABEL_VERSION, value=cbor.encode((1, 2)), critical=True)
 
 
-@replaces("EPP-SES-007", (credential, "choose_version"))
+@AREA.replaces("EPP-SES-007", (credential, "choose_version"))
 def picks_the_highest_version(offered: tuple[int, ...]) -> int:
     """Picks the highest version that the peer offers, known or not."""
     if 1 not in offered:
@@ -82,7 +75,7 @@ def picks_the_highest_version(offered: tuple[int, ...]) -> int:
     return max(offered)
 
 
-@replaces("EPP-SES-008", (credential, "choose_version"))
+@AREA.replaces("EPP-SES-008", (credential, "choose_version"))
 def assumes_version_1(offered: tuple[int, ...]) -> int:
     """Goes on without the item `EPP version`."""
     if offered and 1 not in offered:
@@ -90,7 +83,7 @@ def assumes_version_1(offered: tuple[int, ...]) -> int:
     return 1
 
 
-@replaces("EPP-SES-008", (credential, "choose_version"))
+@AREA.replaces("EPP-SES-008", (credential, "choose_version"))
 def ignores_the_versions_offered(offered: tuple[int, ...]) -> int:
     """Goes on with version 1 though the peer does not offer it."""
     if not offered:
@@ -98,45 +91,45 @@ def ignores_the_versions_offered(offered: tuple[int, ...]) -> int:
     return 1
 
 
-@replaces("EPP-SES-009", (credential, "check_choice"))
+@AREA.replaces("EPP-SES-009", (credential, "check_choice"))
 def goes_on_without_a_version(value: bytes | None) -> None:
     """As initiator goes on if message_2 names no version."""
     if value is not None and cbor.decode(value) != 1:
         raise Refusal(Code.VERSION, "EPP-SES-009", "not offered")
 
 
-@replaces("EPP-SES-009", (credential, "check_choice"))
+@AREA.replaces("EPP-SES-009", (credential, "check_choice"))
 def takes_a_version_it_did_not_offer(value: bytes | None) -> None:
     """As initiator goes on with whatever version message_2 names."""
     if value is None:
         raise Refusal(Code.VERSION, "EPP-SES-009", "no version")
 
 
-@replaces("EPP-SES-010", (messages, "understood"))
+@AREA.replaces("EPP-SES-010", (messages, "understood"))
 def ignores_unknown_critical_items(items: Iterable[Ead], labels: Collection[int]) -> tuple[Ead, ...]:
     """Ignores critical EAD items that it does not know."""
     return tuple(item for item in items if item.label in labels)
 
 
-@replaces("EPP-SES-010", (messages, "understood"))
+@AREA.replaces("EPP-SES-010", (messages, "understood"))
 def refuses_unknown_items(items: Iterable[Ead], labels: Collection[int]) -> tuple[Ead, ...]:
     """Refuses every EAD item that it does not know."""
     return _understood((replace(item, critical=bool(item.label)) for item in items), labels)
 
 
-@replaces("EPP-SES-010", (credential, "only"))
+@AREA.replaces("EPP-SES-010", (credential, "only"))
 def takes_the_first_version_item(ead: Sequence[Ead]) -> bytes | None:
     """Takes the first of two version items."""
     return _only(ead[:1])
 
 
-@replaces("EPP-SES-010", (credential, "only"))
+@AREA.replaces("EPP-SES-010", (credential, "only"))
 def takes_a_version_item_that_is_not_critical(ead: Sequence[Ead]) -> bytes | None:
     """Takes a version item that is not critical."""
     return _only([replace(item, critical=True) for item in ead])
 
 
-@replaces("EPP-SES-010", (initiator, "identify"), (responder, "identify"))
+@AREA.replaces("EPP-SES-010", (initiator, "identify"), (responder, "identify"))
 def judges_ead_before_the_signature(
     party: Party[SubjectT], plain: Plaintext, prk: bytes, label: int, th: bytes, *, c_r: bytes = b""
 ) -> Credential[SubjectT]:
@@ -145,17 +138,16 @@ def judges_ead_before_the_signature(
     return identify(party, plain, prk, label, th, c_r=c_r)
 
 
-sets(
-    AREA,
-    "reads_handshake_messages_of_any_size",
-    (messages, "LIMIT"),
+AREA.sets(
     "EPP-SES-026",
+    "reads_handshake_messages_of_any_size",
     "Reads a handshake message of more than 2048 bytes.",
-    value=65535,
+    (messages, "LIMIT"),
+    65535,
 )
 
 
-@replaces("EPP-SES-020", (messages, "read_message_1"))
+@AREA.replaces("EPP-SES-020", (messages, "read_message_1"))
 def refuses_connection_identifiers(data: bytes) -> Message1:
     """Refuses every connection identifier but the empty one."""
     message = _read(data)
@@ -164,7 +156,7 @@ def refuses_connection_identifiers(data: bytes) -> Message1:
     return message
 
 
-@replaces("EPP-SES-029", (responder, "read_message_1"))
+@AREA.replaces("EPP-SES-029", (responder, "read_message_1"))
 def unwraps_message_1(party: Party[SubjectT], data: bytes) -> responder.Message1[SubjectT]:
     """Takes a message_1 inside a byte string."""
     try:
@@ -177,7 +169,7 @@ def unwraps_message_1(party: Party[SubjectT], data: bytes) -> responder.Message1
     return _read_1(party, data)
 
 
-@replaces("EPP-SES-029", (messages, "parse_suites"))
+@AREA.replaces("EPP-SES-029", (messages, "parse_suites"))
 def takes_an_array_of_one_suite(item: Item) -> tuple[int, ...] | None:
     """Takes an array with a single suite."""
     if isinstance(item, tuple) and len(item) == 1:
@@ -185,20 +177,32 @@ def takes_an_array_of_one_suite(item: Item) -> tuple[int, ...] | None:
     return errors.parse_suites(item)
 
 
-@defect("EPP-SES-029")
-class JudgesTheVersionBeforeTheSuite(Purse):
-    """Looks at the version before it looks at method and suite."""
-
-    def message_1(self, state: WaitMessage1, data: bytes, env: Env) -> Turn:
-        message = messages.read_message_1(data)
-        self.checks.version_offer(messages.understood(message.ead, {credential.LABEL_VERSION}))
-        return super().message_1(state, data, env)
-
-
-@defect("EPP-SES-025")
-class ChecksRevocationBeforeExpiry(Checks):
-    """Looks whether a peer is revoked before it looks whether its purse ID has expired."""
-
-    def peer_expiry(self, terms: Terms, peer: PurseId) -> None:
-        super().revocation(terms, peer)
-        super().peer_expiry(terms, peer)
+AREA.edits(
+    "EPP-SES-029",
+    "judges_the_version_before_the_suite",
+    "Looks at the version before it looks at method and suite.",
+    handshake.on_message_1,
+    (
+        "message = responder.read_message_1(",
+        (
+            "early = edhoc_messages.read_message_1(data)\n"
+            "    known = edhoc_messages.understood(early.ead, {credential.LABEL_VERSION})\n"
+            "    credential.choose_version(credential.read_offer(credential.only(known)))\n"
+            "    message = responder.read_message_1("
+        ),
+    ),
+)
+EXPIRY = """    # EPP-PID-004: valid up to and in its last epoch; `issued` is not compared (EPP-PID-005)
+    if terms.epoch > peer.expires:
+"""
+AREA.edits(
+    "EPP-SES-025",
+    "checks_revocation_before_expiry",
+    "Looks whether a peer is revoked before it looks whether its purse ID has expired.",
+    handshake.judge,
+    (
+        EXPIRY,
+        "    if peer.number in terms.revoked:\n"
+        '        raise Refusal(Code.PURSE_REVOKED, "EPP-SES-022", "too early")\n' + EXPIRY,
+    ),
+)

@@ -61,7 +61,7 @@ AREA.edits(
     "names_the_first_duplicate",
     "Names the first of two equal units as the one at fault.",
     payee.distinct,
-    ("UnitRefusal(refusal, index)", "UnitRefusal(refusal, 0)"),
+    ("UnitRefusal(twice, index)", "UnitRefusal(twice, 0)"),
 )
 AREA.edits(
     "EPP-TRF-034",
