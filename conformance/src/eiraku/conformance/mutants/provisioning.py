@@ -17,7 +17,10 @@ AREA.edits(
     core.step,
     (
         "purse = ready(state)",
-        "if isinstance(state, Empty) and isinstance(given, OpenSession): return state, ()\n        purse = ready(state)",
+        (
+            "if isinstance(state, Empty) and isinstance(given, OpenSession): return state, ()\n"
+            "        purse = ready(state)"
+        ),
     ),
 )
 AREA.edits(

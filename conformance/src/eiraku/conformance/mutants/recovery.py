@@ -9,7 +9,14 @@ from eiraku.conformance.mutants.registry import Area
 from eiraku.conformance.mutants.wallet import Patch, edit, instead
 from eiraku.conformance.tester import edwards
 from eiraku.reference.purse import core, holder, payee, payer, units
-from eiraku.reference.purse.ledger import Change, Holding, PaymentPending, PaymentSettled, Pending, Settlement
+from eiraku.reference.purse.ledger import (
+    Change,
+    Holding,
+    PaymentPending,
+    PaymentSettled,
+    Pending,
+    Settlement,
+)
 from eiraku.reference.purse.state import (
     Answer,
     Env,
@@ -169,8 +176,7 @@ def endorses_anew() -> Sequence[Patch]:
     """Redelivers under a new transaction, with new endorsements of the same units and hops."""
 
     def anew(pending: Pending, offer: Offer, env: Env) -> Redeliver:
-        provision = env.ledger.provision()
-        assert provision is not None
+        provision = provisioned(env)
         key = core.provisioning.identity(provision).key
         transaction = env.random(16)
         moves = [
@@ -258,9 +264,7 @@ def signs_another_receipt(link: Link, message: Redeliver, env: Env) -> Answer:
         offer_digest=messages.offer_digest(message.offer),
     )
     covered = ("Signature1", cbor.encode({1: -8}), objects.CONTEXT_RECEIPT, payload.encode())
-    provision = env.ledger.provision()
-    assert provision is not None
-    signature = _sign_otherwise(provision.private_key, cbor.encode(covered))
+    signature = _sign_otherwise(provisioned(env).private_key, cbor.encode(covered))
     return replace(answer, say=Receipt(transaction=offer.transaction, signature=signature).encode())
 
 

@@ -109,7 +109,7 @@ class Verdict(TypedDict, total=False):
 
 
 class Area:
-    """The mutants of one part of the specification. `module`: the `__name__` of the file that declares them."""
+    """The mutants of one part of the specification; `module`: `__name__` of the file that declares them."""
 
     def __init__(self, module: str) -> None:
         self.name = module.rpartition(".")[2]
