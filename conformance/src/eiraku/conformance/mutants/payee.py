@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from eiraku.conformance.mutants.commits import writing
 from eiraku.conformance.mutants.registry import Area
@@ -87,7 +88,8 @@ def credits_until_a_fault(
         good = replace(offer, units=offer.units[: refusal.index])
         answer = _take(link, good, endorsements[: refusal.index], env)
         reject = Reject(code=int(refusal.code), index=refusal.index)
-        return replace(answer, say=reject.encode(), told=Refuse(refusal=refusal))
+        told: Any = Refuse(refusal=refusal)
+        return replace(answer, say=reject.encode(), told=told)
 
 
 VERIFIED = "if not units.is_endorsed(payer.public_key, move, signature):"

@@ -8,7 +8,7 @@ from eiraku.conformance.mutants.commits import writing
 from eiraku.conformance.mutants.registry import Area
 from eiraku.conformance.mutants.wallet import Patch, edit, instead
 from eiraku.conformance.tester import edwards
-from eiraku.reference.purse import core, holder, payee, payer, units
+from eiraku.reference.purse import core, holder, payee, payer, provisioning, units
 from eiraku.reference.purse.ledger import (
     Change,
     Holding,
@@ -19,10 +19,13 @@ from eiraku.reference.purse.ledger import (
 )
 from eiraku.reference.purse.state import (
     Answer,
+    CommittedBefore,
     Env,
     Link,
+    NoSession,
     Open,
     Order,
+    PeerRejected,
     Ready,
     RedeliverOrder,
     Refuse,
@@ -101,7 +104,7 @@ def undone(kind: type[PaymentSettled], when: Callable[[Open, core.Turn], bool]) 
 
 def rejected(turn: core.Turn) -> bool:
     """Whether the peer answered REJECT."""
-    return any(isinstance(effect, core.PeerRejected) for effect in turn[1])
+    return any(isinstance(effect, PeerRejected) for effect in turn[1])
 
 
 def refused(turn: core.Turn) -> bool:
@@ -171,13 +174,21 @@ def redelivers_in_another_order() -> Sequence[Patch]:
     return [instead(payer.redeliver, redelivering(backwards))]
 
 
+def provisioned(env: Env) -> Provision:
+    """What the purse was made with."""
+    provision = env.ledger.provision()
+    if provision is None:
+        raise AssertionError("a session of an empty purse")
+    return provision
+
+
 @AREA.makes("EPP-HIS-006")
 def endorses_anew() -> Sequence[Patch]:
     """Redelivers under a new transaction, with new endorsements of the same units and hops."""
 
     def anew(pending: Pending, offer: Offer, env: Env) -> Redeliver:
         provision = provisioned(env)
-        key = core.provisioning.identity(provision).key
+        key = provisioning.identity(provision).key
         transaction = env.random(16)
         moves = [
             objects.EndorsementPayload(
@@ -253,7 +264,7 @@ def signs_another_receipt(link: Link, message: Redeliver, env: Env) -> Answer:
     """Signs a good receipt anew for each REDELIVER, with other bytes."""
     answer = _on_redeliver(link, message, env)
     offer = messages.decode(message.offer)
-    if not isinstance(answer.change, core.CommittedBefore) or not isinstance(offer, Offer):
+    if not isinstance(answer.change, CommittedBefore) or not isinstance(offer, Offer):
         return answer
     identity = link.terms.identity
     payload = objects.ReceiptPayload(
@@ -285,9 +296,7 @@ def writes_repeats() -> Sequence[Patch]:
 
     def repeats(session: SessionState, turn: core.Turn) -> bool:
         waits = isinstance(session, Open) and isinstance(session.data, payee.WaitOffer)
-        return (
-            waits and [type(effect) for effect in turn[1]] == [Send] and isinstance(turn[0], core.NoSession)
-        )
+        return waits and [type(effect) for effect in turn[1]] == [Send] and isinstance(turn[0], NoSession)
 
     return writing(repeats)
 

@@ -63,8 +63,9 @@ def carries_a_second_transfer() -> Sequence[Patch]:
             waiting = payee.WaitOffer(requested=None)
             session = Open(row=Transfer.PAYEE_WAIT_OFFER, link=links.pop(), data=waiting)
         turn = _deliver(session, data, env)
-        paid = isinstance(session, Open) and isinstance(session.data, payee.Accepted)
-        if paid and isinstance(turn[0], NoSession) and len(turn[1]) > 1:
+        if not isinstance(session, Open) or not isinstance(session.data, payee.Accepted):
+            return turn
+        if isinstance(turn[0], NoSession) and len(turn[1]) > 1:
             # The counters as they are after PAY and RECEIPT.
             _, channel = session.link.channel.open(data)
             _, channel = channel.seal(b"")
