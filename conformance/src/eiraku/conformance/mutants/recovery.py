@@ -15,6 +15,7 @@ from eiraku.reference.purse.ledger import (
     PaymentPending,
     PaymentSettled,
     Pending,
+    Provision,
     Settlement,
 )
 from eiraku.reference.purse.state import (
