@@ -3,7 +3,6 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from sqlalchemy import text
 from eiraku.system.economy.compare import Comparison, compare
 from eiraku.system.economy.errors import ConservationError
 from eiraku.system.economy.run import Run, running
-from eiraku.system.economy.scenario import Faults, Scenario
+from eiraku.system.economy.scenario import Scenario
 from eiraku.system.economy.watching import Silent
 from eiraku.system.issuing.evidence import Evidence, read_anchor
 
@@ -246,8 +245,8 @@ def test_a_changed_database_is_noticed(started: Run) -> None:
 
 def test_everything_goes_wrong(scenario: Scenario) -> None:
     # EPP-CRS-005, EPP-CRS-014: power fails in every session, half of them lose a message
-    faults = Faults(power_cut=1.0, message_lost=0.5, redelivered=0.0, never=1.0)
-    worst = replace(scenario.changed(people=3, payments=12, epochs=2), faults=faults)
+    faults = {"power_cut": 1.0, "message_lost": 0.5, "redelivered": 0.0, "never": 1.0}
+    worst = scenario.changed(people=3, payments=12, epochs=2, faults=faults)
     main = compare(worst, Silent()).main
     assert main.good
     assert main.events["power cuts"] > 0

@@ -87,10 +87,10 @@ class Policy:
     operations: tuple[Operation, ...]
 
     @classmethod
-    def from_toml(cls, text: str) -> "Policy":
+    def from_toml(cls, text: str, *, file: str = "") -> "Policy":
         """Read the TOML form. Raises SettingsError."""
         # EPP-POL-001
-        return cls._from_form(_PolicyForm.from_toml(text))
+        return cls._from_form(_PolicyForm.from_toml(text, file=file))
 
     @classmethod
     def from_file(cls, path: Path) -> "Policy":
@@ -184,7 +184,7 @@ def _unambiguous(operations: Iterable[_OperationForm]) -> None:
                 raise SettingsError(f"operations[{index}]", expected)
 
 
-def _never_falling(limits: Mapping[str, int], where: str) -> None:
+def _never_falling(limits: _Limits, where: str) -> None:
     """Limits that are given must not fall as the tier rises. Raises SettingsError."""
     for (low, limit), (high, other) in pairwise(sorted(limits.items())):
         if other < limit:
@@ -192,7 +192,7 @@ def _never_falling(limits: Mapping[str, int], where: str) -> None:
             raise SettingsError(f"{where}.{high}", expected)
 
 
-def _by_tier(limits: Mapping[str, int]) -> dict[int, int]:
+def _by_tier(limits: _Limits) -> dict[int, int]:
     """Ascending."""
     return {int(tier): limit for tier, limit in sorted(limits.items())}
 

@@ -20,8 +20,8 @@ from msgspec import Meta, inspect
 T = TypeVar("T")
 
 Economy = Annotated[int, Meta(ge=1, le=65535)]
-Positive = Annotated[int, Meta(gt=0, le=10**9)]
-Seconds = Annotated[float, Meta(gt=0, le=1e9)]
+PositiveInt = Annotated[int, Meta(gt=0, le=10**9)]
+PositiveFloat = Annotated[float, Meta(gt=0, le=1e9)]
 Database = Annotated[str, Meta(min_length=1, description="a file name or a URL")]
 
 
@@ -47,9 +47,9 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What the file is called in messages about a text."""
 
     @classmethod
-    def from_toml(cls, text: str) -> Self:
+    def from_toml(cls, text: str, *, file: str = "") -> Self:
         """Read the text of a file. Raises SettingsError."""
-        return parse(text, cls, cls.FILE)
+        return parse(text, cls, file or cls.FILE)
 
     @classmethod
     def from_file(cls, path: Path, *, absent: str | None = None) -> Self:
@@ -98,9 +98,11 @@ def parse(text: str, kind: type[T], file: str) -> T:
 def convert(found: object, kind: type[T], file: str) -> T:
     """What TOML or JSON gave, as a `kind`. `file`: its name, for messages. Raises SettingsError."""
     try:
-        return _converted(found, kind)
+        value: T = _converted(found, kind)
     except msgspec.ValidationError:
         fault = _fault(kind, found, "", kind)
+    else:
+        return value
     if fault is None:
         raise AssertionError(f"{file}: refused as a whole, but for none of its parts")
     raise SettingsError(fault.field, fault.expected, file)
@@ -153,7 +155,8 @@ def _wrong_names(kind: Any, value: dict[Any, Any], where: str, root: Any) -> Set
             places = [place for place, table in _tables(root) if name in table.__struct_fields__]
             nearest = get_close_matches(str(name), names, 1)
             if places:
-                expected += f"; {name} belongs {f'under {places[0]}' if places[0] else 'at the top'}"
+                where_it_belongs = (f"under {place}" if place else "at the top" for place in places)
+                expected += f"; {name} belongs {' or '.join(where_it_belongs)}"
             elif nearest:
                 expected += f"; {nearest[0]} is the nearest"
             return SettingsError(_join(where, name), expected)
@@ -186,7 +189,7 @@ def _words(kind: Any) -> str:
         case inspect.FloatType():
             return f"a number{_bounds(info)}"
         case inspect.StrType():
-            return f"text of {info.min_length or 0} to {info.max_length} characters"
+            return f"text of {info.min_length} to {info.max_length} characters" if info.max_length else "text"
         case inspect.BoolType():
             return "true or false"
         case inspect.DateType():

@@ -43,12 +43,12 @@ def _advice() -> Iterator[None]:
         from eiraku.system.database import DatabaseError
         from eiraku.system.issuing.schema import IssuerError
     from eiraku.reference.database import StoreError
-    from eiraku.reference.policy import PolicyError
+    from eiraku.reference.settings import SettingsError
     from eiraku.spec.errors import Refusal
     from eiraku.system.device.keys import RegistryError
     from eiraku.system.scheme.settings import DirectoryError
 
-    known = (BooksError, DatabaseError, DirectoryError, IssuerError, PolicyError, RegistryError, StoreError)
+    known = (BooksError, DatabaseError, DirectoryError, IssuerError, RegistryError, SettingsError, StoreError)
     try:
         yield
     except (*known, Refusal) as error:
@@ -94,13 +94,13 @@ def init(
     """Make new centres in DIRECTORY, which must not exist or be empty."""
     with _advice():
         from eiraku.system.scheme import directory
-        from eiraku.system.scheme.settings import Settings
+        from eiraku.system.scheme.settings import DEFAULT
 
-        settings = Settings(
-            economies=economies or Settings().economies,
+        settings = DEFAULT.changed(
+            economies=economies or DEFAULT.economies,
             first_epoch=epoch,
-            device_database=device_database,
-            issuing_database=issuing_database,
+            device_centre={"database": device_database},
+            issuing_centre={"database": issuing_database},
         )
         text = None if policy is None else policy.read_text("utf-8")
         directory.create(path, settings=settings, policy=text).close()
