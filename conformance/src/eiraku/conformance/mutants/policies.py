@@ -15,7 +15,7 @@ from eiraku.spec import objects
 from eiraku.spec.objects import PurseId, Unit
 
 AREA = "policies"
-_read, _Form = policy_module._read, policy_module._PolicyForm
+_read = policy_module._read
 _Number = Annotated[int, Meta(ge=0)]
 
 
@@ -27,7 +27,7 @@ def takes_ambiguous_policies(operations: Iterable[object]) -> None:
 @replaces("EPP-POL-001", (policy_module, "_read"))
 def ignores_unknown_names(fields: object) -> policy_module._PolicyForm:
     """Ignores names in a policy that it does not know."""
-    known = (*_Form.__struct_fields__, *policy_module._OperationForm.__struct_fields__)
+    known = (*policy_module._PolicyForm.__struct_fields__, *policy_module._OperationForm.__struct_fields__)
     if isinstance(fields, dict):
         fields = {name: value for name, value in fields.items() if name in known}
         if isinstance(fields.get("operations"), list):
@@ -40,7 +40,7 @@ def ignores_unknown_names(fields: object) -> policy_module._PolicyForm:
     return _read(fields)
 
 
-class _AnyNumbers(_Form, frozen=True, kw_only=True):
+class _AnyNumbers(policy_module._PolicyForm, frozen=True, kw_only=True):
     max_units: _Number
     capacity: _Number
     max_hops: _Number
