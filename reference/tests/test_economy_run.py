@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from eiraku.reference.anchor import TrustAnchor
 from eiraku.system.economy.compare import Comparison, compare
 from eiraku.system.economy.errors import ConservationError
 from eiraku.system.economy.run import Run, running
 from eiraku.system.economy.scenario import Scenario
 from eiraku.system.economy.watching import Silent
-from eiraku.system.issuing.evidence import Evidence, read_anchor
+from eiraku.system.issuing.evidence import Evidence
 
 SMALL = """
 title = "A small one"
@@ -89,7 +90,7 @@ def test_cheats_are_named_and_nobody_else(found: Comparison) -> None:
 def test_evidence_convinces_anybody(found: Comparison) -> None:
     # EPP-CEN-005, EPP-CEN-025
     main = found.main
-    anchor = read_anchor(main.anchor)
+    anchor = TrustAnchor.from_json(main.anchor)
     assert b"scheme_key" not in main.anchor
     assert main.evidence
     for number, written in main.evidence.items():

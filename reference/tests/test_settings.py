@@ -190,7 +190,8 @@ def test_a_value_of_another_type_is_refused(file: File) -> None:
             info = info.type
         for value in WRONG[type(info)]:
             assert refused(file, put(file, path, value)).field == written(path)
-    for document in (None, "a", 1, True, [], {1: 2}):
+    documents: tuple[object, ...] = (None, "a", 1, True, [], {1: 2})
+    for document in documents:
         assert refused(file, document) is not None
 
 

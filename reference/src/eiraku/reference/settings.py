@@ -126,7 +126,7 @@ def _fault(kind: Any, value: Any, where: str, root: Any) -> SettingsError | None
             return SettingsError(_join(where, error.__cause__.field), error.__cause__.expected)
         if _is_table(kind) and isinstance(value, dict):
             return _wrong_names(kind, value, where, root)
-        return SettingsError(where, _words(kind) + _found(value))
+        return SettingsError(where, _words(kind) + _found(kind, value))
     return None
 
 
@@ -135,8 +135,8 @@ def _parts(kind: Any, value: Any) -> Iterator[tuple[object, Any, Any]]:
     if get_origin(kind) is Annotated:
         kind = get_args(kind)[0]
     if isinstance(value, dict) and _is_table(kind):
-        hints = get_type_hints(kind, include_extras=True)
-        yield from ((name, hints[name], value[name]) for name in kind.__struct_fields__ if name in value)
+        fields = _fields(kind)
+        yield from ((name, fields[name], value[name]) for name in fields if name in value)
     elif isinstance(value, dict) and get_origin(kind) is Mapping:
         names, inner = get_args(kind)
         yield from ((name, names, name) for name in value)
@@ -147,12 +147,11 @@ def _parts(kind: Any, value: Any) -> Iterator[tuple[object, Any, Any]]:
 
 def _wrong_names(kind: Any, value: dict[Any, Any], where: str, root: Any) -> SettingsError:
     """A table whose values are all right: one too many, or one too few."""
-    fields = msgspec.structs.fields(kind)
-    names = [field.name for field in fields]
+    names = list(_fields(kind))
     for name in value:
         if name not in names:
             expected = f"one of the names {', '.join(names)}"
-            places = [place for place, table in _tables(root) if name in table.__struct_fields__]
+            places = [place for place, table in _tables(root) if name in _fields(table)]
             nearest = get_close_matches(str(name), names, 1)
             if places:
                 where_it_belongs = (f"under {place}" if place else "at the top" for place in places)
@@ -160,20 +159,26 @@ def _wrong_names(kind: Any, value: dict[Any, Any], where: str, root: Any) -> Set
             elif nearest:
                 expected += f"; {nearest[0]} is the nearest"
             return SettingsError(_join(where, name), expected)
-    missing = next(field for field in fields if field.required and field.name not in value)
-    hints = get_type_hints(kind, include_extras=True)
-    return SettingsError(_join(where, missing.name), f"{_words(hints[missing.name])}; it is missing")
+    required = [field.encode_name for field in msgspec.structs.fields(kind) if field.required]
+    missing = next(name for name in required if name not in value)
+    return SettingsError(_join(where, missing), f"{_words(_fields(kind)[missing])}; it is missing")
 
 
 def _tables(kind: Any, where: str = "") -> Iterator[tuple[str, Any]]:
     """Every table that a file may have, with its place."""
     if _is_table(kind):
         yield where, kind
-        for name, inner in get_type_hints(kind, include_extras=True).items():
+        for name, inner in _fields(kind).items():
             yield from _tables(inner, _join(where, name))
     else:
         for inner in get_args(kind):
             yield from _tables(inner, where)
+
+
+def _fields(kind: Any) -> dict[str, Any]:
+    """The names of a table as they are written, and what belongs under each."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}
 
 
 def _words(kind: Any) -> str:
@@ -181,7 +186,7 @@ def _words(kind: Any) -> str:
     info = inspect.type_info(kind)
     if isinstance(info, inspect.Metadata):
         if "description" in (info.extra_json_schema or {}):
-            return str((info.extra_json_schema or {})["description"])
+            return str((info.extra_json_schema or {})["description"]).rstrip(".")
         info = info.type
     match info:
         case inspect.IntType():
@@ -207,15 +212,18 @@ def _item(kind: Any) -> Any:
 
 
 def _bounds(info: inspect.IntType | inspect.FloatType) -> str:
+    if info.le is None:
+        return "" if info.ge is None else f" from {info.ge}"
     if info.gt is not None:
         return f" above {info.gt:g}, at most {info.le:g}"
     number = "d" if isinstance(info, inspect.IntType) else "g"
     return f" from {info.ge:{number}} to {info.le:{number}}"
 
 
-def _found(value: object) -> str:
-    """The value, if it is short."""
-    if isinstance(value, dict | list | tuple):
+def _found(kind: Any, value: object) -> str:
+    """The value, if it is short and may be told."""
+    secret = any(isinstance(meta, Meta) and (meta.extra or {}).get("secret") for meta in get_args(kind))
+    if secret or isinstance(value, dict | list | tuple):
         return ""
     # Python refuses to write an integer of thousands of digits.
     with suppress(ValueError):

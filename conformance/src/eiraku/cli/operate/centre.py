@@ -409,10 +409,9 @@ def suspects(path: Path, *, after: int) -> int:
 def anchor(path: Path, *, scheme_key: bool) -> int:
     """Print the trust anchor as JSON, for a purse or to verify evidence."""
     with _opened(path) as centres:
-        found = centres.anchor().to_mapping()
-        if not scheme_key:
-            del found["scheme_key"]
-        click.echo(json.dumps(found, indent=1))
+        found = centres.anchor()
+        text = json.dumps(found.to_mapping(), indent=1) + "\n" if scheme_key else found.to_json().decode()
+        click.echo(text, nl=False)
     return 0
 
 

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from eiraku.conformance.adapter.wire import Count, Hex, Hex8, Hex16, Hex32, Role, Seq, Wire
+from eiraku.conformance.adapter.wire import Hex, Role, Seq, Wire
+from eiraku.spec.anchor import Anchor, Count, Hex8, Hex16, Hex32
 
 
 class VersionRange(Wire, frozen=True, kw_only=True):
@@ -37,36 +38,6 @@ class Purse(Wire, frozen=True, kw_only=True):
     number: Hex8
     private_key: Hex32
     purse_id: Hex
-
-
-class DeviceKey(Wire, frozen=True, kw_only=True):
-    """A device centre's Ed25519 key, valid from epoch ``from`` to ``to`` inclusive."""
-
-    kid: Hex8
-    public: Hex32
-    start: Count = msgspec.field(name="from")
-    end: Count = msgspec.field(name="to")
-
-
-class MoneyKey(Wire, frozen=True, kw_only=True):
-    """An issuing centre's Ed25519 unit key and X25519 history key, valid like a device key."""
-
-    kid: Hex8
-    public: Hex32
-    history: Hex32
-    start: Count = msgspec.field(name="from")
-    end: Count = msgspec.field(name="to")
-
-
-class Anchor(Wire, frozen=True, kw_only=True):
-    """The trust anchor: whose purses and whose money the wallet accepts."""
-
-    economies: tuple[int, ...]
-    device_keys: tuple[DeviceKey, ...]
-    money_keys: tuple[MoneyKey, ...]
-    device_seal: Hex16
-    money_seal: Hex16
-    scheme_key: Hex32
 
 
 class Holding(Wire, frozen=True, kw_only=True):

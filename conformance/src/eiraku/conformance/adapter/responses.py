@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from eiraku.conformance.adapter.wire import Count, Hex8, Hex16, Hex32, Label, Out, Seq, SessionState, Wire
+from eiraku.conformance.adapter.wire import Label, Out, Seq, SessionState, Wire
+from eiraku.spec.anchor import Count, Hex8, Hex16, Hex32
 
 
 class Accepted(Wire, frozen=True, kw_only=True):

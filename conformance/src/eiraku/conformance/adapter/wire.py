@@ -10,21 +10,7 @@ MAX_LINE = 1024 * 1024
 
 Seq = Annotated[int, Meta(description="Chosen by the suite, repeated by the wallet.")]
 Hex = Annotated[str, Meta(pattern="^([0-9a-f]{2})*$", description="Bytes, lower-case hex.")]
-Hex8 = Annotated[
-    str, Meta(pattern="^[0-9a-f]{16}$", description="8 bytes: a purse number or key id, lower-case hex.")
-]
-Hex16 = Annotated[
-    str, Meta(pattern="^[0-9a-f]{32}$", description="16 bytes: a transaction id or a seal, lower-case hex.")
-]
-Hex32 = Annotated[
-    str,
-    Meta(
-        pattern="^[0-9a-f]{64}$",
-        description="32 bytes: a key, a unit id, a digest or the seed, lower-case hex.",
-    ),
-]
 Out = Annotated[Hex | None, Meta(description="Bytes for the peer; null for none.")]
-Count = Annotated[int, Meta(ge=0)]
 Label = Annotated[
     str,
     Meta(
