@@ -101,14 +101,15 @@ class TrustAnchor:
 
     def to_mapping(self) -> dict[str, Any]:
         """The JSON form; `from_mapping` reads it back."""
-        return {**self._public(), "scheme_key": self.scheme_key.hex()}
+        found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self._public()))
+        return {**found, "scheme_key": self.scheme_key.hex()}
 
     def to_json(self) -> bytes:
         """A file of the public half, as anybody may have it (EPP-CEN-025); `from_json` reads it."""
         return msgspec.json.format(msgspec.json.encode(self._public()), indent=1) + b"\n"
 
-    def _public(self) -> dict[str, Any]:
-        form = written.PublicAnchor(
+    def _public(self) -> written.PublicAnchor:
+        return written.PublicAnchor(
             economies=tuple(sorted(self.economies)),
             device_keys=tuple(
                 written.DeviceKey(
@@ -129,8 +130,6 @@ class TrustAnchor:
             device_seal=self.device_seal.hex(),
             money_seal=self.money_seal.hex(),
         )
-        found: dict[str, Any] = msgspec.to_builtins(form)
-        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
