@@ -1,10 +1,10 @@
 import json
-from importlib import resources
 from typing import Any
 
 import jsonschema
 import pytest
 
+from eiraku.conformance.adapter import schema
 from eiraku.conformance.adapter.protocol import (
     ACCEPTED,
     ProtocolError,
@@ -15,7 +15,7 @@ from eiraku.conformance.adapter.protocol import (
     shorten,
 )
 
-SCHEMA = json.loads(resources.files("eiraku.conformance.adapter").joinpath("schema.json").read_text())
+SCHEMA = json.loads(schema.stored_schema())
 A8, A16, A32 = "0a" * 8, "0b" * 16, "0c" * 32
 
 PROVISION = {
@@ -139,6 +139,20 @@ def validator(definition: str) -> jsonschema.Draft202012Validator:
 
 def test_schema_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_the_packaged_schema_is_that_of_the_types() -> None:
+    assert schema.stored_schema() == schema.schema(), (
+        "write it anew with: python -m eiraku.conformance.adapter.schema"
+    )
+
+
+def test_every_object_of_the_schema_is_described_and_closed() -> None:
+    objects = {name: found for name, found in SCHEMA["$defs"].items() if found.get("type") == "object"}
+    assert len(objects) + len(ACCEPTED) + 1 == len(SCHEMA["$defs"])
+    for name, found in objects.items():
+        assert found["description"].endswith("."), name
+        assert found["additionalProperties"] is False, name
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=str)

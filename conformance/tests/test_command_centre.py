@@ -18,7 +18,7 @@ from eiraku.spec.centre_objects import Issue
 from eiraku.spec.objects import Role
 from eiraku.system.issuing.counter import Counter
 from eiraku.system.scheme import directory
-from eiraku.system.scheme.settings import Settings
+from eiraku.system.scheme.settings import DEFAULT
 
 Run = Callable[..., tuple[object, str, str]]
 RANDOM = Drbg(b"operator")
@@ -134,7 +134,7 @@ def test_a_copier_is_convicted(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """EPP-DEV-004, EPP-CEN-005: copied memory, both come home, evidence on file, on the next bulletin."""
-    centres = directory.create(tmp_path / "c", settings=Settings(), random=RANDOM)
+    centres = directory.create(tmp_path / "c", settings=DEFAULT, random=RANDOM)
     vault, cheat, other = (
         centres.make_purse(tmp_path / f"{name}.db", role=role, tier=2, holder=RANDOM(32), economy=392)
         for name, role in (("vault", Role.VAULT), ("cheat", Role.PERSON), ("other", Role.PERSON))
@@ -226,8 +226,16 @@ def test_no_folder(run: Run, tmp_path: Path) -> None:
     ("file", "content", "said"),
     (
         ("centre.toml", "economies = [", "expected TOML 1.0"),
-        ("centre.toml", "economies = [1]\ncolour = 1", "colour: no such setting"),
-        ("centre.toml", "economies = [1]", "is missing; write it"),
+        (
+            "centre.toml",
+            "economies = [1]\ncolour = 1",
+            "centre.toml: colour: expected one of the names economies, first_epoch",
+        ),
+        (
+            "centre.toml",
+            "economies = [1]",
+            "first_epoch: expected an integer from 0 to 4294967295; it is missing",
+        ),
         ("policy.toml", "max_units = 1", "policy"),
         ("scheme.key", "abc", "expected 64 hexadecimal digits"),
         ("device.db", "not a database", "name another file"),

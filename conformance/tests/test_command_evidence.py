@@ -26,7 +26,7 @@ def files(tmp_path: Path, village: Village) -> tuple[Path, Path]:
     evidence = Evidence.from_fork(fork, unit=held.unit, purse_id=village.purse_ids["alice"])
     file, anchor = tmp_path / "case.json", tmp_path / "anchor.json"
     file.write_bytes(evidence.to_json())
-    anchor.write_text(json.dumps(village.public_anchor))
+    anchor.write_bytes(village.anchor.to_json())
     return file, anchor
 
 

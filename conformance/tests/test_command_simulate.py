@@ -115,11 +115,11 @@ def test_json_is_what_is_written(scenario: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     (
-        (("--scenario", "missing.toml"), "expected a file that can be read"),
+        (("--scenario", "missing.toml"), "missing.toml: expected a text file that can be read"),
         (("--purses", "1"), "1 is not in the range"),
         (("--purses", "3"), "cheats.count: expected at most the number of people, 3"),
         (("--what-if", "few"), "expected numbers such as 1,3,10, or none; found 'few'"),
-        (("--what-if", "0"), "a list of integers from 1 to 200"),
+        (("--what-if", "0"), "policy.what_if[0]: expected an integer from 1 to 200, found 0"),
         (("--hop-limit", "201"), "201 is not in the range"),
         (("--out", "/proc/nowhere"), "cannot write reports into /proc/nowhere"),
     ),
@@ -133,7 +133,7 @@ def test_a_scenario_that_is_none(tmp_path: Path) -> None:
     path = tmp_path / "wrong.toml"
     path.write_text("people = 'many'\n[[economies]]\nnumber = 1\nname = 'A'\n")
     message = said(run("--scenario", path, "--out", tmp_path))
-    assert message == "scenario: people: expected an integer from 2 to 100000, found 'many'"
+    assert message == f"{path}: people: expected an integer from 2 to 100000, found 'many'"
 
 
 def test_value_that_is_not_conserved(scenario: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

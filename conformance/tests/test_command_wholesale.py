@@ -239,6 +239,9 @@ def test_basket(tmp_path: Path) -> None:
     assert "1 / 76.79" not in said
     code, said = run("basket", file, "--on", "2011-10-19", "--convert", "1", "CHF")
     assert (code, "expected one of EUR, GBP, JPY, USD" in said) == (1, True)
+    file.write_text(BASKET.replace("EUR", "EURO", 1))
+    code, said = run("basket", file)
+    assert (code, "basket.toml: amounts.EURO: expected a code of three" in said) == (2, True)
     file.write_bytes(b"\xff")
     assert run("basket", file)[0] == 2
 

@@ -7,7 +7,6 @@ import pytest
 
 from eiraku.conformance import SUITE_PACKAGE
 from eiraku.conformance.expected import (
-    ExpectedFailuresError,
     compare,
     gated_exit_code,
     read_expected,
@@ -25,6 +24,7 @@ from eiraku.conformance.results import (
     summarise_round_trips,
 )
 from eiraku.conformance.verdict import Verdict, verdict
+from eiraku.reference.settings import SettingsError
 
 REQUIREMENTS = (
     RequirementInfo(id="EPP-SES-001", keyword="MUST", chapter="05-session"),
@@ -39,7 +39,7 @@ TODAY = date(2026, 11, 22)
 def result(name: str, requirement: str = "EPP-SES-001", **fields: Any) -> CheckResult:
     given: dict[str, Any] = {"outcome": Outcome.PASS, "level": Level.STANDARD, **fields}
     if given["outcome"] is not Outcome.PASS:
-        given.setdefault("reason", "because")
+        given.setdefault("reason", "expected[0].because: expected one of the names check")
     return CheckResult(
         id=f"test_x::{name}", title=name, location="test_x.py:1", requirements=(requirement,), **given
     )
@@ -230,24 +230,30 @@ def test_the_gate_does_not_hide_a_gap(tmp_path: Path) -> None:
     ("text", "words"),
     (
         ("[[expected]\n", "line 1"),
-        ("other = 1", "[[expected]] tables only"),
-        ("expected = 1", "[[expected]] tables only"),
-        (f"[[expected]]\n{ENTRY}because = 1", "because"),
-        ("[[expected]]\ncheck = 'x'", "entry 1"),
+        ("other = 1", "other: expected one of the names expected"),
+        ("expected = 1", "expected: expected a list, each a table"),
+        (f"[[expected]]\n{ENTRY}because = 1", "expected[0].because: expected one of the names check"),
+        (
+            "[[expected]]\ncheck = 'x'",
+            "expected[0].reason: expected one of disputed, known-bug",
+        ),
         (f"[[expected]]\n{ENTRY}requirement = 'EPP-SES-001'", "either check or requirement"),
-        (f"[[expected]]\n{ENTRY}".replace("known-bug", "flaky"), "reason"),
-        (f"[[expected]]\n{ENTRY}".replace("2026-12-31", '"soon"'), "expires"),
+        (
+            f"[[expected]]\n{ENTRY}".replace("known-bug", "flaky"),
+            "expected[0].reason: expected one of disputed, known-b",
+        ),
+        (f"[[expected]]\n{ENTRY}".replace("2026-12-31", '"soon"'), "expected[0].expires: expected a date"),
         (f"[[expected]]\n{ENTRY}".replace("https://issues.example/1", ""), "an issue"),
     ),
 )
 def test_malformed_list(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "expected.toml"
     path.write_text(text)
-    with pytest.raises(ExpectedFailuresError) as caught:
+    with pytest.raises(SettingsError) as caught:
         read_expected(path)
     assert words in str(caught.value)
 
 
 def test_no_list(tmp_path: Path) -> None:
-    with pytest.raises(ExpectedFailuresError, match="cannot be read"):
+    with pytest.raises(SettingsError, match=r"none\.toml: expected a text file that can be read"):
         read_expected(tmp_path / "none.toml")

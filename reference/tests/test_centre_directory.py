@@ -14,13 +14,13 @@ import pytest
 
 from eiraku.reference.anchor import verify_bulletin, verify_purse_id
 from eiraku.reference.crypto.drbg import Drbg
-from eiraku.reference.policy import PolicyError
+from eiraku.reference.settings import SettingsError
 from eiraku.spec.objects import Role
 from eiraku.system.database import DatabaseError
 from eiraku.system.device.registry import RegistryError
 from eiraku.system.scheme import directory
 from eiraku.system.scheme.directory import Directory
-from eiraku.system.scheme.settings import DirectoryError, Settings
+from eiraku.system.scheme.settings import DEFAULT, DirectoryError, Settings
 
 RANDOM = Drbg(b"directory")
 
@@ -30,7 +30,7 @@ class Server(Protocol):
 
 
 def made(path: Path, **settings: Any) -> Directory:
-    return directory.create(path, settings=Settings(**settings), random=RANDOM)
+    return directory.create(path, settings=DEFAULT.changed(**settings), random=RANDOM)
 
 
 def test_a_new_folder(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_opened_again(tmp_path: Path) -> None:
     centres.close()
     again = directory.open_(tmp_path / "scheme", random=RANDOM)
     assert (again.anchor(), again.scheme_key, again.registry.epoch) == (anchor, key, 2)
-    assert again.settings == Settings()
+    assert again.settings == DEFAULT
     again.close()
 
 
@@ -104,24 +104,31 @@ def test_keys_that_are_announced_are_in_the_anchor(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     (
-        ({"economies": ()}, "economies: expected one or more"),
-        ({"economies": (0,)}, "economies: expected one or more"),
-        ({"economies": (1, 1)}, "each once"),
+        ({"economies": ()}, "economies: expected a list of at least one, each an integer from 1 to 65535"),
+        ({"economies": (0,)}, r"economies\[0\]: expected an integer from 1 to 65535, found 0"),
+        ({"economies": (1, 1)}, "economies: expected each once"),
         ({"first_epoch": -1}, "first_epoch: expected an integer"),
         ({"first_epoch": True}, "first_epoch: expected an integer"),
-        ({"purse_lifetime": 0}, "purse_lifetime"),
-        ({"max_hops": 256}, "max_hops"),
-        ({"claim_grace": 3, "redemption_grace": 3}, "claim_grace: expected more"),
-        ({"device_database": ""}, "device_database: expected a file name or a URL"),
+        ({"purse_lifetime": 0}, "purse_lifetime: expected an integer from 1"),
+        ({"issuing_centre": {"max_hops": 256}}, "issuing_centre.max_hops: expected an integer from 1 to 255"),
+        (
+            {"issuing_centre": {"claim_grace": 3, "redemption_grace": 3}},
+            "issuing_centre.claim_grace: expected more than redemption_grace",
+        ),
+        ({"device_centre": {"database": ""}}, "device_centre.database: expected a file name or a URL"),
     ),
 )
 def test_wrong_settings(wrong: dict[str, Any], said: str) -> None:
-    with pytest.raises(DirectoryError, match=said):
-        Settings(**wrong)
+    with pytest.raises(SettingsError, match=f"centre.toml: {said}"):
+        DEFAULT.changed(**wrong)
 
 
 def test_settings_are_read_back() -> None:
-    settings = Settings(economies=(1, 2), device_database="postgresql+psycopg://a@/b?host=/c", max_hops=3)
+    settings = DEFAULT.changed(
+        economies=(1, 2),
+        device_centre={"database": "postgresql+psycopg://a@/b?host=/c"},
+        issuing_centre={"max_hops": 3},
+    )
     assert Settings.from_toml(settings.to_toml()) == settings
 
 
@@ -140,9 +147,9 @@ def test_nothing_is_made_over_something(tmp_path: Path) -> None:
 
 def test_nothing_is_left_of_what_failed(tmp_path: Path) -> None:
     for settings, policy, error in (
-        (Settings(), "max_units = 0", PolicyError),
-        (Settings(issuing_database="nowhere/issuing.db"), None, DatabaseError),
-        (Settings(first_epoch=2**32 - 1), None, Exception),
+        (DEFAULT, "max_units = 0", SettingsError),
+        (DEFAULT.changed(issuing_centre={"database": "nowhere/issuing.db"}), None, DatabaseError),
+        (DEFAULT.changed(first_epoch=2**32 - 1), None, Exception),
     ):
         with pytest.raises(error):
             directory.create(tmp_path / "scheme", settings=settings, policy=policy, random=RANDOM)
@@ -150,10 +157,12 @@ def test_nothing_is_left_of_what_failed(tmp_path: Path) -> None:
 
 
 def test_databases_elsewhere(tmp_path: Path, postgresql: Server) -> None:
-    urls = {"device_database": postgresql.database(), "issuing_database": postgresql.database()}
-    if urls["device_database"] == urls["issuing_database"]:
-        urls["issuing_database"] = "issuing.db"
-    centres = made(tmp_path / "scheme", **urls)
+    device, issuing = postgresql.database(), postgresql.database()
+    if device == issuing:
+        issuing = "issuing.db"
+    centres = made(
+        tmp_path / "scheme", device_centre={"database": device}, issuing_centre={"database": issuing}
+    )
     assert centres.registry.database.dialect == "postgresql"
     centres.advance()
     centres.close()
@@ -167,9 +176,9 @@ MAKER = """
 import sys
 from pathlib import Path
 from eiraku.system.scheme import directory
-from eiraku.system.scheme.settings import Settings
+from eiraku.system.scheme.settings import DEFAULT
 print("ready", flush=True)
-directory.create(Path(sys.argv[1]), settings=Settings()).close()
+directory.create(Path(sys.argv[1]), settings=DEFAULT).close()
 print("made", flush=True)
 """
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eiraku.reference.anchor import AnchorError
+from eiraku.reference.anchor import AnchorError, TrustAnchor
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import objects
 from eiraku.spec.cbor import encode
 from eiraku.system.issuing.attribution import compare
-from eiraku.system.issuing.evidence import SIZE_MAX, Evidence, EvidenceError, read_anchor
+from eiraku.system.issuing.evidence import SIZE_MAX, Evidence, EvidenceError
 from eiraku.testing import moves
 from eiraku.testing.moves import Copy
 from eiraku.testing.village import Village
@@ -195,7 +195,7 @@ def test_anything_else_is_refused_in_one_sentence(data: bytes) -> None:
         Evidence.from_json(data)
     assert "\n" not in str(caught.value)
     with pytest.raises(AnchorError):
-        read_anchor(data)
+        TrustAnchor.from_json(data)
 
 
 Change = Callable[[dict[str, Any]], None]
@@ -294,9 +294,46 @@ def test_the_scheme_key_is_not_needed() -> None:
     # EPP-CEN-025
     fields = ANCHOR.to_mapping()
     del fields["scheme_key"]
-    assert GOOD.verify(read_anchor(json.dumps(fields).encode())) == GOOD.verify(ANCHOR)
+    assert GOOD.verify(TrustAnchor.from_json(json.dumps(fields).encode())) == GOOD.verify(ANCHOR)
     for change in (_drop("device_seal"), _set("device_keys", 0, "from", to="x")):
         broken = json.loads(json.dumps(fields))
         change(broken)
         with pytest.raises(AnchorError):
-            read_anchor(json.dumps(broken).encode())
+            TrustAnchor.from_json(json.dumps(broken).encode())
+
+
+def test_an_anchor_has_one_shape() -> None:
+    public = json.loads(ANCHOR.to_json())
+    assert {**public, "scheme_key": ANCHOR.scheme_key.hex()} == ANCHOR.to_mapping()
+    assert TrustAnchor.from_mapping(ANCHOR.to_mapping()) == ANCHOR
+    assert "scheme_key" not in public
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    (
+        (_drop("money_seal"), "anchor: money_seal: expected 16 bytes: "),
+        (_drop("device_keys", 0, "to"), r"anchor: device_keys\[0\]\.to: .* from 0; it is missing"),
+        (_set("money_keys", 0, "from", to="1"), r"anchor: money_keys\[0\]\.from: expected an integer"),
+        (
+            _set("money_keys", 0, "from", to=True),
+            r"anchor: money_keys\[0\]\.from: expected an integer",
+        ),
+        (_set("economies", to="392"), "anchor: economies: expected a list"),
+        (_set("owner", to="me"), "anchor: owner: expected one of the names economies, device_keys"),
+        (_set("device_keys", 0, "kid", to="00" * 8), "anchor: kid 0000000000000000 is not the identifier"),
+        (_set("device_seal", to="AB" * 16), "anchor: device_seal: expected 16 bytes: "),
+        (_set("scheme_key", to="5ec2e7"), "anchor: scheme_key: expected 32 bytes: "),
+    ),
+)
+def test_an_anchor_at_fault(change: Change, said: str) -> None:
+    # EPP-GEN-005
+    fields = ANCHOR.to_mapping()
+    change(fields)
+    with pytest.raises(AnchorError, match=said) as caught:
+        TrustAnchor.from_mapping(fields)
+    assert "5ec2e7" not in str(caught.value), "a key is told to nobody"
+    fields = ANCHOR.to_mapping()
+    fields["device_keys"] *= 2
+    with pytest.raises(AnchorError, match="occurs twice"):
+        TrustAnchor.from_mapping(fields)

@@ -28,7 +28,7 @@ from eiraku.system.device.inspection import Finding
 from eiraku.system.device.registry import RegistryError
 from eiraku.system.issuing.counter import Counter
 from eiraku.system.scheme import directory
-from eiraku.system.scheme.settings import Settings
+from eiraku.system.scheme.settings import DEFAULT
 from eiraku.testing.device import BenchDevice
 from eiraku.testing.faulty_store import FaultyStore
 
@@ -52,7 +52,7 @@ class Market:
         self.random = Drbg(seed)
         self.centres = directory.create(
             folder / "centres",
-            settings=Settings(economies=(ECONOMY,), **given),
+            settings=DEFAULT.changed(economies=(ECONOMY,), **given),
             policy=POLICY,
             random=self.random,
         )
@@ -438,7 +438,7 @@ def test_a_report_is_as_in_the_schema(market: Market) -> None:
 
 def test_on_postgresql(tmp_path: Path, postgresql: Server) -> None:
     """EPP-DEV-007: the same on the other kind of database."""
-    market = Market(tmp_path, 3, device_database=postgresql.database())
+    market = Market(tmp_path, 3, device_centre={"database": postgresql.database()})
     person, other, _ = market.persons
     market.give(person, [1, 4])
     copied = market.copy(person)

@@ -3,18 +3,18 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from eiraku.reference.anchor import TrustAnchor
 from eiraku.system.economy.compare import Comparison, compare
 from eiraku.system.economy.errors import ConservationError
 from eiraku.system.economy.run import Run, running
-from eiraku.system.economy.scenario import Faults, Scenario
+from eiraku.system.economy.scenario import Scenario
 from eiraku.system.economy.watching import Silent
-from eiraku.system.issuing.evidence import Evidence, read_anchor
+from eiraku.system.issuing.evidence import Evidence
 
 SMALL = """
 title = "A small one"
@@ -90,7 +90,7 @@ def test_cheats_are_named_and_nobody_else(found: Comparison) -> None:
 def test_evidence_convinces_anybody(found: Comparison) -> None:
     # EPP-CEN-005, EPP-CEN-025
     main = found.main
-    anchor = read_anchor(main.anchor)
+    anchor = TrustAnchor.from_json(main.anchor)
     assert b"scheme_key" not in main.anchor
     assert main.evidence
     for number, written in main.evidence.items():
@@ -246,8 +246,8 @@ def test_a_changed_database_is_noticed(started: Run) -> None:
 
 def test_everything_goes_wrong(scenario: Scenario) -> None:
     # EPP-CRS-005, EPP-CRS-014: power fails in every session, half of them lose a message
-    faults = Faults(power_cut=1.0, message_lost=0.5, redelivered=0.0, never=1.0)
-    worst = replace(scenario.changed(people=3, payments=12, epochs=2), faults=faults)
+    faults = {"power_cut": 1.0, "message_lost": 0.5, "redelivered": 0.0, "never": 1.0}
+    worst = scenario.changed(people=3, payments=12, epochs=2, faults=faults)
     main = compare(worst, Silent()).main
     assert main.good
     assert main.events["power cuts"] > 0

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from eiraku.system.economy.scenario import Scenario, ScenarioError, default
+from eiraku.reference.settings import SettingsError
+from eiraku.system.economy.scenario import Scenario, default
 
 ONE = '[[economies]]\nnumber = 392\nname = "JP"\n'
 
@@ -26,13 +27,13 @@ def test_everything_but_an_economy_may_be_left_out() -> None:
     (
         ("", "economies", "at least one"),
         ("economies = 3", "economies", "at least one"),
-        ("people = [", "text", "TOML 1.0"),
-        ("persons = 3\n" + ONE, "persons", "no such name (the names are title, seed, people"),
+        ("people = [", "", "TOML 1.0"),
+        ("persons = 3\n" + ONE, "persons", "one of the names title, seed, people"),
         ("people = 1\n" + ONE, "people", "an integer from 2 to 100000, found 1"),
         ("people = true\n" + ONE, "people", "an integer"),
         ("people = 3.0\n" + ONE, "people", "an integer"),
         ('title = ""\n' + ONE, "title", "text of 1 to 80"),
-        (ONE + "colour = 1", "economies[0].colour", "no such name"),
+        (ONE + "colour = 1", "economies[0].colour", "one of the names number, name"),
         ("[[economies]]\nnumber = 392", "economies[0].name", "text"),
         ('[[economies]]\nname = "JP"', "economies[0].number", "an integer from 1"),
         (ONE + ONE, "economies[1].number", "another number"),
@@ -40,7 +41,7 @@ def test_everything_but_an_economy_may_be_left_out() -> None:
         (ONE + "[faults]\nnever = nan", "faults.never", "a number from 0 to 1"),
         (ONE + "[faults]\nnever = true", "faults.never", "a number"),
         ("faults = 3\n" + ONE, "faults", "a table"),
-        (ONE + "[policy]\nwhat_if = [0]", "policy.what_if", "a list of integers from 1"),
+        (ONE + "[policy]\nwhat_if = [0]", "policy.what_if[0]", "an integer from 1 to 200, found 0"),
         (ONE + "[policy]\nclaim_grace = 2", "policy.claim_grace", "more than redemption_grace"),
         (ONE + "[policy]\ntransfer_limit = 10", "habits.largest", "at most policy.transfer_limit"),
         (ONE + "[habits]\nswap = 15", "habits.swap", "at most policy.unit_lifetime less 2"),
@@ -49,29 +50,29 @@ def test_everything_but_an_economy_may_be_left_out() -> None:
     ),
 )
 def test_refused(text: str, where: str, expected: str) -> None:
-    with pytest.raises(ScenarioError) as refused:
+    with pytest.raises(SettingsError) as refused:
         Scenario.from_toml(text)
     assert refused.value.field == where
     assert expected in refused.value.expected
 
 
 def test_changes_are_checked() -> None:
-    with pytest.raises(ScenarioError, match="people"):
+    with pytest.raises(SettingsError, match="people"):
         default().changed(people=1)
-    with pytest.raises(ScenarioError, match="no such name"):
+    with pytest.raises(SettingsError, match="persons: expected one of the names"):
         default().changed(persons=10)
-    with pytest.raises(ScenarioError, match=r"policy\.hop_limit"):
+    with pytest.raises(SettingsError, match=r"policy\.hop_limit"):
         default().with_hop_limit(0)
-    with pytest.raises(ScenarioError, match=r"policy\.what_if"):
+    with pytest.raises(SettingsError, match=r"policy\.what_if"):
         default().with_what_if((201,))
 
 
 def test_files(tmp_path: Path) -> None:
-    with pytest.raises(ScenarioError, match="a file that can be read"):
+    with pytest.raises(SettingsError, match="a text file that can be read"):
         Scenario.from_file(tmp_path / "missing.toml")
     path = tmp_path / "latin.toml"
     path.write_bytes(b'title = "\xe9"')
-    with pytest.raises(ScenarioError, match="UTF-8"):
+    with pytest.raises(SettingsError, match="UTF-8"):
         Scenario.from_file(path)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from eiraku.reference import policy as policies
-from eiraku.reference.policy import Policy, PolicyError
+from eiraku.reference.policy import Policy
+from eiraku.reference.settings import SettingsError
 from eiraku.spec.objects import Role
 from eiraku.spec.shape import AMOUNT_MAX
 
@@ -109,20 +110,20 @@ DEFECTS = {
 def test_each_defect_is_named(field: str) -> None:
     mapping = copy.deepcopy(GOOD)
     DEFECTS[field](mapping)
-    with pytest.raises(PolicyError) as caught:
+    with pytest.raises(SettingsError) as caught:
         Policy.from_mapping(mapping)
     assert caught.value.field == field.strip()
     assert caught.value.expected in str(caught.value)
 
 
 def test_bad_toml_names_the_line() -> None:
-    with pytest.raises(PolicyError, match="line 2"):
+    with pytest.raises(SettingsError, match="line 2"):
         Policy.from_toml("max_units = 3\nmax_units = 4\n")
 
 
 @pytest.mark.parametrize("mapping", (None, [], "x", {1: 2}))
 def test_not_even_a_table(mapping: object) -> None:
-    with pytest.raises(PolicyError):
+    with pytest.raises(SettingsError):
         Policy.from_mapping(mapping)
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.settings import SettingsError
 from eiraku.spec.centre_objects import CONTEXT_REQUEST, REQUEST_MAX, Request
 from eiraku.spec.objects import Role
 from eiraku.system.database import Database, DatabaseError
@@ -25,7 +26,7 @@ from eiraku.system.services.observe import Log, Metrics
 from eiraku.system.services.office import Health, Office
 from eiraku.system.services.requests import Caller, Gate, Method
 from eiraku.system.services.service import Service
-from eiraku.system.services.settings import DEFAULT, Settings, SettingsError
+from eiraku.system.services.settings import DEFAULT, Settings
 
 NUMBER = b"\x07" * 8
 KEY = SigningKey(bytes(range(32)))

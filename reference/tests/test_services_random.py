@@ -18,7 +18,7 @@ from eiraku.spec import cbor
 from eiraku.spec.centre_objects import CONTEXT_REQUEST, Request
 from eiraku.spec.objects import Role
 from eiraku.system.exchange.codes import STATUS
-from eiraku.system.scheme.settings import Settings
+from eiraku.system.scheme.settings import DEFAULT
 from eiraku.system.services import scheme as schemes
 from eiraku.system.services.app import create_app
 from eiraku.system.services.enrolment import first_request
@@ -115,7 +115,7 @@ class Monkey:
 
 @pytest.fixture
 def scheme(tmp_path: Path) -> Iterator[Scheme]:
-    schemes.create(tmp_path / "money", Settings(), text=f"{FREE}[vaults]\nalice = 392\n")
+    schemes.create(tmp_path / "money", DEFAULT, text=f"{FREE}[vaults]\nalice = 392\n")
     with schemes.open_(tmp_path / "money") as opened:
         yield opened
 

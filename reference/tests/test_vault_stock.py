@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from eiraku.reference import policy as policies
 from eiraku.reference.purse.ledger import HoldingSummary
 from eiraku.reference.purse.select import MESSAGE_MAX, Candidate, choose, redeliver_size
+from eiraku.reference.settings import SettingsError
 from eiraku.spec.errors import Refusal
 from eiraku.system.vault import policy as vault_policy
 from eiraku.system.vault import stock as vault_stock
-from eiraku.system.vault.policy import Stock, VaultPolicy, VaultPolicyError
+from eiraku.system.vault.policy import DEFAULT, Stock, VaultPolicy
 from eiraku.system.vault.stock import Exchange, Shelf
 
 VALUES = st.sampled_from([1 << n for n in range(8)])
@@ -172,7 +173,7 @@ def test_bundles_can_be_sent(sizes: list[tuple[int, int]], max_units: int) -> No
 
 
 def test_the_default_policy(tmp_path: Path) -> None:
-    assert vault_policy.read(tmp_path / "absent.toml") == vault_policy.default()
+    assert VaultPolicy.from_file(tmp_path / "absent.toml", absent=DEFAULT) == vault_policy.default()
     assert vault_policy.default().stock[0] == Stock(value=1, least=4, most=40)
     assert Stock(value=1, least=4, most=40).wanted == 22
 
@@ -183,8 +184,8 @@ GOOD = "bulletin_seconds = 60\nexpiry_margin = 2\n"
 @pytest.mark.parametrize(
     ("text", "words"),
     (
-        ("", "bulletin_seconds: expected a value; it is missing"),
-        ("bulletin_seconds = 1", "expiry_margin: expected a value"),
+        ("", "bulletin_seconds: expected an integer from 1 to 1000000000; it is missing"),
+        ("bulletin_seconds = 1", "expiry_margin: expected an integer from 0 to 1000000000; it is missing"),
         ("x", "expected TOML 1.0"),
         (GOOD + "more = 1", "more: expected one of the names"),
         (GOOD.replace("60", "0"), "bulletin_seconds: expected an integer from 1"),
@@ -192,7 +193,10 @@ GOOD = "bulletin_seconds = 60\nexpiry_margin = 2\n"
         (GOOD.replace("2", "-1"), "expiry_margin: expected an integer from 0"),
         (GOOD + "stock = 1", "stock: expected a list"),
         (GOOD + "stock = [1]", "stock[0]: expected a table"),
-        (GOOD + "[[stock]]\nvalue = 1\nleast = 0", "stock[0].most: expected a value"),
+        (
+            GOOD + "[[stock]]\nvalue = 1\nleast = 0",
+            "stock[0].most: expected an integer from 0 to 65535; it is missing",
+        ),
         (GOOD + "[[stock]]\nvalue = 1\nleast = 0\nmost = 1\nx = 1", "stock[0].x: expected one of"),
         (GOOD + "[[stock]]\nvalue = 3\nleast = 0\nmost = 1", "stock[0].value: expected a power of two"),
         (GOOD + "[[stock]]\nvalue = 2\nleast = 2\nmost = 1", "stock[0].most: expected an integer from 2"),
@@ -202,15 +206,15 @@ GOOD = "bulletin_seconds = 60\nexpiry_margin = 2\n"
 def test_a_policy_that_cannot_be_used(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "vault.toml"
     path.write_text(text)
-    with pytest.raises(VaultPolicyError) as caught:
-        vault_policy.read(path)
+    with pytest.raises(SettingsError) as caught:
+        VaultPolicy.from_file(path)
     assert words in str(caught.value)
     assert "vault.toml" in str(caught.value)
 
 
 def test_a_policy_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "v.toml").write_bytes(b"\xff")
-    with pytest.raises(VaultPolicyError, match="can be read"):
-        vault_policy.read(tmp_path / "v.toml")
-    with pytest.raises(VaultPolicyError, match="can be read"):
-        vault_policy.read(tmp_path)
+    with pytest.raises(SettingsError, match="can be read"):
+        VaultPolicy.from_file(tmp_path / "v.toml")
+    with pytest.raises(SettingsError, match="can be read"):
+        VaultPolicy.from_file(tmp_path)

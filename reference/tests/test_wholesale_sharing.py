@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eiraku.reference.settings import SettingsError
 from eiraku.spec.wholesale_objects import Entry, Kind
 from eiraku.system.database import Database
 from eiraku.system.wholesale import register, seigniorage, vectors
@@ -228,41 +229,69 @@ def test_conversion_is_from_the_exact_value() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     (
-        ('EUR = "1.38450"', "", "no rate for EUR; state it under rates"),
-        ('EUR = "1.38450"', 'EUR = "0"', "rates: EUR: expected more than zero"),
-        ('EUR = "1.38450"', 'EUR = "-1.3"', "rates: EUR: expected a decimal number as text"),
-        ('EUR = "1.38450"', "EUR = 1.38450", "rates: EUR: expected a decimal number as text"),
-        ('EUR = "1.38450"', 'EUR = "NaN"', "rates: EUR: expected a decimal number as text"),
-        ('EUR = "1.38450"', 'EUR = "1e9"', "rates: EUR: expected a decimal number as text"),
-        ('EUR = "1.38450"', 'EUR = "1.3845\\n"', "rates: EUR: expected a decimal number as text"),
-        ('EUR = "1.38450"', 'EUR = "\uff11.3"', "rates: EUR: expected a decimal number as text"),
-        ('JPY = "76.79000"', 'JPY = "0.000"', "inverse_rates: JPY: expected more than zero"),
-        ('JPY = "76.79000"', 'JPY = "1"\nEUR = "2"', "EUR is stated twice; remove it"),
-        ('GBP = "1.58010"', 'GBP = "1.58010"\nUSD = "1"', "USD is the quote, whose rate is 1; remove it"),
-        ('GBP = "1.58010"', 'GBP = "1.58010"\nCHF = "1"', "a rate for CHF, which is not in the basket"),
-        ('EUR = "0.4230"', 'EUR = "0"', "amounts: EUR: expected more than zero"),
-        ('EUR = "0.4230"', 'EURO = "1"', "code of three capital letters, found 'EURO'"),
-        ('quote = "USD"', 'quote = "usd"', "code of three capital letters, found 'usd'"),
-        ('quote = "USD"', "", "quote: expected a text, found None"),
+        ('EUR = "1.38450"', "", "rates: expected a rate for EUR, here or under inverse_rates"),
+        ('EUR = "1.38450"', 'EUR = "0"', "basket: rates.EUR: expected a decimal number above"),
+        (
+            'EUR = "1.38450"',
+            'EUR = "-1.3"',
+            "basket: rates.EUR: expected a decimal number above",
+        ),
+        (
+            'EUR = "1.38450"',
+            "EUR = 1.38450",
+            "basket: rates.EUR: expected a decimal number above",
+        ),
+        ('EUR = "1.38450"', 'EUR = "NaN"', "basket: rates.EUR: expected a decimal number above"),
+        ('EUR = "1.38450"', 'EUR = "1e9"', "basket: rates.EUR: expected a decimal number above"),
+        (
+            'EUR = "1.38450"',
+            'EUR = "1.3845\\n"',
+            "basket: rates.EUR: expected a decimal number above",
+        ),
+        (
+            'EUR = "1.38450"',
+            'EUR = "\uff11.3"',
+            "basket: rates.EUR: expected a decimal number above",
+        ),
+        ('JPY = "76.79000"', 'JPY = "0.000"', "inverse_rates.JPY: expected a decimal number above zero"),
+        ('JPY = "76.79000"', 'JPY = "1"\nEUR = "2"', "inverse_rates.EUR: expected each rate once"),
+        (
+            'GBP = "1.58010"',
+            'GBP = "1.58010"\nUSD = "1"',
+            "rates.USD: expected no rate of the quote",
+        ),
+        (
+            'GBP = "1.58010"',
+            'GBP = "1.58010"\nCHF = "1"',
+            "rates.CHF: expected currencies of the bask",
+        ),
+        ('EUR = "0.4230"', 'EUR = "0"', "amounts.EUR: expected a decimal number above zero"),
+        (
+            'EUR = "0.4230"',
+            'EURO = "1"',
+            "amounts.EURO: expected a code of three capital",
+        ),
+        ('quote = "USD"', 'quote = "usd"', "quote: expected a code of three capital letters, found 'usd'"),
+        ('quote = "USD"', "", "quote: expected a code of three capital letters; it is missing"),
         ("date = 2011-10-19", 'date = "2011-10-19"', "date: expected a date such as"),
         ("date = 2011-10-19", "date = 2011-10-19T00:00:00", "date: expected a date such as"),
-        ("max_age = 1", "max_age = -1", "max_age: expected 0 to 366, found -1"),
-        ("max_age = 1", "max_age = true", "max_age: expected an integer, found True"),
-        ("decimals = 5", "decimals = 19", "decimals: expected 0 to 18, found 19"),
-        ("decimals = 5", 'decimals = 5\nbase = "x"', "unknown name 'base'"),
-        ("decimals = 5", "decimals = 5 5", "not TOML"),
+        ("max_age = 1", "max_age = -1", "max_age: expected an integer from 0 to 366, found -1"),
+        ("max_age = 1", "max_age = true", "max_age: expected an integer from 0 to 366, found True"),
+        ("decimals = 5", "decimals = 19", "decimals: expected an integer from 0 to 18, found 19"),
+        ("decimals = 5", 'decimals = 5\nbase = "x"', "base: expected one of the names unit, quote, date"),
+        ("decimals = 5", "decimals = 5 5", "basket: expected TOML 1.0"),
     ),
 )
 def test_a_basket_with_something_wrong(old: str, new: str, said: str) -> None:
     assert old in SDR
-    with pytest.raises(BasketError, match=said):
+    with pytest.raises(SettingsError, match=said):
         Basket.from_toml(SDR.replace(old, new, 1))
 
 
 def test_a_basket_of_nothing() -> None:
     head = SDR.partition("[amounts]")[0]
     for tail in ("", "amounts = 3", "[amounts]"):
-        with pytest.raises(BasketError, match="amounts: expected"):
+        with pytest.raises(SettingsError, match="amounts: expected"):
             Basket.from_toml(head + tail)
 
 

@@ -84,7 +84,7 @@ def advice() -> Iterator[None]:
 
     try:
         yield
-    # SettingsError, DirectoryError, PolicyError, RegistryError, IssuerError and the like are ValueErrors.
+    # SettingsError, DirectoryError, RegistryError, IssuerError and the like are ValueErrors.
     except (DatabaseError, StoreError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:

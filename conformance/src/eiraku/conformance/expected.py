@@ -15,31 +15,32 @@ checks were left out of the run are not judged. The list changes the exit code o
 listed failure is still a failure, and the wallet is as non-conformant as without the list.
 """
 
-import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-import msgspec
+from msgspec import Meta
 
 from eiraku.conformance.results import CheckResult, Model, Run
 from eiraku.conformance.verdict import Judgement, failed, in_scope
+from eiraku.reference.settings import SettingsError, Table
 
 
-class ExpectedFailuresError(Exception):
-    """The file cannot be read; the message names the place and what was expected there."""
-
-
-class Expectation(Model, frozen=True, kw_only=True):
+class Expectation(Table, frozen=True, kw_only=True):
     """One entry: either ``check`` or ``requirement`` is given."""
 
     check: str = ""
     requirement: str = ""
     reason: Literal["known-bug", "not-implemented", "disputed"]
-    issue: str
+    issue: Annotated[str, Meta(min_length=1, description="an issue, as text that is not empty")]
     expires: date
     """Last day on which the entry holds."""
     note: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError."""
+        if bool(self.check) == bool(self.requirement):
+            raise SettingsError("", "either check or requirement")
 
     @property
     def subject(self) -> str:
@@ -49,6 +50,12 @@ class Expectation(Model, frozen=True, kw_only=True):
     def covers(self, result: CheckResult) -> bool:
         """Whether a failure of ``result`` is expected."""
         return result.id == self.check or self.requirement in result.requirements
+
+
+class _ExpectedFailures(Table, frozen=True, kw_only=True):
+    """The file."""
+
+    expected: tuple[Expectation, ...] = ()
 
 
 class Gate(Model, frozen=True, kw_only=True):
@@ -61,31 +68,8 @@ class Gate(Model, frozen=True, kw_only=True):
 
 
 def read_expected(path: Path) -> tuple[Expectation, ...]:
-    """Read the file. Raises ExpectedFailuresError."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ExpectedFailuresError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ExpectedFailuresError(f"{path}: expected TOML, but: {error}") from error
-    if set(content) - {"expected"} or not isinstance(content.get("expected", []), list):
-        raise ExpectedFailuresError(f"{path}: expected [[expected]] tables only, found {', '.join(content)}")
-    return tuple(
-        _entry(entry, f"{path}: entry {number}")
-        for number, entry in enumerate(content.get("expected", []), 1)
-    )
-
-
-def _entry(entry: Any, where: str) -> Expectation:
-    try:
-        expectation = msgspec.convert(entry, Expectation)
-    except msgspec.ValidationError as error:
-        raise ExpectedFailuresError(f"{where}: {error}") from None
-    if bool(expectation.check) == bool(expectation.requirement):
-        raise ExpectedFailuresError(f"{where}: expected either check or requirement")
-    if not expectation.issue:
-        raise ExpectedFailuresError(f"{where}: expected an issue, found an empty one")
-    return expectation
+    """Read the file. Raises SettingsError."""
+    return _ExpectedFailures.from_file(path).expected
 
 
 def compare(run: Run, expectations: tuple[Expectation, ...], today: date) -> Gate:

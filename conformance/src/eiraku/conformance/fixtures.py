@@ -55,4 +55,4 @@ def policy_file(request: pytest.FixtureRequest) -> dict[str, Any] | None:
         return None
     from eiraku.reference.policy import Policy
 
-    return Policy.from_toml(Path(path).read_text(encoding="utf-8")).to_mapping()
+    return Policy.from_file(Path(path)).to_mapping()

@@ -8,13 +8,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import msgspec
+
 from eiraku.reference.crypto import cose, ed25519
 from eiraku.reference.history import unit_id
+from eiraku.reference.settings import SettingsError, convert
+from eiraku.spec import anchor as written
 from eiraku.spec import cbor, objects
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import Bulletin, PurseId, Unit
 
 K = TypeVar("K", "DeviceKey", "MoneyKey")
+F = TypeVar("F", written.DeviceKey, written.MoneyKey)
 
 
 class AnchorError(ValueError):
@@ -52,59 +57,79 @@ class TrustAnchor:
     scheme_key: bytes
 
     @classmethod
-    def from_mapping(cls, fields: Mapping[str, Any]) -> "TrustAnchor":
-        """From the JSON form of the adapter protocol (byte strings in hexadecimal). Raises AnchorError."""
+    def from_mapping(cls, fields: object) -> "TrustAnchor":
+        """From the JSON form that a purse is provisioned with, `eiraku.spec.anchor`. Raises AnchorError."""
         try:
-            return cls(
-                economies=frozenset(int(economy) for economy in fields["economies"]),
-                device_keys=_by_kid(
-                    fields["device_keys"],
-                    lambda key: DeviceKey(
-                        public=_octets(key, "public", 32),
-                        valid_from=int(key["from"]),
-                        valid_to=int(key["to"]),
-                    ),
+            form = convert(fields, written.Anchor, "anchor")
+        except SettingsError as error:
+            raise AnchorError(str(error)) from None
+        return cls(
+            economies=frozenset(form.economies),
+            device_keys=_by_kid(
+                form.device_keys,
+                lambda key: DeviceKey(
+                    public=bytes.fromhex(key.public), valid_from=key.start, valid_to=key.end
                 ),
-                money_keys=_by_kid(
-                    fields["money_keys"],
-                    lambda key: MoneyKey(
-                        public=_octets(key, "public", 32),
-                        history=_octets(key, "history", 32),
-                        valid_from=int(key["from"]),
-                        valid_to=int(key["to"]),
-                    ),
+            ),
+            money_keys=_by_kid(
+                form.money_keys,
+                lambda key: MoneyKey(
+                    public=bytes.fromhex(key.public),
+                    history=bytes.fromhex(key.history),
+                    valid_from=key.start,
+                    valid_to=key.end,
                 ),
-                device_seal=_octets(fields, "device_seal", 16),
-                money_seal=_octets(fields, "money_seal", 16),
-                scheme_key=_octets(fields, "scheme_key", 32),
-            )
-        except KeyError as error:
-            raise AnchorError(f"anchor: {error.args[0]} is missing") from None
-        except (TypeError, AttributeError) as error:
-            raise AnchorError(f"anchor: not the expected shape ({error})") from None
+            ),
+            device_seal=bytes.fromhex(form.device_seal),
+            money_seal=bytes.fromhex(form.money_seal),
+            scheme_key=bytes.fromhex(form.scheme_key),
+        )
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "TrustAnchor":
+        """From a file, in which the scheme key, which stays with purses, may be left out; then it is zero.
+
+        Raises AnchorError.
+        """
+        try:
+            fields = msgspec.json.decode(data)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            raise AnchorError(f"anchor: expected the JSON form of an anchor ({error})") from None
+        if isinstance(fields, dict):
+            fields.setdefault("scheme_key", bytes(32).hex())
+        return cls.from_mapping(fields)
 
     def to_mapping(self) -> dict[str, Any]:
         """The JSON form; `from_mapping` reads it back."""
-        return {
-            "economies": sorted(self.economies),
-            "device_keys": [
-                {"kid": kid.hex(), "public": key.public.hex(), "from": key.valid_from, "to": key.valid_to}
+        found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self._public()))
+        return {**found, "scheme_key": self.scheme_key.hex()}
+
+    def to_json(self) -> bytes:
+        """A file of the public half, as anybody may have it (EPP-CEN-025); `from_json` reads it."""
+        return msgspec.json.format(msgspec.json.encode(self._public()), indent=1) + b"\n"
+
+    def _public(self) -> written.PublicAnchor:
+        return written.PublicAnchor(
+            economies=tuple(sorted(self.economies)),
+            device_keys=tuple(
+                written.DeviceKey(
+                    kid=kid.hex(), public=key.public.hex(), start=key.valid_from, end=key.valid_to
+                )
                 for kid, key in self.device_keys.items()
-            ],
-            "money_keys": [
-                {
-                    "kid": kid.hex(),
-                    "public": key.public.hex(),
-                    "history": key.history.hex(),
-                    "from": key.valid_from,
-                    "to": key.valid_to,
-                }
+            ),
+            money_keys=tuple(
+                written.MoneyKey(
+                    kid=kid.hex(),
+                    public=key.public.hex(),
+                    history=key.history.hex(),
+                    start=key.valid_from,
+                    end=key.valid_to,
+                )
                 for kid, key in self.money_keys.items()
-            ],
-            "device_seal": self.device_seal.hex(),
-            "money_seal": self.money_seal.hex(),
-            "scheme_key": self.scheme_key.hex(),
-        }
+            ),
+            device_seal=self.device_seal.hex(),
+            money_seal=self.money_seal.hex(),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,24 +293,14 @@ def _parse(raw: bytes, limit: int, rule: str, where: str) -> tuple[cose.Sign1, b
     return signed, signed.kid
 
 
-def _by_kid(items: Iterable[Mapping[str, Any]], read: Callable[[Mapping[str, Any]], K]) -> dict[bytes, K]:
+def _by_kid(items: Iterable[F], read: Callable[[F], K]) -> dict[bytes, K]:
     keys: dict[bytes, K] = {}
     for item in items:
-        key = read(item)
-        kid = _octets(item, "kid", 8)
+        key, kid = read(item), bytes.fromhex(item.kid)
+        # EPP-GEN-005
         if kid != ed25519.key_id(key.public):
-            raise AnchorError(f"anchor: kid {kid.hex()} is not the identifier of its public key")
+            raise AnchorError(f"anchor: kid {item.kid} is not the identifier of its public key")
         if kid in keys:
-            raise AnchorError(f"anchor: kid {kid.hex()} occurs twice")
+            raise AnchorError(f"anchor: kid {item.kid} occurs twice")
         keys[kid] = key
     return keys
-
-
-def _octets(fields: Mapping[str, Any], name: str, length: int) -> bytes:
-    try:
-        value = bytes.fromhex(fields[name])
-    except ValueError:
-        raise AnchorError(f"anchor: {name}: expected hexadecimal") from None
-    if len(value) != length:
-        raise AnchorError(f"anchor: {name}: expected {length} bytes, found {len(value)}")
-    return value

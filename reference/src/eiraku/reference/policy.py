@@ -1,36 +1,64 @@
 """Policy: who may pay whom, and how much, as data (specification, chapter 9).
 
 `Policy.from_toml` reads the form that people write, `Policy.from_mapping` the JSON form that a purse is
-given; both raise `PolicyError`, which names the field (or the line, where the TOML itself is wrong) and says
-what was expected. Amounts are in minor units, tiers are 0 to 7.
+given. Amounts are in minor units, tiers are 0 to 7.
 """
 
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from itertools import pairwise, product
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
+from msgspec import Meta
+
+from eiraku.reference.settings import SettingsError, Table
 from eiraku.spec.objects import HOP_MAX, Role
 from eiraku.spec.shape import AMOUNT_MAX
 
-TIER_MAX = 7
-UNITS_MAX = 64
-CAPACITY_MAX = 65535
+PolicyError = SettingsError
 
-_NAMES = ("max_units", "capacity", "max_hops", "balance_limits", "operations")
-_OPERATION_NAMES = ("name", "payer", "payee", "same_holder", "limits")
-_ROLES = {role.name.lower(): role for role in Role}
+# The exact digits: "01" or "+1" would be a second name for tier 1.
+_Tier = Literal["0", "1", "2", "3", "4", "5", "6", "7"]
+_Limits = Mapping[_Tier, Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]]
+_Roles = Annotated[tuple[Literal["person", "merchant", "vault", "centre"], ...], Meta(min_length=1)]
 
 
-class PolicyError(ValueError):
-    """A policy that cannot be read in exactly one way (EPP-POL-001): where, and what belongs there."""
+class _OperationForm(Table, frozen=True, kw_only=True):
+    """An operation as it is written."""
 
-    def __init__(self, field: str, expected: str) -> None:
-        super().__init__(f"policy: {field}: expected {expected}")
-        self.field = field
-        self.expected = expected
+    name: Annotated[str, Meta(min_length=1, description="text that is not empty")]
+    payer: _Roles
+    payee: _Roles
+    same_holder: bool
+    limits: _Limits
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError."""
+        for field in ("payer", "payee"):
+            roles = getattr(self, field)
+            for index, role in enumerate(roles):
+                if role in roles[:index]:
+                    raise SettingsError(f"{field}[{index}]", f"each role once, found {role!r} again")
+        _never_falling(self.limits, "limits")
+
+
+class _PolicyForm(Table, frozen=True, kw_only=True):
+    """A policy as it is written."""
+
+    FILE = "policy"
+
+    max_units: Annotated[int, Meta(ge=1, le=64)]
+    capacity: Annotated[int, Meta(ge=1, le=65535)]
+    max_hops: Annotated[int, Meta(ge=1, le=HOP_MAX)]
+    balance_limits: _Limits
+    operations: tuple[_OperationForm, ...]
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError."""
+        _never_falling(self.balance_limits, "balance_limits")
+        _unambiguous(self.operations)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,31 +87,41 @@ class Policy:
     operations: tuple[Operation, ...]
 
     @classmethod
-    def from_toml(cls, text: str) -> "Policy":
-        """Read the TOML form. Raises PolicyError."""
-        try:
-            return cls.from_mapping(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
-            # EPP-POL-001
-            raise PolicyError("text", f"TOML 1.0 ({error})") from None
+    def from_toml(cls, text: str, *, file: str = "") -> "Policy":
+        """Read the TOML form. Raises SettingsError."""
+        # EPP-POL-001
+        return cls._from_form(_PolicyForm.from_toml(text, file=file))
+
+    @classmethod
+    def from_file(cls, path: Path) -> "Policy":
+        """Read a file in the TOML form. Raises SettingsError."""
+        # EPP-POL-001
+        return cls._from_form(_PolicyForm.from_file(path))
 
     @classmethod
     def from_mapping(cls, fields: object) -> "Policy":
-        """Read the JSON form. Raises PolicyError."""
+        """Read the JSON form. Raises SettingsError."""
         # EPP-POL-001
-        found = _exactly(fields, _NAMES, "")
-        policy = cls(
-            max_units=_integer(found["max_units"], "max_units", 1, UNITS_MAX),
-            capacity=_integer(found["capacity"], "capacity", 1, CAPACITY_MAX),
-            max_hops=_integer(found["max_hops"], "max_hops", 1, HOP_MAX),
-            balance_limits=_limits(found["balance_limits"], "balance_limits"),
+        return cls._from_form(_read(fields))
+
+    @classmethod
+    def _from_form(cls, form: _PolicyForm) -> "Policy":
+        return cls(
+            max_units=form.max_units,
+            capacity=form.capacity,
+            max_hops=form.max_hops,
+            balance_limits=_by_tier(form.balance_limits),
             operations=tuple(
-                _operation(item, f"operations[{index}]")
-                for index, item in enumerate(_list(found["operations"], "operations"))
+                Operation(
+                    name=operation.name,
+                    payer=_roles(operation.payer),
+                    payee=_roles(operation.payee),
+                    same_holder=operation.same_holder,
+                    limits=_by_tier(operation.limits),
+                )
+                for operation in form.operations
             ),
         )
-        _unambiguous(policy.operations)
-        return policy
 
     def to_mapping(self) -> dict[str, Any]:
         """The JSON form; `from_mapping` reads it back."""
@@ -131,94 +169,33 @@ def default() -> Policy:
     return Policy.from_toml(resources.files("eiraku.reference").joinpath("default_policy.toml").read_text())
 
 
-def _operation(item: object, where: str) -> Operation:
-    found = _exactly(item, _OPERATION_NAMES, where)
-    name = found["name"]
-    if not isinstance(name, str) or not name:
-        _refuse(f"{where}.name", "text that is not empty")
-    same_holder = found["same_holder"]
-    if not isinstance(same_holder, bool):
-        _refuse(f"{where}.same_holder", "true or false")
-    return Operation(
-        name=name,
-        payer=_roles(found["payer"], f"{where}.payer"),
-        payee=_roles(found["payee"], f"{where}.payee"),
-        same_holder=same_holder,
-        limits=_limits(found["limits"], f"{where}.limits"),
-    )
+def _read(fields: object) -> _PolicyForm:
+    return _PolicyForm.from_mapping(fields)
 
 
-def _roles(item: object, where: str) -> frozenset[Role]:
-    roles: set[Role] = set()
-    for index, name in enumerate(_list(item, where)):
-        role = _ROLES.get(name) if isinstance(name, str) else None
-        if role is None:
-            _refuse(f"{where}[{index}]", f"a role ({', '.join(_ROLES)}), found {name!r}")
-        if role in roles:
-            _refuse(f"{where}[{index}]", f"each role once, found {name!r} again")
-        roles.add(role)
-    if not roles:
-        _refuse(where, "at least one role")
-    return frozenset(roles)
-
-
-def _limits(item: object, where: str) -> dict[int, int]:
-    """Limits by tier, ascending; those given must not fall as the tier rises."""
-    found = _table(item, where)
-    for tier in found:
-        # The exact digits: "01" or "+1" would be a second name for tier 1.
-        if tier not in {str(n) for n in range(TIER_MAX + 1)}:
-            _refuse(f"{where}.{tier}", f"a tier from 0 to {TIER_MAX} as name")
-    tiers = sorted((int(tier), tier) for tier in found)
-    limits = {number: _integer(found[tier], f"{where}.{tier}", 0, AMOUNT_MAX) for number, tier in tiers}
-    for (low, limit), (high, other) in pairwise(limits.items()):
-        if other < limit:
-            _refuse(f"{where}.{high}", f"at least {limit}, the limit of tier {low}; found {other}")
-    return limits
-
-
-def _unambiguous(operations: tuple[Operation, ...]) -> None:
-    first: dict[tuple[Role, Role, bool], str] = {}
+def _unambiguous(operations: Iterable[_OperationForm]) -> None:
+    """Raises SettingsError."""
+    first: dict[tuple[str, str, bool], int] = {}
     for index, operation in enumerate(operations):
-        for payer, payee in product(sorted(operation.payer), sorted(operation.payee)):
-            other = first.setdefault((payer, payee, operation.same_holder), f"operations[{index}]")
-            if other != f"operations[{index}]":
-                _refuse(
-                    f"operations[{index}]",
-                    f"one operation for {payer.name.lower()} to {payee.name.lower()}; {other} applies too",
-                )
+        for payer, payee in product(operation.payer, operation.payee):
+            other = first.setdefault((payer, payee, operation.same_holder), index)
+            if other != index:
+                expected = f"one operation for {payer} to {payee}; operations[{other}] applies too"
+                raise SettingsError(f"operations[{index}]", expected)
 
 
-def _exactly(item: object, names: tuple[str, ...], where: str) -> dict[str, Any]:
-    found = _table(item, where or "policy")
-    prefix = f"{where}." if where else ""
-    for name in found:
-        if name not in names:
-            _refuse(f"{prefix}{name}", f"no such name (the names are {', '.join(names)})")
-    for name in names:
-        if name not in found:
-            _refuse(f"{prefix}{name}", "a value; it is missing")
-    return found
+def _never_falling(limits: _Limits, where: str) -> None:
+    """Limits that are given must not fall as the tier rises. Raises SettingsError."""
+    for (low, limit), (high, other) in pairwise(sorted(limits.items())):
+        if other < limit:
+            expected = f"at least {limit}, the limit of tier {low}; found {other}"
+            raise SettingsError(f"{where}.{high}", expected)
 
 
-def _table(item: object, where: str) -> dict[str, Any]:
-    if not isinstance(item, dict) or not all(isinstance(name, str) for name in item):
-        _refuse(where, "a table")
-    return item
+def _by_tier(limits: _Limits) -> dict[int, int]:
+    """Ascending."""
+    return {int(tier): limit for tier, limit in sorted(limits.items())}
 
 
-def _list(item: object, where: str) -> Iterator[Any]:
-    if not isinstance(item, list | tuple):
-        _refuse(where, "a list")
-    return iter(item)
-
-
-def _integer(item: object, where: str, low: int, high: int) -> int:
-    # bool is a subclass of int in Python; true is not a number here
-    if type(item) is not int or not low <= item <= high:
-        _refuse(where, f"an integer from {low} to {high}, found {item!r}")
-    return item
-
-
-def _refuse(field: str, expected: str) -> NoReturn:
-    raise PolicyError(field, expected)
+def _roles(names: Iterable[str]) -> frozenset[Role]:
+    return frozenset(Role[name.upper()] for name in names)

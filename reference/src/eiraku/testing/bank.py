@@ -21,7 +21,7 @@ from eiraku.system.exchange.sessions import SessionTable
 from eiraku.system.issuing.counter import Counter
 from eiraku.system.scheme import directory as folders
 from eiraku.system.scheme.directory import Directory
-from eiraku.system.scheme.settings import Settings
+from eiraku.system.scheme.settings import DEFAULT
 from eiraku.system.services import methods
 from eiraku.system.services.hosts import CounterHost
 from eiraku.system.services.journal import SCHEMA, Journal
@@ -105,7 +105,7 @@ class Bank:
     def found(cls, folder: Path, *, seed: bytes = b"bank", policy: VaultPolicy | None = None) -> "Bank":
         """A new one in an empty folder."""
         random = Drbg(seed)
-        directory = folders.create(folder / "scheme", settings=Settings(), random=random)
+        directory = folders.create(folder / "scheme", settings=DEFAULT, random=random)
         store = FaultyStore(folder / "vault.db")
         directory.make_purse(store, role=Role.VAULT, tier=2, holder=HOLDER, economy=392)
         device = BenchDevice(store, random)

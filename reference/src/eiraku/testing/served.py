@@ -9,7 +9,7 @@ import time
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from eiraku.system.scheme.settings import Settings
+from eiraku.system.scheme import settings as centre_settings
 from eiraku.system.services import scheme as schemes
 from eiraku.system.services.client import HttpService, Patience
 from eiraku.system.services.notes import Reach
@@ -38,7 +38,7 @@ class Served:
         vaults = "".join(f"{name} = 392\n" for name in funds)
         if not text:
             text = DEFAULT.replace("[vaults]\n", "")
-        schemes.create(self.folder, Settings(), text=f"{text}\n[vaults]\n{vaults}")
+        schemes.create(self.folder, centre_settings.DEFAULT, text=f"{text}\n[vaults]\n{vaults}")
         with self.opened() as scheme:
             for name, amount in funds.items():
                 self.codes[name] = schemes.invite(self.folder, name, count=4)

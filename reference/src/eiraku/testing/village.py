@@ -88,11 +88,6 @@ class Village:
             scheme_key=bytes(32),
         )
 
-    @property
-    def public_anchor(self) -> dict[str, Any]:
-        """The JSON form of the anchor without the scheme key, as anybody may have it."""
-        return {name: value for name, value in self.anchor.to_mapping().items() if name != "scheme_key"}
-
     def name(self, number: bytes) -> str:
         """Whose purse number it is."""
         return next(name for name, each in self.numbers.items() if each == number)

@@ -17,7 +17,6 @@ from eiraku.cli.signals import sigterm_as_interrupt
 from eiraku.conformance.adapter.errors import AdapterFailure, SelectorError
 from eiraku.conformance.expected import (
     Expectation,
-    ExpectedFailuresError,
     compare,
     gated_exit_code,
     read_expected,
@@ -193,23 +192,24 @@ def _workers(selector: str) -> int:
 
 
 def _read_expectations(path: Path | None) -> tuple[Expectation, ...] | None:
+    from eiraku.reference.settings import SettingsError
+
     if path is None:
         return None
     try:
         return read_expected(path)
-    except ExpectedFailuresError as error:
+    except SettingsError as error:
         raise click.ClickException(str(error)) from error
 
 
 def _check_policy(path: Path) -> None:
-    from eiraku.reference.policy import Policy, PolicyError
+    from eiraku.reference.policy import Policy
+    from eiraku.reference.settings import SettingsError
 
     try:
-        Policy.from_toml(path.read_text(encoding="utf-8"))
-    except PolicyError as error:
-        raise click.ClickException(f"{path}: {error}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"{path}: cannot be read ({error})") from error
+        Policy.from_file(path)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _stop(message: str) -> int:

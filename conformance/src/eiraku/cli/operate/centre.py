@@ -43,12 +43,12 @@ def _advice() -> Iterator[None]:
         from eiraku.system.database import DatabaseError
         from eiraku.system.issuing.schema import IssuerError
     from eiraku.reference.database import StoreError
-    from eiraku.reference.policy import PolicyError
+    from eiraku.reference.settings import SettingsError
     from eiraku.spec.errors import Refusal
     from eiraku.system.device.keys import RegistryError
     from eiraku.system.scheme.settings import DirectoryError
 
-    known = (BooksError, DatabaseError, DirectoryError, IssuerError, PolicyError, RegistryError, StoreError)
+    known = (BooksError, DatabaseError, DirectoryError, IssuerError, RegistryError, SettingsError, StoreError)
     try:
         yield
     except (*known, Refusal) as error:
@@ -94,13 +94,13 @@ def init(
     """Make new centres in DIRECTORY, which must not exist or be empty."""
     with _advice():
         from eiraku.system.scheme import directory
-        from eiraku.system.scheme.settings import Settings
+        from eiraku.system.scheme.settings import DEFAULT
 
-        settings = Settings(
-            economies=economies or Settings().economies,
+        settings = DEFAULT.changed(
+            economies=economies or DEFAULT.economies,
             first_epoch=epoch,
-            device_database=device_database,
-            issuing_database=issuing_database,
+            device_centre={"database": device_database},
+            issuing_centre={"database": issuing_database},
         )
         text = None if policy is None else policy.read_text("utf-8")
         directory.create(path, settings=settings, policy=text).close()
@@ -409,10 +409,9 @@ def suspects(path: Path, *, after: int) -> int:
 def anchor(path: Path, *, scheme_key: bool) -> int:
     """Print the trust anchor as JSON, for a purse or to verify evidence."""
     with _opened(path) as centres:
-        found = centres.anchor().to_mapping()
-        if not scheme_key:
-            del found["scheme_key"]
-        click.echo(json.dumps(found, indent=1))
+        found = centres.anchor()
+        text = json.dumps(found.to_mapping(), indent=1) + "\n" if scheme_key else found.to_json().decode()
+        click.echo(text, nl=False)
     return 0
 
 

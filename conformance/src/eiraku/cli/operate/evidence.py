@@ -30,11 +30,11 @@ def verify(*, file: Path, anchor_file: Path, as_json: bool) -> int:
 
     Exit code 0: it proves who copied; 1: it proves nothing; 2: misuse (no such file, not an anchor).
     """
-    from eiraku.reference.anchor import AnchorError
-    from eiraku.system.issuing.evidence import SIZE_MAX, Evidence, EvidenceError, read_anchor
+    from eiraku.reference.anchor import AnchorError, TrustAnchor
+    from eiraku.system.issuing.evidence import SIZE_MAX, Evidence, EvidenceError
 
     try:
-        anchor = read_anchor(anchor_file.read_bytes())
+        anchor = TrustAnchor.from_json(anchor_file.read_bytes())
         with file.open("rb") as opened:
             data = opened.read(SIZE_MAX + 1)
     except AnchorError as error:
@@ -67,7 +67,7 @@ def example(*, folder: Path) -> int:
 
     village = Village(("alice", "bob"))
     held = village.move(village.unit(), ISSUER, "vault", "alice")
-    files = {"anchor.json": json.dumps(village.public_anchor, indent=1).encode() + b"\n"}
+    files = {"anchor.json": village.anchor.to_json()}
     for name, signer, copy in (("purse", "alice", held), ("centre", ISSUER, village.unit())):
         first, second = (village.endorse(copy, signer, payee) for payee in ("bob", "vault"))
         evidence = Evidence(unit=copy.unit, purse_id=village.purse_ids[signer], first=first, second=second)

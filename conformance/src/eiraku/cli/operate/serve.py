@@ -107,17 +107,16 @@ def _serve(scheme: "Scheme", address: "Address") -> int:
 def _init(directory: Path, vaults: tuple[str, ...]) -> int:
     import secrets
 
-    from eiraku.system.scheme.settings import Settings
+    from eiraku.system.scheme.settings import DEFAULT
     from eiraku.system.services import scheme as schemes
     from eiraku.system.services import settings
 
     wanted = dict(_vault(vault) for vault in vaults)
     if len(wanted) < len(vaults):
         raise click.BadParameter("one holder twice; name each once", param_hint="--vault")
-    made = Settings()
-    lines = [f"{name} = {made.economies[0]}\n" for name in wanted]
+    lines = [f"{name} = {DEFAULT.economies[0]}\n" for name in wanted]
     with advice():
-        schemes.create(directory, made, text=settings.DEFAULT + "".join(lines))
+        schemes.create(directory, DEFAULT, text=settings.DEFAULT + "".join(lines))
     click.echo(f"made {directory}")
     with _opened(directory) as scheme:
         for name, amount in wanted.items():

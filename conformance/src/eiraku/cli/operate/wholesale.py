@@ -273,7 +273,7 @@ def basket(*, file: Path, on: Any, convert: tuple[str, str] | None) -> int:
 
     from eiraku.system.wholesale.basket import Basket
 
-    found = Basket.from_toml(files.text(file))
+    found = Basket.from_file(file)
     day = (on or datetime.now(tz=UTC)).date()
     if convert:
         click.echo(found.convert(*convert, day))
@@ -281,7 +281,7 @@ def basket(*, file: Path, on: Any, convert: tuple[str, str] | None) -> int:
     value, inverse = found.value(day), found.inverse(day)
     from rich.table import Table
 
-    rows = Table(caption=f"rates of {found.stated}")
+    rows = Table(caption=f"rates of {found.date}")
     for name, align in (("currency", "left"), ("amount", "right"), (f"rate in {found.quote}", "right")):
         rows.add_column(name, justify=align)  # type: ignore[arg-type]
     for component in found.components:

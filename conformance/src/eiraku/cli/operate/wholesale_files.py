@@ -33,13 +33,14 @@ def guarded(command: Callable[P, int]) -> Callable[P, int]:
 
     @wraps(command)
     def run(*arguments: P.args, **options: P.kwargs) -> int:
+        from eiraku.reference.settings import SettingsError
         from eiraku.spec.errors import Refusal
         from eiraku.system.database import DatabaseError
         from eiraku.system.wholesale.errors import WholesaleError
 
         try:
             return command(*arguments, **options)
-        except (DatabaseError, OSError) as error:
+        except (DatabaseError, OSError, SettingsError) as error:
             raise click.ClickException(str(error)) from None
         except WholesaleError as error:
             if type(error) is WholesaleError:

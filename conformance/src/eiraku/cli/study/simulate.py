@@ -76,8 +76,9 @@ def main(
     seed. Exit code 0: value was conserved, and exactly the cheats whose copies came home were named; 1: not
     so; 2: misuse; 3: interrupted, with a partial report.
     """
+    from eiraku.reference.settings import SettingsError
     from eiraku.report.files import ReportError, prepare
-    from eiraku.system.economy.scenario import Scenario, ScenarioError, default
+    from eiraku.system.economy.scenario import Scenario, default
 
     _needs_matplotlib()
     try:
@@ -89,7 +90,7 @@ def main(
         if what_if is not None:
             scenario = scenario.with_what_if(_limits(what_if))
         prepare(out)
-    except (ScenarioError, ReportError) as error:
+    except (SettingsError, ReportError) as error:
         raise click.ClickException(str(error)) from error
     with sigterm_as_interrupt():
         return _simulate(scenario, file, out, workers=workers or os.cpu_count() or 1, as_json=as_json)

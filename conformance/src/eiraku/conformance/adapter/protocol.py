@@ -2,7 +2,7 @@
 
 One line of JSON (UTF-8, at most 1 MiB with its newline) per request and per response; one response per
 request, in order, with the request's ``seq``. Byte strings are lower-case hex. ``schema.json`` says the same
-for other languages and a test keeps the two in step. Unknown fields are refused in both directions.
+for other languages; it is made from these types (`schema`). Unknown fields are refused in both directions.
 
 A response is decoded by the verb it answers and its outcome:
 
@@ -60,6 +60,9 @@ ACCEPTED: dict[str, type[Accepted | Started | Progressed | StateReport]] = {
     "stop": Accepted,
 }
 """The struct of an ``accepted`` response, by verb."""
+
+IN_SESSION = frozenset({"open", "deliver"})
+"""Verbs whose ``rejected`` response has ``out`` and ``session``."""
 
 _REQUESTS: dict[str, type[Any]] = {
     "start": Start,
@@ -130,7 +133,7 @@ def check_response(verb: str, fields: dict[str, Any]) -> Response:
     if outcome == "accepted":
         kind = ACCEPTED.get(verb, Accepted)
     elif outcome == "rejected":
-        kind = RejectedInSession if verb in {"open", "deliver"} else Rejected
+        kind = RejectedInSession if verb in IN_SESSION else Rejected
     elif outcome == "errored":
         kind = Errored
     elif outcome in {"unsupported", "power-cut"}:

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from eiraku.conformance.adapter.wire import Count, Hex, Hex8, Hex16, Hex32, Role, Wire
+from eiraku.conformance.adapter.wire import Hex, Role, Seq, Wire
+from eiraku.spec.anchor import Anchor, Count, Hex8, Hex16, Hex32
 
 
 class VersionRange(Wire, frozen=True, kw_only=True):
@@ -16,9 +17,9 @@ class VersionRange(Wire, frozen=True, kw_only=True):
 
 
 class Start(Wire, frozen=True, kw_only=True):
-    """First request of a process or connection."""
+    """First request of a process or connection. ``seed`` matters only to a wallet that is deterministic."""
 
-    seq: int
+    seq: Seq
     verb: Literal["start"]
     protocol: VersionRange
     seed: Hex32 | msgspec.UnsetType = msgspec.UNSET
@@ -27,46 +28,16 @@ class Start(Wire, frozen=True, kw_only=True):
 class Reset(Wire, frozen=True, kw_only=True):
     """Back to the state just after ``start``."""
 
-    seq: int
+    seq: Seq
     verb: Literal["reset"]
 
 
 class Purse(Wire, frozen=True, kw_only=True):
-    """The purse's own number, Ed25519 private key (seed form) and signed purse ID."""
+    """The purse's own number, Ed25519 private key (RFC 8032 seed) and signed purse ID."""
 
     number: Hex8
     private_key: Hex32
     purse_id: Hex
-
-
-class DeviceKey(Wire, frozen=True, kw_only=True):
-    """A device centre's public key, valid from epoch ``from`` to ``to`` inclusive."""
-
-    kid: Hex8
-    public: Hex32
-    start: Count = msgspec.field(name="from")
-    end: Count = msgspec.field(name="to")
-
-
-class MoneyKey(Wire, frozen=True, kw_only=True):
-    """An issuing centre's unit key and history key, valid from epoch ``from`` to ``to`` inclusive."""
-
-    kid: Hex8
-    public: Hex32
-    history: Hex32
-    start: Count = msgspec.field(name="from")
-    end: Count = msgspec.field(name="to")
-
-
-class Anchor(Wire, frozen=True, kw_only=True):
-    """The trust anchor: whose purses and whose money the wallet accepts."""
-
-    economies: tuple[int, ...]
-    device_keys: tuple[DeviceKey, ...]
-    money_keys: tuple[MoneyKey, ...]
-    device_seal: Hex16
-    money_seal: Hex16
-    scheme_key: Hex32
 
 
 class Holding(Wire, frozen=True, kw_only=True):
@@ -80,11 +51,11 @@ class Holding(Wire, frozen=True, kw_only=True):
 class Provision(Wire, frozen=True, kw_only=True):
     """Everything a purse has when it leaves the device centre."""
 
-    seq: int
+    seq: Seq
     verb: Literal["provision"]
     purse: Purse
     anchor: Anchor
-    policy: dict[str, Any]
+    policy: Annotated[dict[str, Any], Meta(description="Chapter 9 of the specification, in JSON.")]
     bulletin: Hex | None
     holdings: tuple[Holding, ...]
 
@@ -92,7 +63,7 @@ class Provision(Wire, frozen=True, kw_only=True):
 class ActPay(Wire, frozen=True, kw_only=True):
     """The user agrees to pay ``amount`` minor units in the next session."""
 
-    seq: int
+    seq: Seq
     verb: Literal["act"]
     action: Literal["pay"]
     amount: Count
@@ -101,7 +72,7 @@ class ActPay(Wire, frozen=True, kw_only=True):
 class ActRequest(Wire, frozen=True, kw_only=True):
     """The user asks for ``amount`` minor units in the next session."""
 
-    seq: int
+    seq: Seq
     verb: Literal["act"]
     action: Literal["request"]
     amount: Count
@@ -111,7 +82,7 @@ class ActRequest(Wire, frozen=True, kw_only=True):
 class ActReceive(Wire, frozen=True, kw_only=True):
     """The user agrees to be paid in the next session."""
 
-    seq: int
+    seq: Seq
     verb: Literal["act"]
     action: Literal["receive"]
 
@@ -119,7 +90,7 @@ class ActReceive(Wire, frozen=True, kw_only=True):
 class ActRedeliver(Wire, frozen=True, kw_only=True):
     """The user wants a pending transaction delivered again in the next session."""
 
-    seq: int
+    seq: Seq
     verb: Literal["act"]
     action: Literal["redeliver"]
     transaction: Hex16
@@ -128,7 +99,7 @@ class ActRedeliver(Wire, frozen=True, kw_only=True):
 class ActBulletin(Wire, frozen=True, kw_only=True):
     """A bulletin reaches the wallet outside any session."""
 
-    seq: int
+    seq: Seq
     verb: Literal["act"]
     action: Literal["bulletin"]
     bulletin: Hex
@@ -137,7 +108,7 @@ class ActBulletin(Wire, frozen=True, kw_only=True):
 class Open(Wire, frozen=True, kw_only=True):
     """Begin a session in ``role``; an earlier one ends."""
 
-    seq: int
+    seq: Seq
     verb: Literal["open"]
     role: Role
 
@@ -145,7 +116,7 @@ class Open(Wire, frozen=True, kw_only=True):
 class Deliver(Wire, frozen=True, kw_only=True):
     """Bytes from the peer."""
 
-    seq: int
+    seq: Seq
     verb: Literal["deliver"]
     data: Hex
 
@@ -153,14 +124,14 @@ class Deliver(Wire, frozen=True, kw_only=True):
 class GetState(Wire, frozen=True, kw_only=True):
     """Ask for the durable state."""
 
-    seq: int
+    seq: Seq
     verb: Literal["state"]
 
 
 class PowerCutSimple(Wire, frozen=True, kw_only=True):
-    """Cut the power at once, or disarm."""
+    """Cut the power at once and answer after the restart, or disarm."""
 
-    seq: int
+    seq: Seq
     verb: Literal["power_cut"]
     when: Literal["now", "never"]
 
@@ -168,7 +139,7 @@ class PowerCutSimple(Wire, frozen=True, kw_only=True):
 class PowerCutArmed(Wire, frozen=True, kw_only=True):
     """Cut the power before or after the n-th durable write from now."""
 
-    seq: int
+    seq: Seq
     verb: Literal["power_cut"]
     when: Literal["before", "after"]
     write: Annotated[int, Meta(ge=1)]
@@ -177,7 +148,7 @@ class PowerCutArmed(Wire, frozen=True, kw_only=True):
 class Stop(Wire, frozen=True, kw_only=True):
     """Answer, then end the process or close the connection."""
 
-    seq: int
+    seq: Seq
     verb: Literal["stop"]
 
 

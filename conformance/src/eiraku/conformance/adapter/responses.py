@@ -4,33 +4,40 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from eiraku.conformance.adapter.wire import Count, Hex, Hex8, Hex16, Hex32, Label, SessionState, Wire
+from eiraku.conformance.adapter.wire import Label, Out, Seq, SessionState, Wire
+from eiraku.spec.anchor import Count, Hex8, Hex16, Hex32
 
 
 class Accepted(Wire, frozen=True, kw_only=True):
     """Done, and nothing more to say."""
 
-    seq: int
+    seq: Seq
     outcome: Literal["accepted"]
 
 
 class Started(Wire, frozen=True, kw_only=True):
-    """The wallet's answer to ``start``."""
+    """The answer to ``start``: who the wallet is and what it can do."""
 
-    seq: int
+    seq: Seq
     outcome: Literal["accepted"]
     protocol: int
     name: Annotated[str, Meta(min_length=1, max_length=100)]
     version: Annotated[str, Meta(max_length=100)]
-    capabilities: tuple[str, ...]
+    capabilities: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Known: initiator, responder, payer, payee, power-cut (mandatory to certify); "
+            "suite-0, deterministic."
+        ),
+    ]
 
 
 class Progressed(Wire, frozen=True, kw_only=True):
     """What the wallet sends its peer (null for nothing), and whether the session is still open."""
 
-    seq: int
+    seq: Seq
     outcome: Literal["accepted"]
-    out: Hex | None
+    out: Out
     session: SessionState
 
 
@@ -68,9 +75,9 @@ class SettledState(Wire, frozen=True, kw_only=True):
 
 
 class StateReport(Wire, frozen=True, kw_only=True):
-    """The durable state. ``writes`` counts durable writes since start or reset."""
+    """The durable state. ``digest`` changes if and only if the state does."""
 
-    seq: int
+    seq: Seq
     outcome: Literal["accepted"]
     balance: Count
     epoch: Count
@@ -78,14 +85,14 @@ class StateReport(Wire, frozen=True, kw_only=True):
     pending: tuple[PendingState, ...]
     credited: tuple[CreditedState, ...]
     settled: tuple[SettledState, ...]
-    writes: Count
+    writes: Annotated[int, Meta(ge=0, description="Durable writes since start or reset.")]
     digest: Hex32
 
 
 class Rejected(Wire, frozen=True, kw_only=True):
     """The input was refused."""
 
-    seq: int
+    seq: Seq
     outcome: Literal["rejected"]
     code: Label
     detail: str = ""
@@ -94,10 +101,10 @@ class Rejected(Wire, frozen=True, kw_only=True):
 class RejectedInSession(Wire, frozen=True, kw_only=True):
     """The peer's bytes, or opening a session, were refused; ``out`` is what the wallet answers its peer."""
 
-    seq: int
+    seq: Seq
     outcome: Literal["rejected"]
     code: Label
-    out: Hex | None
+    out: Out
     session: SessionState
     detail: str = ""
 
@@ -105,7 +112,7 @@ class RejectedInSession(Wire, frozen=True, kw_only=True):
 class Errored(Wire, frozen=True, kw_only=True):
     """The wallet itself is at fault."""
 
-    seq: int
+    seq: Seq
     outcome: Literal["errored"]
     detail: str
 
@@ -113,7 +120,7 @@ class Errored(Wire, frozen=True, kw_only=True):
 class Bare(Wire, frozen=True, kw_only=True):
     """The wallet does not know the verb, or an armed power cut fired."""
 
-    seq: int
+    seq: Seq
     outcome: Literal["unsupported", "power-cut"]
 
 

@@ -8,15 +8,16 @@ from msgspec import Meta
 MAX_LINE = 1024 * 1024
 """Bytes in a line, newline included."""
 
-Hex = Annotated[str, Meta(pattern="^([0-9a-f]{2})*$")]
-Hex8 = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
-"""8 bytes: a purse number or key id."""
-Hex16 = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
-"""16 bytes: a transaction id or seal."""
-Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-"""32 bytes: a key, a unit id, a digest or the seed."""
-Count = Annotated[int, Meta(ge=0)]
-Label = Annotated[str, Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")]
+Seq = Annotated[int, Meta(description="Chosen by the suite, repeated by the wallet.")]
+Hex = Annotated[str, Meta(pattern="^([0-9a-f]{2})*$", description="Bytes, lower-case hex.")]
+Out = Annotated[Hex | None, Meta(description="Bytes for the peer; null for none.")]
+Label = Annotated[
+    str,
+    Meta(
+        pattern="^[a-z0-9]+(-[a-z0-9]+)*$",
+        description="Stable name of an error code, chapter 10 of the specification.",
+    ),
+]
 Role = Literal["initiator", "responder"]
 SessionState = Literal["open", "closed"]
 

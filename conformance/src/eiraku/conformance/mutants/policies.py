@@ -1,50 +1,60 @@
 """Mutants of chapter 9: policy."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated
+
+from msgspec import Meta
 
 from eiraku.conformance.mutants.registry import Area
 from eiraku.conformance.mutants.wallet import Patch, edit
 from eiraku.reference import policy as policy_module
-from eiraku.reference.policy import Operation
 from eiraku.reference.purse import handshake, payee, payer
 
 AREA = Area(__name__)
-_limits, _exactly, _integer = policy_module._limits, policy_module._exactly, policy_module._integer
 OPERATION = "operation = policy.operation(payer.role, payee.role, same_holder=same)"
 SAME_HOLDER = "same = payer.holder == payee.holder"
 TIERS = "policy.limit(operation, payer.tier, payee.tier)"
 OFFERED_LIMIT = "offer.amount > link.limit"
+_read = policy_module._read
+_Number = Annotated[int, Meta(ge=0)]
 
 
 @AREA.replaces("EPP-POL-001", (policy_module, "_unambiguous"))
-def takes_ambiguous_policies(operations: tuple[Operation, ...]) -> None:
+def takes_ambiguous_policies(operations: Iterable[object]) -> None:
     """Takes a policy in which two operations apply to one pair."""
 
 
-@AREA.replaces("EPP-POL-001", (policy_module, "_exactly"))
-def ignores_unknown_names(item: object, names: tuple[str, ...], where: str) -> dict[str, Any]:
+@AREA.replaces("EPP-POL-001", (policy_module, "_read"))
+def ignores_unknown_names(fields: object) -> policy_module._PolicyForm:
     """Ignores names in a policy that it does not know."""
-    if isinstance(item, dict):
-        item = {name: value for name, value in item.items() if name in names}
-    return _exactly(item, names, where)
+    known = (*policy_module._PolicyForm.__struct_fields__, *policy_module._OperationForm.__struct_fields__)
+    if isinstance(fields, dict):
+        fields = {name: value for name, value in fields.items() if name in known}
+        if isinstance(fields.get("operations"), list):
+            fields["operations"] = [
+                {name: value for name, value in each.items() if name in known}
+                if isinstance(each, dict)
+                else each
+                for each in fields["operations"]
+            ]
+    return _read(fields)
 
 
-@AREA.replaces("EPP-POL-001", (policy_module, "_integer"))
-def takes_numbers_out_of_range(item: object, where: str, low: int, high: int) -> int:
+class _AnyNumbers(policy_module._PolicyForm, frozen=True, kw_only=True):
+    max_units: _Number
+    capacity: _Number
+    max_hops: _Number
+
+
+@AREA.replaces("EPP-POL-001", (policy_module, "_read"))
+def takes_numbers_out_of_range(fields: object) -> policy_module._PolicyForm:
     """Takes numbers out of range in a policy."""
-    return item if type(item) is int and item >= 0 else _integer(item, where, low, high)
+    return _AnyNumbers.from_mapping(fields)
 
 
-@AREA.replaces("EPP-POL-001", (policy_module, "_limits"))
-def takes_falling_limits(item: object, where: str) -> dict[int, int]:
+@AREA.replaces("EPP-POL-001", (policy_module, "_never_falling"))
+def takes_falling_limits(limits: Mapping[str, int], where: str) -> None:
     """Takes limits that fall as the tier rises."""
-    if not isinstance(item, dict):
-        return _limits(item, where)
-    found: dict[int, int] = {}
-    for name, value in item.items():
-        found.update(_limits({name: value}, where))
-    return found
 
 
 AREA.edits(

@@ -1,6 +1,5 @@
 """Fixtures of the suite's tests."""
 
-import tomllib
 from importlib import resources
 from typing import Any
 
@@ -11,6 +10,7 @@ from eiraku.conformance.adapter.client import Wallet
 from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import World
+from eiraku.reference.policy import Policy
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +18,7 @@ def policy(policy_file: dict[str, Any] | None) -> dict[str, Any]:
     """The policy that wallets are given, in JSON form: the suite's own unless the run names another."""
     if policy_file is not None:
         return policy_file
-    return tomllib.loads(resources.files(tester).joinpath("policy.toml").read_text())
+    return Policy.from_toml(resources.files(tester).joinpath("policy.toml").read_text()).to_mapping()
 
 
 @pytest.fixture

@@ -128,7 +128,7 @@ class Results:
             wronged=tuple(sorted(by_number[number].name for number in named - set(truth.cheats))),
             unproven=tuple(sorted(by_number[number].name for number in set(scheme.unproven))),
             evidence={number.hex(): written for number, written in sorted(scheme.evidence.items())},
-            anchor=scheme.public_anchor(),
+            anchor=scheme.anchor.to_json(),
             claims=dict(sorted(run.claims.items())),
             refunded=run.refunded,
             events=dict(sorted((run.meetings.events + run.banking.events).items())),

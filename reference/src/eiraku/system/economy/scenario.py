@@ -4,104 +4,102 @@ Every number has a default and bounds; both stand in the classes below. Amounts 
 times are epochs, shares and chances are from 0 to 1. Nothing is read but what is named here.
 """
 
-import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
 from importlib import resources
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated
 
+from msgspec import Meta, structs
+
+from eiraku.reference import settings
 from eiraku.reference.policy import Policy
+from eiraku.reference.settings import SettingsError, Table
 
 MOVES_BEFORE = 2
 """Moves of a unit before a person has it: to the desk of a bank, and to the person."""
 MOVES_MAX = 200
 EPOCHS_MAX = 500
 
-T = TypeVar("T")
+Moves = Annotated[int, Meta(ge=1, le=MOVES_MAX)]
+Amount = Annotated[int, Meta(ge=1, le=2**40)]
+UpTo100 = Annotated[int, Meta(ge=0, le=100)]
+UpTo1000 = Annotated[int, Meta(ge=1, le=1000)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Text = Annotated[str, Meta(min_length=1, max_length=80)]
 
 
-class ScenarioError(ValueError):
-    """A scenario that cannot be run: which field, and what was expected there."""
-
-    def __init__(self, name: str, expected: str) -> None:
-        super().__init__(f"scenario: {name}: expected {expected}")
-        self.field = name
-        self.expected = expected
-
-
-def _whole(default: int, low: int, high: int) -> Any:
-    return field(default=default, metadata={"low": low, "high": high})
-
-
-def _share(default: float) -> Any:
-    return field(default=default, metadata={"low": 0.0, "high": 1.0})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Economy:
+class Economy(Table, frozen=True, kw_only=True):
     """One economy: its number (as in purse IDs), a short name, and how much of everything it has."""
 
-    number: int = _whole(0, 1, 65535)
-    name: str = ""
-    share: int = _whole(1, 1, 1000)
-    banks: int = _whole(1, 1, 50)
-    shops: int = _whole(4, 1, 1000)
-    assets: int = _whole(2_000_000, 1, 2**50)
+    number: settings.Economy
+    name: Text
+    share: UpTo1000 = 1
+    banks: Annotated[int, Meta(ge=1, le=50)] = 1
+    shops: UpTo1000 = 4
+    assets: Annotated[int, Meta(ge=1, le=2**50)] = 2_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(Table, frozen=True, kw_only=True):
     """The scheme's rules. `hop_limit`: payments that a unit makes between two visits to a bank (S-38)."""
 
-    hop_limit: int = _whole(5, 1, MOVES_MAX)
-    what_if: tuple[int, ...] = (1, 3, 10)
-    transfer_limit: int = _whole(5000, 1, 2**40)
-    unit_lifetime: int = _whole(16, 4, EPOCHS_MAX)
-    redemption_grace: int = _whole(2, 0, 100)
-    claim_grace: int = _whole(4, 1, 100)
-    purse_lifetime: int = _whole(15, 4, 10 * EPOCHS_MAX)
+    hop_limit: Moves = 5
+    what_if: tuple[Moves, ...] = (1, 3, 10)
+    """Each once, in the order that was written."""
+    transfer_limit: Amount = 5000
+    unit_lifetime: Annotated[int, Meta(ge=4, le=EPOCHS_MAX)] = 16
+    redemption_grace: UpTo100 = 2
+    claim_grace: Annotated[int, Meta(ge=1, le=100)] = 4
+    purse_lifetime: Annotated[int, Meta(ge=4, le=10 * EPOCHS_MAX)] = 15
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError."""
+        structs.force_setattr(self, "what_if", tuple(dict.fromkeys(self.what_if)))
+        if self.claim_grace <= self.redemption_grace:
+            # EPP-CEN-008
+            raise SettingsError(
+                "claim_grace", f"more than redemption_grace, {self.redemption_grace} (EPP-CEN-008)"
+            )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Habits:
+class Habits(Table, frozen=True, kw_only=True):
     """How people and shops behave."""
 
-    to_shop: float = _share(0.45)
-    abroad: float = _share(0.12)
-    wages: float = _share(0.15)
-    largest: int = _whole(200, 1, 2**40)
-    cash: int = _whole(510, 1, 2**40)
-    pay_in: float = _share(0.6)
-    change: float = _share(0.5)
-    swap: int = _whole(2, 0, 100)
-    careless: float = _share(0.03)
-    gossip: float = _share(0.5)
+    to_shop: Share = 0.45
+    abroad: Share = 0.12
+    wages: Share = 0.15
+    largest: Amount = 200
+    cash: Amount = 510
+    pay_in: Share = 0.6
+    change: Share = 0.5
+    swap: UpTo100 = 2
+    careless: Share = 0.03
+    gossip: Share = 0.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Faults:
+class Faults(Table, frozen=True, kw_only=True):
     """What goes wrong without anybody's fault."""
 
-    power_cut: float = _share(0.01)
-    message_lost: float = _share(0.02)
-    redelivered: float = _share(0.5)
-    never: float = _share(0.15)
+    power_cut: Share = 0.01
+    message_lost: Share = 0.02
+    redelivered: Share = 0.5
+    never: Share = 0.15
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cheating:
+class Cheating(Table, frozen=True, kw_only=True):
     """How many people copy the memory of their purse, and how much the copy spends."""
 
-    count: int = _whole(4, 0, 1000)
-    payments: int = _whole(8, 1, 1000)
+    count: Annotated[int, Meta(ge=0, le=1000)] = 4
+    payments: UpTo1000 = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Denominations:
+class Denominations(Table, frozen=True, kw_only=True):
     """A set is one unit of each power of two up to `largest`."""
 
-    largest: int = _whole(128, 1, 2**20)
+    largest: Annotated[int, Meta(ge=1, le=2**20)] = 128
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError."""
+        if self.largest & (self.largest - 1):
+            # EPP-UNI-007
+            raise SettingsError("largest", f"a power of two (EPP-UNI-007), found {self.largest}")
 
     @property
     def values(self) -> tuple[int, ...]:
@@ -114,69 +112,45 @@ class Denominations:
         return 2 * self.largest - 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
+class Scenario(Table, frozen=True, kw_only=True):
     """Everything a run is made from; two runs of one scenario give the same results."""
 
-    title: str = "Without a title"
-    seed: int = _whole(1, 0, 2**63 - 1)
-    people: int = _whole(200, 2, 100_000)
-    payments: int = _whole(5000, 1, 10_000_000)
-    epochs: int = _whole(20, 1, EPOCHS_MAX)
-    economies: tuple[Economy, ...] = ()
+    FILE = "scenario"
+
+    title: Text = "Without a title"
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 1
+    people: Annotated[int, Meta(ge=2, le=100_000)] = 200
+    payments: Annotated[int, Meta(ge=1, le=10_000_000)] = 5000
+    epochs: Annotated[int, Meta(ge=1, le=EPOCHS_MAX)] = 20
+    economies: Annotated[tuple[Economy, ...], Meta(min_length=1)]
     policy: Rules = Rules()
     habits: Habits = Habits()
     faults: Faults = Faults()
     cheats: Cheating = Cheating()
     denominations: Denominations = Denominations()
 
-    @classmethod
-    def from_toml(cls, text: str) -> "Scenario":
-        """Read a scenario. Raises ScenarioError."""
-        try:
-            return cls.from_mapping(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
-            raise ScenarioError("text", f"TOML 1.0 ({error})") from None
-
-    @classmethod
-    def from_file(cls, path: Path) -> "Scenario":
-        """Read a file. Raises ScenarioError."""
-        try:
-            return cls.from_toml(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ScenarioError(str(path), f"a file that can be read ({error.strerror})") from None
-        except UnicodeDecodeError:
-            raise ScenarioError(str(path), "text in UTF-8") from None
-
-    @classmethod
-    def from_mapping(cls, given: object) -> "Scenario":
-        """Read what TOML gives. Raises ScenarioError."""
-        table = dict(_table(given, "scenario"))
-        economies = table.pop("economies", ())
-        if not isinstance(economies, list | tuple) or not economies:
-            raise ScenarioError("economies", "at least one table [[economies]]")
-        read = tuple(_read(Economy, item, f"economies[{n}]") for n, item in enumerate(economies))
-        return _consistent(replace(_read(cls, table, ""), economies=read))
-
-    def changed(self, **changes: Any) -> "Scenario":
-        """With other numbers at the top level, checked again. Raises ScenarioError."""
-        for name, value in changes.items():
-            _check(cls_field(type(self), name), value, name)
-        return _consistent(replace(self, **changes))
+    def __post_init__(self) -> None:
+        """Raises SettingsError."""
+        numbers = [economy.number for economy in self.economies]
+        for n, number in enumerate(numbers):
+            if number in numbers[:n]:
+                raise SettingsError(f"economies[{n}].number", f"another number; {number} is there already")
+        if self.habits.largest > self.policy.transfer_limit:
+            limit = self.policy.transfer_limit
+            raise SettingsError("habits.largest", f"at most policy.transfer_limit, {limit}")
+        most = self.policy.unit_lifetime - 2
+        if self.habits.swap > most:
+            raise SettingsError("habits.swap", f"at most policy.unit_lifetime less 2, {most}")
+        if self.cheats.count > self.people:
+            raise SettingsError("cheats.count", f"at most the number of people, {self.people}")
 
     def with_hop_limit(self, limit: int) -> "Scenario":
-        """The same with another limit of payments between two visits to a bank. Raises ScenarioError."""
-        _check(cls_field(Rules, "hop_limit"), limit, "policy.hop_limit")
-        return replace(self, policy=replace(self.policy, hop_limit=limit))
+        """The same with another limit of payments between two visits to a bank. Raises SettingsError."""
+        return self.changed(policy={"hop_limit": limit})
 
     def with_what_if(self, limits: tuple[int, ...]) -> "Scenario":
-        """The same, compared with other limits. Raises ScenarioError."""
-        found = _check(cls_field(Rules, "what_if"), limits, "policy.what_if")
-        return replace(self, policy=replace(self.policy, what_if=found))
-
-    def to_mapping(self) -> dict[str, Any]:
-        """What `from_mapping` reads."""
-        return asdict(self)
+        """The same, compared with other limits. Raises SettingsError."""
+        return self.changed(policy={"what_if": limits})
 
     @property
     def max_hops(self) -> int:
@@ -227,81 +201,3 @@ def default() -> Scenario:
     """The scenario that is packaged beside this module."""
     text = resources.files("eiraku.system.economy").joinpath("scenario.toml").read_text(encoding="utf-8")
     return Scenario.from_toml(text)
-
-
-def cls_field(cls: type, name: str) -> Any:
-    """The field of a class. Raises ScenarioError for a name that it does not have."""
-    for one in fields(cls):
-        if one.name == name:
-            return one
-    raise ScenarioError(name, f"no such name (the names are {', '.join(f.name for f in fields(cls))})")
-
-
-def _read(cls: type[T], given: object, where: str) -> T:
-    prefix = f"{where}." if where else ""
-    values: dict[str, Any] = {}
-    for name, value in _table(given, where or "scenario").items():
-        one = cls_field(cls, name) if name in {f.name for f in fields(cls)} else None  # type: ignore[arg-type]
-        if one is None:
-            known = ", ".join(f.name for f in fields(cls))  # type: ignore[arg-type]
-            raise ScenarioError(prefix + name, f"no such name (the names are {known})")
-        if isinstance(one.type, type) and hasattr(one.type, "__dataclass_fields__"):
-            values[name] = _read(one.type, value, prefix + name)
-        else:
-            values[name] = _check(one, value, prefix + name)
-    return cls(**values)
-
-
-def _check(one: Any, value: object, where: str) -> Any:
-    if one.type is str:
-        if not isinstance(value, str) or not 0 < len(value) <= 80:
-            raise ScenarioError(where, "text of 1 to 80 characters")
-        return value
-    if one.name == "what_if":
-        if not isinstance(value, list | tuple) or any(
-            type(n) is not int or not 1 <= n <= MOVES_MAX for n in value
-        ):
-            raise ScenarioError(where, f"a list of integers from 1 to {MOVES_MAX}")
-        return tuple(dict.fromkeys(value))
-    low, high = one.metadata["low"], one.metadata["high"]
-    if one.type is float:
-        # bool is a subclass of int in Python; true is not a number here
-        if type(value) not in (int, float) or not low <= value <= high:
-            raise ScenarioError(where, f"a number from {low:g} to {high:g}, found {value!r}")
-        return float(value)  # type: ignore[arg-type]
-    if type(value) is not int or not low <= value <= high:
-        raise ScenarioError(where, f"an integer from {low} to {high}, found {value!r}")
-    return value
-
-
-def _consistent(scenario: Scenario) -> Scenario:
-    numbers = [economy.number for economy in scenario.economies]
-    for n, economy in enumerate(scenario.economies):
-        _check(cls_field(Economy, "number"), economy.number, f"economies[{n}].number")
-        _check(cls_field(Economy, "name"), economy.name, f"economies[{n}].name")
-        if economy.number in numbers[:n]:
-            raise ScenarioError(
-                f"economies[{n}].number", f"another number; {economy.number} is there already"
-            )
-    rules = scenario.policy
-    if rules.claim_grace <= rules.redemption_grace:
-        # EPP-CEN-008
-        raise ScenarioError(
-            "policy.claim_grace", f"more than redemption_grace, {rules.redemption_grace} (EPP-CEN-008)"
-        )
-    if scenario.denominations.largest & (scenario.denominations.largest - 1):
-        # EPP-UNI-007
-        raise ScenarioError("denominations.largest", "a power of two (EPP-UNI-007)")
-    if scenario.habits.largest > rules.transfer_limit:
-        raise ScenarioError("habits.largest", f"at most policy.transfer_limit, {rules.transfer_limit}")
-    if scenario.habits.swap > rules.unit_lifetime - 2:
-        raise ScenarioError("habits.swap", f"at most policy.unit_lifetime less 2, {rules.unit_lifetime - 2}")
-    if scenario.cheats.count > scenario.people:
-        raise ScenarioError("cheats.count", f"at most the number of people, {scenario.people}")
-    return scenario
-
-
-def _table(given: object, where: str) -> Mapping[str, Any]:
-    if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
-        raise ScenarioError(where, "a table")
-    return given

@@ -128,11 +128,6 @@ class Scheme:
         self.issuer.add_purse(self.centre.number)
         self._counter = Counter(places.device(self.centre), self.issuer, economy_of=self._economy_of)
 
-    def public_anchor(self) -> bytes:
-        """The anchor for verifying evidence: a JSON file without the scheme key (EPP-CEN-025)."""
-        fields = {name: value for name, value in self._anchor.items() if name != "scheme_key"}
-        return json.dumps(fields, indent=1).encode() + b"\n"
-
     def close(self) -> None:
         """Close the databases."""
         self.wholesale.close()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Protocol, TypeAlias
 
+from eiraku.reference.settings import PositiveFloat, PositiveInt, Table
 from eiraku.system.exchange.carrier import ServiceRefused
 
 NAME = 16
@@ -42,15 +43,14 @@ class Host(Protocol):
         """Let go of a session that has not come to its end by itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionLimits:
+class SessionLimits(Table, frozen=True, kw_only=True):
     """`names`: most sessions at a time, `each`: most of one client or purse; the rest in seconds."""
 
-    names: int = 64
-    each: int = 8
-    idle: float = 10.0
-    whole: float = 60.0
-    patience: float = 2.0
+    names: PositiveInt = 64
+    each: PositiveInt = 8
+    idle: PositiveFloat = 10.0
+    whole: PositiveFloat = 60.0
+    patience: PositiveFloat = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,7 +76,7 @@ class SessionTable:
     host: Host
     random: Callable[[int], bytes]
     clock: Clock
-    limits: SessionLimits = SessionLimits()
+    limits: SessionLimits = field(default_factory=SessionLimits)
     _sessions: dict[bytes, _Session] = field(default_factory=dict)
     _active: bytes | None = None
     _changed: threading.Condition = field(default_factory=threading.Condition)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from eiraku.reference.anchor import AnchorError, TrustAnchor, verify_purse_id, verify_unit
+from eiraku.reference.anchor import TrustAnchor, verify_purse_id, verify_unit
 from eiraku.reference.crypto import cose
 from eiraku.spec import objects
 from eiraku.spec.errors import Refusal
@@ -133,22 +133,6 @@ class Evidence:
         return Convicted(
             number=number, public_key=public, unit_id=unit.unit_id, unit=unit.unit, hop=first.hop
         )
-
-
-def read_anchor(data: bytes) -> TrustAnchor:
-    """An anchor in its JSON form; the scheme key, which stays with purses, may be left out.
-
-    Raises AnchorError.
-    """
-    try:
-        fields = json.loads(data.decode())
-        if isinstance(fields, dict):
-            fields.setdefault("scheme_key", bytes(32).hex())
-        return TrustAnchor.from_mapping(fields)
-    except AnchorError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise AnchorError(f"anchor: expected the JSON form of an anchor ({_short(error)})") from None
 
 
 def _written(endorsement: Endorsement) -> dict[str, Any]:

@@ -6,7 +6,7 @@
 
 `create` makes all of it or nothing, `open_` opens it. Private keys are in these files: only the owner may
 read them. A database may be elsewhere: `database` is a file name in the folder, or a URL. Errors are
-DirectoryError, DatabaseError and StoreError, and say what to do.
+DirectoryError, SettingsError, DatabaseError and StoreError, and say what to do.
 """
 
 import os
@@ -174,7 +174,7 @@ def create(
 ) -> Directory:
     """Make a new scheme's folder, which must not exist or be empty, and open it.
 
-    `policy`: the TOML form; without it the default one. Raises DirectoryError, PolicyError, IssuerError,
+    `policy`: the TOML form; without it the default one. Raises DirectoryError, SettingsError, IssuerError,
     RegistryError, DatabaseError, StoreError; then nothing is there.
     """
     if policy is None:
@@ -200,19 +200,22 @@ def create(
 
 
 def open_(path: Path, *, random: Random = secrets.token_bytes) -> Directory:
-    """Open a folder that `create` made. Raises DirectoryError, PolicyError, RegistryError, DatabaseError."""
-    settings = Settings.from_toml(_read(path / SETTINGS))
-    policy = Policy.from_toml(_read(path / POLICY))
+    """Open a folder that `create` made.
+
+    Raises DirectoryError, SettingsError, RegistryError, DatabaseError.
+    """
+    settings = Settings.from_toml(_read(path / SETTINGS), file=str(path / SETTINGS))
+    policy = Policy.from_toml(_read(path / POLICY), file=str(path / POLICY))
     try:
         scheme_key = bytes.fromhex(_read(path / SCHEME_KEY))
     except ValueError:
         scheme_key = b""
     if len(scheme_key) != 32:
         raise DirectoryError(f"{path / SCHEME_KEY}: expected 64 hexadecimal digits; restore it from a backup")
-    device = Database(_url(path, settings.device_database, new=False), DEVICE_SCHEMA)
+    device = Database(_url(path, settings.device_centre.database, new=False), DEVICE_SCHEMA)
     try:
         registry = Registry(device, random=random)
-        issuing = Database(_url(path, settings.issuing_database, new=False), ISSUING_SCHEMA)
+        issuing = Database(_url(path, settings.issuing_centre.database, new=False), ISSUING_SCHEMA)
         try:
             issuer = Issuer(issuing, public_keys=registry.public_key, random=random)
             # The bulletin is published first: a loss of power may have come between.
@@ -237,7 +240,7 @@ def open_(path: Path, *, random: Random = secrets.token_bytes) -> Directory:
 def _fill(path: Path, settings: Settings, policy: str, random: Random) -> None:
     """Both centres, and the issuing centre's own purse."""
     epoch = settings.first_epoch
-    device = Database(_url(path, settings.device_database, new=True), DEVICE_SCHEMA)
+    device = Database(_url(path, settings.device_centre.database, new=True), DEVICE_SCHEMA)
     try:
         Registry.create(
             device,
@@ -248,12 +251,12 @@ def _fill(path: Path, settings: Settings, policy: str, random: Random) -> None:
             key_expires=min(epoch + settings.key_lifetime, EPOCH_MAX),
         )
         rules = Rules(
-            redemption_grace=settings.redemption_grace,
-            claim_grace=settings.claim_grace,
-            unit_lifetime=settings.unit_lifetime,
-            max_hops=settings.max_hops,
+            redemption_grace=settings.issuing_centre.redemption_grace,
+            claim_grace=settings.issuing_centre.claim_grace,
+            unit_lifetime=settings.issuing_centre.unit_lifetime,
+            max_hops=settings.issuing_centre.max_hops,
         )
-        issuing = Database(_url(path, settings.issuing_database, new=True), ISSUING_SCHEMA)
+        issuing = Database(_url(path, settings.issuing_centre.database, new=True), ISSUING_SCHEMA)
         try:
             economies = settings.economies
             Issuer.create(

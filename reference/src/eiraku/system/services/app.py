@@ -61,7 +61,7 @@ class _Front:
         self, app: ASGIApp, *, office: Office, log: Log, metrics: Metrics, clock: Callable[[], float]
     ) -> None:
         self._app, self._log, self._metrics = app, log, metrics
-        self._buckets = Buckets(limit=office.settings.client, clock=clock)
+        self._buckets = Buckets(limit=office.settings.limits.client, clock=clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -176,7 +176,7 @@ def _common(app: FastAPI, office: Office, metrics: Metrics) -> None:
         # EPP-SVC-009
         if request.url.scheme != "https" and not _loopback(request):
             raise ServiceRefused("tls-required", "EPP-SVC-009", "expected TLS: use an https:// address")
-        signed = await read_body(request, kind=COSE, limit=REQUEST_MAX, seconds=office.settings.body)
+        signed = await read_body(request, kind=COSE, limit=REQUEST_MAX, seconds=office.settings.times.body)
         return Response(await run_in_threadpool(office.enrol, signed), media_type=CBOR)
 
     @app.get("/health")
@@ -218,7 +218,7 @@ def _requests(app: FastAPI, path: str, service: Service, office: Office) -> None
     )
     async def carry_out(request: Request) -> Response:
         """A signed request."""
-        signed = await read_body(request, kind=COSE, limit=REQUEST_MAX, seconds=office.settings.body)
+        signed = await read_body(request, kind=COSE, limit=REQUEST_MAX, seconds=office.settings.times.body)
         return Response(await run_in_threadpool(service.request, signed), media_type=CBOR)
 
 
@@ -249,7 +249,7 @@ def _sessions(app: FastAPI, path: str, service: Service, office: Office) -> None
             raise ServiceRefused("session-unknown", "EPP-SVC-006", "expected a name of 32 hex digits")
         if not number.isascii() or not number.isdecimal() or len(number) > 4:
             raise ServiceRefused("session-order", "EPP-SVC-006", "expected a number counted from 1")
-        data = await read_body(request, kind=OCTETS, limit=MESSAGE_MAX, seconds=office.settings.body)
+        data = await read_body(request, kind=OCTETS, limit=MESSAGE_MAX, seconds=office.settings.times.body)
         call = partial(service.message, bytes.fromhex(name), int(number), data)
         answer = await run_in_threadpool(call)
         request.state.purse_said = answer.code

@@ -29,7 +29,7 @@ def run(
     log.line("start", services=len(scheme.services))
     worker.start()
     try:
-        serve(app, bound, tls, ready=ready, patience=scheme.settings.body)
+        serve(app, bound, tls, ready=ready, patience=scheme.settings.times.body)
     finally:
         stop.set()
         worker.join()
@@ -44,7 +44,7 @@ def _work(scheme: Scheme, stop: threading.Event, log: Log, metrics: Metrics) -> 
     failing: dict[str, str] = {}
     pause = 0.0
     while not stop.wait(pause):
-        pause = scheme.settings.tick
+        pause = scheme.settings.times.tick
         for name, part in scheme.work().items():
             try:
                 part()

@@ -5,7 +5,7 @@ The folder is that of `centres.directory`, with these beside:
     services.toml   settings, see `settings.DEFAULT`     services.db   what was answered last, enrolment codes
     vaults/         for each vault its purse, NAME.db, and what it has under way, NAME-state.db
 
-`open_` opens it, and makes what is missing. Errors are DirectoryError, SettingsError, PolicyError,
+`open_` opens it, and makes what is missing. Errors are DirectoryError, SettingsError,
 RegistryError, IssuerError, DatabaseError and StoreError; each says what to do.
 """
 
@@ -25,7 +25,6 @@ from eiraku.system.exchange.sessions import Host, SessionTable
 from eiraku.system.issuing.counter import Counter
 from eiraku.system.scheme import directory as folders
 from eiraku.system.scheme.directory import Directory
-from eiraku.system.scheme.settings import DirectoryError
 from eiraku.system.scheme.settings import Settings as CentreSettings
 from eiraku.system.services import methods
 from eiraku.system.services.enrolment import Enrolments, Invitation, new_code
@@ -90,7 +89,7 @@ class Scheme:
             return Health(good=False, facts=facts)
         facts = {"epoch": epoch, "bulletin_age": age, "databases": "writable"}
         facts["vaults"] = {name: not vault.suspended() for name, vault in self.vaults.items()}
-        return Health(good=age <= self.settings.bulletin_age, facts=facts)
+        return Health(good=age <= self.settings.times.bulletin_age, facts=facts)
 
     def close(self) -> None:
         """Close everything, vaults first."""
@@ -131,7 +130,7 @@ def invite(
     random: Callable[[int], bytes] = secrets.token_bytes,
 ) -> list[str]:
     """Enrolment codes for purses of a holder, also while the scheme is served. Raises as `open_`."""
-    settings = Settings.from_toml(_text(path / SETTINGS))
+    settings = Settings.from_file(path / SETTINGS, absent=DEFAULT)
     with ExitStack() as closing:
         directory = folders.open_(path, random=random)
         closing.callback(directory.close)
@@ -156,7 +155,7 @@ def open_(
     clock: Callable[[], float] = time.monotonic,
 ) -> Scheme:
     """Open a scheme and make the vaults that are missing. See the module for what is raised."""
-    settings = Settings.from_toml(_text(path / SETTINGS))
+    settings = Settings.from_file(path / SETTINGS, absent=DEFAULT)
     with ExitStack() as closing:
         directory = folders.open_(path, random=random)
         closing.callback(directory.close)
@@ -173,7 +172,9 @@ def open_(
             ),
             DEVICE_CENTRE: make.service(
                 DEVICE_CENTRE,
-                methods.device_centre(directory.registry, directory.issuer, lifetime=settings.lifetime),
+                methods.device_centre(
+                    directory.registry, directory.issuer, lifetime=settings.purses.lifetime
+                ),
                 None,
             ),
         }
@@ -241,7 +242,7 @@ class _Maker:
             journal=self.journal,
             callers=methods.callers(self.directory.registry),
             methods=table,
-            admit=Buckets(limit=self.settings.purse, clock=self.clock).take,
+            admit=Buckets(limit=self.settings.limits.purse, clock=self.clock).take,
         )
         sessions = None
         if host is not None:
@@ -252,14 +253,5 @@ class _Maker:
 
 
 def _database(path: Path, settings: Settings) -> Database:
-    name = settings.database
+    name = settings.databases.services
     return Database(name if "://" in name else f"sqlite:///{path / name}", SCHEMA)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return DEFAULT
-    except (OSError, UnicodeDecodeError) as error:
-        raise DirectoryError(f"{path}: expected a text file that can be read ({error}); correct it") from None

@@ -1,15 +1,15 @@
 """Settings of the services as data: `services.toml` in the folder of the centres.
 
-Every field has a value in `DEFAULT`, which `eiraku serve --init` writes out. `SettingsError` names the field
-and says what was expected. Times are seconds.
+Every field has a value in `DEFAULT`, which `eiraku serve --init` writes out. Times are seconds.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from typing import Annotated
 
+from msgspec import Meta
+
+from eiraku.reference.settings import Database, Economy, PositiveFloat, PositiveInt, Table
 from eiraku.system.exchange.sessions import SessionLimits
 from eiraku.system.services.limits import Rate
 
@@ -52,79 +52,62 @@ services = "services.db"
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 """Names of vaults, holders and purses in files and commands."""
 
-
-class SettingsError(ValueError):
-    """Settings that cannot be used: which field, and what was expected."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """See `DEFAULT`."""
-
-    client: Rate
-    purse: Rate
-    sessions: SessionLimits
-    body: float
-    tick: float
-    bulletin_age: float
-    lifetime: int
-    database: str
-    vaults: Mapping[str, int]
-
-    @classmethod
-    def from_toml(cls, text: str) -> "Settings":
-        """Read `services.toml`; what is absent has its default. Raises SettingsError."""
-        base = tomllib.loads(DEFAULT)
-        try:
-            found = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise SettingsError(f"services.toml: expected TOML 1.0 ({error}); correct the line") from None
-        for table, content in found.items():
-            if table not in base or not isinstance(content, dict):
-                raise SettingsError(f"services.toml: {table}: expected one of {', '.join(base)}")
-            if table == "vaults":
-                continue
-            for name, value in content.items():
-                base[table][name] = _value(f"{table}.{name}", value, base[table].get(name))
-        limits, times = base["limits"], base["times"]
-        return cls(
-            client=Rate(rate=limits["client_rate"], burst=limits["client_burst"]),
-            purse=Rate(rate=limits["purse_rate"], burst=limits["purse_burst"]),
-            sessions=SessionLimits(**{f.name: base["sessions"][f.name] for f in fields(SessionLimits)}),
-            body=times["body"],
-            tick=times["tick"],
-            bulletin_age=times["bulletin_age"],
-            lifetime=base["purses"]["lifetime"],
-            database=base["databases"]["services"],
-            vaults=_vaults(found.get("vaults", {})),
-        )
+_Name = Annotated[
+    str,
+    Meta(
+        pattern=rf"^{NAME.pattern}\Z",
+        description="a name of 1 to 32 small letters, digits and hyphens",
+    ),
+]
 
 
-def _vaults(table: dict[str, Any]) -> Mapping[str, int]:
-    for name, economy in table.items():
-        if NAME.fullmatch(name) is None:
-            raise SettingsError(
-                f"services.toml: vaults.{name}: expected a name of 1 to 32 small letters, digits and hyphens"
-            )
-        if type(economy) is not int or not 1 <= economy <= 65535:
-            raise SettingsError(f"services.toml: vaults.{name}: expected the number of an economy")
-    return dict(table)
+class Limits(Table, frozen=True, kw_only=True):
+    """Requests of one client address, and of one purse."""
+
+    client_rate: PositiveFloat = 50.0
+    client_burst: PositiveInt = 200
+    purse_rate: PositiveFloat = 20.0
+    purse_burst: PositiveInt = 100
+
+    @property
+    def client(self) -> Rate:
+        """Of one client address."""
+        return Rate(rate=self.client_rate, burst=self.client_burst)
+
+    @property
+    def purse(self) -> Rate:
+        """Of one purse."""
+        return Rate(rate=self.purse_rate, burst=self.purse_burst)
 
 
-def _value(where: str, value: Any, default: Any) -> Any:
-    if default is None:
-        raise SettingsError(
-            f"services.toml: {where}: expected a setting that exists; see chapter 16, or delete it"
-        )
-    kind = type(default)
-    if kind is str:
-        if not isinstance(value, str) or not value:
-            raise SettingsError(f"services.toml: {where}: expected a file name or a URL, found {value!r}")
-        return value
-    right = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
-    if not right or not 0 < value <= 1e9:
-        raise SettingsError(
-            f"services.toml: {where}: expected {'an integer' if kind is int else 'a number'} above 0, "
-            f"found {value!r}"
-        )
-    return kind(value)
+class Times(Table, frozen=True, kw_only=True):
+    """PositiveFloat: for a head and for a body, between looks at what is due, until a bulletin is too old."""
+
+    body: PositiveFloat = 10.0
+    tick: PositiveFloat = 1.0
+    bulletin_age: PositiveFloat = 172800.0
+
+
+class Purses(Table, frozen=True, kw_only=True):
+    """Epochs that a renewed purse ID is good for."""
+
+    lifetime: PositiveInt = 1000
+
+
+class Databases(Table, frozen=True, kw_only=True):
+    """A file in the folder, or a URL of PostgreSQL."""
+
+    services: Database = "services.db"
+
+
+class Settings(Table, frozen=True, kw_only=True):
+    """See `DEFAULT`. `vaults`: the number of the economy by the name of the holder."""
+
+    FILE = "services.toml"
+
+    limits: Limits = Limits()
+    sessions: SessionLimits = SessionLimits()
+    times: Times = Times()
+    purses: Purses = Purses()
+    databases: Databases = Databases()
+    vaults: Mapping[_Name, Economy] = {}

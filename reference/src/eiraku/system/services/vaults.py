@@ -15,8 +15,8 @@ from eiraku.system.scheme.settings import DirectoryError
 from eiraku.system.services.methods import NOTHING, fields
 from eiraku.system.services.requests import Caller, Method, vault_audience
 from eiraku.system.services.service import Service
-from eiraku.system.vault import policy as vault_policy
 from eiraku.system.vault.change import ChangeVault
+from eiraku.system.vault.policy import DEFAULT, VaultPolicy
 from eiraku.system.vault.vault import Vault
 
 RULE = "EPP-SVC-012"
@@ -117,7 +117,7 @@ class VaultPlace:
     def open(self, directory: Directory) -> OpenVault:
         """Open the vault, after making it if it is not there.
 
-        Raises DirectoryError, RegistryError, VaultPolicyError, DatabaseError, StoreError.
+        Raises DirectoryError, RegistryError, SettingsError, DatabaseError, StoreError.
         """
         try:
             self.folder.mkdir(mode=0o700, exist_ok=True)
@@ -132,7 +132,7 @@ class VaultPlace:
                     store, role=Role.VAULT, tier=TIER, holder=self.holder, economy=self.economy
                 )
             state = self.folder / f"{self.name}-state.db"
-            policy = vault_policy.read(self.folder / f"{self.name}.toml")
+            policy = VaultPolicy.from_file(self.folder / f"{self.name}.toml", absent=DEFAULT)
             vault = ChangeVault(device, self.issuing, self.device_centre, state, policy=policy)
         except BaseException:
             device.close()

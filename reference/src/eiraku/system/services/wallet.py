@@ -13,11 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from eiraku.reference.anchor import AnchorError, parse_purse_id
+from eiraku.reference.anchor import parse_purse_id
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Device, Snapshot
 from eiraku.reference.meeting import meet
-from eiraku.reference.policy import PolicyError
 from eiraku.reference.purse.state import (
     Order,
     PayOrder,
@@ -339,7 +338,7 @@ def _provision(device: Device, seed: bytes, enrolled: Enrolled) -> None:
             bulletin=enrolled.bulletin,
             holdings=(),
         )
-    except (json.JSONDecodeError, AnchorError, PolicyError) as error:
+    except json.JSONDecodeError as error:
         raise WalletError(f"the centre's answer cannot be used ({error}); tell its operator") from None
     result = device.provision(given)
     if not isinstance(result, Accepted):

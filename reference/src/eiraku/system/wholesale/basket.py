@@ -3,31 +3,26 @@
 Decimal numbers are read as exact fractions, summed exactly, and rounded once at the end, half to even.
 """
 
+import datetime as dt
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Annotated, TypeAlias
 
+from msgspec import Meta
+
+from eiraku.reference.settings import SettingsError, Table
 from eiraku.system.wholesale.errors import BasketError
 
-DECIMAL = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?")
-CODE = re.compile(r"[A-Z]{3}")
-DECIMALS_MAX = 18
-_FIELDS = {
-    "unit",
-    "quote",
-    "date",
-    "max_age",
-    "decimals",
-    "minor_digits",
-    "amounts",
-    "rates",
-    "inverse_rates",
-}
+DECIMAL = re.compile(r"(?=.*[1-9])[0-9]{1,18}(\.[0-9]{1,18})?")
+Day: TypeAlias = dt.date
+
+_POSITIVE = 'a decimal number above zero as text, such as "0.4230"'
+# EPP-WHS-012
+_Positive = Annotated[str, Meta(pattern=rf"^{DECIMAL.pattern}\Z", description=_POSITIVE)]
+_Code = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z", description="a code of three capital letters")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,72 +36,64 @@ class Component:
     """Amount and rate as they were stated; an inverse rate begins with `1 / `."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Basket:
-    """A basket with the rates of one date.
+class Basket(Table, frozen=True, kw_only=True):
+    """A basket with the rates of one date, as it is stated.
 
     `max_age`: of the rates, in days; `decimals`: of the value; `minor_digits`: 2 if the minor unit of the
     basket unit is a hundredth.
     """
 
-    unit: str
-    quote: str
-    stated: date
-    max_age: int
-    decimals: int
-    minor_digits: int
-    components: tuple[Component, ...]
+    FILE = "basket"
 
-    @classmethod
-    def from_toml(cls, text: str) -> "Basket":
-        """Read a basket. Raises BasketError with the name of what is missing or wrong."""
-        try:
-            fields: dict[str, Any] = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
-            raise BasketError(f"basket: not TOML ({error})") from None
-        unknown = sorted(fields.keys() - _FIELDS)
-        if unknown:
-            raise BasketError(f"basket: unknown name {unknown[0]!r}; known are {', '.join(sorted(_FIELDS))}")
-        stated = _typed(fields, "date", date)
-        quote = _code(_typed(fields, "quote", str), "quote")
-        rates = _rates(fields, quote)
-        amounts = _table(fields, "amounts")
-        if not amounts:
-            raise BasketError("basket: amounts: expected at least one currency")
-        components: list[Component] = []
-        for currency, amount in amounts.items():
-            _code(currency, "amounts")
+    unit: _Code
+    quote: _Code
+    date: Day
+    max_age: Annotated[int, Meta(ge=0, le=366)]
+    decimals: Annotated[int, Meta(ge=0, le=18)]
+    minor_digits: Annotated[int, Meta(ge=0, le=8)]
+    amounts: Annotated[Mapping[_Code, _Positive], Meta(min_length=1, description="a table of currencies")]
+    rates: Mapping[_Code, _Positive] = {}
+    inverse_rates: Mapping[_Code, _Positive] = {}
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError."""
+        for name in ("rates", "inverse_rates"):
+            for currency in getattr(self, name):
+                if currency == self.quote:
+                    raise SettingsError(f"{name}.{currency}", "no rate of the quote, which is 1; remove it")
+                # EPP-WHS-012
+                if currency not in self.amounts:
+                    raise SettingsError(f"{name}.{currency}", "currencies of the basket only; remove it")
+        for currency in self.inverse_rates:
+            if currency in self.rates:
+                raise SettingsError(f"inverse_rates.{currency}", "each rate once; it is under rates too")
+        for currency in self.amounts:
             # EPP-WHS-012
-            if currency not in rates:
-                raise BasketError(f"basket: no rate for {currency}; state it under rates or inverse_rates")
-            rate, said = rates.pop(currency)
-            number = _positive(amount, f"amounts: {currency}")
-            components.append(
-                Component(currency=currency, amount=number, rate=rate, text=(str(amount), said))
+            if currency not in {self.quote, *self.rates, *self.inverse_rates}:
+                raise SettingsError("rates", f"a rate for {currency}, here or under inverse_rates")
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """Its currencies, with exact amounts and rates, in the order of the amounts."""
+        return tuple(
+            Component(
+                currency=currency,
+                amount=Fraction(amount),
+                rate=self._rate(currency),
+                text=(amount, self._stated(currency)),
             )
-        # EPP-WHS-012
-        left = sorted(rates.keys() - {quote})
-        if left:
-            raise BasketError(f"basket: a rate for {left[0]}, which is not in the basket; remove it")
-        return cls(
-            unit=_code(_typed(fields, "unit", str), "unit"),
-            quote=quote,
-            stated=stated,
-            max_age=_within(_typed(fields, "max_age", int), "max_age", 0, 366),
-            decimals=_within(_typed(fields, "decimals", int), "decimals", 0, DECIMALS_MAX),
-            minor_digits=_within(_typed(fields, "minor_digits", int), "minor_digits", 0, 8),
-            components=tuple(components),
+            for currency, amount in self.amounts.items()
         )
 
-    def value(self, on: date) -> Decimal:
+    def value(self, on: Day) -> Decimal:
         """Price of one basket unit in the quote currency on a day. Raises BasketError for stale rates."""
         return _rounded(self._exact(on), self.decimals)
 
-    def inverse(self, on: date) -> Decimal:
+    def inverse(self, on: Day) -> Decimal:
         """Basket units for one of the quote currency, from the exact value. Raises BasketError."""
         return _rounded(1 / self._exact(on), self.decimals)
 
-    def convert(self, amount: str, currency: str, on: date) -> int:
+    def convert(self, amount: str, currency: str, on: Day) -> int:
         """Minor units of the basket unit for an amount (decimal text) of a currency in the basket, or of the
         quote; from the exact value. Raises BasketError.
         """
@@ -119,73 +106,35 @@ class Basket:
         minor: int = round(exact * 10**self.minor_digits)
         return minor
 
-    def _exact(self, on: date) -> Fraction:
-        age = (on - self.stated).days
+    def _exact(self, on: Day) -> Fraction:
+        age = (on - self.date).days
         # EPP-WHS-012
         if age < 0:
-            raise BasketError(f"basket: its rates are of {self.stated}, after {on}; name a later day")
+            raise BasketError(f"basket: its rates are of {self.date}, after {on}; name a later day")
         # EPP-WHS-012
         if age > self.max_age:
             raise BasketError(
-                f"basket: its rates of {self.stated} are {age} days old on {on}, at most {self.max_age} "
+                f"basket: its rates of {self.date} are {age} days old on {on}, at most {self.max_age} "
                 "allowed; state newer ones"
             )
         return sum((component.amount * component.rate for component in self.components), Fraction(0))
 
+    def _rate(self, currency: str) -> Fraction:
+        if currency in self.inverse_rates:
+            return 1 / Fraction(self.inverse_rates[currency])
+        return Fraction(self.rates.get(currency, 1))
 
-def _rates(fields: Mapping[str, Any], quote: str) -> dict[str, tuple[Fraction, str]]:
-    """For each currency, the exact rate and how it was stated."""
-    rates: dict[str, tuple[Fraction, str]] = {quote: (Fraction(1), "1")}
-    for name in ("rates", "inverse_rates"):
-        for currency, text in _table(fields, name).items():
-            _code(currency, name)
-            if currency in rates:
-                what = "the quote, whose rate is 1" if currency == quote else "stated twice"
-                raise BasketError(f"basket: {name}: {currency} is {what}; remove it")
-            rate = _positive(text, f"{name}: {currency}")
-            rates[currency] = (rate, text) if name == "rates" else (1 / rate, f"1 / {text}")
-    return rates
+    def _stated(self, currency: str) -> str:
+        if currency in self.inverse_rates:
+            return f"1 / {self.inverse_rates[currency]}"
+        return self.rates.get(currency, "1")
 
 
-def _table(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
-    found = fields.get(name, {})
-    if not isinstance(found, dict):
-        raise BasketError(f"basket: {name}: expected a table of currencies")
-    return found
-
-
-def _typed(fields: Mapping[str, Any], name: str, kind: type[Any]) -> Any:
-    found = fields.get(name)
-    # A TOML date with a time is a subclass of a date, and true is one of an integer.
-    if type(found) is not kind:
-        what = {date: "a date such as 2026-11-20", str: "a text", int: "an integer"}[kind]
-        raise BasketError(f"basket: {name}: expected {what}, found {found!r}")
-    return found
-
-
-def _code(text: str, where: str) -> str:
-    if not CODE.fullmatch(text):
-        raise BasketError(f"basket: {where}: expected a code of three capital letters, found {text!r}")
-    return text
-
-
-def _positive(text: Any, where: str) -> Fraction:
+def _positive(text: str, where: str) -> Fraction:
     # EPP-WHS-012
-    if not isinstance(text, str) or not DECIMAL.fullmatch(text):
-        raise BasketError(
-            f'basket: {where}: expected a decimal number as text, such as "0.4230", found {text!r}'
-        )
-    number = Fraction(text)
-    # EPP-WHS-012
-    if number <= 0:
-        raise BasketError(f"basket: {where}: expected more than zero, found {text}")
-    return number
-
-
-def _within(value: int, where: str, least: int, most: int) -> int:
-    if not least <= value <= most:
-        raise BasketError(f"basket: {where}: expected {least} to {most}, found {value}")
-    return value
+    if not DECIMAL.fullmatch(text):
+        raise BasketError(f"basket: {where}: expected {_POSITIVE}, found {text!r}")
+    return Fraction(text)
 
 
 def _rounded(number: Fraction, decimals: int) -> Decimal:
