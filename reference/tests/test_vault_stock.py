@@ -16,6 +16,7 @@ from eiraku.reference.centres.vault_stock import Exchange, Shelf
 from eiraku.reference.purse.ledger import HoldingSummary
 from eiraku.reference.purse.select import MESSAGE_MAX, Candidate, choose, redeliver_size
 from eiraku.spec.errors import Refusal
+from eiraku.testing.pile import Pile
 
 VALUES = st.sampled_from([1 << n for n in range(8)])
 STOCK = VaultPolicy(
@@ -84,7 +85,7 @@ def test_change_makes_exact_payment_possible(
         Candidate(unit_id=n.to_bytes(4, "big"), value=value, size=300)
         for n, value in enumerate(afterwards(found, plan))
     ]
-    assert choose(candidates, amount, max_units=max_units)
+    assert choose(Pile(candidates), amount, max_units=max_units)
     if plan is not None:
         assert sum(plan.values) <= worth(found, plan) + account
         assert len(plan.values) <= vault_stock.ISSUE_MAX
