@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from eiraku.reference.purse.select import MESSAGE_MAX, Candidate, choose, redeliver_size, unit_size
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Offer, OfferedUnit, Redeliver
+from eiraku.testing.pile import Pile
 
 # Two large units are too many for a message: then the fewest units are often not the right ones.
 SIZES = st.sampled_from((400, 20_000, 33_000))
@@ -45,10 +46,10 @@ def test_as_good_as_brute_force(units: list[tuple[int, int]], amount: int, max_u
     pool = candidates(units)
     if isinstance(expected, Code):
         with pytest.raises(Refusal) as caught:
-            choose(pool, amount, max_units=max_units)
+            choose(Pile(pool), amount, max_units=max_units)
         assert caught.value.code is expected
         return
-    chosen = choose(pool, amount, max_units=max_units)
+    chosen = choose(Pile(pool), amount, max_units=max_units)
     by_id = {c.unit_id: c for c in pool}
     assert len(set(chosen)) == len(chosen) == expected
     assert sum(by_id[u].value for u in chosen) == amount
@@ -75,8 +76,8 @@ def test_the_size_is_that_of_the_message(units: list[tuple[int, int, int]], amou
 def test_a_purse_full_of_long_histories_is_chosen_from_quickly() -> None:
     """The dynamic programme is bounded by 64 units, whatever the purse holds."""
     pool = candidates([(1 << (i % 20), 900 + 40 * (i % 7)) for i in range(255)])
-    chosen = choose(pool, 2**20 - 1, max_units=64)
+    chosen = choose(Pile(pool), 2**20 - 1, max_units=64)
     assert len(chosen) == 20
     with pytest.raises(Refusal) as caught:
-        choose([Candidate(unit_id=bytes([i]) * 32, value=1, size=2_000) for i in range(64)], 64, max_units=64)
+        choose(Pile(candidates([(1, 2_000)] * 64)), 64, max_units=64)
     assert caught.value.code is Code.TOO_LARGE

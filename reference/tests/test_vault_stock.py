@@ -18,6 +18,7 @@ from eiraku.system.vault import policy as vault_policy
 from eiraku.system.vault import stock as vault_stock
 from eiraku.system.vault.policy import DEFAULT, Stock, VaultPolicy
 from eiraku.system.vault.stock import Exchange, Shelf
+from eiraku.testing.pile import Pile
 
 VALUES = st.sampled_from([1 << n for n in range(8)])
 STOCK = VaultPolicy(
@@ -86,7 +87,7 @@ def test_change_makes_exact_payment_possible(
         Candidate(unit_id=n.to_bytes(4, "big"), value=value, size=300)
         for n, value in enumerate(afterwards(found, plan))
     ]
-    assert choose(candidates, amount, max_units=max_units)
+    assert choose(Pile(candidates), amount, max_units=max_units)
     if plan is not None:
         assert sum(plan.values) <= worth(found, plan) + account
         assert len(plan.values) <= vault_stock.ISSUE_MAX

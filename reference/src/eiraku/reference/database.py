@@ -11,7 +11,7 @@ from pathlib import Path
 
 APPLICATION = 0x45505031
 """SQLite application_id of a purse: "EPP1"."""
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _TABLES = """
 CREATE TABLE purse (
@@ -20,7 +20,8 @@ CREATE TABLE purse (
 CREATE TABLE bulletin (id INTEGER PRIMARY KEY CHECK (id = 1), signed BLOB NOT NULL);
 CREATE TABLE holding (
     unit_id BLOB PRIMARY KEY, unit BLOB NOT NULL, value INTEGER NOT NULL, expires INTEGER NOT NULL,
-    max_hops INTEGER NOT NULL, hop INTEGER NOT NULL, history BLOB NOT NULL);
+    max_hops INTEGER NOT NULL, hop INTEGER NOT NULL, history BLOB NOT NULL, size INTEGER NOT NULL);
+CREATE INDEX holding_choice ON holding (value, size, unit_id, expires, hop, max_hops);
 CREATE TABLE pending (
     tx BLOB PRIMARY KEY, payee BLOB NOT NULL, amount INTEGER NOT NULL, offer BLOB NOT NULL,
     endorsements BLOB NOT NULL, unit_ids BLOB NOT NULL);

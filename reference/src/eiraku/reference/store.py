@@ -10,7 +10,7 @@ Every failure is a `StoreError`, whose message says what was expected and what t
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ from eiraku.reference.purse.ledger import (
     Settlement,
     Totals,
 )
-from eiraku.reference.purse.select import unit_size
+from eiraku.reference.purse.select import Candidate, unit_size
+from eiraku.spec.objects import HOP_MAX
 
 # Each table in the order of its primary key, so that equal content has an equal digest.
 _PENDING = "SELECT tx, payee, amount, offer, endorsements, unit_ids FROM pending"
@@ -43,7 +44,7 @@ _CREDITED = "SELECT payer, tx, amount, offer_digest, receipt FROM credited"
 _CONTENT = (
     "SELECT number, private_key, purse_id, anchor, policy, given FROM purse",
     "SELECT signed FROM bulletin",
-    "SELECT unit_id, unit, value, expires, max_hops, hop, history FROM holding ORDER BY unit_id",
+    "SELECT unit_id, unit, value, expires, max_hops, hop, history, size FROM holding ORDER BY unit_id",
     _PENDING + " ORDER BY tx",
     "SELECT unit_id, tx FROM pending_unit ORDER BY unit_id",
     "SELECT tx, payee, amount, offer_digest, receipt FROM settled ORDER BY tx",
@@ -62,6 +63,7 @@ class Store:
         self._max_pages = max_pages
         self._digest: bytes | None = None
         self._provision: Provision | None = None
+        self._total: tuple[int, int] | None = None
         self._db = connect(self.path, max_pages=self._max_pages)
 
     def reopen(self) -> None:
@@ -69,6 +71,7 @@ class Store:
         self.close()
         self._digest = None
         self._provision = None
+        self._total = None
         self._db = connect(self.path, max_pages=self._max_pages)
 
     def close(self) -> None:
@@ -82,7 +85,7 @@ class Store:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                self._write(change)
+                count, value = self._write(change)
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:
@@ -95,20 +98,23 @@ class Store:
                 "make room on the disk"
             ) from error
         self._digest = None
+        if self._total is not None:
+            self._total = (self._total[0] + count, self._total[1] + value)
         self.writes += 1
 
-    def _write(self, change: Change) -> None:
+    def _write(self, change: Change) -> tuple[int, int]:
+        """What is spendable now and was not before: number of units, and value; negative if it is less."""
         match change:
             case Provisioned():
                 self._provision = None
                 self._insert_provision(change.provision, sum(holding.value for holding in change.holdings))
                 if change.bulletin is not None:
                     self._insert("bulletin", (1, change.bulletin))
-                self._add(change.holdings)
+                return self._add(change.holdings)
             case BulletinAccepted():
                 self._db.execute("INSERT OR REPLACE INTO bulletin VALUES (1, ?)", (change.bulletin,))
             case PaymentPending():
-                self._move_to_pending(change.pending)
+                return self._move_to_pending(change.pending)
             case PaymentSettled():
                 settled = change.settlement
                 self._db.execute("DELETE FROM pending_unit WHERE tx = ?", (settled.transaction,))
@@ -120,14 +126,13 @@ class Store:
                 credit = change.credit
                 row = (credit.payer, credit.transaction, credit.amount, credit.offer_digest)
                 self._insert("credited", (*row, credit.receipt))
-                self._add(change.holdings)
+                return self._add(change.holdings)
             case HoldingsCollected():
-                ids = [(unit_id,) for unit_id in change.unit_ids]
-                gone = self._db.executemany("DELETE FROM holding WHERE unit_id = ?", ids)
-                _expect(gone.rowcount, len(ids))
+                return self._remove(change.unit_ids)
             case PurseIdRenewed():
                 self._provision = None
                 self._db.execute("UPDATE purse SET purse_id = ?", (change.purse_id,))
+        return 0, 0
 
     def _insert_provision(self, provision: Provision, given: int) -> None:
         keys = (provision.number, provision.private_key, provision.purse_id)
@@ -135,28 +140,41 @@ class Store:
         policy = json.dumps(provision.policy.to_mapping(), sort_keys=True)
         self._insert("purse", (1, *keys, anchor, policy, given))
 
-    def _add(self, holdings: Iterable[Holding]) -> None:
-        rows = [(h.unit_id, h.unit, h.value, h.expires, h.max_hops, h.hop, h.history) for h in holdings]
-        self._db.executemany("INSERT INTO holding VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    def _add(self, holdings: Sequence[Holding]) -> tuple[int, int]:
+        rows: list[tuple[bytes | int, ...]] = []
+        for h in holdings:
+            size = unit_size(len(h.unit), h.hop, len(h.history))
+            rows.append((h.unit_id, h.unit, h.value, h.expires, h.max_hops, h.hop, h.history, size))
+        self._db.executemany("INSERT INTO holding VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         # EPP-CEN-010: to a centre a unit can come back at a lower hop
         self._db.executemany(
             "INSERT INTO seen VALUES (?, ?) ON CONFLICT (unit_id) DO UPDATE SET hop = max(hop, excluded.hop)",
             [(r[0], r[5]) for r in rows],
         )
+        return len(holdings), sum(h.value for h in holdings)
 
-    def _move_to_pending(self, p: Pending) -> None:
+    def _remove(self, unit_ids: Sequence[bytes]) -> tuple[int, int]:
+        value = 0
+        for unit_id in unit_ids:
+            gone = self._db.execute("DELETE FROM holding WHERE unit_id = ? RETURNING value", (unit_id,))
+            values = [each for (each,) in gone]
+            _expect(len(values), 1)
+            value += sum(values)
+        return -len(unit_ids), -value
+
+    def _move_to_pending(self, p: Pending) -> tuple[int, int]:
         ids = [(unit_id,) for unit_id in p.unit_ids]
         # EPP-TRF-041: seen at the hop of our own endorsement
         self._db.executemany(
             "INSERT OR REPLACE INTO seen SELECT unit_id, hop + 1 FROM holding WHERE unit_id = ?", ids
         )
-        gone = self._db.executemany("DELETE FROM holding WHERE unit_id = ?", ids)
-        _expect(gone.rowcount, len(p.unit_ids))
+        moved = self._remove(p.unit_ids)
         lists = (b"".join(p.endorsements), b"".join(p.unit_ids))
         self._insert("pending", (p.transaction, p.payee, p.amount, p.offer, *lists))
         self._db.executemany(
             "INSERT INTO pending_unit VALUES (?, ?)", [(u, p.transaction) for u in p.unit_ids]
         )
+        return moved
 
     def _insert(self, table: str, row: tuple[Any, ...]) -> None:
         marks = ", ".join("?" * len(row))
@@ -186,10 +204,7 @@ class Store:
 
     def summaries(self) -> Sequence[HoldingSummary]:
         """See `Ledger`."""
-        rows = self._all(
-            "SELECT unit_id, value, expires, max_hops, hop, length(unit), length(history)"
-            " FROM holding ORDER BY unit_id"
-        )
+        rows = self.read("SELECT unit_id, value, expires, max_hops, hop, size FROM holding ORDER BY unit_id")
         return [
             HoldingSummary(
                 unit_id=unit_id,
@@ -197,9 +212,9 @@ class Store:
                 expires=expires,
                 max_hops=max_hops,
                 hop=hop,
-                size=unit_size(unit, hop, history),
+                size=size,
             )
-            for unit_id, value, expires, max_hops, hop, unit, history in rows
+            for unit_id, value, expires, max_hops, hop, size in rows
         ]
 
     def holdings(self, unit_ids: Sequence[bytes]) -> tuple[Holding, ...]:
@@ -223,10 +238,18 @@ class Store:
             history=history,
         )
 
+    def offerable(
+        self, *, epoch: int, max_hops: int | None, among: frozenset[bytes] | None = None
+    ) -> "Offerable":
+        """See `Ledger`."""
+        return Offerable(self, epoch, max_hops, among)
+
     def total(self) -> tuple[int, int]:
         """See `Ledger`."""
-        row = self._one("SELECT count(*), coalesce(sum(value), 0) FROM holding")
-        return (0, 0) if row is None else (int(row[0]), int(row[1]))
+        if self._total is None:
+            count, value = self._one("SELECT count(*), coalesce(sum(value), 0) FROM holding")
+            self._total = count, value
+        return self._total
 
     def pending_units(self) -> int:
         """See `Ledger`."""
@@ -279,7 +302,7 @@ class Store:
         if self._digest is None:
             sha = sha256()
             for query in _CONTENT:
-                for row in self._all(query):
+                for row in self.read(query):
                     for value in row:
                         raw = value if isinstance(value, bytes) else str(value).encode()
                         sha.update(len(raw).to_bytes(4, "big") + raw)
@@ -295,14 +318,14 @@ class Store:
 
     def settlements(self) -> tuple[Settlement, ...]:
         """Every settled transaction, by transaction."""
-        rows = self._all("SELECT tx, payee, amount, offer_digest, receipt FROM settled ORDER BY tx")
+        rows = self.read("SELECT tx, payee, amount, offer_digest, receipt FROM settled ORDER BY tx")
         return tuple(
             Settlement(transaction=tx, payee=payee, amount=amount, offer_digest=digest, receipt=receipt)
             for tx, payee, amount, digest, receipt in rows
         )
 
-    def _pendings(self, query: str, *values: bytes) -> Iterator[Pending]:
-        rows = self._all(query, *values)
+    def _pendings(self, query: str, *values: bytes | int) -> Iterator[Pending]:
+        rows = self.read(query, *values)
         for tx, payee, amount, offer, endorsements, unit_ids in rows:
             yield Pending(
                 transaction=tx,
@@ -313,12 +336,13 @@ class Store:
                 unit_ids=_cut(unit_ids, 32),
             )
 
-    def _credits(self, query: str, *values: bytes) -> Iterator[Credit]:
-        rows = self._all(query, *values)
+    def _credits(self, query: str, *values: bytes | int) -> Iterator[Credit]:
+        rows = self.read(query, *values)
         for payer, tx, amount, digest, receipt in rows:
             yield Credit(transaction=tx, payer=payer, amount=amount, offer_digest=digest, receipt=receipt)
 
-    def _all(self, query: str, *values: bytes) -> list[Any]:
+    def read(self, query: str, *values: bytes | int) -> list[Any]:
+        """The rows of a query. Raises StoreError."""
         try:
             return self._db.execute(query, values).fetchall()
         except sqlite3.Error as error:
@@ -326,9 +350,36 @@ class Store:
                 f"{self.path}: cannot be read ({error}); restore it, or recall the purse"
             ) from error
 
-    def _one(self, query: str, *values: bytes) -> Any:
-        rows = self._all(query, *values)
+    def _one(self, query: str, *values: bytes | int) -> Any:
+        rows = self.read(query, *values)
         return rows[0] if rows else None
+
+
+class Offerable:
+    """See `Ledger.offerable`; each question reads the units of one value, by an index."""
+
+    def __init__(
+        self, store: Store, epoch: int, max_hops: int | None, among: frozenset[bytes] | None
+    ) -> None:
+        self._store = store
+        # EPP-TRF-012
+        self._where = "expires >= ? AND hop < "
+        self._where += "?" if max_hops is None else "min(max_hops, ?)"
+        self._values: list[bytes | int] = [epoch, HOP_MAX if max_hops is None else max_hops]
+        if among is not None:
+            self._where += f" AND unit_id IN ({', '.join('?' * len(among))})"
+            self._values += among
+
+    def lightest(self, value: int, most: int) -> list[Candidate]:
+        """See `Stock`."""
+        query = f"SELECT unit_id, size FROM holding WHERE value = ? AND {self._where}"  # noqa: S608 - ours
+        rows = self._store.read(query + " ORDER BY size, unit_id LIMIT ?", value, *self._values, most)
+        return [Candidate(unit_id=unit_id, value=value, size=size) for unit_id, size in rows]
+
+    def worth(self) -> int:
+        """See `Stock`."""
+        query = f"SELECT coalesce(sum(value), 0) FROM holding WHERE {self._where}"  # noqa: S608 - ours
+        return int(self._store.read(query, *self._values)[0][0])
 
 
 def _cut(raw: bytes, length: int) -> tuple[bytes, ...]:

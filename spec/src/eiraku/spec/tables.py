@@ -6,9 +6,11 @@ Rules of this file:
   (`REQUEST` answered by an offer or by a redelivery).
 - Handshake states wait for exactly one message each. Any refusal leads to CLOSED from every state.
 - `REJECT` is lawful in every open state and leads to CLOSED.
-- `COMMITS` names the transitions that make one durable write before their answer is sent; no other makes any.
-The reference executes these tables, the models prove them, the suite tries every pair that is absent, and
-the diagrams are drawn from them.
+- `COMMITS` names the transitions that make one durable write before their answer is sent, unless all of it is
+  durable already (EPP-CRS-010); no other makes any.
+The reference executes these tables: it looks up here which state follows and whether a step writes, and has
+no other knowledge of it. The models prove them, the suite tries every pair that is absent, and the diagrams
+are drawn from them.
 """
 
 from enum import Enum

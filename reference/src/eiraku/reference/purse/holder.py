@@ -28,10 +28,9 @@ def check_order(purse: Ready, order: Order, env: Env) -> None:
     """Whether the next session can be for this. Raises Refusal."""
     match order:
         case PayOrder() | PayUnitsOrder():
-            identity = purse.identity
-            amount, held = payer.wanted(order, env.ledger)
-            check_amount(identity, amount)
-            payer.choose(held, amount, identity.policy, epoch=purse.epoch, payee=None)
+            amount = payer.amount_of(order, env.ledger)
+            check_amount(purse.identity, amount)
+            payer.choose(order, amount, env.ledger, purse.terms, None)
         case RequestOrder():
             # EPP-TRF-029
             if not 0 < order.amount <= shape.AMOUNT_MAX:

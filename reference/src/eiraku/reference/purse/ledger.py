@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias
 
 from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.policy import Policy
+from eiraku.reference.purse.select import Stock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +170,13 @@ class Ledger(Protocol):
 
     def holdings(self, unit_ids: Sequence[bytes]) -> tuple[Holding, ...]:
         """Spendable units, in the order asked for. Raises KeyError for one that is not here."""
+
+    def offerable(self, *, epoch: int, max_hops: int | None, among: frozenset[bytes] | None = None) -> Stock:
+        """Spendable units that a payee takes in this epoch, if it knows no hop above `max_hops`.
+
+        `max_hops` None: a vault or a centre, to which neither that nor a unit's own limit applies.
+        `among`: these units and no others.
+        """
 
     def total(self) -> tuple[int, int]:
         """(number of spendable units, sum of their values)."""

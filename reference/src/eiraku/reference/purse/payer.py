@@ -1,14 +1,11 @@
 """The payer's side of a transfer (chapter 7): offer, commit, pay, settle; and redelivery (chapter 8)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 from eiraku.reference.crypto import cose
-from eiraku.reference.policy import Policy
 from eiraku.reference.purse import select, units
 from eiraku.reference.purse.ledger import (
-    HoldingSummary,
     Ledger,
     PaymentPending,
     PaymentSettled,
@@ -23,6 +20,7 @@ from eiraku.reference.purse.state import (
     PayOrder,
     PayUnitsOrder,
     RedeliverOrder,
+    Terms,
 )
 from eiraku.spec import messages, objects
 from eiraku.spec.errors import Code, Refusal
@@ -32,32 +30,32 @@ from eiraku.spec.objects import EndorsementPayload, ReceiptPayload, Role
 # --- choosing ---
 
 
-def wanted(order: PayOrder | PayUnitsOrder, ledger: Ledger) -> tuple[int, Sequence[HoldingSummary]]:
-    """The amount to pay, and the units it may be paid out of. Raises Refusal for a unit that is not here."""
-    held = ledger.summaries()
+def amount_of(order: PayOrder | PayUnitsOrder, ledger: Ledger) -> int:
+    """What is to be paid. Raises Refusal for a chosen unit that is not here."""
     if isinstance(order, PayOrder):
-        return order.amount, held
-    chosen = [unit for unit in held if unit.unit_id in order.unit_ids]
-    # EPP-TRF-011
-    if len(chosen) != len(order.unit_ids):
-        raise Refusal(Code.INSUFFICIENT_FUNDS, "EPP-TRF-011", "a unit that was chosen is not here")
-    return sum(unit.value for unit in chosen), chosen
+        return order.amount
+    try:
+        return sum(unit.value for unit in ledger.holdings(sorted(order.unit_ids)))
+    except KeyError:
+        # EPP-TRF-011
+        detail = "a unit that was chosen is not here"
+        raise Refusal(Code.INSUFFICIENT_FUNDS, "EPP-TRF-011", detail) from None
 
 
 def choose(
-    held: Sequence[HoldingSummary], amount: int, policy: Policy, *, epoch: int, payee: Role | None
+    order: PayOrder | PayUnitsOrder, amount: int, ledger: Ledger, terms: Terms, payee: Role | None
 ) -> tuple[bytes, ...]:
-    """Units that can be offered and sum to `amount`; `payee` None: not yet known. Raises Refusal."""
+    """Units to offer that sum to `amount`; `payee` None: not yet known. Raises Refusal."""
+    policy = terms.identity.policy
     homeward = payee in (None, Role.VAULT, Role.CENTRE)
-    candidates = [
-        select.Candidate(unit_id=unit.unit_id, value=unit.value, size=unit.size)
-        for unit in held
+    stock = ledger.offerable(
         # EPP-TRF-012
-        if epoch <= unit.expires
-        and unit.hop < (objects.HOP_MAX if homeward else min(unit.max_hops, policy.max_hops))
-    ]
+        epoch=terms.epoch,
+        max_hops=None if homeward else policy.max_hops,
+        among=order.unit_ids if isinstance(order, PayUnitsOrder) else None,
+    )
     # EPP-TRF-011, EPP-TRF-060
-    return select.choose(candidates, amount, max_units=policy.max_units)
+    return select.choose(stock, amount, max_units=policy.max_units)
 
 
 # --- waiting for REQUEST ---
@@ -79,7 +77,7 @@ def on_request(link: Link, state: WaitRequest, request: Request, env: Env) -> An
 
 def offer(link: Link, order: PayOrder | PayUnitsOrder, requested: int | None, env: Env) -> Answer:
     """Offer units; `requested`: None if the payee did not ask for an amount. Raises Refusal."""
-    amount, held = wanted(order, env.ledger)
+    amount = amount_of(order, env.ledger)
     # EPP-TRF-013
     if requested not in (None, amount):
         raise Refusal(Code.AMOUNT, "EPP-TRF-013", f"peer requests {requested}, holder pays {amount}")
@@ -87,8 +85,7 @@ def offer(link: Link, order: PayOrder | PayUnitsOrder, requested: int | None, en
     if amount > link.limit:
         raise Refusal(Code.AMOUNT_LIMIT, "EPP-TRF-014", f"{amount} is above the limit of {link.limit}")
     terms = link.terms
-    chosen = choose(held, amount, terms.identity.policy, epoch=terms.epoch, payee=link.peer.role)
-    holdings = env.ledger.holdings(chosen)
+    holdings = env.ledger.holdings(choose(order, amount, env.ledger, terms, link.peer.role))
     message = Offer(
         # EPP-TRF-003
         transaction=env.random(16),

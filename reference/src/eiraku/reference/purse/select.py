@@ -11,14 +11,15 @@ again, finds an exact choice whenever there is one; and since replacing a part o
 units, that choice is the only one, as a collection of values, with the fewest units. Among units of equal
 value the smaller encodings are taken, so no choice with as few units is smaller in bytes either.
 
+So of each value only as many units are looked at as can be used; what else a purse holds costs nothing.
 Only when that choice is too long for a record can another, with more but shorter units, still do. `_lightest`
 looks for the fewest units that fit, by dynamic programming over the binary digits of the amount.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Protocol
 
 from eiraku.spec.errors import Code, Refusal
 
@@ -49,30 +50,46 @@ def redeliver_size(units: int, amount: int, sizes: int) -> int:
     return 1 + 1 + _head(offer) + offer + _head(units) + 66 * units
 
 
-def choose(candidates: Iterable[Candidate], amount: int, *, max_units: int) -> tuple[bytes, ...]:
+class Stock(Protocol):
+    """Units that can be offered to somebody."""
+
+    def lightest(self, value: int, most: int) -> Sequence[Candidate]:
+        """At most `most` units of a value: those with the shortest encodings, of these by identifier."""
+
+    def worth(self) -> int:
+        """The sum of their values."""
+
+
+def choose(stock: Stock, amount: int, *, max_units: int) -> tuple[bytes, ...]:
     """Identifiers of units whose values sum to `amount`, largest first.
 
     Raises Refusal: INSUFFICIENT_FUNDS, NO_EXACT_CHANGE, or TOO_LARGE if no exact choice fits a message.
     """
-    # Largest values first, and of each value the shortest encodings first.
-    ordered = sorted(candidates, key=lambda c: (-c.value, c.size, c.unit_id))
-    # EPP-TRF-011
-    if sum(c.value for c in ordered) < amount:
-        raise Refusal(Code.INSUFFICIENT_FUNDS, "EPP-TRF-011", f"cannot spend {amount}")
     rest = amount
     chosen: list[Candidate] = []
-    for candidate in ordered:
-        if candidate.value <= rest:
-            chosen.append(candidate)
-            rest -= candidate.value
-    # EPP-TRF-011
+    for value in _values(amount):
+        # One more than permitted tells that there is no choice with few enough.
+        most = min(rest // value, max_units + 1 - len(chosen))
+        if most > 0:
+            found = stock.lightest(value, most)
+            chosen += found
+            rest -= value * len(found)
     if rest or len(chosen) > max_units:
+        # EPP-TRF-011
+        if stock.worth() < amount:
+            raise Refusal(Code.INSUFFICIENT_FUNDS, "EPP-TRF-011", f"cannot spend {amount}")
+        # EPP-TRF-011
         raise Refusal(
             Code.NO_EXACT_CHANGE, "EPP-TRF-011", f"no choice of {max_units} units or fewer makes up {amount}"
         )
     if redeliver_size(len(chosen), amount, sum(c.size for c in chosen)) > MESSAGE_MAX:
-        chosen = _lightest(ordered, amount, max_units)
+        chosen = _lightest(stock, amount, max_units)
     return tuple(c.unit_id for c in chosen)
+
+
+def _values(amount: int) -> Iterator[int]:
+    """The denominations up to an amount, largest first."""
+    return (1 << n for n in reversed(range(amount.bit_length())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +101,15 @@ class _Part:
     below: "_Part | None"
 
 
-def _lightest(ordered: list[Candidate], amount: int, max_units: int) -> list[Candidate]:
+def _lightest(stock: Stock, amount: int, max_units: int) -> list[Candidate]:
     """The fewest units that sum to `amount` and fit a message. Raises Refusal(TOO_LARGE).
 
     For each binary digit, from the lowest, `best` holds for every (carry, count) the lightest choice of
     `count` units below that digit whose sum is the amount's lower digits plus `carry` times the digit.
     """
-    by_value: defaultdict[int, list[Candidate]] = defaultdict(list)
-    for candidate in ordered:
-        by_value[candidate.value].append(candidate)
     best: dict[tuple[int, int], _Part] = {(0, 0): _Part(0, (), None)}
-    digit = 1
-    while digit <= amount:
-        units = by_value[digit][:max_units]
+    for digit in reversed(list(_values(amount))):
+        units = stock.lightest(digit, max_units)
         sizes = list(accumulate((c.size for c in units), initial=0))
         found: dict[tuple[int, int], _Part] = {}
         for (carry, count), part in best.items():
@@ -107,7 +120,6 @@ def _lightest(ordered: list[Candidate], amount: int, max_units: int) -> list[Can
                 if key not in found or size < found[key].size:
                     found[key] = _Part(size, tuple(units[:more]), part)
         best = found
-        digit *= 2
     for (carry, count), part in sorted(best.items(), key=lambda item: item[0]):
         if not carry and redeliver_size(count, amount, part.size) <= MESSAGE_MAX:
             return _units(part)
