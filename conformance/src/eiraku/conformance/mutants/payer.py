@@ -1,18 +1,18 @@
 """Mutants of chapter 7, the payer, and of what it endorses (chapter 4)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from eiraku.conformance.mutants.registry import Area
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.purse import core, holder, payer, select, units
 from eiraku.reference.purse.ledger import Holding
-from eiraku.reference.purse.select import Candidate, choose
+from eiraku.reference.purse.select import Candidate, Stock, choose
 from eiraku.reference.purse.state import Answer, Link
 from eiraku.reference.store import Store
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Receipt
-from eiraku.spec.objects import EndorsementPayload
+from eiraku.spec.objects import VALUES, EndorsementPayload
 
 AREA = Area(__name__)
 _endorse, _holdings, _on_receipt = units.endorse, Store.holdings, payer.on_receipt
@@ -44,51 +44,46 @@ AREA.edits(
 
 
 @AREA.replaces("EPP-TRF-011", (select, "choose"))
-def takes_the_smallest_units_first(
-    candidates: Iterable[Candidate], amount: int, *, max_units: int
-) -> tuple[bytes, ...]:
+def takes_the_smallest_units_first(stock: Stock, amount: int, *, max_units: int) -> tuple[bytes, ...]:
     """Takes the smallest units first, and so misses exact choices."""
-    ordered = sorted(candidates, key=lambda c: c.value)
     chosen: list[Candidate] = []
     rest = amount
-    for candidate in ordered:
-        if candidate.value <= rest:
-            chosen.append(candidate)
-            rest -= candidate.value
-    if rest > 0:
+    for value in sorted(VALUES):
+        found = stock.lightest(value, rest // value)
+        chosen += found
+        rest -= value * len(found)
+    if rest or len(chosen) > max_units:
         # Not enough money is not the defect; an exact choice that is there and not found is.
-        choose(ordered, amount, max_units=max_units)
+        choose(stock, amount, max_units=max_units)
         raise Refusal(Code.NO_EXACT_CHANGE, "EPP-TRF-011", "no exact choice found")
-    return choose(chosen, amount, max_units=max_units)
+    return tuple(unit.unit_id for unit in chosen)
 
 
 @AREA.replaces("EPP-TRF-011", (select, "choose"))
-def calls_poverty_lack_of_change(
-    candidates: Iterable[Candidate], amount: int, *, max_units: int
-) -> tuple[bytes, ...]:
+def calls_poverty_lack_of_change(stock: Stock, amount: int, *, max_units: int) -> tuple[bytes, ...]:
     """Refuses an order beyond its means with `no-exact-change`."""
     try:
-        return choose(candidates, amount, max_units=max_units)
+        return choose(stock, amount, max_units=max_units)
     except Refusal as refusal:
         if refusal.code is not Code.INSUFFICIENT_FUNDS:
             raise
         raise Refusal(Code.NO_EXACT_CHANGE, refusal.requirement, refusal.detail) from None
 
 
-@AREA.replaces("EPP-TRF-011", (select, "choose"))
-def offers_too_many_units(
-    candidates: Iterable[Candidate], amount: int, *, max_units: int
-) -> tuple[bytes, ...]:
-    """Offers more units than the policy permits."""
-    return choose(candidates, amount, max_units=max_units + 1000)
-
-
-@AREA.replaces("EPP-TRF-060", (select, "choose"))
-def offers_more_than_fits(
-    candidates: Iterable[Candidate], amount: int, *, max_units: int
-) -> tuple[bytes, ...]:
-    """Offers bundles that would be too long for REDELIVER."""
-    return choose([replace(c, size=1) for c in candidates], amount, max_units=max_units)
+AREA.edits(
+    "EPP-TRF-011",
+    "offers_too_many_units",
+    "Offers more units than the policy permits.",
+    payer.choose,
+    ("max_units=policy.max_units", "max_units=policy.max_units + 1000"),
+)
+AREA.edits(
+    "EPP-TRF-060",
+    "offers_more_than_fits",
+    "Offers bundles that would be too long for REDELIVER.",
+    select.choose,
+    ("> MESSAGE_MAX", "> 1 << 20"),
+)
 
 
 # --- OFFER --------------------------------------------------------------------------------------------------
@@ -99,7 +94,7 @@ AREA.edits(
     "offers_expired_units",
     "Offers units that have expired.",
     payer.choose,
-    ("if epoch <= unit.expires", "if True"),
+    ("epoch=terms.epoch", "epoch=0"),
 )
 AREA.edits(
     "EPP-TRF-012",
