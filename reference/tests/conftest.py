@@ -19,7 +19,7 @@ from eiraku.reference.purse import core
 from eiraku.reference.purse.state import Link, Send
 from eiraku.spec import messages
 from eiraku.spec.messages import Message
-from eiraku.testing.device import Patch
+from eiraku.testing.patches import Patch
 from eiraku.testing.purses import World
 from eiraku.testing.town import Town
 

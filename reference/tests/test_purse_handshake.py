@@ -26,7 +26,7 @@ from eiraku.spec import cbor
 from eiraku.spec.errors import Code
 from eiraku.spec.objects import PurseId
 from eiraku.spec.tables import Side
-from eiraku.testing.device import Patch
+from eiraku.testing.patches import Patch
 from eiraku.testing.purses import ECONOMY, EPOCH, LAST_EPOCH, Member, World
 
 RECEIVE = ReceiveOrder()

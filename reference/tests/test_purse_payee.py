@@ -20,7 +20,7 @@ from eiraku.reference.purse.state import (
 from eiraku.spec import messages
 from eiraku.spec.messages import Accept, Message, Offer, OfferedUnit, Pay, Redeliver, Request
 from eiraku.spec.objects import Role, history_size
-from eiraku.testing.device import Patch
+from eiraku.testing.patches import Patch
 from eiraku.testing.purses import ECONOMY, EPOCH, LAST_EPOCH, Member, World
 
 Alter = Callable[[Message], Message | bytes]

@@ -13,7 +13,7 @@ from eiraku.spec import tables
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import Accept, Message, Offer, Pay, Receipt, Redeliver, Reject, Request
 from eiraku.spec.tables import Transfer, TransferEvent
-from eiraku.testing.device import Patch
+from eiraku.testing.patches import Patch
 from eiraku.testing.purses import World
 
 Alter = Callable[[Message], Message | bytes]

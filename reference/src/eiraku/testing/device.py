@@ -1,19 +1,15 @@
 """A purse on the bench: its power can be cut, and its core be given other functions while it works."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from eiraku.reference.device import Device, Result
 from eiraku.reference.purse import core
 from eiraku.reference.purse.state import Input, Random
 from eiraku.testing.faulty_store import FaultyStore, PowerCut
-
-Patch: TypeAlias = tuple[ModuleType, str, object]
-"""A module, a name in it, and what stands there instead."""
+from eiraku.testing.patches import Patch, patched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +51,3 @@ class BenchDevice(Device):
         except PowerCut:
             self.power_cut()
             return PowerLost()
-
-
-@contextmanager
-def patched(patches: Sequence[Patch]) -> Iterator[None]:
-    """Let other things stand in modules, and then the former again."""
-    former = [(module, name, getattr(module, name)) for module, name, _ in patches]
-    try:
-        for module, name, value in patches:
-            setattr(module, name, value)
-        yield
-    finally:
-        for module, name, value in reversed(former):
-            setattr(module, name, value)

@@ -21,7 +21,8 @@ from eiraku.reference.device import Accepted
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse.state import GivenHolding, Provisioning
 from eiraku.spec.objects import PurseId, Role, Unit
-from eiraku.testing.device import BenchDevice, Patch
+from eiraku.testing.device import BenchDevice
+from eiraku.testing.patches import Patch
 
 EPOCH = 10
 """Epoch of the bulletin that every purse begins with."""

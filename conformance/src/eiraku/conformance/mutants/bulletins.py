@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from eiraku.conformance.mutants.commits import forgetful
 from eiraku.conformance.mutants.registry import Area
-from eiraku.conformance.mutants.wallet import Patch, instead
 from eiraku.reference import anchor
 from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.crypto import cose
@@ -14,6 +13,7 @@ from eiraku.reference.purse.ledger import BulletinAccepted
 from eiraku.reference.purse.state import Effect, Handshaking, Link, NoSession, Ready
 from eiraku.spec import cbor, objects
 from eiraku.spec.objects import Bulletin
+from eiraku.testing.patches import Patch, instead
 
 AREA = Area(__name__)
 _verify, _take = anchor.verify_bulletin, holder.take_bulletin

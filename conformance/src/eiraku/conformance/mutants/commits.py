@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 from eiraku.conformance.mutants.registry import Area
-from eiraku.conformance.mutants.wallet import Patch, instead
 from eiraku.reference.device import Accepted, Device, Rejected
 from eiraku.reference.purse import core
 from eiraku.reference.purse.ledger import (
@@ -19,6 +18,7 @@ from eiraku.reference.purse.state import Effect, Env, SessionState, Write
 from eiraku.reference.store import Store
 from eiraku.testing.device import BenchDevice
 from eiraku.testing.faulty_store import FaultyStore
+from eiraku.testing.patches import Patch, instead
 
 AREA = Area(__name__)
 Kind: TypeAlias = type[BulletinAccepted | PaymentCredited | PaymentPending | PaymentSettled]

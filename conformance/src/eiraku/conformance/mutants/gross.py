@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from eiraku.conformance.mutants.registry import Area
-from eiraku.conformance.mutants.wallet import Patch, edit, instead
 from eiraku.reference import anchor
 from eiraku.reference.crypto import cose
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse import core, handshake, holder, payee, payer
+from eiraku.testing.patches import Patch, edit, instead
 
 AREA = Area(__name__)
 ALL = {"*": "it violates nearly everything"}

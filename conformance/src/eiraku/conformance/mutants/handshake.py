@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from eiraku.conformance.mutants.commits import writing
 from eiraku.conformance.mutants.registry import Area
-from eiraku.conformance.mutants.wallet import Patch, edit, instead
 from eiraku.reference.crypto.x25519 import AgreementKey, LowOrderPoint
 from eiraku.reference.edhoc import errors, initiator, messages, responder
 from eiraku.reference.edhoc.messages import Ead, Plaintext
@@ -13,6 +12,7 @@ from eiraku.reference.purse import core, handshake
 from eiraku.reference.purse.state import Env, Handshaking, NoSession, Ready, Refuse, SessionState
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.tables import Session, Side
+from eiraku.testing.patches import Patch, edit, instead
 
 AREA = Area(__name__)
 _error, _read_message_4 = handshake.error, initiator.read_message_4

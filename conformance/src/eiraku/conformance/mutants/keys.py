@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from eiraku.conformance.mutants.registry import Area
-from eiraku.conformance.mutants.wallet import Patch, instead
 from eiraku.conformance.tester import edwards
 from eiraku.reference import anchor
 from eiraku.reference.anchor import DeviceKey, MoneyKey, SignedPurseId, SignedUnit, TrustAnchor
 from eiraku.reference.crypto import cose, ed25519
 from eiraku.spec import cbor, objects
+from eiraku.testing.patches import Patch, instead
 
 AREA = Area(__name__)
 ALWAYS = (0, 1 << 32)

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from eiraku.conformance.mutants.registry import Area
-from eiraku.conformance.mutants.wallet import Patch, replaced
 from eiraku.reference.edhoc import errors, initiator, messages, responder
 from eiraku.reference.edhoc.messages import Ead, Message1, Plaintext
 from eiraku.reference.edhoc.party import Credential, Party, SubjectT, identify
@@ -13,6 +12,7 @@ from eiraku.reference.purse.state import Answer, Env, Terms
 from eiraku.spec import cbor
 from eiraku.spec.cbor import Item
 from eiraku.spec.errors import Code, Refusal
+from eiraku.testing.patches import patched
 
 AREA = Area(__name__)
 _message_1 = handshake.message_1
@@ -29,7 +29,7 @@ def takes_any_method(data: bytes) -> Message1:
 @AREA.replaces("EPP-SES-002", (handshake, "message_1"))
 def selects_suite_0_first(terms: Terms, env: Env) -> Answer:
     """As initiator selects cipher suite 0."""
-    with replaced([Patch(owner=handshake, name="SUITES", value=(0, 4))]):
+    with patched([(handshake, "SUITES", (0, 4))]):
         return _message_1(terms, env)
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from eiraku.conformance.mutants.commits import writing
 from eiraku.conformance.mutants.registry import Area
-from eiraku.conformance.mutants.wallet import Patch, edit
 from eiraku.reference.purse import holder, payee, units
 from eiraku.reference.purse.state import Answer, Env, Link, Open, Refuse, SessionState, UnitRefusal
 from eiraku.spec.messages import Reject
+from eiraku.testing.patches import Patch, edit
 
 AREA = Area(__name__)
 BADLY_RECEIPTED = {"*": "no payer can take such a receipt, so every flow in which the wallet is paid fails"}

@@ -6,9 +6,9 @@ from typing import Annotated
 from msgspec import Meta
 
 from eiraku.conformance.mutants.registry import Area
-from eiraku.conformance.mutants.wallet import Patch, edit
 from eiraku.reference import policy as policy_module
 from eiraku.reference.purse import handshake, payee, payer
+from eiraku.testing.patches import Patch, edit
 
 AREA = Area(__name__)
 OPERATION = "operation = policy.operation(payer.role, payee.role, same_holder=same)"

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from eiraku.conformance.mutants.registry import Area
-from eiraku.conformance.mutants.wallet import Patch, edit
 from eiraku.reference.purse import handshake
+from eiraku.testing.patches import Patch, edit
 
 AREA = Area(__name__)
 OFFERED = "ead=[credential.offer()]"

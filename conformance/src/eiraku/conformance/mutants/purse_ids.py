@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from eiraku.conformance.mutants.registry import Area
-from eiraku.conformance.mutants.wallet import Patch, instead
 from eiraku.reference.purse import credential, handshake
 from eiraku.reference.purse.state import Env, Order, Terms
 from eiraku.spec import cbor, objects, shape
 from eiraku.spec.cbor import Item
 from eiraku.spec.errors import Refusal
 from eiraku.spec.objects import PurseId
+from eiraku.testing.patches import Patch, instead
 
 AREA = Area(__name__)
 _ordered, _uint, _unseal = objects._ordered, shape.uint, credential.unseal

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from eiraku.conformance.mutants.registry import Area
-from eiraku.conformance.mutants.wallet import Patch, instead
 from eiraku.reference.purse import core
 from eiraku.reference.purse.state import Link
 from eiraku.reference.records import Channel
 from eiraku.spec.errors import Refusal
+from eiraku.testing.patches import Patch, instead
 
 AREA = Area(__name__)
 LIMIT = 1 << 20

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from eiraku.conformance.mutants.commits import writing
 from eiraku.conformance.mutants.registry import Area
-from eiraku.conformance.mutants.wallet import Patch, edit, instead
 from eiraku.conformance.tester import edwards
 from eiraku.reference.purse import core, holder, payee, payer, provisioning, units
 from eiraku.reference.purse.ledger import (
@@ -39,6 +38,7 @@ from eiraku.spec import cbor, messages, objects
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Offer, Receipt, Redeliver
 from eiraku.spec.tables import Purpose, Side
+from eiraku.testing.patches import Patch, edit, instead
 
 AREA = Area(__name__)
 _write, _reopen = Store._write, Store.reopen

@@ -20,7 +20,8 @@ from types import ModuleType
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from eiraku.conformance.mutants.related import related
-from eiraku.conformance.mutants.wallet import Make, MutantWallet, Patch, edit
+from eiraku.conformance.mutants.wallet import Make, MutantWallet
+from eiraku.testing.patches import edit
 
 AREAS = (
     "provisioning",
@@ -136,7 +137,7 @@ class Area:
         **verdict: Unpack[Verdict],
     ) -> None:
         """Declare the reference with the constant, or whatever else is at `place`, being `value`."""
-        patch = Patch(owner=place[0], name=place[1], value=value)
+        patch = (place[0], place[1], value)
         self._add(requirement, name, summary, lambda: [patch], verdict)
 
     def replaces(
@@ -145,7 +146,7 @@ class Area:
         """Declare the decorated function, standing in for those at `places`."""
 
         def declare(function: F) -> F:
-            patches = [Patch(owner=owner, name=name, value=function) for owner, name in places]
+            patches = [(owner, name, function) for owner, name in places]
             self._add(requirement, function.__name__, function.__doc__ or "", lambda: patches, verdict)
             return function
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from eiraku.conformance.mutants.registry import Area
-from eiraku.conformance.mutants.wallet import Patch, edit, instead
 from eiraku.reference.purse import core, payee
 from eiraku.reference.purse.state import Env, Link, NoSession, Open, SessionState
 from eiraku.spec import messages
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Message, Reject
 from eiraku.spec.tables import Transfer
+from eiraku.testing.patches import Patch, edit, instead
 
 AREA = Area(__name__)
 _decode, _deliver, _open = messages.decode, core.deliver, core.open_session

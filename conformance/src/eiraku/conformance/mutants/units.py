@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from eiraku.conformance.mutants.registry import Area
-from eiraku.conformance.mutants.wallet import Patch, instead
 from eiraku.reference.purse import payee, units
 from eiraku.spec import objects, shape
 from eiraku.spec.cbor import Item
 from eiraku.spec.objects import EndorsementPayload
+from eiraku.testing.patches import Patch, instead
 
 AREA = Area(__name__)
 _ordered, _octets, _is_endorsed = objects._ordered, shape.octets, units.is_endorsed

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from eiraku.conformance.mutants.wallet import Patch, StalePatch, edit, instead, replaced
 from eiraku.reference.crypto import hkdf
 from eiraku.reference.store import Store
+from eiraku.testing.patches import StalePatch, edit, instead, patched
 
 SALT, SECRET = bytes(32), bytes(range(32))
 
@@ -18,7 +18,7 @@ def expanded() -> bytes:
 def test_an_edit_changes_the_function_only_while_it_holds() -> None:
     right = expanded()
     patch = edit(hkdf.expand, ("bytes([counter])", "bytes([counter + 1])"))
-    with replaced([patch]):
+    with patched([patch]):
         assert expanded() != right
     assert expanded() == right
 
@@ -27,7 +27,7 @@ def test_an_edited_function_sees_other_patches() -> None:
     """It looks names up in the module of the reference, as the original does."""
     edited = edit(hkdf.expand, ("255 * HASH_LENGTH", "1 * HASH_LENGTH"))
     with (
-        replaced([edited, Patch(owner=hkdf, name="HASH_LENGTH", value=8)]),
+        patched([edited, (hkdf, "HASH_LENGTH", 8)]),
         pytest.raises(ValueError, match="16"),
     ):
         expanded()
@@ -47,15 +47,15 @@ def test_only_a_function_with_a_source_can_be_edited(thing: Callable[..., object
 
 def test_a_method_is_patched_in_its_class() -> None:
     patch = instead(Store.digest, lambda _: b"nothing")
-    assert patch.owner is Store
+    assert patch[0] is Store
     original = vars(Store)["digest"]
-    with replaced([patch]):
-        assert vars(Store)["digest"] is patch.value
+    with patched([patch]):
+        assert vars(Store)["digest"] is patch[2]
     assert vars(Store)["digest"] is original
 
 
 def test_patches_are_undone_after_a_defect() -> None:
     original = hkdf.expand
-    with pytest.raises(ZeroDivisionError), replaced([Patch(owner=hkdf, name="expand", value=None)]):
+    with pytest.raises(ZeroDivisionError), patched([(hkdf, "expand", None)]):
         raise ZeroDivisionError
     assert hkdf.expand is original
