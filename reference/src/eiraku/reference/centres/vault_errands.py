@@ -140,7 +140,7 @@ class Errands:
     def _receipt(self, encoded: bytes, result: Result) -> None:
         # EPP-CEN-012
         transaction = Issue.decode(encoded).transaction
-        body = ReceiptBody(transaction=transaction, signature=done(result).out).encode()
+        body = ReceiptBody(transaction=transaction, signature=done(result).out or b"").encode()
         receipt = self._start(ISSUING_CENTRE, "receipt", body)
         try:
             self._carry(receipt)
