@@ -197,7 +197,7 @@ def test_damage_is_found(path: Path) -> None:
 def test_damage_while_open(path: Path) -> None:
     store = Store(path)
     store.apply(credited(unit(1)))
-    store._db.execute("DROP TABLE holding")
+    store._db.execute("DROP TABLE held")
     with pytest.raises(StoreError, match="cannot be read"):
         store.total()
 

@@ -22,6 +22,12 @@ CREATE TABLE holding (
     unit_id BLOB PRIMARY KEY, unit BLOB NOT NULL, value INTEGER NOT NULL, expires INTEGER NOT NULL,
     max_hops INTEGER NOT NULL, hop INTEGER NOT NULL, history BLOB NOT NULL, size INTEGER NOT NULL);
 CREATE INDEX holding_choice ON holding (value, size, unit_id, expires, hop, max_hops);
+CREATE TABLE held (id INTEGER PRIMARY KEY CHECK (id = 1), count INTEGER NOT NULL, value INTEGER NOT NULL);
+INSERT INTO held VALUES (1, 0, 0);
+CREATE TRIGGER holding_came AFTER INSERT ON holding
+    BEGIN UPDATE held SET count = count + 1, value = value + new.value; END;
+CREATE TRIGGER holding_went AFTER DELETE ON holding
+    BEGIN UPDATE held SET count = count - 1, value = value - old.value; END;
 CREATE TABLE pending (
     tx BLOB PRIMARY KEY, payee BLOB NOT NULL, amount INTEGER NOT NULL, offer BLOB NOT NULL,
     endorsements BLOB NOT NULL, unit_ids BLOB NOT NULL);

@@ -45,6 +45,7 @@ _CONTENT = (
     "SELECT number, private_key, purse_id, anchor, policy, given FROM purse",
     "SELECT signed FROM bulletin",
     "SELECT unit_id, unit, value, expires, max_hops, hop, history, size FROM holding ORDER BY unit_id",
+    "SELECT count, value FROM held",
     _PENDING + " ORDER BY tx",
     "SELECT unit_id, tx FROM pending_unit ORDER BY unit_id",
     "SELECT tx, payee, amount, offer_digest, receipt FROM settled ORDER BY tx",
@@ -63,7 +64,6 @@ class Store:
         self._max_pages = max_pages
         self._digest: bytes | None = None
         self._provision: Provision | None = None
-        self._total: tuple[int, int] | None = None
         self._db = connect(self.path, max_pages=self._max_pages)
 
     def reopen(self) -> None:
@@ -71,7 +71,6 @@ class Store:
         self.close()
         self._digest = None
         self._provision = None
-        self._total = None
         self._db = connect(self.path, max_pages=self._max_pages)
 
     def close(self) -> None:
@@ -85,7 +84,7 @@ class Store:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                count, value = self._write(change)
+                self._write(change)
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:
@@ -98,23 +97,20 @@ class Store:
                 "make room on the disk"
             ) from error
         self._digest = None
-        if self._total is not None:
-            self._total = (self._total[0] + count, self._total[1] + value)
         self.writes += 1
 
-    def _write(self, change: Change) -> tuple[int, int]:
-        """What is spendable now and was not before: number of units, and value; negative if it is less."""
+    def _write(self, change: Change) -> None:
         match change:
             case Provisioned():
                 self._provision = None
                 self._insert_provision(change.provision, sum(holding.value for holding in change.holdings))
                 if change.bulletin is not None:
                     self._insert("bulletin", (1, change.bulletin))
-                return self._add(change.holdings)
+                self._add(change.holdings)
             case BulletinAccepted():
                 self._db.execute("INSERT OR REPLACE INTO bulletin VALUES (1, ?)", (change.bulletin,))
             case PaymentPending():
-                return self._move_to_pending(change.pending)
+                self._move_to_pending(change.pending)
             case PaymentSettled():
                 settled = change.settlement
                 self._db.execute("DELETE FROM pending_unit WHERE tx = ?", (settled.transaction,))
@@ -126,13 +122,12 @@ class Store:
                 credit = change.credit
                 row = (credit.payer, credit.transaction, credit.amount, credit.offer_digest)
                 self._insert("credited", (*row, credit.receipt))
-                return self._add(change.holdings)
+                self._add(change.holdings)
             case HoldingsCollected():
-                return self._remove(change.unit_ids)
+                self._remove(change.unit_ids)
             case PurseIdRenewed():
                 self._provision = None
                 self._db.execute("UPDATE purse SET purse_id = ?", (change.purse_id,))
-        return 0, 0
 
     def _insert_provision(self, provision: Provision, given: int) -> None:
         keys = (provision.number, provision.private_key, provision.purse_id)
@@ -140,7 +135,7 @@ class Store:
         policy = json.dumps(provision.policy.to_mapping(), sort_keys=True)
         self._insert("purse", (1, *keys, anchor, policy, given))
 
-    def _add(self, holdings: Sequence[Holding]) -> tuple[int, int]:
+    def _add(self, holdings: Sequence[Holding]) -> None:
         rows: list[tuple[bytes | int, ...]] = []
         for h in holdings:
             size = unit_size(len(h.unit), h.hop, len(h.history))
@@ -151,30 +146,24 @@ class Store:
             "INSERT INTO seen VALUES (?, ?) ON CONFLICT (unit_id) DO UPDATE SET hop = max(hop, excluded.hop)",
             [(r[0], r[5]) for r in rows],
         )
-        return len(holdings), sum(h.value for h in holdings)
 
-    def _remove(self, unit_ids: Sequence[bytes]) -> tuple[int, int]:
-        value = 0
-        for unit_id in unit_ids:
-            gone = self._db.execute("DELETE FROM holding WHERE unit_id = ? RETURNING value", (unit_id,))
-            values = [each for (each,) in gone]
-            _expect(len(values), 1)
-            value += sum(values)
-        return -len(unit_ids), -value
+    def _remove(self, unit_ids: Sequence[bytes]) -> None:
+        ids = [(unit_id,) for unit_id in unit_ids]
+        gone = self._db.executemany("DELETE FROM holding WHERE unit_id = ?", ids)
+        _expect(gone.rowcount, len(ids))
 
-    def _move_to_pending(self, p: Pending) -> tuple[int, int]:
+    def _move_to_pending(self, p: Pending) -> None:
         ids = [(unit_id,) for unit_id in p.unit_ids]
         # EPP-TRF-041: seen at the hop of our own endorsement
         self._db.executemany(
             "INSERT OR REPLACE INTO seen SELECT unit_id, hop + 1 FROM holding WHERE unit_id = ?", ids
         )
-        moved = self._remove(p.unit_ids)
+        self._remove(p.unit_ids)
         lists = (b"".join(p.endorsements), b"".join(p.unit_ids))
         self._insert("pending", (p.transaction, p.payee, p.amount, p.offer, *lists))
         self._db.executemany(
             "INSERT INTO pending_unit VALUES (?, ?)", [(u, p.transaction) for u in p.unit_ids]
         )
-        return moved
 
     def _insert(self, table: str, row: tuple[Any, ...]) -> None:
         marks = ", ".join("?" * len(row))
@@ -246,10 +235,8 @@ class Store:
 
     def total(self) -> tuple[int, int]:
         """See `Ledger`."""
-        if self._total is None:
-            count, value = self._one("SELECT count(*), coalesce(sum(value), 0) FROM holding")
-            self._total = count, value
-        return self._total
+        count, value = self._one("SELECT count, value FROM held")
+        return count, value
 
     def pending_units(self) -> int:
         """See `Ledger`."""
