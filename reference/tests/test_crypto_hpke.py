@@ -110,7 +110,7 @@ def test_rfc_5869() -> None:
     )
     assert hkdf.expand(prk, b"", 0) == b""
     assert len(hkdf.expand(prk, b"", 8160)) == 8160
-    with pytest.raises(ValueError, match="8161"):
+    with pytest.raises(ValueError, match="8160"):
         hkdf.expand(prk, b"", 8161)
 
 

@@ -256,7 +256,7 @@ class SignsAnotherReceipt(Purse):
             offer_digest=credit.offer_digest,
         )
         covered = ("Signature1", cbor.encode({1: -8}), objects.CONTEXT_RECEIPT, payload.encode())
-        signature = _sign_otherwise(identity.key._key.private_bytes_raw(), cbor.encode(covered))
+        signature = _sign_otherwise(identity.key._secret[:32], cbor.encode(covered))
         _, sent = self.say(link, Receipt(transaction=credit.transaction, signature=signature).encode())
         return NoSession(), (sent,)
 
