@@ -10,15 +10,15 @@ import pytest
 
 from eiraku.conformance import bench
 from eiraku.conformance.bench import bare, counting, sampling, work
+from eiraku.conformance.bench.figures import FLOORS
 from eiraku.conformance.bench.show import show
 from eiraku.reference.crypto import ed25519
 
 
 def test_the_reference_does_no_more_cryptography_than_the_protocol_needs() -> None:
-    counts = work.count()
+    counts = work.by_part(work.count())
     for part, needed in work.NEEDED.items():
-        found = counting.by_name(counts[part])
-        assert {name: found[name] for name in needed} == dict(needed), part
+        assert {name: counts[part][name] for name in needed} == dict(needed), part
 
 
 def test_counting_leaves_nothing_behind() -> None:
@@ -38,17 +38,17 @@ def test_figures_are_complete_and_json_and_shown(capsys: pytest.CaptureFixture[s
     figures = json.loads(capsys.readouterr().out)
     assert set(figures["wire_bytes"]) == {*work.HANDSHAKE, *work.TRANSFER}
     for part in ("handshake", "transfer"):
-        for floor in bench.FLOORS:
+        for floor in FLOORS:
             ratio = figures[part]["disk"][floor]["ratio"]
             assert ratio > 1, "faster than its own cryptography: the floor is wrong"
     assert [row["units"] for row in figures["held"]] == [1, 60]
     assert figures["held"][0]["order"]["ratio"] == figures["held"][0]["transfer"]["ratio"] == 1
     show(figures)
     shown = capsys.readouterr().out
-    for part in bench.PARTS:
-        for floor in bench.FLOORS:
+    for part in work.PARTS:
+        for floor in FLOORS:
             assert f"{figures[part]['disk'][floor]['ratio']}x" in shown
-    assert str(figures["held"][0]["order"]["median_us"]) in shown
+    assert str(figures["held"][0]["order"]["us"]) in shown
     assert all(name in shown for name in counting.OPERATIONS)
 
 
@@ -87,14 +87,20 @@ def test_slices_take_turns_and_preparation_is_not_timed() -> None:
     assert spent["work"] == sampling.Spent(processor=[90, 120, 150], elapsed=[95, 125, 155])
 
 
-def test_a_ratio_is_the_median_of_those_of_the_rounds() -> None:
-    slowing = sampling.Spent(processor=[100, 200, 400, 800, 1600])
-    # 2, 2, 9, 2 and 1 times: the ratio of the medians would be 4
-    work = sampling.Spent(processor=[200, 400, 3600, 1600, 1600])
-    assert sampling.ratio(work, slowing) == 2
-    assert work.microseconds == 1.6
-    with pytest.raises(ValueError, match="shorter"):
-        sampling.ratio(work, sampling.Spent(processor=[1]))
+def test_a_slice_costs_its_first_decile() -> None:
+    # one sample in ten is faster; the slow ones, however slow, change nothing
+    samples = [2000, 1000, *[3000 + n for n in range(8)], *[10**9] * 10]
+    assert sampling.Spent(processor=samples[::-1], elapsed=samples).cost == 3
+    assert sampling.Spent(processor=[7000]).cost == 7
+    assert sampling.Spent(processor=samples, elapsed=[1000, 9000, 2000]).passed == 2
+
+
+def test_a_ratio_is_of_the_totals() -> None:
+    one, ten = sampling.Spent(processor=[1000]), sampling.Spent(processor=[10_000])
+    assert sampling.total([one, ten]) == 11
+    # slice by slice it would be 10 and 0.1
+    assert sampling.ratio([ten, one], [one, ten]) == 1
+    assert sampling.ratio([ten, ten], [ten, one, one, one]) == 1.54
 
 
 def test_a_machine_that_slows_down_gives_the_same_ratio() -> None:
@@ -102,7 +108,7 @@ def test_a_machine_that_slows_down_gives_the_same_ratio() -> None:
     slices = {"floor": machine.work("floor", 7), "work": machine.work("work", 21)}
     spent = sampling.alternate(slices, 40, prepare=machine.slower, clock=machine.clock)
     assert spent["work"].processor[-1] > 10 * spent["work"].processor[0]
-    assert sampling.ratio(spent["work"], spent["floor"]) == 3
+    assert sampling.ratio([spent["work"]], [spent["floor"]]) == 3
 
 
 def test_the_clock_is_of_the_processor_and_of_the_wall() -> None:

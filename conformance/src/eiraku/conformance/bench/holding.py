@@ -1,13 +1,14 @@
 """What an order and a transfer cost by how many units the two purses hold: it should not grow with them."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from eiraku.conformance.bench import sampling
-from eiraku.conformance.bench.work import Payments
+from eiraku.conformance.bench.work import PARTS, Payments
 
 
 def by_units_held(rounds: int, medium: str | None, sizes: Sequence[int]) -> list[dict[str, Any]]:
@@ -27,20 +28,18 @@ def by_units_held(rounds: int, medium: str | None, sizes: Sequence[int]) -> list
             for one in payments.values():
                 one.prepare()
 
-        slices = {}
+        slices: dict[str, Callable[[], None]] = {}
         for size, one in payments.items():
-            slices[f"order {size}"] = one.order
-            slices[f"handshake {size}"] = one.handshake
-            slices[f"transfer {size}"] = one.transfer
+            slices[f"{size} order"] = one.order
+            slices[f"{size} handshake"] = partial(one.steps, PARTS["handshake"])
+            slices |= {f"{size} {name}": partial(one.step, name) for name in PARTS["transfer"]}
         spent = sampling.alternate(slices, rounds, prepare=prepare)
     rows = []
     for size in sizes:
         row: dict[str, Any] = {"units": size}
-        for part in ("order", "transfer"):
-            found = spent[f"{part} {size}"]
-            row[part] = {
-                "median_us": found.microseconds,
-                "ratio": sampling.ratio(found, spent[f"{part} {sizes[0]}"]),
-            }
+        for part, names in (("order", ("order",)), ("transfer", PARTS["transfer"])):
+            found = [spent[f"{size} {name}"] for name in names]
+            least = [spent[f"{sizes[0]} {name}"] for name in names]
+            row[part] = {"us": round(sampling.total(found), 1), "ratio": sampling.ratio(found, least)}
         rows.append(row)
     return rows

@@ -1,13 +1,15 @@
 """Samples of several pieces of work in turn, so that their ratio does not depend on how busy the machine is.
 
-What is compared runs in small slices, one after the other, round after round: a machine that slows down or is
-shared slows both. Times are of the processor; the time that passed is kept beside them, for what waits for a
-disk. A figure is the median over the rounds of the ratio within a round.
+What is compared runs in small slices, one after the other, round after round: a machine that slows down slows
+all of them. Times are of the processor; the time that passed is kept beside them, for what waits for a disk.
+
+Other programs empty the caches even so, which costs interpreted code more than arithmetic, and a median
+shows it. What a slice costs is therefore its first decile: the sample that one in ten is faster than.
 """
 
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -28,14 +30,14 @@ class Spent:
     elapsed: list[int] = field(default_factory=list)
 
     @property
-    def microseconds(self) -> float:
-        """Median of the processor's."""
-        return round(statistics.median(self.processor) / 1000, 1)
+    def cost(self) -> float:
+        """Microseconds of the processor: the first decile."""
+        return sorted(self.processor)[len(self.processor) // 10] / 1000
 
     @property
-    def elapsed_microseconds(self) -> float:
-        """Median of those that passed."""
-        return round(statistics.median(self.elapsed) / 1000, 1)
+    def passed(self) -> float:
+        """Microseconds that passed: the median, for waiting is part of it."""
+        return statistics.median(self.elapsed) / 1000
 
 
 def nothing() -> None:
@@ -66,11 +68,11 @@ def alternate(
     return found
 
 
-def ratio(work: Spent, floor: Spent) -> float:
-    """Median over the rounds of work to floor, in processor time."""
-    return round(statistics.median(quotients(work.processor, floor.processor)), 2)
+def total(slices: Iterable[Spent]) -> float:
+    """Microseconds of the processor of work that was sampled in several slices."""
+    return sum(spent.cost for spent in slices)
 
 
-def quotients(work: Sequence[int], floor: Sequence[int]) -> list[float]:
-    """Round by round."""
-    return [spent / least for spent, least in zip(work, floor, strict=True)]
+def ratio(work: Iterable[Spent], floor: Iterable[Spent]) -> float:
+    """Of the totals. Not slice by slice: some slices have next to no floor."""
+    return round(total(work) / total(floor), 2)

@@ -35,9 +35,8 @@ def _table(title: str, first: str, *columns: str) -> Table:
 
 
 def _ratios(figures: dict[str, Any]) -> Table:
-    """Each floor, and the median of the ratios to it, which is not the ratio of the medians."""
     table = _table(
-        f"Both purses together, microseconds of the processor, median of {figures['rounds']} rounds",
+        f"Both purses together, microseconds of the processor, {figures['rounds']} rounds",
         "",
         "spent",
         *(word for floor in FLOORS.values() for word in (floor, "ratio")),
@@ -47,7 +46,7 @@ def _ratios(figures: dict[str, Any]) -> Table:
     for part, title in titles.items():
         for medium in (name for name in MEDIA if name in figures[part]):
             row = figures[part][medium]
-            cells = [str(row["median_us"])]
+            cells = [str(row["us"])]
             for floor in FLOORS:
                 cells += [str(row[floor]["floor_us"]), f"{row[floor]['ratio']}x"]
             table.add_row(f"{title}, {MEDIA[medium]}", *cells, str(row["elapsed_us"]))
@@ -67,7 +66,7 @@ def _held(figures: dict[str, Any]) -> Table:
     for row in figures["held"]:
         cells = []
         for part in ("order", "transfer"):
-            cells += [str(row[part]["median_us"]), f"{row[part]['ratio']}x"]
+            cells += [str(row[part]["us"]), f"{row[part]['ratio']}x"]
         table.add_row(str(row["units"]), *cells)
     return table
 

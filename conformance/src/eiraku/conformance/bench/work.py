@@ -4,6 +4,7 @@ import statistics
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +18,11 @@ from eiraku.conformance.bench.counting import (
     VERIFY,
     Counts,
     Operation,
+    by_name,
     counting,
 )
 from eiraku.reference import policy
-from eiraku.reference.device import Accepted, Device, Result
+from eiraku.reference.device import Accepted, Result
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RequestOrder
 from eiraku.reference.worlds.purses import World
@@ -30,6 +32,10 @@ UNITS = 10
 RAM = Path("/dev/shm")  # noqa: S108 - a temporary folder with an unpredictable name is made in it
 HANDSHAKE = ("message_1", "message_2", "message_3", "message_4")
 TRANSFER = ("REQUEST", "OFFER", "ACCEPT", "PAY", "RECEIPT")
+OPEN_SESSION = "open"
+PARTS = {"handshake": (OPEN_SESSION, *HANDSHAKE), "transfer": TRANSFER}
+"""Steps of each part: the opening on both sides, and each message from its reading to that of the next."""
+STEPS = (OPEN_SESSION, *HANDSHAKE, *TRANSFER)
 
 NEEDED = {
     # both sign, both verify the other's purse ID and signature; sealed purse IDs, message_3, message_4
@@ -50,7 +56,7 @@ NEEDED = {
 
 
 class Payments:
-    """Payments of 10 units of 1, again and again, step by step: `prepare`, `order`, `handshake`, `transfer`.
+    """Payments of 10 units of 1, again and again, step by step: `prepare`, `order`, then each of `STEPS`.
 
     The payee requests, as initiator, so that the handshake ends where REQUEST begins. When the payer has paid
     `sessions` times, `prepare` makes two new purses, which have had one session already when they are used.
@@ -63,6 +69,7 @@ class Payments:
         self._held = held
         self._sessions = sessions
         self._left = 0
+        self._said = b""
         self.sizes: dict[str, int] = {}
         """Bytes of each message of the last session."""
 
@@ -77,17 +84,25 @@ class Payments:
         """The payer's order."""
         _accepted(self.payer.order(PayOrder(amount=UNITS)))
 
-    def handshake(self) -> None:
-        """From opening the session to the end of message_4, with REQUEST written."""
-        self.payer.open(Side.RESPONDER)
-        self._said = _out(self.payee.open(Side.INITIATOR))
-        self._carry(HANDSHAKE, (self.payer, self.payee) * 2)
+    def open(self) -> None:
+        """Open the session on both sides: message_1 is written."""
+        _accepted(self.payer.open(Side.RESPONDER))
+        self._said = _accepted(self.payee.open(Side.INITIATOR)).out or b""
 
-    def transfer(self) -> None:
-        """From REQUEST to the receipt stored."""
-        self._carry(TRANSFER[:-1], (self.payer, self.payee) * 2)
-        self.sizes[TRANSFER[-1]] = len(self._said)
-        _accepted(self.payer.deliver(self._said))
+    def step(self, name: str) -> None:
+        """One of `STEPS`, in their order: a message is read, and the next one written."""
+        if name == OPEN_SESSION:
+            self.open()
+            return
+        self.sizes[name] = len(self._said)
+        # the payer reads message_1, and every second message from there on
+        listener = self.payee if STEPS.index(name) % 2 == 0 else self.payer
+        self._said = _accepted(listener.deliver(self._said)).out or b""
+
+    def steps(self, names: Iterable[str]) -> None:
+        """Several steps."""
+        for name in names:
+            self.step(name)
 
     def close(self) -> None:
         """Close the memories."""
@@ -100,13 +115,7 @@ class Payments:
         self._left = self._sessions + 1
         self.prepare()
         self.order()
-        self.handshake()
-        self.transfer()
-
-    def _carry(self, names: tuple[str, ...], listeners: tuple[Device, ...]) -> None:
-        for name, listener in zip(names, listeners, strict=True):
-            self.sizes[name] = len(self._said)
-            self._said = _out(listener.deliver(self._said))
+        self.steps(STEPS)
 
 
 def media() -> dict[str, str | None]:
@@ -115,21 +124,26 @@ def media() -> dict[str, str | None]:
 
 
 def count() -> dict[str, Counts]:
-    """Operations that the reference performs, for the handshake and for the transfer."""
+    """Operations that the reference performs in each step."""
+    found = {}
     with tempfile.TemporaryDirectory() as folder:
         payments = Payments(Path(folder))
         payments.prepare()
         payments.order()
-        with counting() as handshake:
-            payments.handshake()
-        with counting() as transfer:
-            payments.transfer()
+        for name in STEPS:
+            with counting() as found[name]:
+                payments.step(name)
         payments.close()
     # REQUEST, the first record, is sealed while message_4 is read: a head of 2 bytes and a tag of 16 about it
     request = Operation(SEAL, payments.sizes["REQUEST"] - 18)
-    handshake[request] -= 1
-    transfer[request] += 1
-    return {"handshake": handshake, "transfer": transfer}
+    found["message_4"] -= Counter({request: 1})
+    found["REQUEST"][request] += 1
+    return found
+
+
+def by_part(counts: Mapping[str, Counts]) -> dict[str, Counter[str]]:
+    """Operations of handshake and transfer, whatever their sizes."""
+    return {part: by_name(sum((counts[name] for name in steps), Counter())) for part, steps in PARTS.items()}
 
 
 def wire_sizes() -> dict[str, int]:
@@ -174,13 +188,6 @@ def adapter_overhead(rounds: int = 1000) -> dict[str, float]:
                 wallet.power_cut("never")
             medians[name] = statistics.median(wallet.take_times()["power_cut"])
     return medians
-
-
-def _out(result: Result) -> bytes:
-    accepted = _accepted(result)
-    if accepted.out is None:
-        raise RuntimeError("the reference has no answer")
-    return accepted.out
 
 
 def _accepted(result: Result) -> Accepted:
