@@ -1,4 +1,4 @@
-"""Ed25519: published vectors, and points and scalars made with an arithmetic of this test's own."""
+"""Ed25519: published vectors, points and scalars made with an arithmetic of this test's own, and OpenSSL."""
 
 import hashlib
 import json
@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -139,11 +140,25 @@ def forge(secret: int, torsion_a: Point, nonce: int, torsion_r: Point, message: 
 
 
 def library(public: bytes, message: bytes, signature: bytes) -> bool:
+    """OpenSSL, with no check of ours before it."""
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
-    except Exception:  # noqa: BLE001  whatever it refuses with
+    except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def agreed(public: bytes, message: bytes, signature: bytes) -> bool:
+    """What `ed25519.verify` says, once OpenSSL behind the same checks of encodings has said so too."""
+    answer = ed25519.verify(public, message, signature)
+    well_formed = (
+        ed25519.acceptable_point(public)
+        and len(signature) == 64
+        and ed25519.acceptable_point(signature[:32])
+        and int.from_bytes(signature[32:], "little") < L
+    )
+    assert answer is (well_formed and library(public, message, signature))
+    return answer
 
 
 @pytest.mark.parametrize(("seed", "public", "message", "signature"), RFC_8032)
@@ -151,7 +166,7 @@ def test_rfc_8032(seed: str, public: str, message: str, signature: str) -> None:
     key = ed25519.SigningKey(bytes.fromhex(seed))
     assert key.public.hex() == public
     assert key.sign(bytes.fromhex(message)).hex() == signature
-    assert ed25519.verify(key.public, bytes.fromhex(message), bytes.fromhex(signature))
+    assert agreed(key.public, bytes.fromhex(message), bytes.fromhex(signature))
     assert by_the_rule(key.public, bytes.fromhex(message), bytes.fromhex(signature))
     assert seed not in repr(key)
 
@@ -161,7 +176,7 @@ def test_rfc_8032(seed: str, public: str, message: str, signature: str) -> None:
 def test_taming_the_many_eddsas(number: int) -> None:
     case = json.loads((VECTORS / "ed25519-speccheck.json").read_text())["cases"][number]
     public, message, signature = (bytes.fromhex(case[k]) for k in ("pub_key", "message", "signature"))
-    assert ed25519.verify(public, message, signature) is (number == 3)
+    assert agreed(public, message, signature) is (number == 3)
     assert by_the_rule(public, message, signature) is (number == 3)
 
 
@@ -274,6 +289,62 @@ def test_flipped_bits(seed: bytes, message: bytes, bit: int) -> None:
     raw = bytearray(key.public + signature)
     raw[bit // 8] ^= 1 << bit % 8
     assert not ed25519.verify(bytes(raw[:32]), message, bytes(raw[32:]))
+
+
+@settings(max_examples=60)
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=300))
+def test_signatures_are_those_of_openssl(seed: bytes, message: bytes) -> None:
+    key, theirs = ed25519.SigningKey(seed), Ed25519PrivateKey.from_private_bytes(seed)
+    assert key.public == theirs.public_key().public_bytes_raw()
+    assert key.sign(message) == theirs.sign(message)
+
+
+@settings(max_examples=200)
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=40), st.binary(min_size=64, max_size=64))
+def test_libraries_agree_on_bytes_that_nobody_signed(public: bytes, message: bytes, signature: bytes) -> None:
+    assert not agreed(public, message, signature)
+
+
+def test_libraries_agree_on_every_torsion() -> None:
+    assert BASE is not None
+    secret, nonce = 777, 555
+    a_prime, r_prime = times(secret, BASE), times(nonce, BASE)
+    seen = {True: 0, False: 0}
+    for a_torsion in TORSION:
+        public = encode(add(a_prime, a_torsion))
+        for r_torsion in TORSION:
+            r = encode(add(r_prime, r_torsion))
+            for message in (bytes([n]) for n in range(20)):
+                k = challenge(r, public, message)
+                signature = r + ((nonce + k * secret) % L).to_bytes(32, "little")
+                # [S]B is right for the prime-order parts: the torsions decide
+                holds = add(r_torsion, times(k % 8, a_torsion)) == ZERO
+                assert agreed(public, message, signature) is holds
+                seen[holds] += 1
+    assert min(seen.values()) > 100
+
+
+def test_libraries_agree_on_every_altered_bit_and_scalar() -> None:
+    key = ed25519.SigningKey(bytes(range(32)))
+    signature = key.sign(b"m")
+    assert agreed(key.public, b"m", signature)
+    raw = key.public + signature
+    for bit in range(8 * len(raw)):
+        altered = (int.from_bytes(raw, "big") ^ 1 << bit).to_bytes(len(raw), "big")
+        assert not agreed(altered[:32], b"m", altered[32:])
+    s = int.from_bytes(signature[32:], "little")
+    for other in (*(s + n * L for n in range(1, 15)), L - s, L - 1, L, 0, 1, 2**256 - 1):
+        assert not agreed(key.public, b"m", signature[:32] + other.to_bytes(32, "little"))
+
+
+def test_libraries_agree_on_every_point_with_two_encodings() -> None:
+    key = ed25519.SigningKey(bytes(32))
+    signature = key.sign(b"m")
+    for y in (*range(19), *range(P, 2**255)):
+        for sign in (0, 1):
+            raw = (y | sign << 255).to_bytes(32, "little")
+            assert not agreed(raw, b"m", signature)
+            assert not agreed(key.public, b"m", raw + signature[32:])
 
 
 def test_key_id() -> None:

@@ -2,15 +2,14 @@
 
 from hashlib import sha256
 
-from eiraku.reference.crypto import hpke
-from eiraku.spec import cbor, objects
+from eiraku.reference.crypto import cose, hpke
+from eiraku.spec import objects
 from eiraku.spec.objects import Layer
 
 
 def unit_id(kid: bytes, payload: bytes) -> bytes:
     """Identifier of a unit, 32 bytes: digest of what its signature covers (EPP-UNI-009)."""
-    protected = cbor.encode({1: -8, 4: kid})
-    return sha256(cbor.encode(("Signature1", protected, objects.CONTEXT_UNIT, payload))).digest()
+    return sha256(cose.to_be_signed(objects.CONTEXT_UNIT, payload, kid=kid)).digest()
 
 
 def layer_info(identifier: bytes) -> bytes:

@@ -35,16 +35,15 @@ def sign(key: ed25519.SigningKey, context: bytes, payload: bytes, *, kid: bytes 
 
     Raises ValueError for a `kid` that is not 8 bytes.
     """
-    protected = _protected(kid)
-    signature = key.sign(_to_be_signed(protected, context, payload))
-    return cbor.encode((protected, {}, payload, signature))
+    signature = sign_detached(key, context, payload, kid=kid)
+    return cbor.encode((_protected(kid), {}, payload, signature))
 
 
 def sign_detached(
     key: ed25519.SigningKey, context: bytes, payload: bytes, *, kid: bytes | None = None
 ) -> bytes:
     """The 64-byte signature that `sign` would put in the array."""
-    return key.sign(_to_be_signed(_protected(kid), context, payload))
+    return key.sign(to_be_signed(context, payload, kid=kid))
 
 
 def parse(data: bytes, *, limit: int = cbor.LIMIT) -> Sign1:
@@ -83,7 +82,12 @@ def verify_detached(
 ) -> bool:
     """Whether the bare 64-byte `signature` is the one that `sign_detached` makes. Wrong lengths: False."""
     # EPP-KEY-006
-    return ed25519.verify(public, _to_be_signed(_protected(kid), context, payload), signature)
+    return ed25519.verify(public, to_be_signed(context, payload, kid=kid), signature)
+
+
+def to_be_signed(context: bytes, payload: bytes, *, kid: bytes | None = None) -> bytes:
+    """What a signature covers: the Sig_structure of RFC 9052 section 4.4."""
+    return cbor.encode(("Signature1", _protected(kid), context, payload))
 
 
 def _protected(kid: bytes | None) -> bytes:
@@ -92,8 +96,3 @@ def _protected(kid: bytes | None) -> bytes:
     if len(kid) != KID_LENGTH:
         raise ValueError(f"a kid has {KID_LENGTH} bytes, not {len(kid)}")
     return _WITH_KID + kid
-
-
-def _to_be_signed(protected: bytes, context: bytes, payload: bytes) -> bytes:
-    """Sig_structure of RFC 9052 section 4.4."""
-    return cbor.encode(("Signature1", protected, context, payload))

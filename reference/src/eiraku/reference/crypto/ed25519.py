@@ -1,13 +1,13 @@
 """Ed25519 (RFC 8032) with the one verification rule of EPP/1: cofactorless, canonical, no small-order points.
 
-The library underneath already checks the cofactorless equation and S < L, but accepts small-order and
-non-canonical keys; the checks here do not rely on what it does.
+libsodium computes: it verifies in about half of OpenSSL's time. The checks of encodings and orders are ours
+and do not rely on what the library checks too, which has changed from release to release.
 """
 
 import hashlib
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
+from nacl.exceptions import BadSignatureError
 
 _P = 2**255 - 19
 _L = 2**252 + 27742317777372353535851937790883648493
@@ -24,22 +24,23 @@ _SMALL_ORDER_Y = frozenset({0, 1, _P - 1, _Y_ORDER_8, _P - _Y_ORDER_8})
 class SigningKey:
     """A private key, loaded once: deriving the public half costs as much as a signature."""
 
-    __slots__ = ("_key", "public")
+    __slots__ = ("_secret", "public")
 
     public: bytes
     """Public key, 32 bytes."""
 
     def __init__(self, seed: bytes) -> None:
         """Load the 32-byte seed of RFC 8032 section 5.1.5. Raises ValueError for another length."""
-        self._key = Ed25519PrivateKey.from_private_bytes(seed)
-        self.public = self._key.public_key().public_bytes_raw()
+        if len(seed) != 32:
+            raise ValueError(f"an Ed25519 seed has 32 bytes, not {len(seed)}")
+        self.public, self._secret = crypto_sign_seed_keypair(seed)
 
     def __repr__(self) -> str:
         return f"SigningKey(public={self.public.hex()})"
 
     def sign(self, message: bytes) -> bytes:
         """Signature over `message`, 64 bytes (R || S); deterministic."""
-        return self._key.sign(message)
+        return crypto_sign(message, self._secret)[:64]
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:
@@ -58,8 +59,8 @@ def verify(public: bytes, message: bytes, signature: bytes) -> bool:
         return False
     try:
         # EPP-KEY-001
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
-    except (InvalidSignature, ValueError):
+        crypto_sign_open(signature + message, public)
+    except BadSignatureError:
         return False
     return True
 

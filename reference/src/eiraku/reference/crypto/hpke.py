@@ -47,7 +47,7 @@ def _schedule(dh: bytes, kem_context: bytes, info: bytes) -> tuple[bytes, bytes]
     """Key and nonce of the first message (RFC 9180 sections 4.1 and 5.1, mode_base)."""
     eae_prk = _extract(_KEM, b"", b"eae_prk", dh)
     shared = _expand(_KEM, eae_prk, b"shared_secret", kem_context, 32)
-    context = b"\x00" + _extract(_SUITE, b"", b"psk_id_hash", b"") + _extract(_SUITE, b"", b"info_hash", info)
+    context = _BASE + _extract(_SUITE, b"", b"info_hash", info)
     secret = _extract(_SUITE, shared, b"secret", b"")
     return (
         _expand(_SUITE, secret, b"key", context, CHACHA20_POLY1305.key_length),
@@ -61,3 +61,7 @@ def _extract(suite: bytes, salt: bytes, label: bytes, ikm: bytes) -> bytes:
 
 def _expand(suite: bytes, prk: bytes, label: bytes, info: bytes, length: int) -> bytes:
     return hkdf.expand(prk, length.to_bytes(2, "big") + b"HPKE-v1" + suite + label + info, length)
+
+
+# Mode base and the digest of no pre-shared key, the same for every message.
+_BASE = b"\x00" + _extract(_SUITE, b"", b"psk_id_hash", b"")

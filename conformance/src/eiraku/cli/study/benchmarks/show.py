@@ -5,13 +5,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+FLOORS = {"openssl": "OpenSSL", "best": "best known"}
+MEDIA = {"memory": "in RAM", "disk": "on disk"}
+
 
 def show(figures: dict[str, Any]) -> None:
     """Print all tables."""
     console = Console(soft_wrap=True)
-    console.print(_ratios(figures))
-    console.print(_operations(figures))
-    console.print(_sizes(figures))
+    for table in (_ratios(figures), _held(figures), _operations(figures), _sizes(figures)):
+        console.print(table)
     hops = figures["unit_bytes_by_hop"]
     shown = ", ".join(f"{hops[n]} at {n}" for n in (0, 1, 5, 10, 20))
     console.print(
@@ -24,41 +26,72 @@ def show(figures: dict[str, Any]) -> None:
     )
 
 
-def _ratios(figures: dict[str, Any]) -> Table:
-    table = Table(title=f"Both purses together, median of {figures['rounds']} rounds, microseconds")
-    media = [name for name in ("memory", "disk") if name in figures["handshake"]]
-    table.add_column("")
-    for column in ("bare cryptography", *(word for name in media for word in (name, "ratio"))):
+def _table(title: str, first: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column(first)
+    for column in columns:
         table.add_column(column, justify="right")
+    return table
+
+
+def _ratios(figures: dict[str, Any]) -> Table:
+    table = _table(
+        f"Both purses together, microseconds of the processor, {figures['rounds']} rounds",
+        "",
+        "spent",
+        *(word for floor in FLOORS.values() for word in (floor, "ratio")),
+        "elapsed",
+    )
     titles = {"handshake": "handshake", "transfer": f"transfer of {figures['units']} units"}
     for part, title in titles.items():
-        row = figures[part]
-        cells = [str(row["floor_us"])]
-        for name in media:
-            cells += [str(row[name]["median_us"]), f"{row[name]['ratio']}x"]
-        table.add_row(title, *cells)
+        for medium in (name for name in MEDIA if name in figures[part]):
+            row = figures[part][medium]
+            cells = [str(row["us"])]
+            for floor in FLOORS:
+                cells += [str(row[floor]["floor_us"]), f"{row[floor]['ratio']}x"]
+            table.add_row(f"{title}, {MEDIA[medium]}", *cells, str(row["elapsed_us"]))
+    return table
+
+
+def _held(figures: dict[str, Any]) -> Table:
+    least = figures["held"][0]["units"]
+    table = _table(
+        f"By units that each purse holds, microseconds of the processor (ratio to {least} units)",
+        "units",
+        "order",
+        "ratio",
+        f"transfer of {figures['units']}",
+        "ratio",
+    )
+    for row in figures["held"]:
+        cells = []
+        for part in ("order", "transfer"):
+            cells += [str(row[part]["us"]), f"{row[part]['ratio']}x"]
+        table.add_row(str(row["units"]), *cells)
     return table
 
 
 def _operations(figures: dict[str, Any]) -> Table:
-    table = Table(title="Cryptographic operations, counted (needed by the protocol)")
-    table.add_column("operation")
-    for column in ("us each", "handshake", "transfer"):
-        table.add_column(column, justify="right")
-    for name, cost in figures["operations_us"].items():
-        cells = []
+    table = _table(
+        "Cryptographic operations: microseconds of one over 256 bytes, and counted (needed by the protocol)",
+        "operation",
+        "OpenSSL",
+        "libsodium",
+        "handshake",
+        "transfer",
+    )
+    for name, costs in figures["operations_us"].items():
+        cells = [str(costs["openssl"]), str(costs.get("libsodium", ""))]
         for part in ("handshake", "transfer"):
             needed = figures[part]["needed"][name]
             counted = figures[part]["counts"][name]
             cells.append(str(counted) if needed is None else f"{counted} ({needed})")
-        table.add_row(name, str(cost), *cells)
+        table.add_row(name, *cells)
     return table
 
 
 def _sizes(figures: dict[str, Any]) -> Table:
-    table = Table(title=f"Bytes on the wire, {figures['units']} units at hop 0")
-    table.add_column("message")
-    table.add_column("bytes", justify="right")
+    table = _table(f"Bytes on the wire, {figures['units']} units at hop 0", "message", "bytes")
     for name, size in figures["wire_bytes"].items():
         table.add_row(name, str(size))
     return table

@@ -3,15 +3,27 @@
 import statistics
 import sys
 import tempfile
-import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from eiraku.cli.study.benchmarks.counting import AGREE, KEY_PAIR, OPEN, SEAL, SIGN, VERIFY, counting
+from eiraku.cli.study.benchmarks.counting import (
+    AGREE,
+    KEY_PAIR,
+    OPEN,
+    SEAL,
+    SIGN,
+    VERIFY,
+    Counts,
+    Operation,
+    by_name,
+    counting,
+)
 from eiraku.conformance.adapter.client import Wallet
 from eiraku.reference import policy
-from eiraku.reference.device import Accepted, Device, Result
+from eiraku.reference.device import Accepted, Result
+from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RequestOrder
 from eiraku.spec.tables import Side
 from eiraku.testing.purses import World
@@ -20,6 +32,10 @@ UNITS = 10
 RAM = Path("/dev/shm")  # noqa: S108 - a temporary folder with an unpredictable name is made in it
 HANDSHAKE = ("message_1", "message_2", "message_3", "message_4")
 TRANSFER = ("REQUEST", "OFFER", "ACCEPT", "PAY", "RECEIPT")
+OPEN_SESSION = "open"
+PARTS = {"handshake": (OPEN_SESSION, *HANDSHAKE), "transfer": TRANSFER}
+"""Steps of each part: the opening on both sides, and each message from its reading to that of the next."""
+STEPS = (OPEN_SESSION, *HANDSHAKE, *TRANSFER)
 
 NEEDED = {
     # both sign, both verify the other's purse ID and signature; sealed purse IDs, message_3, message_4
@@ -36,55 +52,70 @@ NEEDED = {
         }
     ),
 }
-"""Operations that the protocol asks for, both purses together; HMACs follow from the key schedules."""
+"""Operations that the protocol asks for, both purses together; HKDF's follow from the key schedules."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """One round: seconds of both purses together, and bytes of each message."""
+class Payments:
+    """Payments of 10 units of 1, again and again, step by step: `prepare`, `order`, then each of `STEPS`.
 
-    handshake: float
-    transfer: float
-    sizes: dict[str, int]
+    The payee requests, as initiator, so that the handshake ends where REQUEST begins. When the payer has paid
+    `sessions` times, `prepare` makes two new purses, which have had one session already when they are used.
+    """
 
+    def __init__(self, folder: Path, *, held: int = UNITS, sessions: int = 10) -> None:
+        """`folder`: of the memories; `held`: units that the payee has at first and the payer at last."""
+        capacity = held + UNITS * (sessions + 2)
+        self._world = World(folder, policy=replace(policy.default(), capacity=max(capacity, 256)))
+        self._held = held
+        self._sessions = sessions
+        self._left = 0
+        self._said = b""
+        self.sizes: dict[str, int] = {}
+        """Bytes of each message of the last session."""
 
-class Pair:
-    """Two purses; the payee requests, as initiator, so that the handshake ends where REQUEST begins."""
+    def prepare(self) -> None:
+        """Purses with a session before them, and the payee's order."""
+        if not self._left:
+            self._renew()
+        self._left -= 1
+        _accepted(self.payee.order(RequestOrder(amount=UNITS, reference="bench")))
 
-    def __init__(self, folder: Path, rounds: int) -> None:
-        """`folder`: of the purses' memories; `rounds`: how many payments the payer can make."""
-        self._world = World(folder)
-        self.payer = self._world.purse([1] * (UNITS * rounds))
-        self.payee = self._world.purse([])
+    def order(self) -> None:
+        """The payer's order."""
+        _accepted(self.payer.order(PayOrder(amount=UNITS)))
 
-    def round(self) -> Measured:
-        """One session with a payment of 10 units."""
-        payee, payer = self.payee.device, self.payer.device
-        payee.order(RequestOrder(amount=UNITS, reference="bench"))
-        payer.order(PayOrder(amount=UNITS))
-        sizes: dict[str, int] = {}
-        begun = time.perf_counter()
-        payer.open(Side.RESPONDER)
-        said = _out(payee.open(Side.INITIATOR))
-        listener, speaker = payer, payee
-        for name in HANDSHAKE:
-            sizes[name] = len(said)
-            said = _out(listener.deliver(said))
-            listener, speaker = speaker, listener
-        between = time.perf_counter()
-        for name in TRANSFER:
-            sizes[name] = len(said)
-            result = listener.deliver(said)
-            if name != TRANSFER[-1]:
-                said = _out(result)
-            listener, speaker = speaker, listener
-        _accepted(result)
-        ended = time.perf_counter()
-        return Measured(handshake=between - begun, transfer=ended - between, sizes=sizes)
+    def open(self) -> None:
+        """Open the session on both sides: message_1 is written."""
+        _accepted(self.payer.open(Side.RESPONDER))
+        self._said = _accepted(self.payee.open(Side.INITIATOR)).out or b""
+
+    def step(self, name: str) -> None:
+        """One of `STEPS`, in their order: a message is read, and the next one written."""
+        if name == OPEN_SESSION:
+            self.open()
+            return
+        self.sizes[name] = len(self._said)
+        # the payer reads message_1, and every second message from there on
+        listener = self.payee if STEPS.index(name) % 2 == 0 else self.payer
+        self._said = _accepted(listener.deliver(self._said)).out or b""
+
+    def steps(self, names: Iterable[str]) -> None:
+        """Several steps."""
+        for name in names:
+            self.step(name)
 
     def close(self) -> None:
         """Close the memories."""
         self._world.close()
+
+    def _renew(self) -> None:
+        self.close()
+        self.payer = self._world.purse([1] * (self._held + UNITS * (self._sessions + 1))).device
+        self.payee = self._world.purse([1] * self._held).device
+        self._left = self._sessions + 1
+        self.prepare()
+        self.order()
+        self.steps(STEPS)
 
 
 def media() -> dict[str, str | None]:
@@ -92,38 +123,36 @@ def media() -> dict[str, str | None]:
     return {"memory": str(RAM), "disk": None} if RAM.is_dir() else {"disk": None}
 
 
-def measure(rounds: int, medium: str | None) -> list[Measured]:
-    """`rounds` sessions, after one that is not counted; `medium`: see `media`."""
-    with tempfile.TemporaryDirectory(dir=medium) as folder:
-        pair = Pair(Path(folder), rounds + 1)
-        pair.round()
-        found = [pair.round() for _ in range(rounds)]
-        pair.close()
+def count() -> dict[str, Counts]:
+    """Operations that the reference performs in each step."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        payments = Payments(Path(folder))
+        payments.prepare()
+        payments.order()
+        for name in STEPS:
+            with counting() as found[name]:
+                payments.step(name)
+        payments.close()
+    # REQUEST, the first record, is sealed while message_4 is read: a head of 2 bytes and a tag of 16 about it
+    request = Operation(SEAL, payments.sizes["REQUEST"] - 18)
+    found["message_4"] -= Counter({request: 1})
+    found["REQUEST"][request] += 1
     return found
 
 
-def count() -> dict[str, Counter[str]]:
-    """Operations that the reference performs, for the handshake and for the transfer."""
+def by_part(counts: Mapping[str, Counts]) -> dict[str, Counter[str]]:
+    """Operations of handshake and transfer, whatever their sizes."""
+    return {part: by_name(sum((counts[name] for name in steps), Counter())) for part, steps in PARTS.items()}
+
+
+def wire_sizes() -> dict[str, int]:
+    """Bytes of each message of a session with a payment of 10 units."""
     with tempfile.TemporaryDirectory() as folder:
-        pair = Pair(Path(folder), 2)
-        pair.round()
-        payer, payee = pair.payer.device, pair.payee.device
-        payee.order(RequestOrder(amount=UNITS, reference="bench"))
-        payer.order(PayOrder(amount=UNITS))
-        with counting() as handshake:
-            payer.open(Side.RESPONDER)
-            said = _out(payee.open(Side.INITIATOR))
-            for listener in (payer, payee, payer, payee):
-                said = _out(listener.deliver(said))
-        # the first record is sealed while message_4 is read
-        handshake[SEAL] -= 1
-        with counting() as transfer:
-            for listener in (payer, payee, payer, payee):
-                said = _out(listener.deliver(said))
-            _accepted(payer.deliver(said))
-        transfer[SEAL] += 1
-        pair.close()
-    return {"handshake": handshake, "transfer": transfer}
+        payments = Payments(Path(folder))
+        payments.prepare()
+        payments.close()
+    return payments.sizes
 
 
 def growth(hops: int = 20) -> list[int]:
@@ -136,7 +165,9 @@ def growth(hops: int = 20) -> list[int]:
             payer, payee = (member.device for member in pair)
             (held,) = payer.store.holdings([unit.unit_id for unit in payer.snapshot().units])
             sizes.append(len(held.unit) + len(held.history))
-            _pay(payer, payee)
+            rejections = transfer(payer, PayOrder(amount=1), payee, ReceiveOrder()).rejections
+            if rejections:
+                raise RuntimeError(f"the reference refuses its own payment: {rejections}")
             pair.reverse()
         world.close()
     return sizes
@@ -157,27 +188,6 @@ def adapter_overhead(rounds: int = 1000) -> dict[str, float]:
                 wallet.power_cut("never")
             medians[name] = statistics.median(wallet.take_times()["power_cut"])
     return medians
-
-
-def _pay(payer: Device, payee: Device) -> None:
-    payer.order(PayOrder(amount=1))
-    payee.order(ReceiveOrder())
-    payee.open(Side.RESPONDER)
-    said: bytes | None = _out(payer.open(Side.INITIATOR))
-    listener, speaker = payee, payer
-    while said is not None:
-        result = listener.deliver(said)
-        if not isinstance(result, Accepted):
-            raise RuntimeError(f"the reference refuses its own payment: {result}")
-        said = result.out
-        listener, speaker = speaker, listener
-
-
-def _out(result: Result) -> bytes:
-    accepted = _accepted(result)
-    if accepted.out is None:
-        raise RuntimeError("the reference has no answer")
-    return accepted.out
 
 
 def _accepted(result: Result) -> Accepted:
