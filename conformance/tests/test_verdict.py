@@ -6,12 +6,7 @@ import msgspec
 import pytest
 
 from eiraku.conformance import SUITE_PACKAGE
-from eiraku.conformance.expected import (
-    ExpectedFailuresError,
-    compare,
-    gated_exit_code,
-    read_expected,
-)
+from eiraku.conformance.expected import compare, gated_exit_code, read_expected
 from eiraku.conformance.results import (
     KNOWN_CAPABILITIES,
     CheckResult,
@@ -25,6 +20,7 @@ from eiraku.conformance.results import (
     summarise_round_trips,
 )
 from eiraku.conformance.verdict import Verdict, verdict
+from eiraku.spec.errors import Refused
 
 REQUIREMENTS = (
     RequirementInfo(id="EPP-SES-001", keyword="MUST", chapter="05-session"),
@@ -243,11 +239,11 @@ def test_the_gate_does_not_hide_a_gap(tmp_path: Path) -> None:
 def test_malformed_list(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "expected.toml"
     path.write_text(text)
-    with pytest.raises(ExpectedFailuresError) as caught:
+    with pytest.raises(Refused) as caught:
         read_expected(path)
     assert words in str(caught.value)
 
 
 def test_no_list(tmp_path: Path) -> None:
-    with pytest.raises(ExpectedFailuresError, match="cannot be read"):
+    with pytest.raises(Refused, match="cannot be read"):
         read_expected(tmp_path / "none.toml")

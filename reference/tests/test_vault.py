@@ -8,12 +8,12 @@ import pytest
 from eiraku.reference.anchor import parse_purse_id
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RequestOrder
-from eiraku.spec.errors import Refusal
+from eiraku.spec.errors import Misuse, Refusal
 from eiraku.spec.objects import Role
 from eiraku.system.database import DatabaseError
 from eiraku.system.exchange.carrier import ServiceRefused, Session
 from eiraku.system.vault.policy import VaultPolicy
-from eiraku.system.vault.vault import Vault, VaultBusy, VaultError, VaultSuspended
+from eiraku.system.vault.vault import Vault, VaultBusy, VaultSuspended
 from eiraku.testing.bank import FUNDS, Bank, number_of
 
 PLAIN = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
@@ -254,7 +254,7 @@ class _Stale:
 
 
 def test_only_a_vault_is_a_vault(bank: Bank, tmp_path: Path) -> None:
-    with pytest.raises(VaultError, match="expected a purse of role vault"):
+    with pytest.raises(Misuse, match="expected a purse of role vault"):
         Vault(bank.purse(), bank.issuing, bank.device_centre, tmp_path / "other.db")
 
 

@@ -1,14 +1,16 @@
 """The command ``eiraku``.
 
 Exit codes, the same for every command: 0 good, 1 the wallet (or what was asked about) is at fault, 2 misuse,
-3 incomplete. Commands live in `eiraku.cli` and are imported only when called, so that help
-is quick.
+3 incomplete, 4 a defect of our own, whose traceback is in a file that is named. Commands live in `eiraku.cli`
+and are imported only when called, so that help is quick.
 """
 
 import sys
 from importlib import import_module
 
 import click
+
+from eiraku.cli.failures import report_defect, told
 
 _COMMANDS = {
     "certify": ("eiraku.cli.judge.certify", "Judge a wallet and write the reports."),
@@ -48,7 +50,10 @@ class _LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+_CODES = "Exit codes: 0 good; 1 what was asked about is at fault; 2 misuse; 3 incomplete; 4 a defect of ours."
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_CODES)
 @click.version_option(package_name="eiraku", prog_name="eiraku")
 def group() -> None:
     """Does a wallet conform to EPP/1, the offline purse protocol?
@@ -61,11 +66,16 @@ def group() -> None:
 def main() -> None:
     """Entry point of the console script."""
     try:
-        code = group.main(standalone_mode=False)
+        with told():
+            code = group.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = 2
+    except click.exceptions.Exit as ended:
+        code = ended.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         code = 3
+    except Exception as error:  # noqa: BLE001 - the boundary of the process: a defect of ours
+        code = report_defect(error)
     sys.exit(code if isinstance(code, int) else 0)

@@ -24,10 +24,7 @@ import msgspec
 
 from eiraku.conformance.results import CheckResult, Model, Run
 from eiraku.conformance.verdict import Judgement, failed, in_scope
-
-
-class ExpectedFailuresError(Exception):
-    """The file cannot be read; the message names the place and what was expected there."""
+from eiraku.spec.errors import Refused
 
 
 class Expectation(Model, frozen=True, kw_only=True):
@@ -61,15 +58,15 @@ class Gate(Model, frozen=True, kw_only=True):
 
 
 def read_expected(path: Path) -> tuple[Expectation, ...]:
-    """Read the file. Raises ExpectedFailuresError."""
+    """Read the file. Raises Refused."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ExpectedFailuresError(f"{path}: cannot be read ({error.strerror})") from error
+        raise Refused(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ExpectedFailuresError(f"{path}: expected TOML, but: {error}") from error
+        raise Refused(f"{path}: expected TOML, but: {error}") from error
     if set(content) - {"expected"} or not isinstance(content.get("expected", []), list):
-        raise ExpectedFailuresError(f"{path}: expected [[expected]] tables only, found {', '.join(content)}")
+        raise Refused(f"{path}: expected [[expected]] tables only, found {', '.join(content)}")
     return tuple(
         _entry(entry, f"{path}: entry {number}")
         for number, entry in enumerate(content.get("expected", []), 1)
@@ -80,11 +77,11 @@ def _entry(entry: Any, where: str) -> Expectation:
     try:
         expectation = msgspec.convert(entry, Expectation)
     except msgspec.ValidationError as error:
-        raise ExpectedFailuresError(f"{where}: {error}") from None
+        raise Refused(f"{where}: {error}") from None
     if bool(expectation.check) == bool(expectation.requirement):
-        raise ExpectedFailuresError(f"{where}: expected either check or requirement")
+        raise Refused(f"{where}: expected either check or requirement")
     if not expectation.issue:
-        raise ExpectedFailuresError(f"{where}: expected an issue, found an empty one")
+        raise Refused(f"{where}: expected an issue, found an empty one")
     return expectation
 
 

@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 from eiraku.reference.crypto import cose, ed25519
 from eiraku.reference.history import unit_id
 from eiraku.spec import cbor, objects
-from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.errors import Code, Refusal, Refused
 from eiraku.spec.objects import Bulletin, PurseId, Unit
 
 K = TypeVar("K", "DeviceKey", "MoneyKey")
 
 
-class AnchorError(ValueError):
+class AnchorError(Refused):
     """A trust anchor that cannot be used; the message names the field and what was expected."""
 
 

@@ -12,6 +12,7 @@ from importlib import resources
 from itertools import pairwise, product
 from typing import Any, NoReturn
 
+from eiraku.spec.errors import Refused
 from eiraku.spec.objects import HOP_MAX, Role
 from eiraku.spec.shape import AMOUNT_MAX
 
@@ -24,7 +25,7 @@ _OPERATION_NAMES = ("name", "payer", "payee", "same_holder", "limits")
 _ROLES = {role.name.lower(): role for role in Role}
 
 
-class PolicyError(ValueError):
+class PolicyError(Refused):
     """A policy that cannot be read in exactly one way (EPP-POL-001): where, and what belongs there."""
 
     def __init__(self, field: str, expected: str) -> None:

@@ -28,13 +28,15 @@ from sqlalchemy import (
     text,
 )
 
+from eiraku.spec.errors import Unavailable
+
 T = TypeVar("T")
 
 LOCK = 0x45505031
 """PostgreSQL advisory lock of the one writer."""
 
 
-class DatabaseError(Exception):
+class DatabaseError(Unavailable):
     """The database cannot be used, or a change to it failed and changed nothing. Says what to do."""
 
 

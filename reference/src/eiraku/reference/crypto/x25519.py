@@ -2,8 +2,10 @@
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
+from eiraku.spec.errors import Refused
 
-class LowOrderPoint(Exception):
+
+class LowOrderPoint(Refused):
     """The peer's public key has small order, so the shared secret would be all zero."""
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from eiraku.reference.policy import Policy
+from eiraku.spec.errors import Refused
 
 MOVES_BEFORE = 2
 """Moves of a unit before a person has it: to the desk of a bank, and to the person."""
@@ -21,7 +22,7 @@ EPOCHS_MAX = 500
 T = TypeVar("T")
 
 
-class ScenarioError(ValueError):
+class ScenarioError(Refused):
     """A scenario that cannot be run: which field, and what was expected there."""
 
     def __init__(self, name: str, expected: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from eiraku.reference.anchor import AnchorError, TrustAnchor, verify_purse_id, verify_unit
 from eiraku.reference.crypto import cose
 from eiraku.spec import objects
-from eiraku.spec.errors import Refusal
+from eiraku.spec.errors import Refusal, Refused
 from eiraku.spec.objects import Unit
 from eiraku.system.issuing.attribution import Fork
 from eiraku.system.issuing.chain import Endorsement
@@ -25,7 +25,7 @@ _HEX = frozenset("0123456789abcdef")
 V = TypeVar("V")
 
 
-class EvidenceError(ValueError):
+class EvidenceError(Refused):
     """What is given proves nothing; the message says what was expected, `requirement` who demands it."""
 
     def __init__(self, requirement: str, detail: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from eiraku.spec.errors import Refused
 from eiraku.spec.objects import HOP_MAX
 from eiraku.spec.shape import EPOCH_MAX
 
@@ -28,7 +29,7 @@ max_hops = {max_hops}
 """
 
 
-class DirectoryError(ValueError):
+class DirectoryError(Refused):
     """A folder of centres that cannot be made or used; the message says what was expected."""
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from eiraku.spec.errors import Refused
 from eiraku.system.exchange.sessions import SessionLimits
 from eiraku.system.services.limits import Rate
 
@@ -53,7 +54,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 """Names of vaults, holders and purses in files and commands."""
 
 
-class SettingsError(ValueError):
+class SettingsError(Refused):
     """Settings that cannot be used: which field, and what was expected."""
 
 

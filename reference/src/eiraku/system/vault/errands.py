@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from eiraku.reference.device import Accepted, Device, PowerLost, Rejected, Result
 from eiraku.spec import cbor
 from eiraku.spec.centre_objects import Issue
+from eiraku.spec.errors import Unavailable
 from eiraku.system.exchange.carrier import Carrier, ServiceRefused, ServiceUnreachable
 from eiraku.system.exchange.codes import RETRY_AFTER
 from eiraku.system.vault.state import Errand, Report, VaultState
@@ -27,11 +28,11 @@ NO_STATEMENT = RETRY_AFTER | {"internal"}
 REPLAYED = "request-replayed"
 
 
-class PurseLostPower(Exception):
+class PurseLostPower(Unavailable):
     """The vault's purse lost power; it is running again. Call `settle`, which completes what was begun."""
 
 
-class NotTaken(ValueError):
+class NotTaken(Unavailable):
     """The purse would not take an issue. It is kept, and offered to the purse again by `settle`."""
 
 

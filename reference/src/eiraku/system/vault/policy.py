@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from eiraku.spec.errors import Refused
 from eiraku.spec.objects import VALUES
 
 DEFAULT = """\
@@ -38,7 +39,7 @@ _LINE = ("value", "least", "most")
 _COUNT_MAX = 65535
 
 
-class VaultPolicyError(ValueError):
+class VaultPolicyError(Refused):
     """A policy that a vault cannot use: which field, and what was expected."""
 
 

@@ -35,7 +35,6 @@ from eiraku.system.vault.online import (
     BOTH,
     OnlineVault,
     VaultBusy,
-    VaultError,
     VaultSuspended,
 )
 from eiraku.system.vault.peers import PeerRefused
@@ -47,7 +46,6 @@ __all__ = [
     "PurseLostPower",
     "Vault",
     "VaultBusy",
-    "VaultError",
     "VaultSuspended",
 ]
 

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from eiraku.spec.errors import Refused
 from eiraku.spec.wholesale_objects import Checkpoint, Entry
 from eiraku.system.wholesale import accounts, checkpoint, merkle
 from eiraku.system.wholesale.accounts import Replay, Standing
 from eiraku.system.wholesale.checkpoint import Evidence
-from eiraku.system.wholesale.errors import CheckpointError, EntryError, EvidenceError, WholesaleError
+from eiraku.system.wholesale.errors import CheckpointError, EntryError, EvidenceError
 from eiraku.system.wholesale.merkle import Range
 from eiraku.system.wholesale.register import Register
 
@@ -64,7 +65,7 @@ def _due(signed: list[tuple[int, bytes]], size: int) -> Iterator[str]:
 
 
 def read(lines: Iterable[str]) -> Exported:
-    """Read a file. Raises WholesaleError with the number of the line that is not as expected."""
+    """Read a file. Raises Refused with the number of the line that is not as expected."""
     head: dict[str, Any] | None = None
     leaves: list[bytes] = []
     checkpoints: list[bytes] = []
@@ -83,9 +84,9 @@ def read(lines: Iterable[str]) -> Exported:
                 checkpoints.append(bytes.fromhex(fields["checkpoint"]))
         except (KeyError, TypeError, ValueError, RecursionError):
             what = "the header" if head is None else "an entry or a checkpoint"
-            raise WholesaleError(f"line {number}: expected {what} of an exported log, in JSON") from None
+            raise Refused(f"line {number}: expected {what} of an exported log, in JSON") from None
     if head is None or head["format"] != FORMAT:
-        raise WholesaleError(f"expected a file of the format {FORMAT!r}; export it from a register")
+        raise Refused(f"expected a file of the format {FORMAT!r}; export it from a register")
     return Exported(
         origin=head["origin"],
         operator=head["operator"],
