@@ -7,6 +7,7 @@ and are imported only when called, so that help is quick.
 
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -45,6 +46,10 @@ class _LazyGroup(click.Group):
         command: click.Command = import_module(_COMMANDS[cmd_name][0]).main
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        with told():
+            return super().invoke(ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
@@ -66,13 +71,10 @@ def group() -> None:
 def main() -> None:
     """Entry point of the console script."""
     try:
-        with told():
-            code = group.main(standalone_mode=False)
+        code = group.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = 2
-    except click.exceptions.Exit as ended:
-        code = ended.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         code = 3

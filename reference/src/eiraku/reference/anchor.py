@@ -15,6 +15,8 @@ from eiraku.spec.errors import Code, Refusal, Refused
 from eiraku.spec.objects import Bulletin, PurseId, Unit
 
 K = TypeVar("K", "DeviceKey", "MoneyKey")
+T = TypeVar("T")
+_KINDS = {int: "an integer", str: "hexadecimal", list: "a list"}
 
 
 class AnchorError(Refused):
@@ -54,34 +56,31 @@ class TrustAnchor:
     @classmethod
     def from_mapping(cls, fields: Mapping[str, Any]) -> "TrustAnchor":
         """From the JSON form of the adapter protocol (byte strings in hexadecimal). Raises AnchorError."""
-        try:
-            return cls(
-                economies=frozenset(int(economy) for economy in fields["economies"]),
-                device_keys=_by_kid(
-                    fields["device_keys"],
-                    lambda key: DeviceKey(
-                        public=_octets(key, "public", 32),
-                        valid_from=int(key["from"]),
-                        valid_to=int(key["to"]),
-                    ),
+        return cls(
+            economies=frozenset(
+                _typed("economies", economy, int) for economy in _field(fields, "economies", list)
+            ),
+            device_keys=_by_kid(
+                _field(fields, "device_keys", list),
+                lambda key: DeviceKey(
+                    public=_octets(key, "public", 32),
+                    valid_from=_field(key, "from", int),
+                    valid_to=_field(key, "to", int),
                 ),
-                money_keys=_by_kid(
-                    fields["money_keys"],
-                    lambda key: MoneyKey(
-                        public=_octets(key, "public", 32),
-                        history=_octets(key, "history", 32),
-                        valid_from=int(key["from"]),
-                        valid_to=int(key["to"]),
-                    ),
+            ),
+            money_keys=_by_kid(
+                _field(fields, "money_keys", list),
+                lambda key: MoneyKey(
+                    public=_octets(key, "public", 32),
+                    history=_octets(key, "history", 32),
+                    valid_from=_field(key, "from", int),
+                    valid_to=_field(key, "to", int),
                 ),
-                device_seal=_octets(fields, "device_seal", 16),
-                money_seal=_octets(fields, "money_seal", 16),
-                scheme_key=_octets(fields, "scheme_key", 32),
-            )
-        except KeyError as error:
-            raise AnchorError(f"anchor: {error.args[0]} is missing") from None
-        except (TypeError, AttributeError) as error:
-            raise AnchorError(f"anchor: not the expected shape ({error})") from None
+            ),
+            device_seal=_octets(fields, "device_seal", 16),
+            money_seal=_octets(fields, "money_seal", 16),
+            scheme_key=_octets(fields, "scheme_key", 32),
+        )
 
     def to_mapping(self) -> dict[str, Any]:
         """The JSON form; `from_mapping` reads it back."""
@@ -281,9 +280,25 @@ def _by_kid(items: Iterable[Mapping[str, Any]], read: Callable[[Mapping[str, Any
     return keys
 
 
+def _field(fields: object, name: str, kind: type[T]) -> T:
+    if not isinstance(fields, Mapping):
+        raise AnchorError(f"anchor: expected an object with {name}, found {fields!r}")
+    if name not in fields:
+        raise AnchorError(f"anchor: {name} is missing")
+    return _typed(name, fields[name], kind)
+
+
+def _typed(name: str, value: object, kind: type[T]) -> T:
+    # JSON's true is no number here.
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise AnchorError(f"anchor: {name}: expected {_KINDS[kind]}, found {value!r}")
+    return value
+
+
 def _octets(fields: Mapping[str, Any], name: str, length: int) -> bytes:
+    text = _field(fields, name, str)
     try:
-        value = bytes.fromhex(fields[name])
+        value = bytes.fromhex(text)
     except ValueError:
         raise AnchorError(f"anchor: {name}: expected hexadecimal") from None
     if len(value) != length:

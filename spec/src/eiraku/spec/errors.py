@@ -9,9 +9,9 @@ There are three kinds, and every class of ours derives from exactly one of them:
 Any other exception is a defect of our own. It is caught only at the boundary of a process (the command line,
 a request at a service, a line at an adapter, a worker), logged there with its traceback, and never shown as
 the user's mistake. So nothing in between catches `ValueError` or the like around our own code, and a call of
-a library that raises it is wrapped alone, where it is made. `eiraku.cli.failures` says how a command tells the
-kinds, `eiraku.system.services.http` how a service does. A class exists where somebody catches it apart from
-its kind, or reads what it carries; whoever only tells it raises the kind itself.
+a library that raises it is wrapped alone, where it is made. `eiraku.cli.failures` says how a command tells
+the kinds, `eiraku.system.services.http` how a service does. A class exists where somebody catches it apart
+from its kind, or reads what it carries; whoever only tells it raises the kind itself.
 
 Codes of refusals are normative and stable (specification, chapter 10).
 """

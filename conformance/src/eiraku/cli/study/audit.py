@@ -155,8 +155,11 @@ def _executor(scheduler: str | None, workers: int) -> "Iterator[Executor]":
 def _audit(plan: "Plan", database: "Database", executor: "Executor", workers: int) -> "Audit":
     from eiraku.system.issuing.audit import audit, prepare
 
+    # A database that was used before is named wrongly, not unavailable.
+    with told(unavailable=MISUSE):
+        issuer = prepare(database, plan)
     with _progress(plan) as watcher:
-        return audit(plan, prepare(database, plan), executor, workers=workers, watcher=watcher)
+        return audit(plan, issuer, executor, workers=workers, watcher=watcher)
 
 
 def _measure(

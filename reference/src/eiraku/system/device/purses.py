@@ -212,9 +212,8 @@ class Purses:
             )
             payload = purse_id.encode()
             PurseId.decode(payload)
-        except (Refusal, ValueError) as error:
-            said = error.detail if isinstance(error, Refusal) else str(error)
-            raise RegistryError(f"a purse ID cannot be made of this: {said}; correct it") from None
+        except Refusal as error:
+            raise RegistryError(f"a purse ID cannot be made of this: {error.detail}; correct it") from None
         key = key_for(connection, purse_id.issued)
         return cose.sign(key.key, objects.CONTEXT_PURSE_ID, payload, kid=key.kid)
 

@@ -78,8 +78,6 @@ class Evidence:
             raise _bad(f"expected at most {SIZE_MAX} bytes; name a file of evidence")
         try:
             loaded = json.loads(data.decode(), object_pairs_hook=_once)
-        except EvidenceError:
-            raise
         except (ValueError, RecursionError) as error:
             raise _bad(f"expected JSON; the file may be cut off or altered ({_short(error)})") from None
         fields = _object(loaded, "file", ("format", "version", "unit", "purse_id", "endorsements"))
@@ -142,13 +140,11 @@ def read_anchor(data: bytes) -> TrustAnchor:
     """
     try:
         fields = json.loads(data.decode())
-        if isinstance(fields, dict):
-            fields.setdefault("scheme_key", bytes(32).hex())
-        return TrustAnchor.from_mapping(fields)
-    except AnchorError:
-        raise
     except (ValueError, RecursionError) as error:
         raise AnchorError(f"anchor: expected the JSON form of an anchor ({_short(error)})") from None
+    if isinstance(fields, dict):
+        fields.setdefault("scheme_key", bytes(32).hex())
+    return TrustAnchor.from_mapping(fields)
 
 
 def _written(endorsement: Endorsement) -> dict[str, Any]:

@@ -166,7 +166,9 @@ def _context(ca: Path | None, cert: tuple[Path, Path] | None) -> ssl.SSLContext:
 def _refused(response: httpx.Response) -> ServiceRefused:
     try:
         said = response.json()
+    except ValueError:
+        said = None
+    if isinstance(said, dict) and {"code", "requirement", "detail"} <= said.keys():
         return ServiceRefused(str(said["code"]), str(said["requirement"]), str(said["detail"]))
-    except (ValueError, KeyError, TypeError):
-        detail = f"HTTP {response.status_code}, not in the form of chapter 16; check the address"
-        return ServiceRefused("internal", "EPP-SVC-008", detail)
+    detail = f"HTTP {response.status_code}, not in the form of chapter 16; check the address"
+    return ServiceRefused("internal", "EPP-SVC-008", detail)

@@ -1,6 +1,6 @@
 """What a client remembers beside its purse in `NAME.json`: whole or not at all, durable (EPP-SVC-013).
 
-Errors are Misuse, with advice.
+Errors are Misuse, or Unavailable for a disk that takes nothing, with advice.
 """
 
 import json
@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from eiraku.spec.errors import Misuse
+import msgspec
+
+from eiraku.spec.errors import Misuse, Unavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,23 +73,14 @@ def where(path: Path) -> Path:
 def read(path: Path) -> Notes:
     """What is remembered for the purse at `path`."""
     try:
-        notes = Notes(**json.loads(where(path).read_text(encoding="utf-8")))
-        _check(notes)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        notes = msgspec.json.decode(where(path).read_bytes(), type=Notes)
+        if missing := {"server", "ca", "cert", "key"} - notes.reach.keys():
+            raise Misuse(f"{where(path)}: reach: {min(missing)} is missing; restore it")
+        for text in (notes.vault, notes.seed, *notes.unanswered.values()):
+            bytes.fromhex(text)
+    except (OSError, msgspec.DecodeError, ValueError) as error:
         raise Misuse(f"{where(path)}: cannot be read ({error}); restore it") from None
     return notes
-
-
-def _check(notes: Notes) -> None:
-    """Raises ValueError, TypeError for values of other types."""
-    texts = [*(notes.reach[name] for name in ("server", "ca", "cert", "key")), notes.vault, notes.seed]
-    texts += [*notes.sequences, *notes.unanswered, *notes.unanswered.values()]
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError("expected texts")
-    if not all(type(sequence) is int for sequence in notes.sequences.values()):
-        raise TypeError("expected integers as sequences")
-    for text in (notes.vault, notes.seed, *notes.unanswered.values()):
-        bytes.fromhex(text)
 
 
 def write(path: Path, notes: Notes) -> None:
@@ -106,4 +99,4 @@ def write(path: Path, notes: Notes) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        raise Misuse(f"{target}: cannot be written ({error.strerror}); make room or rights") from None
+        raise Unavailable(f"{target}: cannot be written ({error.strerror}); make room or rights") from None

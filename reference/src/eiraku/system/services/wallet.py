@@ -2,7 +2,7 @@
 
 `NAME` is the memory of the purse; `NAME.json` holds the address of the services, the sequences used, and the
 requests that are not answered yet, each durable before it is sent (EPP-SVC-013). Errors: Misuse with
-advice, Refusal, Unavailable, ServiceRefused, ServiceUnreachable, StoreError.
+advice, Refusal, ServiceRefused, Unavailable.
 """
 
 import json
@@ -28,7 +28,7 @@ from eiraku.reference.purse.state import (
 )
 from eiraku.spec import cbor, shape
 from eiraku.spec.centre_objects import Claim
-from eiraku.spec.errors import Code, Misuse, Refusal
+from eiraku.spec.errors import Code, Misuse, Refusal, Refused
 from eiraku.spec.objects import PurseId
 from eiraku.system.exchange.carrier import ServiceRefused
 from eiraku.system.exchange.codes import RETRY_AFTER
@@ -344,7 +344,7 @@ def _provision(device: Device, seed: bytes, enrolled: Enrolled) -> None:
             holdings=(),
         )
     except (json.JSONDecodeError, AnchorError, PolicyError) as error:
-        raise Misuse(f"the centre's answer cannot be used ({error}); tell its operator") from None
+        raise Refused(f"the centre's answer cannot be used ({error}); tell its operator") from None
     result = device.provision(given)
     if not isinstance(result, Accepted):
         check(result)

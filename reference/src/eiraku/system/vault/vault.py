@@ -21,7 +21,7 @@ from eiraku.reference.purse.state import (
 )
 from eiraku.spec import cbor
 from eiraku.spec.centre_objects import Claim
-from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.errors import Code, Refusal, Refused
 from eiraku.spec.objects import VALUES, Role
 from eiraku.system.exchange.carrier import Carrier, ServiceRefused, ServiceUnreachable
 from eiraku.system.exchange.sessions import Answer
@@ -92,7 +92,7 @@ class Vault(OnlineVault):
         for task in (self.refresh, self.send_reports, self._settle_if_free):
             try:
                 task()
-            except (ServiceUnreachable, ServiceRefused, Refusal, ValueError) as problem:
+            except (Refused, ServiceUnreachable, NotTaken) as problem:
                 problems.append(str(problem))
         return tuple(problems)
 
