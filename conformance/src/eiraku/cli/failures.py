@@ -53,7 +53,9 @@ def told(
 
 def _ended(said: str, code: int) -> Exception:
     if code == MISUSE:
-        return click.ClickException(said)
+        ended = click.ClickException(said)
+        ended.exit_code = MISUSE
+        return ended
     click.echo(said, err=True)
     return click.exceptions.Exit(code)
 
