@@ -122,6 +122,20 @@ def test_stock(tmp_path: Path) -> None:
     bank.close()
 
 
+@pytest.mark.parametrize("kind", (ValueError, KeyError, AttributeError))
+def test_a_defect_is_no_problem_of_a_centre(
+    bank: Bank, kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `tick` answers is what did not work; what is wrong with us is raised."""
+
+    def defective(*_: object) -> None:
+        raise kind("x")
+
+    monkeypatch.setattr("eiraku.system.vault.state.VaultState.reports", defective)
+    with pytest.raises(kind):
+        bank.vault.tick()
+
+
 def test_one_session_at_a_time(bank: Bank) -> None:
     """EPP-VLT-006: a second one is refused, and so is whatever else needs the purse."""
     bank.vault.begin()

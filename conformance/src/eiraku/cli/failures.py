@@ -53,9 +53,7 @@ def told(
 
 def _ended(said: str, code: int) -> Exception:
     if code == MISUSE:
-        ended = click.ClickException(said)
-        ended.exit_code = MISUSE
-        return ended
+        return click.ClickException(said)  # `eiraku.cli.main` gives it the code
     click.echo(said, err=True)
     return click.exceptions.Exit(code)
 

@@ -207,9 +207,11 @@ class Purses:
         self, connection: Connection, number: bytes, public_key: bytes, *, role: int, **claims: Any
     ) -> bytes:
         try:
-            purse_id = PurseId(
-                number=number, public_key=public_key, role=Role(role), seal=self.seal, **claims
-            )
+            known = Role(role)
+        except ValueError as error:
+            raise RegistryError(f"a purse ID cannot be made of this: {error}; correct it") from None
+        try:
+            purse_id = PurseId(number=number, public_key=public_key, role=known, seal=self.seal, **claims)
             payload = purse_id.encode()
             PurseId.decode(payload)
         except Refusal as error:
