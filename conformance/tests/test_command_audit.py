@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from distributed import LocalCluster
 
-from eiraku.cli.study.audit import main
+from eiraku.cli.main import group
 from eiraku.cli.study.benchmarks import audit as bench
 from eiraku.models import execute
 from eiraku.system.issuing import audit
@@ -21,7 +21,7 @@ SMALL = ("--units", 30, "--hops", "1-5", "--cheats", 5, "--persons", 12, "--work
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(each) for each in arguments], standalone_mode=False)
+    return CliRunner().invoke(group, ["audit", *map(str, arguments)], standalone_mode=False)
 
 
 def code(result: Result) -> int:

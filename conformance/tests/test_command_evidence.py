@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from eiraku.cli.operate.evidence import main
+from eiraku.cli.main import group
 from eiraku.system.issuing.attribution import compare
 from eiraku.system.issuing.evidence import Evidence
 from eiraku.testing.village import Village
@@ -31,7 +31,7 @@ def files(tmp_path: Path, village: Village) -> tuple[Path, Path]:
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(each) for each in arguments], standalone_mode=False)
+    return CliRunner().invoke(group, ["evidence", *map(str, arguments)], standalone_mode=False)
 
 
 def code(result: Result) -> int:

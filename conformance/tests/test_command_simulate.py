@@ -17,8 +17,8 @@ from click.testing import CliRunner, Result
 
 pytest.importorskip("matplotlib", reason="the figures need matplotlib (eiraku[system])")
 
+from eiraku.cli.main import group
 from eiraku.cli.operate import evidence
-from eiraku.cli.study import simulate
 from eiraku.reference.database import StoreError
 from eiraku.system.economy import compare
 from eiraku.system.economy.errors import ConservationError
@@ -62,7 +62,7 @@ def scenario(tmp_path: Path) -> Path:
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(simulate.main, [str(each) for each in arguments], standalone_mode=False)
+    return CliRunner().invoke(group, ["simulate", *map(str, arguments)], standalone_mode=False)
 
 
 def said(result: Result) -> str:

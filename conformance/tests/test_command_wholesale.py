@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from eiraku.cli.operate.wholesale import main
+from eiraku.cli.main import group
 from eiraku.system.database import Database
 from eiraku.system.issuing.issuer import Issuer, Rules
 from eiraku.system.issuing.schema import SCHEMA as CENTRE
@@ -36,7 +36,7 @@ JPY = "76.79000"
 
 def run(*arguments: object) -> tuple[int, str]:
     """Exit code as `eiraku.cli.main` gives it, and everything that was printed."""
-    outcome = CliRunner().invoke(main, [str(part) for part in arguments], standalone_mode=False)
+    outcome = CliRunner().invoke(group, ["wholesale", *map(str, arguments)], standalone_mode=False)
     if isinstance(outcome.exception, click.ClickException):
         return 2, outcome.exception.format_message()
     if outcome.exception is not None:

@@ -14,9 +14,10 @@ from eiraku.conformance.adapter.errors import SelectorError
 from eiraku.conformance.adapter.transports import parse_selector
 from eiraku.conformance.mutants import matrix
 from eiraku.conformance.mutants.gate import CONTROLS, Breadth, chosen, is_control, judge, named
-from eiraku.conformance.mutants.registry import AREAS, UnknownMutantError, find, mutants
+from eiraku.conformance.mutants.registry import AREAS, find, mutants
 from eiraku.conformance.results import Check, CheckResult, Level, Outcome
 from eiraku.spec import cbor, registry
+from eiraku.spec.errors import Misuse
 
 PAGE = Path(__file__).parents[2] / "docs" / "mutants.md"
 REQUIREMENTS = {requirement.id: requirement for requirement in registry.load()}
@@ -95,7 +96,7 @@ def test_an_unknown_name_is_misuse_and_names_what_is_near() -> None:
     assert done.returncode == 2
     assert b"skips_unit_seal" in done.stderr
     assert subprocess.run(program, capture_output=True, check=False).returncode == 2
-    with pytest.raises(UnknownMutantError, match="skips_unit_seal"):
+    with pytest.raises(Misuse, match="skips_unit_seal"):
         find("skip_unit_seal")
     with pytest.raises(SelectorError, match="skips_unit_seal"):
         parse_selector("python:eiraku.conformance.mutants:skip_unit_seal").open()

@@ -16,6 +16,7 @@ from rich.console import Console
 from eiraku import report as reports
 from eiraku.conformance.results import Level, Outcome, Run
 from eiraku.report import badge, json_report, junit, summary, terminal, text
+from eiraku.spec.errors import Misuse
 
 SAMPLES = runpy.run_path(str(Path(__file__).with_name("report_samples.py")))
 sample, hostile, MIXED = (SAMPLES[name] for name in ("sample", "hostile", "MIXED"))
@@ -39,14 +40,14 @@ def test_a_second_run_replaces_the_first(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_run(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(reports.ReportError, match=r"cannot write reports into .*file"):
+    with pytest.raises(Misuse, match=r"cannot write reports into .*file"):
         reports.prepare(tmp_path / "file" / "reports")
 
 
 def test_a_file_that_cannot_be_replaced_leaves_no_trace(tmp_path: Path) -> None:
     (tmp_path / "junit.xml").mkdir()
     (tmp_path / "junit.xml" / "kept").touch()
-    with pytest.raises(reports.ReportError, match=r"cannot write .*junit\.xml"):
+    with pytest.raises(Misuse, match=r"cannot write .*junit\.xml"):
         reports.write_all(sample(), tmp_path)
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 

@@ -6,11 +6,7 @@ import msgspec
 import pytest
 
 from eiraku.conformance import SUITE_PACKAGE
-from eiraku.conformance.expected import (
-    compare,
-    gated_exit_code,
-    read_expected,
-)
+from eiraku.conformance.expected import compare, gated_exit_code, read_expected
 from eiraku.conformance.results import (
     KNOWN_CAPABILITIES,
     CheckResult,

@@ -10,8 +10,9 @@ import pytest
 from eiraku.models import evidence, library, plan, proving, recording, solving, stored
 from eiraku.models.evidence import EvidenceError
 from eiraku.models.limits import Limits
-from eiraku.models.proving import Mode, Request, UnusableError
+from eiraku.models.proving import Mode, Request
 from eiraku.models.results import Result, Run, Solved, Standing, Verdict
+from eiraku.spec.errors import Misuse, Unavailable
 
 HERE = Path(__file__).parent
 FAKE = runpy.run_path(str(HERE / "fake_prover.py"))
@@ -284,14 +285,14 @@ def test_a_prover_that_cannot_be_used_is_not_passed_over(
 ) -> None:
     bin_folder = FAKE["install"](folder.parent / "bin", {}, version="version_without_maude")
     monkeypatch.setenv("PATH", str(bin_folder))
-    with pytest.raises(UnusableError, match=r"maude.*--evidence"):
+    with pytest.raises(Unavailable, match=r"maude.*--evidence"):
         proving.prove(Request(), folder, Silent())
     assert proving.prove(Request(mode=Mode.EVIDENCE), folder, Silent()).prover is None
 
 
 @pytest.mark.parametrize("request_", (Request(record=True), Request(mode=Mode.RECHECK)))
 def test_some_requests_need_a_prover(folder: Path, request_: Request) -> None:
-    with pytest.raises(UnusableError, match="no tamarin-prover on PATH"):
+    with pytest.raises(Unavailable, match="no tamarin-prover on PATH"):
         proving.prove(request_, folder, Silent())
 
 
@@ -359,7 +360,7 @@ def test_a_lemma_brings_what_it_assumes(folder: Path) -> None:
     ),
 )
 def test_names_that_are_not_there(folder: Path, asked: dict[str, tuple[str, ...]], says: str) -> None:
-    with pytest.raises(plan.UnknownError, match=says):
+    with pytest.raises(Misuse, match=says):
         plan.make(folder, **asked)
 
 

@@ -13,11 +13,12 @@ import pytest
 from distributed import LocalCluster
 
 from eiraku.models import execute, limits
-from eiraku.models.execute import Call, ClusterError
+from eiraku.models.execute import Call
 from eiraku.models.limits import Limits
 from eiraku.models.manifest import Job
 from eiraku.models.prover import Outcome, Task
 from eiraku.models.results import Verdict
+from eiraku.spec.errors import Unavailable
 
 HERE = Path(__file__).parent
 FAKE = runpy.run_path(str(HERE / "fake_prover.py"))
@@ -81,7 +82,7 @@ def test_a_cluster_proves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_nobody_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execute, "CONNECT", 1)
-    with pytest.raises(ClusterError, match="no scheduler answers"), execute.cluster("tcp://127.0.0.1:1"):
+    with pytest.raises(Unavailable, match="no scheduler answers"), execute.cluster("tcp://127.0.0.1:1"):
         pass
 
 
@@ -133,7 +134,7 @@ def test_without_the_extra_a_cluster_is_refused(monkeypatch: pytest.MonkeyPatch)
         return known(name, names, here, wanted, level)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ClusterError, match="eiraku\\[cluster\\]"), execute.cluster("tcp://127.0.0.1:1"):
+    with pytest.raises(Unavailable, match="eiraku\\[cluster\\]"), execute.cluster("tcp://127.0.0.1:1"):
         pass
 
 

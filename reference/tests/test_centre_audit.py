@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from eiraku.spec.errors import Misuse, Unavailable
 from eiraku.system.database import Database
 from eiraku.system.issuing import audit
-from eiraku.system.issuing.audit import AuditError, Run
+from eiraku.system.issuing.audit import Run
 from eiraku.system.issuing.pools import SameProcess, local
 from eiraku.system.issuing.schema import SCHEMA, UNIT
 from eiraku.testing import population
-from eiraku.testing.population import KINDS, Deposit, Plan, PlanError
+from eiraku.testing.population import KINDS, Deposit, Plan
 from eiraku.testing.prefill import MARK, prefill
 
 
@@ -142,7 +143,7 @@ class Interrupted(SameProcess):
 
 def test_a_worker_that_is_lost_ends_the_audit(database: Database) -> None:
     made = plan()
-    with pytest.raises(AuditError, match="fewer workers"):
+    with pytest.raises(Unavailable, match="fewer workers"):
         audit.audit(made, audit.prepare(database, made), Dead(), workers=1)
 
 
@@ -154,7 +155,7 @@ def test_an_interrupt_leaves_the_books_in_order(database: Database, monkeypatch:
     with pytest.raises(KeyboardInterrupt):
         audit.audit(made, issuer, Interrupted(), workers=1)
     issuer.conserved()
-    with pytest.raises(AuditError, match="name an empty one"):
+    with pytest.raises(Misuse, match="name an empty one"):
         audit.audit(made, issuer, SameProcess(), workers=1)
 
 
@@ -226,7 +227,7 @@ def test_ways_begin_at_a_vault_and_end_at_home() -> None:
     ),
 )
 def test_an_impossible_plan_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(PlanError, match="expected"):
+    with pytest.raises(Misuse, match="expected"):
         plan(**changes)
 
 

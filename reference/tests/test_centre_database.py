@@ -141,6 +141,9 @@ def test_a_database_of_somebody_else(database: Database, centre_url: str) -> Non
         ("mysql+mysqldb://x/y", "needs the package MySQLdb|expected sqlite or postgresql"),
         ("nothing://x", "expected a URL such as sqlite"),
         ("sqlite:////no/such/folder/centre.db", "can be read and written"),
+        ("sqlite:///centre\0.db", "can be read and written"),
+        ("sqlite:///centre.db?timeout=long", "expected a URL such as sqlite"),
+        ("postgresql+psycopg://x:port/y", "expected a URL such as sqlite"),
     ),
 )
 def test_urls_that_lead_nowhere(url: str, words: str) -> None:

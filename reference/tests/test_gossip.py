@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Device
-from eiraku.reference.gossip import MESSAGES_MAX, Collector, Gossip, GossipError, epoch_of, exchange
+from eiraku.reference.gossip import MESSAGES_MAX, Collector, Gossip, epoch_of, exchange
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
 from eiraku.spec import cbor, news
 from eiraku.spec.centre_objects import CONTEXT_BULLETIN_HEAD, BulletinHead
-from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.errors import Code, Misuse, Refusal
 from eiraku.spec.news import AskChunk, AskHead, AskWhole, Chunk, Done, Have, Head, News, Nothing, Whole
 from eiraku.spec.tables import Side
 from eiraku.system.device.bulletins import cut
@@ -242,7 +242,7 @@ def test_no_news_while_a_session_is_open(world: World) -> None:
     pupil.device.open(Side.INITIATOR)
     before = pupil.device.store.digest()
     assert pupil.deliver(message) is None
-    with pytest.raises(GossipError, match="before a session opens"):
+    with pytest.raises(Misuse, match="before a session opens"):
         pupil.begin()
     assert pupil.device.store.digest() == before
 
@@ -278,13 +278,13 @@ def test_news_is_told_from_message_1(world: World) -> None:
     for message in every_message():
         assert news.is_news(message.encode())
         assert news.decode(message.encode()) == message
-    with pytest.raises(GossipError, match="expected no session"):
+    with pytest.raises(Misuse, match="expected no session"):
         Gossip(payer).begin()
 
 
 def test_an_empty_purse_has_no_news(world: World) -> None:
     device = Device(world.directory / "empty.db", world.random)
-    with pytest.raises(GossipError, match="provision it first"):
+    with pytest.raises(Misuse, match="provision it first"):
         Gossip(device)
     device.close()
 

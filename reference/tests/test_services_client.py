@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from eiraku.spec.errors import Code
+from eiraku.spec.errors import Code, Misuse
 from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
 from eiraku.system.exchange.codes import STATUS, status
-from eiraku.system.services.client import ClientError, HttpCarrier, HttpService, Patience
+from eiraku.system.services.client import HttpCarrier, HttpService, Patience
 
 
 class Wire:
@@ -138,5 +138,5 @@ def unreadable(folder: Path) -> Path:
     ),
 )
 def test_addresses_that_cannot_be_used(base: str, ca: Callable[[Path], Path] | None, tmp_path: Path) -> None:
-    with pytest.raises(ClientError, match="expected"):
+    with pytest.raises(Misuse, match="expected"):
         HttpService(base, ca=None if ca is None else ca(tmp_path))

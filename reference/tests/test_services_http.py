@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.settings import SettingsError
 from eiraku.spec.centre_objects import CONTEXT_REQUEST, REQUEST_MAX, Request
+from eiraku.spec.errors import Unavailable
 from eiraku.spec.objects import Role
 from eiraku.system.database import Database, DatabaseError
 from eiraku.system.exchange.codes import STATUS
@@ -232,6 +234,30 @@ def test_a_failure_says_nothing_of_its_inside(place: Place, fault: Exception, co
     assert "secret" not in place.send("POST", REQUESTS, content=signed(1), headers=COSE).text
     place.fault = None
     assert place.send("POST", REQUESTS, content=signed(1), headers=COSE).content == b"hello"
+
+
+@pytest.mark.parametrize("kind", (ValueError, KeyError, AttributeError))
+def test_a_defect_is_ours_and_logged_with_its_traceback(place: Place, kind: type[Exception]) -> None:
+    # EPP-SVC-005
+    place.fault = kind("secret")
+    response = place.send("POST", REQUESTS, content=signed(1), headers=COSE)
+    assert (response.status_code, response.json()["code"]) == (500, "internal")
+    (line,) = (json.loads(line) for line in place.stream.getvalue().splitlines())
+    assert (line["status"], line["code"], line["error"]) == (500, "internal", kind.__name__)
+    assert re.fullmatch(r"app\.py:\d+ __call__", line["traceback"][0])
+    assert re.fullmatch(r"test_services_http\.py:\d+ echo", line["traceback"][-1])
+    assert "secret" not in place.stream.getvalue()
+    # A method that failed so has not answered: the same request is carried out when it can be.
+    place.fault = None
+    assert place.send("POST", REQUESTS, content=signed(1), headers=COSE).content == b"hello"
+
+
+def test_what_is_unavailable_is_no_defect(place: Place) -> None:
+    place.fault = Unavailable("the disk is full")
+    response = place.send("POST", REQUESTS, content=signed(1), headers=COSE)
+    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+    line = json.loads(place.stream.getvalue())
+    assert (line["reason"], "traceback" in line) == ("the disk is full", False)
 
 
 def test_logs_and_metrics_name_no_purse_and_no_session(place: Place) -> None:

@@ -15,9 +15,8 @@ import pytest
 
 from eiraku.reference.meeting import meet
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
-from eiraku.spec.errors import Code, Refusal
-from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
-from eiraku.system.exchange.talk import SessionEnded
+from eiraku.spec.errors import Code, Refusal, Unavailable
+from eiraku.system.exchange.carrier import ServiceRefused
 from eiraku.system.services.scheme import Scheme
 from eiraku.system.services.wallet import Wallet
 from eiraku.testing.served import Served
@@ -74,7 +73,7 @@ class Town:
         try:
             act()
             self.done += 1
-        except (ServiceUnreachable, SessionEnded):
+        except Unavailable:
             self.interrupted += 1
         except Refusal as refusal:
             if refusal.code not in POOR:

@@ -18,13 +18,13 @@ from eiraku.reference.meeting import meet
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RequestOrder
 from eiraku.spec import cbor
 from eiraku.spec.centre_objects import CONTEXT_REQUEST, Request
-from eiraku.spec.errors import Refusal
+from eiraku.spec.errors import Misuse, Refusal
 from eiraku.spec.tables import Side
 from eiraku.system.exchange.carrier import ServiceRefused
 from eiraku.system.exchange.talk import talk
 from eiraku.system.services.client import HttpCarrier
 from eiraku.system.services.enrolment import first_request
-from eiraku.system.services.notes import Reach, WalletError
+from eiraku.system.services.notes import Reach
 from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, vault_audience
 from eiraku.system.services.settings import DEFAULT
 from eiraku.system.services.wallet import Wallet
@@ -285,9 +285,9 @@ def test_enrolment(place: Place, tmp_path: Path) -> None:
     assert answer.status_code == 200
     assert place.post("/epp1/enrolments", good, COSE).content == answer.content
     assert place.post("/epp1/enrolments", stolen, COSE).json()["code"] == "enrolment-code"
-    with pytest.raises(WalletError, match="is a purse already"):
+    with pytest.raises(Misuse, match="is a purse already"):
         Wallet.create(place.alice.path, reach=Reach(server=place.served.url), code="AAAA")
-    with pytest.raises(WalletError, match="expected a purse"):
+    with pytest.raises(Misuse, match="expected a purse"):
         Wallet(tmp_path / "nothing")
     with pytest.raises(StoreError, match="locked"):
         Wallet(place.alice.path)

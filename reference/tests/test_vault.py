@@ -8,12 +8,12 @@ import pytest
 from eiraku.reference.anchor import parse_purse_id
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RequestOrder
-from eiraku.spec.errors import Refusal
+from eiraku.spec.errors import Misuse, Refusal
 from eiraku.spec.objects import Role
 from eiraku.system.database import DatabaseError
 from eiraku.system.exchange.carrier import ServiceRefused, Session
 from eiraku.system.vault.policy import VaultPolicy
-from eiraku.system.vault.vault import Vault, VaultBusy, VaultError, VaultSuspended
+from eiraku.system.vault.vault import Vault, VaultBusy, VaultSuspended
 from eiraku.testing.bank import FUNDS, Bank, number_of
 
 PLAIN = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
@@ -120,6 +120,20 @@ def test_stock(tmp_path: Path) -> None:
     assert values(bank) == [1, 1, 1, 1, 8]
     assert bank.missing() == 0
     bank.close()
+
+
+@pytest.mark.parametrize("kind", (ValueError, KeyError, AttributeError))
+def test_a_defect_is_no_problem_of_a_centre(
+    bank: Bank, kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `tick` answers is what did not work; what is wrong with us is raised."""
+
+    def defective(*_: object) -> None:
+        raise kind("x")
+
+    monkeypatch.setattr("eiraku.system.vault.state.VaultState.reports", defective)
+    with pytest.raises(kind):
+        bank.vault.tick()
 
 
 def test_one_session_at_a_time(bank: Bank) -> None:
@@ -254,7 +268,7 @@ class _Stale:
 
 
 def test_only_a_vault_is_a_vault(bank: Bank, tmp_path: Path) -> None:
-    with pytest.raises(VaultError, match="expected a purse of role vault"):
+    with pytest.raises(Misuse, match="expected a purse of role vault"):
         Vault(bank.purse(), bank.issuing, bank.device_centre, tmp_path / "other.db")
 
 

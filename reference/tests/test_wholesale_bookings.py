@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eiraku.spec.errors import Misuse
 from eiraku.system.database import Database
 from eiraku.system.wholesale import bookings, schema
 from eiraku.system.wholesale.accounts import Standing
 from eiraku.system.wholesale.bookings import Difference, Follower
-from eiraku.system.wholesale.errors import PostingError, WholesaleError
+from eiraku.system.wholesale.errors import PostingError
 from eiraku.system.wholesale.register import SCHEMA, Register
 from eiraku.testing.town import OTHER_ECONOMY, Town
 from eiraku.testing.village import ECONOMY, VAULT
@@ -176,14 +177,14 @@ def test_bookings_out_of_order_or_unknown_are_refused(database: Database, regist
     centre, follower = Centre(), Follower(database)
     centre.book("issue", A, A, 1)
     centre.book("issue", A, A, 1)
-    with pytest.raises(WholesaleError, match="booking 1 after 4; expected ascending order"):
+    with pytest.raises(Misuse, match="booking 1 after 4; expected ascending order"):
         follower.post(centre.booked[::-1])
     centre.book("gift", A, A, 1)
-    with pytest.raises(WholesaleError, match="booking 7 is 'gift'; expected issue, redeem, refund"):
+    with pytest.raises(Misuse, match="booking 7 is 'gift'; expected issue, redeem, refund"):
         follower.sync(centre)
     assert register.size == 4
     for name in ("", "x" * 65):
-        with pytest.raises(WholesaleError, match="name of 1 to 64"):
+        with pytest.raises(Misuse, match="name of 1 to 64"):
             Follower(database, source=name)
 
 

@@ -12,17 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.spec.errors import Misuse, Refused
 from eiraku.spec.wholesale_objects import Checkpoint, Entry, Kind
 from eiraku.system.database import Database
 from eiraku.system.wholesale import checkpoint, export, member, register, vectors
 from eiraku.system.wholesale.checkpoint import Evidence
-from eiraku.system.wholesale.errors import (
-    CheckpointError,
-    EntryError,
-    EvidenceError,
-    ProofError,
-    WholesaleError,
-)
+from eiraku.system.wholesale.errors import CheckpointError, EntryError, EvidenceError, ProofError
 from eiraku.system.wholesale.member import ForkFoundError, Member
 from eiraku.system.wholesale.register import Register
 from eiraku.system.wholesale.vectors import JAPAN, SINGAPORE, THAILAND, secret
@@ -107,16 +102,16 @@ def test_a_member_goes_on_where_it_was(log: Register, tmp_path: Path) -> None:
     log.issue(bytes(16), JAPAN, 1)
     follow(observer, log)
     assert observer.standings() == log.standings()
-    with pytest.raises(WholesaleError, match="a member's view already"):
+    with pytest.raises(Misuse, match="a member's view already"):
         Member.create(again, origin=vectors.ORIGIN, operator=KEY.public)
     again.close()
 
 
 def test_a_member_is_made_with_a_key(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'member.db'}", member.SCHEMA)
-    with pytest.raises(WholesaleError, match="create it first"):
+    with pytest.raises(Misuse, match="create it first"):
         Member(database)
-    with pytest.raises(WholesaleError, match="public key of 32 bytes"):
+    with pytest.raises(Misuse, match="public key of 32 bytes"):
         Member.create(database, origin="a", operator=b"")
     database.close()
 
@@ -392,7 +387,7 @@ def test_a_file_with_lines_missing(lines: list[str]) -> None:
     ),
 )
 def test_a_file_that_is_no_log(lines: list[str], content: list[str], said: str) -> None:
-    with pytest.raises(WholesaleError, match=said):
+    with pytest.raises(Refused, match=said):
         export.read([lines[0] if line == "HEAD" else line for line in content])
 
 

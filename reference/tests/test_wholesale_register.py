@@ -18,17 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from eiraku.spec.errors import Misuse, Refused
 from eiraku.spec.wholesale_objects import Entry, Kind
 from eiraku.system.database import Database, DatabaseError
 from eiraku.system.wholesale import accounts, checkpoint, merkle, schema, vectors
 from eiraku.system.wholesale.accounts import Standing
-from eiraku.system.wholesale.errors import (
-    BrokenBooksError,
-    CheckpointError,
-    LogDamagedError,
-    PostingError,
-    WholesaleError,
-)
+from eiraku.system.wholesale.errors import BrokenBooksError, CheckpointError, PostingError
 from eiraku.system.wholesale.register import SCHEMA, Register
 from eiraku.system.wholesale.vectors import JAPAN, SINGAPORE, THAILAND
 
@@ -202,27 +197,27 @@ def test_epochs_only_move_on(register: Register) -> None:
     register.advance(4)
     assert register.epoch == 4
     for epoch in (3, -1, 2**32):
-        with pytest.raises(WholesaleError, match="expected an epoch from"):
+        with pytest.raises(Misuse, match="expected an epoch from"):
             register.advance(epoch)
 
 
 def test_a_register_is_made_once(database: Database) -> None:
-    with pytest.raises(WholesaleError, match="expected a register; create it first"):
+    with pytest.raises(Misuse, match="expected a register; create it first"):
         Register(database)
     for name in ("", "x" * 65, "a\nb"):
-        with pytest.raises(WholesaleError, match="name of 1 to 64 bytes"):
+        with pytest.raises(Misuse, match="name of 1 to 64 bytes"):
             Register.create(database, origin=name, epoch=1, random=os.urandom)
     Register.create(database, origin="a", epoch=1, random=os.urandom)
-    with pytest.raises(WholesaleError, match="a register already"):
+    with pytest.raises(Misuse, match="a register already"):
         Register.create(database, origin="a", epoch=1, random=os.urandom)
 
 
 def test_proofs_are_for_what_is_in_the_log(register: Register) -> None:
     for index, size in ((3, 3), (-1, 3), (0, 4), (0, 0)):
-        with pytest.raises(WholesaleError, match="expected a number from"):
+        with pytest.raises(Misuse, match="expected a number from"):
             register.inclusion(index, size)
     for first, second in ((3, 2), (0, 4), (-1, 2)):
-        with pytest.raises(WholesaleError, match="expected a number from"):
+        with pytest.raises(Misuse, match="expected a number from"):
             register.consistency(first, second)
 
 
@@ -411,7 +406,7 @@ def test_a_log_that_was_made_anew_contradicts_what_was_signed(local: Register, f
 def test_a_missing_hash_is_said(local: Register, file: Path) -> None:
     with sqlite3.connect(file) as connection:
         connection.execute("DELETE FROM node")
-    with pytest.raises(LogDamagedError, match="stored hashes of the log are missing; restore a backup"):
+    with pytest.raises(Refused, match="stored hashes of the log are missing; restore a backup"):
         local.inclusion(0, 12)
 
 

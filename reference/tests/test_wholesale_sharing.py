@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eiraku.reference.settings import SettingsError
+from eiraku.spec.errors import Refused
 from eiraku.spec.wholesale_objects import Entry, Kind
 from eiraku.system.database import Database
 from eiraku.system.wholesale import register, seigniorage, vectors
 from eiraku.system.wholesale.basket import Basket
-from eiraku.system.wholesale.errors import BasketError, ShareError
+from eiraku.system.wholesale.errors import BasketError
 from eiraku.system.wholesale.register import Register
 
 # --- seigniorage ---
@@ -74,9 +75,9 @@ def test_nothing_to_share_needs_no_weight() -> None:
     assert seigniorage.share(0, {1: 0, 2: 0}) == {1: 0, 2: 0}
     assert seigniorage.share(0, {}) == {}
     for by in ({}, {1: 0}):
-        with pytest.raises(ShareError, match="nobody contributed anything in the period"):
+        with pytest.raises(Refused, match="nobody contributed anything in the period"):
             seigniorage.share(5, by)
-    with pytest.raises(ShareError, match="weights of 0 or more"):
+    with pytest.raises(Refused, match="weights of 0 or more"):
         seigniorage.share(5, {1: -1, 2: 2})
 
 
@@ -120,13 +121,13 @@ def test_a_statement(entries: list[Entry]) -> None:
 
 def test_a_statement_of_no_period(entries: list[Entry]) -> None:
     for first, last in ((3, 2), (-1, 2)):
-        with pytest.raises(ShareError, match="does not end before it begins"):
+        with pytest.raises(Refused, match="does not end before it begins"):
             seigniorage.statement(entries, epoch=9, first=first, last=last, income=1, cost=0, investment=0)
     for wrong in ("income", "cost", "investment"):
         amounts = {"income": 0, "cost": 0, "investment": 0, wrong: -1}
-        with pytest.raises(ShareError, match=f"{wrong}: expected 0 or more"):
+        with pytest.raises(Refused, match=f"{wrong}: expected 0 or more"):
             seigniorage.statement(entries, epoch=3, first=1, last=2, **amounts)
-    with pytest.raises(ShareError, match="the period is not over"):
+    with pytest.raises(Refused, match="the period is not over"):
         seigniorage.statement(entries, epoch=3, first=1, last=3, income=1, cost=0, investment=0)
 
 

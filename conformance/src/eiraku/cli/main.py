@@ -1,14 +1,17 @@
 """The command ``eiraku``.
 
 Exit codes, the same for every command: 0 good, 1 the wallet (or what was asked about) is at fault, 2 misuse,
-3 incomplete. Commands live in `eiraku.cli` and are imported only when called, so that help
-is quick.
+3 incomplete, 4 a defect of our own, whose traceback is in a file that is named. Commands live in `eiraku.cli`
+and are imported only when called, so that help is quick.
 """
 
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
+
+from eiraku.cli.failures import report_defect, told
 
 _COMMANDS = {
     "certify": ("eiraku.cli.judge.certify", "Judge a wallet and write the reports."),
@@ -43,12 +46,19 @@ class _LazyGroup(click.Group):
         command: click.Command = import_module(_COMMANDS[cmd_name][0]).main
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        with told():
+            return super().invoke(ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+_CODES = "Exit codes: 0 good; 1 what was asked about is at fault; 2 misuse; 3 incomplete; 4 a defect of ours."
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_CODES)
 @click.version_option(package_name="eiraku", prog_name="eiraku")
 def group() -> None:
     """Does a wallet conform to EPP/1, the offline purse protocol?
@@ -68,4 +78,6 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         code = 3
+    except Exception as error:  # noqa: BLE001 - the boundary of the process: a defect of ours
+        code = report_defect(error)
     sys.exit(code if isinstance(code, int) else 0)

@@ -77,27 +77,13 @@ def timeout_option(command: Any) -> Any:
 
 
 @contextlib.contextmanager
-def advice() -> Iterator[None]:
-    """Every error of a scheme and its vaults is one sentence for the operator."""
-    from eiraku.reference.database import StoreError
-    from eiraku.system.database import DatabaseError
-
-    try:
-        yield
-    # SettingsError, DirectoryError, RegistryError, IssuerError and the like are ValueErrors.
-    except (DatabaseError, StoreError, ValueError) as error:
-        raise click.ClickException(str(error)) from error
-    except OSError as error:
-        said = f"{error.filename}: {error.strerror}; correct the path, or allow it"
-        raise click.ClickException(said) from error
-
-
-@contextlib.contextmanager
 def system_packages(command: str) -> Iterator[None]:
     """Imports of the optional packages of the money system; without them, a sentence."""
     try:
         yield
     except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] == "eiraku":
+            raise  # a module of ours that is not there is a defect
         raise click.ClickException(
             f"eiraku {command} needs the package {error.name}: install eiraku[system]"
         ) from error

@@ -23,20 +23,13 @@ from eiraku.conformance.findings import Conditions, Findings
 from eiraku.conformance.harness import Harness
 from eiraku.conformance.plugin import HARNESS, SUITE_FOLDER
 from eiraku.conformance.results import Check, CheckResult, Level, Run, WalletInfo
+from eiraku.spec.errors import Misuse, Unavailable
 
 _PLUGIN = "eiraku.conformance.plugin"
 _NOBODY = "cmd:true"
 """Selector for collecting, which starts no wallet."""
 _FEW = 8
 """Checks for which a second process costs more than it saves."""
-
-
-class PlanError(Exception):
-    """The user asked for something that cannot be run; nothing was run."""
-
-
-class SuiteError(Exception):
-    """The suite itself cannot be collected; the wallet is not at fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +79,7 @@ class _Observer:
 def collect(suite: Path | None = None, expression: str = "") -> dict[str, Check]:
     """All checks of the suite by id, without running any. Those ``-k expression`` leaves out say so.
 
-    Raises SuiteError if the suite is at fault, PlanError if the expression is.
+    Raises Unavailable if the suite is at fault, Misuse if the expression is.
     """
     observer = _Observer(lambda _: None)
     arguments = ["--collect-only", "--wallet", _NOBODY, "--wallet-level", "full"]
@@ -96,19 +89,19 @@ def collect(suite: Path | None = None, expression: str = "") -> dict[str, Check]
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
         code = pytest.main([*base_arguments(suite), *arguments], plugins=[observer])
     if code == pytest.ExitCode.USAGE_ERROR:
-        error = PlanError if expression else SuiteError
+        error = Misuse if expression else Unavailable
         raise error(said.getvalue().strip().removeprefix("ERROR: "))
     if observer.problems:
-        raise SuiteError("the suite cannot be collected:\n" + "\n".join(observer.problems))
+        raise Unavailable("the suite cannot be collected:\n" + "\n".join(observer.problems))
     if observer.harness is None or code not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
-        raise SuiteError(f"pytest ended with {code}: {said.getvalue().strip()}")
+        raise Unavailable(f"pytest ended with {code}: {said.getvalue().strip()}")
     return observer.harness.findings.catalogue
 
 
 def select(plan: Plan, catalogue: dict[str, Check]) -> tuple[list[str], list[str]]:
     """The pytest arguments for ``plan.only``, and the ids of the checks the plan will run.
 
-    Raises PlanError if there are none.
+    Raises Misuse if there are none.
     """
     in_level = {key: check for key, check in catalogue.items() if check.level.rank <= plan.level.rank}
     if not plan.only:
@@ -122,11 +115,11 @@ def select(plan: Plan, catalogue: dict[str, Check]) -> tuple[list[str], list[str
     if not named:
         near = get_close_matches(plan.only, catalogue, n=3, cutoff=0.3)
         hint = f"; nearest: {', '.join(near)}" if near else ""
-        raise PlanError(f"--only: no check matches {plan.only!r}{hint}")
+        raise Misuse(f"--only: no check matches {plan.only!r}{hint}")
     chosen = [key for key in named if key in in_level]
     if not chosen:
         level = min((catalogue[key].level for key in named), key=lambda level: level.rank)
-        raise PlanError(f"--only: {plan.only} belongs to level {level}; add --level {level}")
+        raise Misuse(f"--only: {plan.only} belongs to level {level}; add --level {level}")
     return arguments, chosen
 
 
@@ -145,7 +138,7 @@ def greet(plan: Plan) -> WalletInfo | AdapterFailure:
 def execute(plan: Plan, catalogue: dict[str, Check], progress: Callable[[CheckResult], None]) -> Run:
     """Run ``plan`` and report every result to ``progress`` as it comes. Ctrl-C ends the run, not the call.
 
-    Raises PlanError and SuiteError.
+    Raises Misuse and Unavailable.
     """
     narrowing, chosen = select(plan, catalogue)
     observer = _Observer(progress)
@@ -172,7 +165,7 @@ def execute(plan: Plan, catalogue: dict[str, Check], progress: Callable[[CheckRe
     if observer.harness is None:
         if code == pytest.ExitCode.INTERRUPTED:
             return Findings(catalogue=dict(catalogue), interrupted="interrupted").run(plan.conditions())
-        raise SuiteError(said.getvalue().strip() or f"pytest ended with {code}")
+        raise Unavailable(said.getvalue().strip() or f"pytest ended with {code}")
     findings = observer.harness.findings
     findings.interrupted = findings.interrupted or interrupted or _reason(code, said.getvalue())
     for key, check in catalogue.items():

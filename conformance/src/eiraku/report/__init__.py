@@ -9,9 +9,10 @@ from pathlib import Path
 
 from eiraku.conformance.results import Run
 from eiraku.report import badge, html, json_report, junit
-from eiraku.report.files import ReportError, prepare, write
+from eiraku.report.files import prepare, write
+from eiraku.spec.errors import Misuse
 
-__all__ = ["FILES", "ReportError", "prepare", "write_all"]
+__all__ = ["FILES", "Misuse", "prepare", "write_all"]
 
 FILES: dict[str, Callable[[Run], bytes]] = {
     "report.html": html.render,
@@ -25,7 +26,7 @@ FILES: dict[str, Callable[[Run], bytes]] = {
 def write_all(run: Run, directory: Path) -> list[Path]:
     """Write all files into ``directory``, made if need be; their paths, the page for people first.
 
-    All are made before the first is written, and each appears whole or not at all. Raises ReportError.
+    All are made before the first is written, and each appears whole or not at all. Raises Misuse.
     """
     prepare(directory)
     contents = {directory / name: render(run) for name, render in FILES.items()}

@@ -4,13 +4,11 @@ import os
 import tempfile
 from pathlib import Path
 
-
-class ReportError(Exception):
-    """A report cannot be written. The message names the path and says what to do."""
+from eiraku.spec.errors import Misuse
 
 
 def prepare(directory: Path) -> None:
-    """Make ``directory`` and show that files can be written into it. Raises ReportError.
+    """Make ``directory`` and show that files can be written into it. Raises Misuse.
 
     For before a run as well: minutes of testing must not end in a wrong path.
     """
@@ -19,13 +17,13 @@ def prepare(directory: Path) -> None:
         with tempfile.NamedTemporaryFile(dir=directory, prefix=".eiraku-"):
             pass
     except OSError as error:
-        raise ReportError(
+        raise Misuse(
             f"cannot write reports into {directory}: {_reason(error)}; name a folder you may write to"
         ) from error
 
 
 def write(path: Path, content: bytes) -> None:
-    """Put ``content`` at ``path`` in one step, replacing what was there. Raises ReportError."""
+    """Put ``content`` at ``path`` in one step, replacing what was there. Raises Misuse."""
     temporary = ""
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
@@ -41,7 +39,7 @@ def write(path: Path, content: bytes) -> None:
     except OSError as error:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
-        raise ReportError(f"cannot write {path}: {_reason(error)}") from error
+        raise Misuse(f"cannot write {path}: {_reason(error)}") from error
 
 
 def _reason(error: OSError) -> str:

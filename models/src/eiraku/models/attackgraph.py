@@ -10,6 +10,7 @@ import msgspec
 
 from eiraku.models.terms import Term, base, raw
 from eiraku.models.theory import Theory
+from eiraku.spec.errors import Refused
 
 _PROTOCOL: Final = "isProtocolRule"
 ADVERSARIES: Final = ("Adversary_", "Attacker_", "Intruder_")
@@ -39,7 +40,7 @@ _SOLVED: Final = frozenset(
 """Kinds of node that a complete trace may have."""
 
 
-class TraceError(Exception):
+class TraceError(Refused):
     """A graph or a record that cannot be read; the message says what was expected."""
 
 

@@ -15,9 +15,10 @@ from eiraku.models.output import Version
 from eiraku.models.prover import Outcome
 from eiraku.models.results import VERDICTS, Machine, Result, Standing, Verdict
 from eiraku.models.theory import TheoryError
+from eiraku.spec.errors import Refused
 
 
-class EvidenceError(Exception):
+class EvidenceError(Refused):
     """A file of evidence that cannot be read; the message says which and why."""
 
 

@@ -18,16 +18,13 @@ from eiraku.models.manifest import Job
 from eiraku.models.output import Reading
 from eiraku.models.prover import Outcome, Task
 from eiraku.models.results import Verdict
+from eiraku.spec.errors import Unavailable
 
 Call = tuple[Task, tuple[Job, ...]]
 """One call of the prover, and the jobs that it answers: one for each lemma of the task."""
 
 CONNECT = 30
 """Seconds to reach the scheduler of a cluster."""
-
-
-class ClusterError(Exception):
-    """The cluster cannot be used; the message says why."""
 
 
 def everything(
@@ -64,16 +61,16 @@ def local(jobs: int) -> ThreadPoolExecutor:
 def cluster(address: str) -> Iterator[Executor]:
     """The workers of a dask scheduler; each needs this package and a prover on its PATH.
 
-    Raises ClusterError if the extra `cluster` is not installed or nobody answers at the address.
+    Raises Unavailable if the extra `cluster` is not installed or nobody answers at the address.
     """
     try:
         from distributed import Client  # noqa: PLC0415 - an optional and heavy library
     except ImportError as error:
-        raise ClusterError("for --scheduler install eiraku[cluster]") from error
+        raise Unavailable("for --scheduler install eiraku[cluster]") from error
     try:
         client = Client(address, timeout=CONNECT)
     except (OSError, ValueError) as error:
-        raise ClusterError(f"no scheduler answers at {address}: {error}") from error
+        raise Unavailable(f"no scheduler answers at {address}: {error}") from error
     with client:
         # Each call is measured, so none may be answered from the result of another.
         yield client.get_executor(pure=False)

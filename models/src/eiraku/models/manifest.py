@@ -12,6 +12,7 @@ from typing import Final, Literal
 import msgspec
 
 from eiraku.models.theory import folder
+from eiraku.spec.errors import Refused
 
 Search = Literal["DFS", "SEQDFS"]
 """How the prover looks for traces: ever deeper, all branches at each depth; or one branch to its end after
@@ -21,7 +22,7 @@ FLAWED: Final = ("annex_2007",)
 """Theories of designs that are not ours: their lemmas may be claimed to be false."""
 
 
-class ManifestError(Exception):
+class ManifestError(Refused):
     """A manifest that cannot be read; the message says which file, and what was expected."""
 
 

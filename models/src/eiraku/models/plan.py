@@ -7,10 +7,7 @@ from pathlib import Path
 from eiraku.models import library, theory
 from eiraku.models.library import Subject
 from eiraku.models.manifest import Job
-
-
-class UnknownError(Exception):
-    """No such theory, lemma or flag; the message lists what there is."""
+from eiraku.spec.errors import Misuse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +24,7 @@ def make(
 ) -> Plan:
     """Choose; each empty tuple means all. With `flags` only the theories without these checks.
 
-    Raises UnknownError.
+    Raises Misuse.
     """
     _known("theory", "theories", theories, theory.names(within=folder / "theories"))
     subjects: dict[str, Subject] = {}
@@ -46,7 +43,7 @@ def make(
         job for job in every if (not lemmas or job.lemma in lemmas) and (not flags or job.flag in flags)
     }
     if not wanted and (lemmas or flags):
-        raise UnknownError(f"no lemma {', '.join(lemmas)} is claimed about {', '.join(flags)}")
+        raise Misuse(f"no lemma {', '.join(lemmas)} is claimed about {', '.join(flags)}")
     closed = _closed(wanted, every, subjects)
     return Plan(subjects=subjects, jobs=tuple(job for job in every if job in closed), unusable=unusable)
 
@@ -94,4 +91,4 @@ def _known(kind: str, kinds: str, asked: Iterable[str], existing: Iterable[str])
     for name in asked:
         if name not in known:
             listed = ", ".join(known) if known else "there are none"
-            raise UnknownError(f"there is no {kind} {name}; the {kinds} are: {listed}")
+            raise Misuse(f"there is no {kind} {name}; the {kinds} are: {listed}")

@@ -24,6 +24,7 @@ from eiraku.models.limits import DEFAULT, Limits
 from eiraku.models.manifest import Search
 from eiraku.models.output import Reading, Version
 from eiraku.models.results import Machine, Verdict
+from eiraku.spec.errors import Unavailable
 
 PROGRAM: Final = "tamarin-prover"
 OLDEST: Final = (1, 10)
@@ -37,7 +38,7 @@ _running: set[int] = set()
 _lock = threading.Lock()
 
 
-class ProverError(Exception):
+class ProverError(Unavailable):
     """There is no prover that can be used; the message says why. `verdict` is what a job then gets."""
 
     def __init__(self, message: str, *, verdict: Verdict = Verdict.NO_PROVER) -> None:

@@ -22,6 +22,7 @@ from eiraku.models.output import Version
 from eiraku.models.plan import Plan
 from eiraku.models.prover import Outcome, Task
 from eiraku.models.results import VERDICTS, Result, Run, Solved, Standing, Watcher
+from eiraku.spec.errors import Unavailable
 
 
 class Mode(Enum):
@@ -33,10 +34,6 @@ class Mode(Enum):
     """The prover checks the stored proofs; what has none rests on recorded evidence."""
     EVIDENCE = "evidence"
     """Recorded evidence, even where a prover is."""
-
-
-class UnusableError(Exception):
-    """A prover is needed or there, and cannot be used; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +58,7 @@ class Request:
 def prove(request: Request, folder: Path, watcher: Watcher) -> Run:
     """Do what is asked about the theories in `folder`.
 
-    Raises plan.UnknownError for names that are not there, UnusableError, execute.ClusterError, and OSError if
+    Raises Misuse for names that are not there, Unavailable, Unavailable, and OSError if
     nothing can be recorded.
     """
     start, date = monotonic(), datetime.now(UTC).date().isoformat()
@@ -135,10 +132,10 @@ def _who(request: Request) -> tuple[Version | None, list[str]]:
         return prover.identify(), []
     except prover.AbsentError as error:
         if request.record or request.mode is Mode.RECHECK:
-            raise UnusableError(f"{error}, and this needs one") from error
+            raise Unavailable(f"{error}, and this needs one") from error
         return None, [f"T{str(error)[1:]}: recorded evidence is checked instead."]
     except prover.ProverError as error:
-        raise UnusableError(f"{error}; with --evidence the recorded evidence is checked instead") from error
+        raise Unavailable(f"{error}; with --evidence the recorded evidence is checked instead") from error
 
 
 def _calls(request: Request, made: Plan, folder: Path, recorded: dict[str, Evidence]) -> list[Call]:

@@ -10,6 +10,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from eiraku.spec.errors import Refused
+
 _QUOTED = r"'[^'\n]*'"
 _TACTIC = (
     r"\b(?:regex|isFactName|isInFactTerms|nonAbsurdConstraint|dhreNoise|defaultNoise|reasonableNoncesNoise)"
@@ -23,7 +25,7 @@ _TOKEN = re.compile(rf"{_TACTIC}|{_QUOTED}|--\[|\]->|-->|==>|<=>|[~$#%]?\w+|\S")
 _NAME_OR_SPACE = re.compile(rf"({_TACTIC}|{_QUOTED})|\s+")
 
 
-class TheoryError(Exception):
+class TheoryError(Refused):
     """A theory that cannot be read; the message says where and what was expected."""
 
 

@@ -15,14 +15,14 @@ from eiraku.reference.history import unit_id
 from eiraku.reference.settings import SettingsError, convert
 from eiraku.spec import anchor as written
 from eiraku.spec import cbor, objects
-from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.errors import Code, Refusal, Refused
 from eiraku.spec.objects import Bulletin, PurseId, Unit
 
 K = TypeVar("K", "DeviceKey", "MoneyKey")
 F = TypeVar("F", written.DeviceKey, written.MoneyKey)
 
 
-class AnchorError(ValueError):
+class AnchorError(Refused):
     """A trust anchor that cannot be used; the message names the field and what was expected."""
 
 

@@ -9,6 +9,8 @@ import os
 import sqlite3
 from pathlib import Path
 
+from eiraku.spec.errors import Unavailable
+
 APPLICATION = 0x45505031
 """SQLite application_id of a purse: "EPP1"."""
 SCHEMA_VERSION = 3
@@ -42,7 +44,7 @@ CREATE TABLE seen (unit_id BLOB PRIMARY KEY, hop INTEGER NOT NULL);
 """
 
 
-class StoreError(Exception):
+class StoreError(Unavailable):
     """The memory of the purse cannot be used, or a write to it failed and changed nothing."""
 
 

@@ -14,15 +14,11 @@ from eiraku.reference.device import Accepted, Device
 from eiraku.reference.purse.state import NoSession, Ready
 from eiraku.spec import news
 from eiraku.spec.centre_objects import CHUNK, CHUNKS_MAX, CONTEXT_BULLETIN_HEAD, BulletinHead
-from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.errors import Code, Misuse, Refusal
 from eiraku.spec.news import AskChunk, AskHead, AskWhole, Chunk, Done, Have, Head, News, Nothing, Whole
 
 MESSAGES_MAX = 2 * CHUNKS_MAX + 8
 """Messages that a purse answers in one exchange: it may ask for all chunks, and be asked for all."""
-
-
-class GossipError(ValueError):
-    """News cannot be exchanged now; the message says why."""
 
 
 def verify_head(anchor: TrustAnchor, signed: bytes) -> BulletinHead:
@@ -43,10 +39,10 @@ class Collector:
     """Puts the next bulletin of a device together. Begins empty, also after a loss of power."""
 
     def __init__(self, device: Device) -> None:
-        """`device`: a purse that is made. Raises GossipError."""
+        """`device`: a purse that is made. Raises Misuse."""
         provision = device.store.provision()
         if provision is None:
-            raise GossipError("expected a purse that is made, found an empty one; provision it first")
+            raise Misuse("expected a purse that is made, found an empty one; provision it first")
         self.device = device
         self.anchor = provision.anchor
         self._signed: bytes | None = None
@@ -116,7 +112,7 @@ class Gossip:
     """
 
     def __init__(self, device: Device, *, chunked: bool = False) -> None:
-        """Raises GossipError."""
+        """Raises Misuse."""
         self.collector = Collector(device)
         self.device = device
         self.chunked = chunked
@@ -127,16 +123,16 @@ class Gossip:
         self._asked: type[News] | None = None
 
     def begin(self) -> bytes:
-        """The first message of an exchange, by the initiator of the session to come. Raises GossipError."""
+        """The first message of an exchange, by the initiator of the session to come. Raises Misuse."""
         self.expect()
         self._spoken = True
         return Have(epoch=epoch_of(self.device)).encode()
 
     def expect(self) -> None:
-        """Take part in one exchange that the peer begins. Raises GossipError."""
+        """Take part in one exchange that the peer begins. Raises Misuse."""
         # EPP-DEV-024
         if _in_session(self.device):
-            raise GossipError("expected no session; news is exchanged before a session opens")
+            raise Misuse("expected no session; news is exchanged before a session opens")
         self._close()
         self._left = MESSAGES_MAX
 
@@ -246,7 +242,7 @@ def epoch_of(device: Device) -> int:
 
 
 def exchange(initiator: Gossip, responder: Gossip) -> int:
-    """Carry news between two purses until nobody speaks; the number of messages. Raises GossipError."""
+    """Carry news between two purses until nobody speaks; the number of messages. Raises Misuse."""
     count = 0
     responder.expect()
     message: bytes | None = initiator.begin()

@@ -17,8 +17,6 @@ from eiraku.reference.settings import SettingsError, Table
 from eiraku.spec.objects import HOP_MAX, Role
 from eiraku.spec.shape import AMOUNT_MAX
 
-PolicyError = SettingsError
-
 # The exact digits: "01" or "+1" would be a second name for tier 1.
 _Tier = Literal["0", "1", "2", "3", "4", "5", "6", "7"]
 _Limits = Mapping[_Tier, Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]]

@@ -17,6 +17,8 @@ from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args, get_origin
 import msgspec
 from msgspec import Meta, inspect
 
+from eiraku.spec.errors import Refused
+
 T = TypeVar("T")
 
 Economy = Annotated[int, Meta(ge=1, le=65535)]
@@ -25,7 +27,7 @@ PositiveFloat = Annotated[float, Meta(gt=0, le=1e9)]
 Database = Annotated[str, Meta(min_length=1, description="a file name or a URL")]
 
 
-class SettingsError(ValueError):
+class SettingsError(Refused, ValueError):  # msgspec takes a ValueError of __post_init__ as its own
     """Settings that cannot be used: which file, which value in it, and what belongs there.
 
     `field`: as `vaults[2].limit`; empty for the file as a whole.

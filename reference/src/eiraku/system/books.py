@@ -22,6 +22,7 @@ from sqlalchemy import (
     select,
 )
 
+from eiraku.spec.errors import Refused
 from eiraku.system.database import batches
 
 ID = 16
@@ -30,7 +31,7 @@ LIMIT = 2**62
 """No balance is greater, so that no sum of two leaves 64 bits."""
 
 
-class BooksError(ValueError):
+class BooksError(Refused):
     """A posting that cannot be made: not balanced, overdrawn, or another one under a known id."""
 
 

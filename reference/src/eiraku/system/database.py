@@ -28,13 +28,15 @@ from sqlalchemy import (
     text,
 )
 
+from eiraku.spec.errors import Unavailable
+
 T = TypeVar("T")
 
 LOCK = 0x45505031
 """PostgreSQL advisory lock of the one writer."""
 
 
-class DatabaseError(Exception):
+class DatabaseError(Unavailable):
     """The database cannot be used, or a change to it failed and changed nothing. Says what to do."""
 
 
@@ -152,7 +154,9 @@ def _engine(url: str, wait: float, max_pages: int | None) -> tuple[str, Engine]:
     try:
         # A connection that a server has closed meanwhile is replaced before it is used.
         engine = create_engine(url, pool_pre_ping=True)
-    except exc.ArgumentError:
+        # A port or an option that is no number is looked at by the dialect only.
+        engine.dialect.create_connect_args(engine.url)
+    except (exc.ArgumentError, ValueError):
         raise DatabaseError(f"{url}: expected a URL such as sqlite:///centre.db") from None
     except ModuleNotFoundError as error:
         raise DatabaseError(
@@ -177,7 +181,7 @@ def _owned(path: Path) -> None:
     """Private keys are in it: nobody but the owner reads the file."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise DatabaseError(f"{path}: expected a file that can be read and written ({error})") from error
 
 

@@ -17,6 +17,7 @@ from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.history import unit_id
 from eiraku.spec import objects
+from eiraku.spec.errors import Misuse
 from eiraku.spec.objects import history_size
 from eiraku.system.issuing.chain import Endorsement
 from eiraku.testing import moves
@@ -39,10 +40,6 @@ ISSUE = 250
 VAULTS = 8
 HOME = 0
 """Index of the purse of the issuing centre; vaults follow, then persons."""
-
-
-class PlanError(ValueError):
-    """A population that cannot be made; the message says what was expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +76,7 @@ class Plan:
     """So many `units`, each deposited at a hop of `hops` (both included), so many `cheats` among them.
 
     A unit that is cheated moves four times at least. `persons`: purses besides 8 vaults; `repeats`: one
-    honest deposit in so many is handed in twice, 0: none. Raises PlanError.
+    honest deposit in so many is handed in twice, 0: none. Raises Misuse.
     """
 
     seed: int
@@ -92,11 +89,11 @@ class Plan:
     def __post_init__(self) -> None:
         low, high = self.hops
         if not 1 <= low <= high <= objects.HOP_MAX:
-            raise PlanError(f"hops: expected 1 to {objects.HOP_MAX}, the lower first, found {low} to {high}")
+            raise Misuse(f"hops: expected 1 to {objects.HOP_MAX}, the lower first, found {low} to {high}")
         if self.units < 1 or self.persons < 4:
-            raise PlanError("expected one unit or more, and four persons or more")
+            raise Misuse("expected one unit or more, and four persons or more")
         if not 0 <= self.cheats <= self.units:
-            raise PlanError(
+            raise Misuse(
                 f"cheats: expected 0 to {self.units}, one for each unit at most, found {self.cheats}"
             )
 

@@ -1,7 +1,19 @@
-"""Refusals: what a purse answers when the bytes of a peer, or the order of its user, are at fault.
+"""Who is at fault: the one root of everything that this distribution raises on purpose.
 
-A `Refusal` always blames the input; a defect of the purse itself is any other exception.
-Codes are normative and stable (specification, chapter 10).
+There are three kinds, and every class of ours derives from exactly one of them:
+
+- `Refused`: the input. Bytes of a peer, a file or document that was given, an order that the rules forbid.
+- `Misuse`: the caller. Arguments that cannot be meant, or calls in an order that nobody promised to serve.
+- `Unavailable`: nobody. A service, database, prover, disk, lock or cluster cannot be used now: come again.
+
+Any other exception is a defect of our own. It is caught only at the boundary of a process (the command line,
+a request at a service, a line at an adapter, a worker), logged there with its traceback, and never shown as
+the user's mistake. So nothing in between catches `ValueError` or the like around our own code, and a call of
+a library that raises it is wrapped alone, where it is made. `eiraku.cli.failures` says how a command tells
+the kinds, `eiraku.system.services.http` how a service does. A class exists where somebody catches it apart
+from its kind, or reads what it carries; whoever only tells it raises the kind itself.
+
+Codes of refusals are normative and stable (specification, chapter 10).
 """
 
 from enum import IntEnum
@@ -56,8 +68,24 @@ class Code(IntEnum):
         return self.name.lower().replace("_", "-")
 
 
-class Refusal(Exception):
-    """The input is refused: `code` (normative), the `requirement` that demands it, `detail` for people."""
+class EirakuError(Exception):
+    """Root of the three kinds; never raised itself. The text says what was expected, and what to do."""
+
+
+class Refused(EirakuError):
+    """The input is at fault."""
+
+
+class Misuse(EirakuError):
+    """The caller is at fault."""
+
+
+class Unavailable(EirakuError):
+    """What is needed cannot be used now; nobody is at fault, and the same may succeed later."""
+
+
+class Refusal(Refused):
+    """A purse refuses: `code` (normative), the `requirement` that demands it, `detail` for people."""
 
     def __init__(self, code: Code, requirement: str, detail: str = "") -> None:
         super().__init__(f"{code.label} [{requirement}] {detail}".rstrip())

@@ -36,6 +36,8 @@ from typing import Final
 
 import msgspec
 
+from eiraku.spec.errors import Refused
+
 CHAPTER_OF_AREA: Final[Mapping[str, str]] = MappingProxyType(
     {
         "GEN": "01-scope",
@@ -112,7 +114,7 @@ class Problem:
         return f"{self.path}:{self.line}: {self.message}"
 
 
-class ChapterError(Exception):
+class ChapterError(Refused):
     """The chapters do not follow the format; `problems` holds every defect, in order of file and line."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:

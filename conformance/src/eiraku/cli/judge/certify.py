@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from eiraku.cli.failures import MISUSE, told
 from eiraku.cli.options import SEED, SELECTOR, timeout_option
 from eiraku.cli.signals import sigterm_as_interrupt
-from eiraku.conformance.adapter.errors import AdapterFailure, SelectorError
+from eiraku.conformance.adapter.errors import AdapterFailure
 from eiraku.conformance.expected import (
     Expectation,
     compare,
@@ -23,6 +24,7 @@ from eiraku.conformance.expected import (
 )
 from eiraku.conformance.results import CheckResult, Level, Outcome, Run, WalletInfo
 from eiraku.conformance.verdict import Judgement, verdict
+from eiraku.spec.errors import EirakuError, Unavailable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -110,13 +112,9 @@ def main(
     if policy is not None:
         _check_policy(policy)
     from eiraku.conformance.runner import Plan
-    from eiraku.report import ReportError, prepare
+    from eiraku.report import prepare
 
-    try:
-        prepare(report)
-    except ReportError as error:
-        raise click.ClickException(str(error)) from error
-
+    prepare(report)
     selector = selector or reference_selector()
     plan = Plan(
         selector=selector,
@@ -139,7 +137,7 @@ def _certify(
     from eiraku.conformance import runner
     from eiraku.report import terminal
 
-    try:
+    with told(words=_words):
         try:
             catalogue = runner.collect(plan.suite)
             _, chosen = runner.select(plan, catalogue)
@@ -148,10 +146,6 @@ def _certify(
             return _stop("interrupted before the first check; there is nothing to report")
         with _progress(console, len(chosen)) as progress:
             run = runner.execute(plan, catalogue, progress)
-    except (SelectorError, runner.PlanError) as error:
-        raise click.ClickException(str(error)) from error
-    except runner.SuiteError as error:
-        return _stop(f"the suite is at fault, not the wallet: {error}")
     # From here on a second Ctrl-C must not lose the reports.
     with _ignoring_interrupts():
         written = reports.write_all(run, folder)
@@ -192,24 +186,24 @@ def _workers(selector: str) -> int:
 
 
 def _read_expectations(path: Path | None) -> tuple[Expectation, ...] | None:
-    from eiraku.reference.settings import SettingsError
 
     if path is None:
         return None
-    try:
+    with told(refused=MISUSE):
         return read_expected(path)
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _check_policy(path: Path) -> None:
     from eiraku.reference.policy import Policy
-    from eiraku.reference.settings import SettingsError
 
-    try:
+    with told(refused=MISUSE):
         Policy.from_file(path)
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from error
+
+
+def _words(error: EirakuError) -> str:
+    if isinstance(error, Unavailable):
+        return f"the suite is at fault, not the wallet: {error}"
+    return str(error)
 
 
 def _stop(message: str) -> int:

@@ -8,7 +8,7 @@ import click
 from eiraku.conformance.catalogue import matches
 from eiraku.conformance.results import Check
 from eiraku.spec import registry
-from eiraku.spec.errors import Code
+from eiraku.spec.errors import Code, Unavailable
 from eiraku.spec.registry import Requirement
 
 _WIDTH = 96
@@ -22,7 +22,7 @@ def main(*, subject: str) -> int:
 
     try:
         catalogue = runner.collect()
-    except runner.SuiteError as error:
+    except Unavailable as error:
         # The specification can be explained all the same.
         click.echo(f"the suite cannot be collected: {error}", err=True)
         catalogue = {}

@@ -17,11 +17,7 @@ def main(*, as_json: bool) -> int:
     from eiraku.conformance import runner
     from eiraku.conformance.findings import requirement_set
 
-    try:
-        catalogue = runner.collect()
-    except runner.SuiteError as error:
-        click.echo(str(error), err=True)
-        return 3
+    catalogue = runner.collect()
     known = requirement_set()
     by_requirement: dict[str, list[Check]] = {info.id: [] for info in known.requirements}
     for check in catalogue.values():

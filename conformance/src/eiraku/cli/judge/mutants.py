@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from eiraku.cli.failures import told
 from eiraku.conformance.mutants.gate import Breadth, Finding
-from eiraku.conformance.mutants.registry import UnknownMutantError, find, mutants
+from eiraku.conformance.mutants.registry import find, mutants
 
 
 @click.command()
@@ -33,31 +34,21 @@ def main(
     """
     from eiraku.conformance.mutants import matrix
     from eiraku.conformance.mutants.pool import judge_all
-    from eiraku.conformance.runner import SuiteError
-    from eiraku.report.files import ReportError, prepare, write
+    from eiraku.report.files import prepare, write
 
-    try:
-        chosen = [find(name) for name in names] or list(mutants().values())
-        if report is not None:
-            prepare(report)
-    except (UnknownMutantError, ReportError) as error:
-        raise click.ClickException(str(error)) from error
+    chosen = [find(name) for name in names] or list(mutants().values())
+    if report is not None:
+        prepare(report)
     if only_list:
         for mutant in chosen:
             click.echo(f"{mutant.name}  {mutant.requirement}  {mutant.summary}")
         return 0
     tell = _quiet if as_json else _tell
-    try:
+    with told(words=lambda error: f"the suite is at fault: {error}"):
         findings = judge_all([mutant.name for mutant in chosen], Breadth(breadth), workers, tell)
-    except SuiteError as error:
-        click.echo(f"the suite is at fault: {error}", err=True)
-        return 3
-    try:
-        if report is not None:
-            write(report / "mutants.md", matrix.page(findings, Breadth(breadth)).encode())
-            write(report / "mutants.json", matrix.document(findings, Breadth(breadth)))
-    except ReportError as error:
-        raise click.ClickException(str(error)) from error
+    if report is not None:
+        write(report / "mutants.md", matrix.page(findings, Breadth(breadth)).encode())
+        write(report / "mutants.json", matrix.document(findings, Breadth(breadth)))
     wrong = [finding for finding in findings if finding.problems]
     if as_json:
         click.echo(matrix.document(findings, Breadth(breadth)).decode(), nl=False)

@@ -5,7 +5,6 @@ from typing import Any
 import click
 
 from eiraku.cli.options import SELECTOR, timeout_option
-from eiraku.conformance.adapter.errors import SelectorError
 from eiraku.conformance.adapter.selfcheck import Item, run_selfcheck
 from eiraku.conformance.results import FAILURES, Outcome
 from eiraku.report.text import visible
@@ -20,14 +19,11 @@ def main(*, selector: str, timeout: float) -> int:
     Exit code 0: it does; 1: it does not; 2: it cannot be reached; 3: interrupted.
     """
     items: list[Item] = []
-    try:
-        for item in run_selfcheck(selector, timeout=timeout, provisioning=_provisioning()):
-            items.append(item)
-            click.echo(f"{item.outcome:<15}{item.name}")
-            if item.detail:
-                click.echo(f"{'':<15}{visible(item.detail)}")
-    except SelectorError as error:
-        raise click.ClickException(str(error)) from error
+    for item in run_selfcheck(selector, timeout=timeout, provisioning=_provisioning()):
+        items.append(item)
+        click.echo(f"{item.outcome:<15}{item.name}")
+        if item.detail:
+            click.echo(f"{'':<15}{visible(item.detail)}")
     bad = sum(item.outcome in FAILURES for item in items)
     warned = sum(item.outcome is Outcome.WARN for item in items)
     if bad:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eiraku.cli.options import Hex, system_packages
+from eiraku.cli.failures import MISUSE, told
+from eiraku.cli.options import Hex
 
 if TYPE_CHECKING:
     from eiraku.reference.device import Device
@@ -36,30 +37,8 @@ def main(ctx: click.Context, directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def _advice() -> Iterator[None]:
-    """Errors of the centres as one sentence."""
-    with system_packages("centre"):
-        from eiraku.system.books import BooksError
-        from eiraku.system.database import DatabaseError
-        from eiraku.system.issuing.schema import IssuerError
-    from eiraku.reference.database import StoreError
-    from eiraku.reference.settings import SettingsError
-    from eiraku.spec.errors import Refusal
-    from eiraku.system.device.keys import RegistryError
-    from eiraku.system.scheme.settings import DirectoryError
-
-    known = (BooksError, DatabaseError, DirectoryError, IssuerError, RegistryError, SettingsError, StoreError)
-    try:
-        yield
-    except (*known, Refusal) as error:
-        raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}; name another file") from error
-
-
-@contextlib.contextmanager
 def _opened(path: Path) -> Iterator["Directory"]:
-    with _advice():
+    with told(refused=MISUSE, unavailable=MISUSE):
         from eiraku.system.scheme import directory
 
         opened = directory.open_(path)
@@ -92,7 +71,7 @@ def init(
     issuing_database: str,
 ) -> int:
     """Make new centres in DIRECTORY, which must not exist or be empty."""
-    with _advice():
+    with told(refused=MISUSE, unavailable=MISUSE):
         from eiraku.system.scheme import directory
         from eiraku.system.scheme.settings import DEFAULT
 

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from eiraku.cli.failures import MISUSE, told
+from eiraku.spec.errors import Misuse
+
 if TYPE_CHECKING:
     from eiraku.system.issuing.evidence import Convicted, Evidence
 
@@ -30,17 +33,13 @@ def verify(*, file: Path, anchor_file: Path, as_json: bool) -> int:
 
     Exit code 0: it proves who copied; 1: it proves nothing; 2: misuse (no such file, not an anchor).
     """
-    from eiraku.reference.anchor import AnchorError, TrustAnchor
+    from eiraku.reference.anchor import TrustAnchor
     from eiraku.system.issuing.evidence import SIZE_MAX, Evidence, EvidenceError
 
-    try:
+    with told(refused=MISUSE, words=lambda error: f"{anchor_file}: {error}"):
         anchor = TrustAnchor.from_json(anchor_file.read_bytes())
-        with file.open("rb") as opened:
-            data = opened.read(SIZE_MAX + 1)
-    except AnchorError as error:
-        raise click.ClickException(f"{anchor_file}: {error}") from error
-    except OSError as error:
-        raise click.ClickException(f"cannot be read: {error}") from error
+    with file.open("rb") as opened:
+        data = opened.read(SIZE_MAX + 1)
     try:
         evidence = Evidence.from_json(data)
         convicted = evidence.verify(anchor)
@@ -72,14 +71,11 @@ def example(*, folder: Path) -> int:
         first, second = (village.endorse(copy, signer, payee) for payee in ("bob", "vault"))
         evidence = Evidence(unit=copy.unit, purse_id=village.purse_ids[signer], first=first, second=second)
         files[f"{name}.json"] = evidence.to_json()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise click.UsageError(f"{folder}: expected a new or an empty folder; name another one")
-        for file, data in files.items():
-            (folder / file).write_bytes(data)
-    except OSError as error:
-        raise click.ClickException(f"{folder}: cannot be written ({error.strerror})") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise Misuse(f"{folder}: expected a new or an empty folder; name another one")
+    for file, data in files.items():
+        (folder / file).write_bytes(data)
     click.echo(f"wrote {', '.join(files)} to {folder}")
     return 0
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from eiraku.cli.failures import MISUSE, told
 from eiraku.cli.options import system_packages
+from eiraku.spec.errors import EirakuError, Misuse, Unavailable
 
 if TYPE_CHECKING:
     from eiraku.system.services.wallet import Wallet
@@ -45,10 +47,11 @@ def create(
     file: Path, *, server: str, code: str, ca: Path | None, cert: Path | None, key: Path | None
 ) -> int:
     """Make a new purse and enrol it; again, if it was interrupted."""
-    with _said():
+    with system_packages("purse"):
         from eiraku.system.services.notes import Reach
         from eiraku.system.services.wallet import Wallet
 
+    with told(words=_words):
         reach = Reach(server=server, ca=ca, cert=cert, key=key)
         with Wallet.create(file, reach=reach, code=code) as wallet:
             click.echo(f"purse {wallet.claims.number.hex()}, good until epoch {wallet.claims.expires}")
@@ -182,36 +185,21 @@ def _two(file: Path, other: Path) -> None:
 
 @contextlib.contextmanager
 def _open(file: Path) -> Iterator["Wallet"]:
-    with _said():
+    with system_packages("purse"):
         from eiraku.system.services.wallet import Wallet
 
-        with Wallet(file) as wallet:
-            yield wallet
+    # A purse that cannot be opened is not begun: the argument is at fault.
+    with told(unavailable=MISUSE):
+        opened = Wallet(file)
+    with told(words=_words), opened as wallet:
+        yield wallet
 
 
-@contextlib.contextmanager
-def _said() -> Iterator[None]:
-    """What went wrong, in one sentence, with the exit code that goes with it."""
-    with system_packages("purse"):
-        from eiraku.reference.database import StoreError
-        from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
-        from eiraku.system.exchange.talk import SessionEnded
-        from eiraku.system.services.client import ClientError
-        from eiraku.system.services.notes import WalletError
-    from eiraku.spec.errors import Refusal
-
-    try:
-        yield
-    except (WalletError, ClientError, StoreError) as error:
-        raise click.ClickException(str(error)) from error
-    except Refusal as refused:
-        _end(f"refused: {refused}{_ADVICE.get(refused.code.label, '')}", 1)
-    except ServiceRefused as refused:
-        _end(f"refused: {refused}{_ADVICE.get(refused.code, '')}", 1)
-    except (ServiceUnreachable, SessionEnded) as error:
-        _end(f"not finished: {error}; the same command again goes on", 3)
-
-
-def _end(text: str, code: int) -> None:
-    click.echo(text, err=True)
-    raise click.exceptions.Exit(code)
+def _words(error: EirakuError) -> str:
+    """What went wrong, in one sentence."""
+    if isinstance(error, Unavailable):
+        return f"not finished: {error}; then the same command again goes on"
+    if isinstance(error, Misuse):
+        return str(error)
+    code = getattr(error, "code", "")
+    return f"refused: {error}{_ADVICE.get(getattr(code, 'label', code), '')}"

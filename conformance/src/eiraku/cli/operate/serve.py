@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eiraku.cli.options import advice, system_packages
+from eiraku.cli.failures import MISUSE, told
+from eiraku.cli.options import system_packages
 
 if TYPE_CHECKING:
     from eiraku.system.services.scheme import Scheme
@@ -80,7 +81,7 @@ def _invite(directory: Path, holder: str, role: str, tier: int) -> int:
     from eiraku.spec.objects import Role
     from eiraku.system.services import scheme as schemes
 
-    with advice():
+    with told(refused=MISUSE, unavailable=MISUSE):
         click.echo(schemes.invite(directory, holder, role=Role[role.upper()], tier=tier)[0])
     return 0
 
@@ -90,11 +91,8 @@ def _serve(scheme: "Scheme", address: "Address") -> int:
         from eiraku.system.services import server
         from eiraku.system.services.running import run
 
-    try:
-        tls = server.tls(address)
-        bound = server.listen(address)
-    except server.ServerError as error:
-        raise click.ClickException(str(error)) from error
+    tls = server.tls(address)
+    bound = server.listen(address)
 
     def ready() -> None:
         # Whoever started the server waits for this line to know the port.
@@ -115,7 +113,7 @@ def _init(directory: Path, vaults: tuple[str, ...]) -> int:
     if len(wanted) < len(vaults):
         raise click.BadParameter("one holder twice; name each once", param_hint="--vault")
     lines = [f"{name} = {DEFAULT.economies[0]}\n" for name in wanted]
-    with advice():
+    with told(refused=MISUSE, unavailable=MISUSE):
         schemes.create(directory, DEFAULT, text=settings.DEFAULT + "".join(lines))
     click.echo(f"made {directory}")
     with _opened(directory) as scheme:
@@ -150,5 +148,5 @@ def _holder(name: str) -> str:
 def _opened(directory: Path) -> "Scheme":
     from eiraku.system.services import scheme as schemes
 
-    with advice():
+    with told(refused=MISUSE, unavailable=MISUSE):
         return schemes.open_(directory)

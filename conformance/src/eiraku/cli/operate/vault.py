@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eiraku.cli.options import advice, system_packages
+from eiraku.cli.failures import MISUSE, told
+from eiraku.cli.options import system_packages
+from eiraku.spec.errors import EirakuError, Unavailable
 
 if TYPE_CHECKING:
     from eiraku.system.vault.vault import Vault
@@ -36,24 +38,22 @@ def _vault(where: tuple[Path, str]) -> Iterator["Vault"]:
     directory, holder = where
     with system_packages("vault"):
         from eiraku.system.services import scheme
-    from eiraku.spec.errors import Refusal
-    from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
-    from eiraku.system.vault.vault import NotTaken, PurseLostPower
 
-    with advice(), scheme.open_(directory) as opened:
+    with told(refused=MISUSE, unavailable=MISUSE), scheme.open_(directory) as opened:
         found = opened.vaults.get(holder)
         if found is None:
             known = ", ".join(opened.vaults) or "none; add one in services.toml"
             raise click.ClickException(f"{holder} has no vault here; there are those of {known}")
         vault = found.vault
-        try:
+
+        def words(error: EirakuError) -> str:
+            if isinstance(error, Unavailable):
+                return f"not complete: {error}; next: eiraku vault {directory} {holder} settle"
+            return f"{error}; nothing is lost"
+
+        with told(refused=MISUSE, words=words):
             vault.refresh()
             yield vault
-        except (ServiceUnreachable, NotTaken, PurseLostPower) as error:
-            click.echo(f"not complete: {error}; next: eiraku vault {directory} {holder} settle", err=True)
-            raise click.exceptions.Exit(3) from error
-        except (ServiceRefused, Refusal) as error:
-            raise click.ClickException(f"{error}; nothing is lost") from error
 
 
 def _units(vault: "Vault") -> str:

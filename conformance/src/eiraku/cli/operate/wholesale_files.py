@@ -4,13 +4,14 @@ import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
 import click
 
+from eiraku.cli.failures import MISUSE, told
 from eiraku.cli.options import Hex
+from eiraku.spec.errors import EirakuError, Misuse, Refusal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,30 +29,14 @@ POSTING = Hex(16, "the id of a posting: 32 hex digits")
 OPERATOR = Hex(32, "the operator's public key: 64 hex digits")
 
 
-def guarded(command: Callable[P, int]) -> Callable[P, int]:
-    """Turn errors into exit codes: 1 for what was asked about, 2 for what cannot be opened."""
+def _words(error: EirakuError) -> str:
+    if isinstance(error, Refusal):
+        return f"an entry in the database was altered ({error}); restore a backup"
+    return str(error)
 
-    @wraps(command)
-    def run(*arguments: P.args, **options: P.kwargs) -> int:
-        from eiraku.reference.settings import SettingsError
-        from eiraku.spec.errors import Refusal
-        from eiraku.system.database import DatabaseError
-        from eiraku.system.wholesale.errors import WholesaleError
 
-        try:
-            return command(*arguments, **options)
-        except (DatabaseError, OSError, SettingsError) as error:
-            raise click.ClickException(str(error)) from None
-        except WholesaleError as error:
-            if type(error) is WholesaleError:
-                raise click.ClickException(str(error)) from None
-            click.echo(str(error), err=True)
-            return 1
-        except Refusal as refusal:
-            click.echo(f"an entry in the database was altered ({refusal}); restore a backup", err=True)
-            return 1
-
-    return run
+guarded = told(unavailable=MISUSE, words=_words)
+"""Exit codes of the commands here: 1 for what was asked about, 2 for what cannot be opened."""
 
 
 def url(file: str) -> str:
@@ -60,9 +45,9 @@ def url(file: str) -> str:
 
 
 def exists(file: str) -> None:
-    """Raise ClickException for a file that is not there: opening a database would make it."""
+    """Raise Misuse for a file that is not there: opening a database would make it."""
     if "://" not in file and not Path(file).is_file():
-        raise click.ClickException(f"{file}: no such file")
+        raise Misuse(f"{file}: no such file")
 
 
 @contextmanager
@@ -88,11 +73,11 @@ def posted(posting: bytes | None, post: Callable[[bytes], int]) -> int:
 
 
 def text(file: Path) -> str:
-    """Content of a text file. Raises ClickException."""
+    """Content of a text file. Raises Misuse."""
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"{file}: expected a readable text file ({error})") from None
+        raise Misuse(f"{file}: expected a readable text file ({error})") from None
 
 
 def console() -> "Console":
@@ -105,14 +90,11 @@ def console() -> "Console":
 
 
 def read(log: Path) -> "Exported":
-    """An exported log, not verified. Raises WholesaleError, ClickException."""
+    """An exported log, not verified. Raises Misuse, ClickException."""
     from eiraku.system.wholesale import export
-    from eiraku.system.wholesale.errors import WholesaleError
 
-    try:
+    with told(refused=MISUSE, words=lambda error: f"{log}: {error}"):
         return export.read(text(log).splitlines())
-    except WholesaleError as error:
-        raise click.ClickException(f"{log}: {error}") from None
 
 
 def entries(file: str, operator: bytes | None) -> "tuple[Iterable[Entry], int]":

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
+from eiraku.cli.failures import MISUSE, told
 from eiraku.cli.operate import wholesale_files as files
+from eiraku.spec.errors import EirakuError
 
 _PATH = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -139,17 +141,16 @@ def verify_proof(*, file: Path, operator: bytes, origin: str) -> int:
 
     Exit code 0: the operator signed a log with that entry at that place; 1: the proof does not show it.
     """
-    import json
+    from eiraku.system.wholesale import checkpoint, written
 
-    from eiraku.system.wholesale import checkpoint
+    def words(error: EirakuError) -> str:
+        return f"{file}: expected what `eiraku wholesale prove` printed ({error})"
 
-    try:
-        fields = json.loads(files.text(file))
-        index = fields["index"]
-        leaf, signed = (bytes.fromhex(fields[name]) for name in ("entry", "checkpoint"))
-        proof = tuple(bytes.fromhex(item) for item in fields["proof"])
-    except (KeyError, TypeError, ValueError, RecursionError):
-        raise click.ClickException(f"{file}: expected what `eiraku wholesale prove` printed") from None
+    text = files.text(file)
+    with told(refused=MISUSE, words=words):
+        given = written.members(text)
+        leaf, signed = (written.octets(given, name) for name in ("entry", "checkpoint"))
+        index, proof = written.member(given, "index"), written.several(given, "proof")
     entry = checkpoint.verify_entry(leaf, index, proof, signed, operator=operator, origin=origin)
     at = "" if entry.at == entry.economy else f" at {entry.at}"
     click.echo(f"entry {index}: {entry.label} {entry.economy}{at}, {entry.amount:,}, epoch {entry.epoch}")

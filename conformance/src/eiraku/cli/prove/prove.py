@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from eiraku.cli.failures import told
 from eiraku.cli.signals import sigterm_as_interrupt
 from eiraku.models.limits import MEMORY, TIMEOUT, Limits
+from eiraku.spec.errors import EirakuError, Unavailable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -112,32 +114,26 @@ def main(
 
 def _prove(request: "Request", *, as_json: bool, report: Path | None) -> int:
     from eiraku.models import library
-    from eiraku.models.execute import ClusterError
-    from eiraku.models.plan import UnknownError
-    from eiraku.models.proving import UnusableError, may_record, prove
-    from eiraku.report.files import ReportError, prepare
+    from eiraku.models.proving import may_record, prove
+    from eiraku.report.files import prepare
 
     folder = library.PACKAGE
     if request.record and not may_record(folder):
         raise click.ClickException(
             "--record needs a checkout: this package is installed, or cannot be written"
         )
-    try:
-        if report is not None:
-            prepare(report)
-        with _progress(quiet=as_json) as watcher:
-            run = prove(request, folder, watcher)
-        _show(run, folder, flags=request.flags, as_json=as_json)
-        if report is not None:
-            _write(run, folder, report)
-    except (UnknownError, ReportError) as error:
-        raise click.ClickException(str(error)) from error
-    except (UnusableError, ClusterError) as error:
-        click.echo(f"nothing was proved: {error}", err=True)
-        return 3
-    except OSError as error:
-        raise click.ClickException(f"cannot be written: {error}") from error
+    if report is not None:
+        prepare(report)
+    with told(words=_sentence), _progress(quiet=as_json) as watcher:
+        run = prove(request, folder, watcher)
+    _show(run, folder, flags=request.flags, as_json=as_json)
+    if report is not None:
+        _write(run, folder, report)
     return run.exit_code
+
+
+def _sentence(error: EirakuError) -> str:
+    return f"nothing was proved: {error}" if isinstance(error, Unavailable) else str(error)
 
 
 def _show(run: "Run", folder: Path, *, flags: tuple[str, ...], as_json: bool) -> None:

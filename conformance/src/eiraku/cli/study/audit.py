@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eiraku.cli.failures import MISUSE, told
 from eiraku.cli.signals import sigterm_as_interrupt
+from eiraku.spec.errors import EirakuError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,38 +95,33 @@ def main(
 
     Exit code 0: exactly the guilty were named; 1: not; 2: misuse; 3: interrupted, or no workers.
     """
-    from eiraku.system.database import DatabaseError
-    from eiraku.system.issuing.audit import AuditError
-    from eiraku.testing.population import Plan, PlanError
+    from eiraku.testing.population import Plan
 
     if prefills and not measure:
         raise click.UsageError("--prefill is for --measure")
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise click.UsageError(f"--json: expected a file in a folder that exists, found {json_file}")
-    try:
-        plan = Plan(seed=seed, units=units, hops=hops, cheats=cheats, persons=persons)
-    except PlanError as error:
-        raise click.UsageError(str(error)) from error
-    try:
-        with sigterm_as_interrupt(), _database(url) as database, _executor(scheduler, workers) as executor:
-            if measure:
-                document = _measure(seed, database, executor if scheduler else None, workers, prefills)
-                code = 0
-            else:
-                done = _audit(plan, database, executor, workers)
-                _show(done)
-                document, code = done.document(), 1 if done.problems else 0
-    except AuditError as error:
-        click.echo(f"not finished: {error}", err=True)
-        return 3
-    except DatabaseError as error:
-        raise click.ClickException(str(error)) from error
+    plan = Plan(seed=seed, units=units, hops=hops, cheats=cheats, persons=persons)
+    with (
+        told(words=_words),
+        sigterm_as_interrupt(),
+        _database(url) as database,
+        _executor(scheduler, workers) as executor,
+    ):
+        if measure:
+            document = _measure(seed, database, executor if scheduler else None, workers, prefills)
+            code = 0
+        else:
+            done = _audit(plan, database, executor, workers)
+            _show(done)
+            document, code = done.document(), 1 if done.problems else 0
     if json_file is not None:
-        try:
-            json_file.write_text(json.dumps(document, indent=1) + "\n")
-        except OSError as error:
-            raise click.ClickException(f"cannot be written: {error}") from error
+        json_file.write_text(json.dumps(document, indent=1) + "\n")
     return code
+
+
+def _words(error: EirakuError) -> str:
+    return f"not finished: {error}" if isinstance(error, Unavailable) else str(error)
 
 
 @contextlib.contextmanager
@@ -136,34 +133,33 @@ def _database(url: str | None) -> "Iterator[Database]":
         if url is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="eiraku-audit-"))
             url = f"sqlite:///{folder}/issuing.db"
-        database = Database(url, SCHEMA)
+        with told(unavailable=MISUSE):
+            database = Database(url, SCHEMA)
         stack.callback(database.close)
         yield database
 
 
 @contextlib.contextmanager
 def _executor(scheduler: str | None, workers: int) -> "Iterator[Executor]":
-    from eiraku.models.execute import ClusterError, cluster
-    from eiraku.system.issuing.audit import AuditError
+    from eiraku.models.execute import cluster
     from eiraku.system.issuing.pools import local
 
     if scheduler is None:
         with local(workers) as pool:
             yield pool
         return
-    with contextlib.ExitStack() as stack:
-        try:
-            executor = stack.enter_context(cluster(scheduler))
-        except ClusterError as error:
-            raise AuditError(str(error)) from error
+    with cluster(scheduler) as executor:
         yield executor
 
 
 def _audit(plan: "Plan", database: "Database", executor: "Executor", workers: int) -> "Audit":
     from eiraku.system.issuing.audit import audit, prepare
 
+    # A database that was used before is named wrongly, not unavailable.
+    with told(unavailable=MISUSE):
+        issuer = prepare(database, plan)
     with _progress(plan) as watcher:
-        return audit(plan, prepare(database, plan), executor, workers=workers, watcher=watcher)
+        return audit(plan, issuer, executor, workers=workers, watcher=watcher)
 
 
 def _measure(

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from eiraku.cli.failures import MISUSE, told
 from eiraku.cli.signals import sigterm_as_interrupt
+from eiraku.spec.errors import EirakuError, Unavailable
 
 if TYPE_CHECKING:
     from eiraku.system.economy.compare import Comparison
@@ -76,12 +78,11 @@ def main(
     seed. Exit code 0: value was conserved, and exactly the cheats whose copies came home were named; 1: not
     so; 2: misuse; 3: interrupted, with a partial report.
     """
-    from eiraku.reference.settings import SettingsError
-    from eiraku.report.files import ReportError, prepare
+    from eiraku.report.files import prepare
     from eiraku.system.economy.scenario import Scenario, default
 
     _needs_matplotlib()
-    try:
+    with told(refused=MISUSE):
         scenario = default() if file is None else Scenario.from_file(file)
         given = {"seed": seed, "people": purses, "payments": payments}
         scenario = scenario.changed(**{name: value for name, value in given.items() if value is not None})
@@ -89,40 +90,27 @@ def main(
             scenario = scenario.with_hop_limit(hop_limit)
         if what_if is not None:
             scenario = scenario.with_what_if(_limits(what_if))
-        prepare(out)
-    except (SettingsError, ReportError) as error:
-        raise click.ClickException(str(error)) from error
+    prepare(out)
     with sigterm_as_interrupt():
         return _simulate(scenario, file, out, workers=workers or os.cpu_count() or 1, as_json=as_json)
 
 
 def _simulate(scenario: "Scenario", file: Path | None, out: Path, *, workers: int, as_json: bool) -> int:
-    from eiraku.reference.database import StoreError
-    from eiraku.report.files import ReportError, write
-    from eiraku.system.database import DatabaseError
+    from eiraku.report.files import write
     from eiraku.system.economy import page
     from eiraku.system.economy.compare import compare
-    from eiraku.system.economy.errors import ConservationError
 
-    try:
-        with _progress(quiet=as_json) as watcher:
+    with told(words=_words), _progress(quiet=as_json) as watcher:
+        try:
             found = compare(scenario, watcher, workers=workers)
-    except ConservationError as error:
-        click.echo(str(error), err=True)
-        return 1
-    except (StoreError, DatabaseError, OSError) as error:
-        click.echo(f"the simulation could not go on: {error}", err=True)
-        return 3
-    except BrokenExecutor:
-        click.echo("the simulation could not go on: a process was killed; try --workers 1", err=True)
-        return 3
+        except OSError as error:
+            raise Unavailable(str(error)) from error
+        except BrokenExecutor as error:
+            raise Unavailable("a process was killed; try --workers 1") from error
     document = json.dumps(found.to_mapping(), indent=1, ensure_ascii=False).encode() + b"\n"
-    try:
-        _evidence(found.main, out)
-        write(out / "results.json", document)
-        write(out / "report.html", page.render(found.main, found.runs, _again(scenario, file)))
-    except ReportError as error:
-        raise click.ClickException(str(error)) from error
+    _evidence(found.main, out)
+    write(out / "results.json", document)
+    write(out / "report.html", page.render(found.main, found.runs, _again(scenario, file)))
     if as_json:
         click.echo(document.decode(), nl=False)
     else:
@@ -134,8 +122,12 @@ def _simulate(scenario: "Scenario", file: Path | None, out: Path, *, workers: in
     return 0 if found.good else 1
 
 
+def _words(error: EirakuError) -> str:
+    return f"the simulation could not go on: {error}" if isinstance(error, Unavailable) else str(error)
+
+
 def _evidence(results: "Results", out: Path) -> None:
-    """A file for each purse named, and the public keys; those of an earlier run go. Raises ReportError."""
+    """A file for each purse named, and the public keys; those of an earlier run go. Raises Misuse."""
     from eiraku.report.files import write
 
     for old in out.glob("evidence-*.json"):

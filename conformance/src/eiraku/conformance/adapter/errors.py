@@ -7,13 +7,14 @@ the wallet or its adapter and become the outcome of the check that met them.
 from typing import ClassVar
 
 from eiraku.conformance.results import Outcome
+from eiraku.spec.errors import Misuse, Refused
 
 
-class SelectorError(Exception):
+class SelectorError(Misuse):
     """No wallet can be reached by this selector. The message says what was expected and what to do."""
 
 
-class AdapterFailure(Exception):
+class AdapterFailure(Refused):
     """Base of the three ways a wallet can fail to answer. Never raised itself."""
 
     outcome: ClassVar[Outcome]

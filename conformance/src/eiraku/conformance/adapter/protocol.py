@@ -45,6 +45,7 @@ from eiraku.conformance.adapter.responses import (
     Started,
     StateReport,
 )
+from eiraku.spec.errors import Refused
 
 PROTOCOL_VERSION = 1
 
@@ -83,7 +84,7 @@ _ACTIONS: dict[str, type[Any]] = {
 _OUTCOMES = ("accepted", "rejected", "errored", "unsupported", "power-cut")
 
 
-class ProtocolError(Exception):
+class ProtocolError(Refused):
     """A line is not what the protocol says; the message says what was expected and what was found."""
 
 

@@ -12,11 +12,12 @@ from eiraku.conformance.mutants.wallet import MutantWallet
 
 def __getattr__(name: str) -> Callable[[], MutantWallet]:
     """The factory of the mutant `name`, as selectors look it up. Raises AttributeError."""
-    from eiraku.conformance.mutants.registry import UnknownMutantError, find
+    from eiraku.conformance.mutants.registry import find
+    from eiraku.spec.errors import Misuse
 
     if name.startswith("_"):
         raise AttributeError(name)
     try:
         return find(name).wallet
-    except UnknownMutantError as error:
+    except Misuse as error:
         raise AttributeError(str(error)) from None

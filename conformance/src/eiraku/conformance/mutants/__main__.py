@@ -3,7 +3,8 @@
 import sys
 
 from eiraku.conformance.adapter.server import serve_stdio
-from eiraku.conformance.mutants.registry import UnknownMutantError, find
+from eiraku.conformance.mutants.registry import find
+from eiraku.spec.errors import Misuse
 
 
 def main(arguments: list[str]) -> int:
@@ -13,7 +14,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         mutant = find(arguments[0])
-    except UnknownMutantError as error:
+    except Misuse as error:
         print(error, file=sys.stderr)
         return 2
     serve_stdio(mutant.wallet())

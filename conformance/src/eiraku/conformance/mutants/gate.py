@@ -32,6 +32,7 @@ from eiraku.conformance.harness import Harness
 from eiraku.conformance.mutants.registry import Mutant, find
 from eiraku.conformance.plugin import HARNESS
 from eiraku.conformance.results import FAILURES, Check, CheckResult, Outcome
+from eiraku.spec.errors import Unavailable
 
 NOBODY = "cmd:true"
 """Selector for collecting, which starts no wallet."""
@@ -185,7 +186,7 @@ class _Loop:
         self.began = True
         harness: Harness | None = session.config.pluginmanager.get_plugin(HARNESS)
         if harness is None:
-            raise runner.SuiteError("the suite's plugin is not active")
+            raise Unavailable("the suite's plugin is not active")
         items = {check_id(item.nodeid): item for item in session.items}
         catalogue = [harness.findings.catalogue[key] for key in items]
         for name in self._names:
@@ -212,14 +213,14 @@ class _Loop:
 def run(names: Iterable[str], breadth: Breadth, found: Callable[[Finding], None]) -> None:
     """Run the suite against each mutant as its name comes; tell each finding as soon as it is there.
 
-    Raises SuiteError if the suite cannot be collected, UnknownMutantError.
+    Raises Unavailable if the suite cannot be collected, Misuse.
     """
     loop = _Loop(names, breadth, found)
     code = pytest.main([*runner.base_arguments(None), "--wallet", NOBODY], plugins=[loop])
     if loop.error is not None:
         raise loop.error
     if not loop.began:
-        raise runner.SuiteError(f"the suite cannot be collected: pytest ended with {code}")
+        raise Unavailable(f"the suite cannot be collected: pytest ended with {code}")
 
 
 def main() -> None:

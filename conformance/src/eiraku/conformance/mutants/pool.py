@@ -14,7 +14,7 @@ from typing import Self
 import msgspec
 
 from eiraku.conformance.mutants.gate import Breadth, Finding
-from eiraku.conformance.runner import SuiteError
+from eiraku.spec.errors import Unavailable
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - temporary folders are made below it
 _SAID = 2000
@@ -38,7 +38,7 @@ class Server:
         )
 
     def judge(self, name: str) -> Finding:
-        """Run the suite against a mutant. Raises SuiteError if the process cannot."""
+        """Run the suite against a mutant. Raises Unavailable if the process cannot."""
         requests, answers = self._process.stdin, self._process.stdout
         if requests is None or answers is None:
             raise AssertionError("opened without pipes")
@@ -51,7 +51,7 @@ class Server:
         if not line:
             self._process.wait()
             self._said.seek(0)
-            raise SuiteError(f"the gate has ended: {self._said.read().decode(errors='replace')[-_SAID:]}")
+            raise Unavailable(f"the gate has ended: {self._said.read().decode(errors='replace')[-_SAID:]}")
         return msgspec.json.decode(line, type=Finding)
 
     def __enter__(self) -> Self:
@@ -75,7 +75,7 @@ def judge_all(
 ) -> list[Finding]:
     """Judge mutants in `workers` processes; tell each finding as it comes, return them in the order of names.
 
-    Raises SuiteError.
+    Raises Unavailable.
     """
     ordered = list(names)
     waiting: queue.SimpleQueue[str] = queue.SimpleQueue()

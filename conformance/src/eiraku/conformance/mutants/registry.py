@@ -21,6 +21,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 
 from eiraku.conformance.mutants.related import related
 from eiraku.conformance.mutants.wallet import Make, MutantWallet
+from eiraku.spec.errors import Misuse
 from eiraku.testing.patches import edit
 
 AREAS = (
@@ -76,10 +77,6 @@ class Mutant:
         return f"python:eiraku.conformance.mutants:{self.name}"
 
 
-class UnknownMutantError(LookupError):
-    """There is no mutant of this name; the message names those that are near."""
-
-
 _MUTANTS: dict[str, Mutant] = {}
 
 
@@ -92,12 +89,12 @@ def mutants() -> dict[str, Mutant]:
 
 
 def find(name: str) -> Mutant:
-    """One mutant. Raises UnknownMutantError."""
+    """One mutant. Raises Misuse."""
     known = mutants()
     if name not in known:
         near = get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f"the nearest are {', '.join(near)}" if near else "list them with: eiraku mutants --list"
-        raise UnknownMutantError(f"there is no mutant {name!r}; {hint}")
+        raise Misuse(f"there is no mutant {name!r}; {hint}")
     return known[name]
 
 

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 
 import z3
 
+from eiraku.spec.errors import Unavailable
+
 Term: TypeAlias = Any
 """A z3 expression; the library has no type information."""
 Model: TypeAlias = Any
@@ -19,7 +21,7 @@ MILLISECONDS = 60_000
 """Longest time for one query."""
 
 
-class SolverUnknownError(Exception):
+class SolverUnknownError(Unavailable):
     """The solver gave no answer, or a method could neither prove nor refute. Never counts as proved."""
 
 

@@ -7,8 +7,10 @@ from typing import Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, ChaCha20Poly1305
 
+from eiraku.spec.errors import Refused
 
-class CannotOpen(Exception):
+
+class CannotOpen(Refused):
     """A ciphertext does not open under this key, nonce and associated data.
 
     The caller makes it a Refusal: only the caller knows which requirement that ciphertext answers to.

@@ -3,8 +3,10 @@
 from nacl.bindings import crypto_scalarmult, crypto_scalarmult_base
 from nacl.exceptions import RuntimeError as NotAgreed
 
+from eiraku.spec.errors import Refused
 
-class LowOrderPoint(Exception):
+
+class LowOrderPoint(Refused):
     """The peer's public key has small order, so the shared secret would be all zero."""
 
 

@@ -1,7 +1,7 @@
 """EDHOC error messages (RFC 9528 section 6): what we send, and what a peer sent."""
 
 from eiraku.spec import cbor
-from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.errors import Code, Refusal, Refused
 
 UNSPECIFIED = 1
 WRONG_SUITE = 2
@@ -18,7 +18,7 @@ class SuiteRefused(Refusal):
         self.suites = suites
 
 
-class PeerError(Exception):
+class PeerError(Refused):
     """The peer sent an EDHOC error instead of the next message: the handshake is over, nothing is answered.
 
     `code` is its ERR_CODE; `text` is the diagnosis of code 1, else empty; `suites` are the peer's suites of

@@ -3,7 +3,7 @@
 from eiraku.reference import anchor
 from eiraku.reference.anchor import AnchorError, TrustAnchor
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.policy import Policy, PolicyError
+from eiraku.reference.policy import Policy
 from eiraku.reference.purse import holder, units
 from eiraku.reference.purse.ledger import Holding, Provision, Provisioned
 from eiraku.reference.purse.state import (
@@ -17,6 +17,7 @@ from eiraku.reference.purse.state import (
     Ready,
     Write,
 )
+from eiraku.reference.settings import SettingsError
 from eiraku.spec import objects
 from eiraku.spec.errors import Code, Refusal
 
@@ -30,7 +31,7 @@ def provision(state: PurseState, given: Provisioning) -> tuple[PurseState, tuple
         raise Refusal(Code.PROVISION, RULE, "this purse is provisioned already")
     try:
         policy = Policy.from_mapping(given.policy)
-    except PolicyError as error:
+    except SettingsError as error:
         # EPP-POL-001
         raise Refusal(Code.POLICY, "EPP-POL-001", str(error)) from None
     try:

@@ -5,10 +5,11 @@ from sqlalchemy import Connection, select
 from eiraku.reference.centres.device import PurseMasterKey
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import shape
+from eiraku.spec.errors import Refused
 from eiraku.system.device.schema import MASTER_KEY
 
 
-class RegistryError(ValueError):
+class RegistryError(Refused):
     """An order that the device centre does not carry out; nothing was changed. Says what to do."""
 
 

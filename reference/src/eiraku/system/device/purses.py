@@ -207,14 +207,15 @@ class Purses:
         self, connection: Connection, number: bytes, public_key: bytes, *, role: int, **claims: Any
     ) -> bytes:
         try:
-            purse_id = PurseId(
-                number=number, public_key=public_key, role=Role(role), seal=self.seal, **claims
-            )
+            known = Role(role)
+        except ValueError as error:
+            raise RegistryError(f"a purse ID cannot be made of this: {error}; correct it") from None
+        try:
+            purse_id = PurseId(number=number, public_key=public_key, role=known, seal=self.seal, **claims)
             payload = purse_id.encode()
             PurseId.decode(payload)
-        except (Refusal, ValueError) as error:
-            said = error.detail if isinstance(error, Refusal) else str(error)
-            raise RegistryError(f"a purse ID cannot be made of this: {said}; correct it") from None
+        except Refusal as error:
+            raise RegistryError(f"a purse ID cannot be made of this: {error.detail}; correct it") from None
         key = key_for(connection, purse_id.issued)
         return cose.sign(key.key, objects.CONTEXT_PURSE_ID, payload, kid=key.kid)
 

@@ -1,7 +1,9 @@
 """What ends a run before its time."""
 
+from eiraku.spec.errors import Refused
 
-class ConservationError(Exception):
+
+class ConservationError(Refused):
     """Value was lost or made. Says what differs, where, and with which seed it happens again."""
 
     def __init__(self, detail: str, seed: int) -> None:

@@ -6,8 +6,10 @@ says nothing about whether the request was carried out: send the very same reque
 
 from typing import Protocol
 
+from eiraku.spec.errors import Refused, Unavailable
 
-class ServiceRefused(Exception):
+
+class ServiceRefused(Refused):
     """The service refused: stable `code`, the `requirement` that demands it, and words for people."""
 
     def __init__(self, code: str, requirement: str, detail: str = "") -> None:
@@ -17,7 +19,7 @@ class ServiceRefused(Exception):
         self.detail = detail
 
 
-class ServiceUnreachable(Exception):
+class ServiceUnreachable(Unavailable):
     """No answer. What was asked for may or may not have been done."""
 
 

@@ -1,19 +1,15 @@
 """A purse speaks first: one session over a carrier, until it has come to its end."""
 
 from eiraku.reference.device import Accepted, Device, Rejected, Result
-from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.errors import Code, Refusal, Unavailable
 from eiraku.spec.tables import Side
 from eiraku.system.exchange.carrier import Session
-
-
-class SessionEnded(Exception):
-    """The other side stopped in the middle; what was pending stays so, and can be delivered again."""
 
 
 def talk(device: Device, session: Session) -> None:
     """Carry messages between `device`, whose order is set, and a service.
 
-    Raises Refusal (ours, or the peer's by its REJECT), SessionEnded, ServiceRefused, ServiceUnreachable.
+    Raises Refusal (ours, or the peer's by its REJECT), Unavailable, ServiceRefused, ServiceUnreachable.
     """
     result = check(device.open(Side.INITIATOR))
     while result.out is not None:
@@ -29,7 +25,7 @@ def talk(device: Device, session: Session) -> None:
             detail = "refused by the other purse"
             raise Refusal(Code(result.reject.code), "EPP-TRF-007", detail)
     if result.is_open:
-        raise SessionEnded("the other purse ended the session")
+        raise Unavailable("the other purse ended the session")
 
 
 def check(result: Result) -> Accepted:

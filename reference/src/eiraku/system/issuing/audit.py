@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from eiraku.reference.anchor import parse_unit
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.spec.centre_objects import Issue
+from eiraku.spec.errors import Misuse, Unavailable
 from eiraku.system.database import Database, DatabaseError, batches
 from eiraku.system.issuing.chain import Opener
 from eiraku.system.issuing.deposits import Opened, open_deposit
@@ -37,10 +38,6 @@ RULES = Rules(redemption_grace=10, claim_grace=20, unit_lifetime=100, max_hops=2
 
 Finding = tuple[int, str, bytes, int]
 """Unit number, kind of case, number of the purse, hop."""
-
-
-class AuditError(Exception):
-    """The audit cannot go on; the message says why."""
 
 
 class Watcher(Protocol):
@@ -132,10 +129,10 @@ def audit(
 ) -> Audit:
     """Issue, make and deposit the whole population, then compare what was found with what was planted.
 
-    `workers`: how many calls the executor runs at once. Raises AuditError, DatabaseError.
+    `workers`: how many calls the executor runs at once. Raises Misuse, Unavailable.
     """
     if issuer.path(1):
-        raise AuditError("expected a database without units; name an empty one")
+        raise Misuse("expected a database without units; name an empty one")
     run = Run(plan, issuer, executor, workers=workers, watcher=watcher)
     done = run.done
     late: list[Deposit] = []
@@ -231,7 +228,7 @@ class Run:
                 for future in ended:
                     yield waiting.pop(future), future.result()
         except lost() as error:
-            raise AuditError("a worker ended before its work was done; use fewer workers") from error
+            raise Unavailable("a worker ended before its work was done; use fewer workers") from error
         finally:
             for future in waiting:
                 future.cancel()

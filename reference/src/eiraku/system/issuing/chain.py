@@ -16,7 +16,7 @@ from eiraku.reference.crypto.aead import CannotOpen
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.history import layer_info
 from eiraku.spec import objects
-from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.errors import Code, Refusal, Refused
 from eiraku.spec.objects import EndorsementPayload, Layer
 
 PublicKeys = Callable[[bytes], bytes | None]
@@ -64,7 +64,7 @@ class Chain:
         return hop < len(self.endorsements) and self.endorsements[hop].content == endorsement.content
 
 
-class BadLayer(Exception):
+class BadLayer(Refused):
     """A layer that does not open, or that holds what does not verify (EPP-CEN-003).
 
     `purse`: the number that made the layer, `objects.ISSUER_NUMBER` for the issuing centre with its own

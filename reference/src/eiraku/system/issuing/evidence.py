@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from eiraku.reference.anchor import TrustAnchor, verify_purse_id, verify_unit
 from eiraku.reference.crypto import cose
 from eiraku.spec import objects
-from eiraku.spec.errors import Refusal
+from eiraku.spec.errors import Refusal, Refused
 from eiraku.spec.objects import Unit
 from eiraku.system.issuing.attribution import Fork
 from eiraku.system.issuing.chain import Endorsement
@@ -25,7 +25,7 @@ _HEX = frozenset("0123456789abcdef")
 V = TypeVar("V")
 
 
-class EvidenceError(ValueError):
+class EvidenceError(Refused):
     """What is given proves nothing; the message says what was expected, `requirement` who demands it."""
 
     def __init__(self, requirement: str, detail: str) -> None:
@@ -78,8 +78,6 @@ class Evidence:
             raise _bad(f"expected at most {SIZE_MAX} bytes; name a file of evidence")
         try:
             loaded = json.loads(data.decode(), object_pairs_hook=_once)
-        except EvidenceError:
-            raise
         except (ValueError, RecursionError) as error:
             raise _bad(f"expected JSON; the file may be cut off or altered ({_short(error)})") from None
         fields = _object(loaded, "file", ("format", "version", "unit", "purse_id", "endorsements"))

@@ -23,12 +23,13 @@ from sqlalchemy import (
 )
 
 from eiraku.spec import shape
+from eiraku.spec.errors import Refused
 from eiraku.system.books import Books
 from eiraku.system.database import Schema
 from eiraku.system.issuing.chain import Chain, Endorsement
 
 
-class IssuerError(ValueError):
+class IssuerError(Refused):
     """The issuing centre was asked for something that it cannot do; the message says what was expected."""
 
 

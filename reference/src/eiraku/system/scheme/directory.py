@@ -206,8 +206,9 @@ def open_(path: Path, *, random: Random = secrets.token_bytes) -> Directory:
     """
     settings = Settings.from_toml(_read(path / SETTINGS), file=str(path / SETTINGS))
     policy = Policy.from_toml(_read(path / POLICY), file=str(path / POLICY))
+    written = _read(path / SCHEME_KEY)
     try:
-        scheme_key = bytes.fromhex(_read(path / SCHEME_KEY))
+        scheme_key = bytes.fromhex(written)
     except ValueError:
         scheme_key = b""
     if len(scheme_key) != 32:

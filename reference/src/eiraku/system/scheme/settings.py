@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from eiraku.reference.settings import Database, Economy, SettingsError, Table
+from eiraku.spec.errors import Refused
 from eiraku.spec.objects import HOP_MAX
 from eiraku.spec.shape import EPOCH_MAX
 
@@ -32,7 +33,7 @@ _Epochs = Annotated[int, Meta(ge=1, le=EPOCH_MAX)]
 _Grace = Annotated[int, Meta(ge=0, le=EPOCH_MAX)]
 
 
-class DirectoryError(ValueError):
+class DirectoryError(Refused):
     """A folder of centres that cannot be made or used; the message says what was expected."""
 
 

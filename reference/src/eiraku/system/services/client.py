@@ -14,6 +14,7 @@ from typing import Self
 
 import httpx
 
+from eiraku.spec.errors import Misuse
 from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
 
 COSE = "application/cose"
@@ -21,10 +22,6 @@ OCTETS = "application/octet-stream"
 _AGAIN = {429, 502, 503, 504}
 _NO_STATEMENT = {"internal", "unavailable", "timeout"}
 """Codes that say nothing about whether the request was carried out."""
-
-
-class ClientError(ValueError):
-    """An address or a certificate that cannot be used: what was expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +48,7 @@ class HttpService:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Raises ClientError."""
+        """Raises Misuse."""
         _check(base)
         self.base = base.rstrip("/")
         self._patience = patience
@@ -153,7 +150,7 @@ def _check(base: str) -> None:
     except httpx.InvalidURL:
         good = False
     if not good:
-        raise ClientError(f"{base}: expected an address such as https://bank.example:8731")
+        raise Misuse(f"{base}: expected an address such as https://bank.example:8731")
 
 
 def _context(ca: Path | None, cert: tuple[Path, Path] | None) -> ssl.SSLContext:
@@ -162,16 +159,16 @@ def _context(ca: Path | None, cert: tuple[Path, Path] | None) -> ssl.SSLContext:
         if cert is not None:
             context.load_cert_chain(*cert)
     except (OSError, ssl.SSLError) as error:
-        raise ClientError(
-            f"{ca}: expected a PEM file of certificates ({error}); name the right one"
-        ) from None
+        raise Misuse(f"{ca}: expected a PEM file of certificates ({error}); name the right one") from None
     return context
 
 
 def _refused(response: httpx.Response) -> ServiceRefused:
     try:
         said = response.json()
+    except ValueError:
+        said = None
+    if isinstance(said, dict) and {"code", "requirement", "detail"} <= said.keys():
         return ServiceRefused(str(said["code"]), str(said["requirement"]), str(said["detail"]))
-    except (ValueError, KeyError, TypeError):
-        detail = f"HTTP {response.status_code}, not in the form of chapter 16; check the address"
-        return ServiceRefused("internal", "EPP-SVC-008", detail)
+    detail = f"HTTP {response.status_code}, not in the form of chapter 16; check the address"
+    return ServiceRefused("internal", "EPP-SVC-008", detail)

@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-import traceback
 
 from fastapi import Request, Response
 
-from eiraku.system.database import DatabaseError
-from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
+from eiraku.spec.errors import Unavailable
+from eiraku.system.exchange.carrier import ServiceRefused
 from eiraku.system.exchange.codes import RETRY_AFTER, status
+from eiraku.system.services.observe import defect
 
 COSE = "application/cose"
 CBOR = "application/cbor"
@@ -45,24 +45,18 @@ async def _gather(request: Request, limit: int) -> bytes:
 
 
 def refusal(error: Exception, request_id: str) -> tuple[Response, str, dict[str, object]]:
-    """What the client is told, the code, and what only the log is told."""
+    """What the client is told, the code, and what only the log is told: a defect with its traceback."""
     if isinstance(error, ServiceRefused):
         body = {"code": error.code, "requirement": error.requirement, "detail": error.detail}
         return _json(body, error.code, request_id), error.code, {"requirement": error.requirement}
     # EPP-SVC-005: nothing of the inside
-    code = "unavailable" if isinstance(error, DatabaseError | ServiceUnreachable) else "internal"
+    code = "unavailable" if isinstance(error, Unavailable) else "internal"
     detail = "the service has failed; send the very same request again later"
     body = {"code": code, "requirement": "EPP-SVC-005", "detail": detail}
-    told: dict[str, object] = {"error": type(error).__name__, "where": _where(error)}
+    told: dict[str, object] = {"error": type(error).__name__, **defect(error)}
     if code == "unavailable":
         told["reason"] = str(error)
     return _json(body, code, request_id), code, told
-
-
-def _where(error: Exception) -> list[str]:
-    """Files and lines only: the text of an unforeseen exception may hold what must not be in a log."""
-    frames = traceback.extract_tb(error.__traceback__)[-6:]
-    return [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames]
 
 
 def _json(body: dict[str, str], code: str, request_id: str) -> Response:

@@ -1,6 +1,6 @@
 """What a client remembers beside its purse in `NAME.json`: whole or not at all, durable (EPP-SVC-013).
 
-Errors are WalletError, with advice.
+Errors are Misuse, or Unavailable for a disk that takes nothing, with advice.
 """
 
 import json
@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import msgspec
 
-class WalletError(ValueError):
-    """The purse file cannot be used so; the message says what was expected."""
+from eiraku.spec.errors import Misuse, Unavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +52,14 @@ class Reach:
 def begin(path: Path, reach: Reach, random: Callable[[int], bytes]) -> Notes:
     """The key of a new purse, durable before anybody hears of it; or that of one that was interrupted."""
     if (reach.cert is None) != (reach.key is None):
-        raise WalletError("expected both a certificate and its key; name the other file too")
+        raise Misuse("expected both a certificate and its key; name the other file too")
     if where(path).is_file():
         known = read(path)
         if not known.seed:
-            raise WalletError(f"{path}: is a purse already; name another file")
+            raise Misuse(f"{path}: is a purse already; name another file")
         return replace(known, reach=reach.fields())
     if path.exists():
-        raise WalletError(f"{path}: is there already and is no purse of ours; name another file")
+        raise Misuse(f"{path}: is there already and is no purse of ours; name another file")
     notes = Notes(seed=random(32).hex(), reach=reach.fields())
     write(path, notes)
     return notes
@@ -73,23 +73,14 @@ def where(path: Path) -> Path:
 def read(path: Path) -> Notes:
     """What is remembered for the purse at `path`."""
     try:
-        notes = Notes(**json.loads(where(path).read_text(encoding="utf-8")))
-        _check(notes)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise WalletError(f"{where(path)}: cannot be read ({error}); restore it") from None
+        notes = msgspec.json.decode(where(path).read_bytes(), type=Notes)
+        if missing := {"server", "ca", "cert", "key"} - notes.reach.keys():
+            raise Misuse(f"{where(path)}: reach: {min(missing)} is missing; restore it")
+        for text in (notes.vault, notes.seed, *notes.unanswered.values()):
+            bytes.fromhex(text)
+    except (OSError, msgspec.DecodeError, ValueError) as error:
+        raise Misuse(f"{where(path)}: cannot be read ({error}); restore it") from None
     return notes
-
-
-def _check(notes: Notes) -> None:
-    """Raises ValueError, TypeError for values of other types."""
-    texts = [*(notes.reach[name] for name in ("server", "ca", "cert", "key")), notes.vault, notes.seed]
-    texts += [*notes.sequences, *notes.unanswered, *notes.unanswered.values()]
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError("expected texts")
-    if not all(type(sequence) is int for sequence in notes.sequences.values()):
-        raise TypeError("expected integers as sequences")
-    for text in (notes.vault, notes.seed, *notes.unanswered.values()):
-        bytes.fromhex(text)
 
 
 def write(path: Path, notes: Notes) -> None:
@@ -108,4 +99,4 @@ def write(path: Path, notes: Notes) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        raise WalletError(f"{target}: cannot be written ({error.strerror}); make room or rights") from None
+        raise Unavailable(f"{target}: cannot be written ({error.strerror}); make room or rights") from None

@@ -7,10 +7,14 @@ by their pattern, not by what was asked for.
 import json
 import sys
 import time
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TextIO
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from eiraku.spec.errors import EirakuError
 
 
 class Log:
@@ -24,6 +28,17 @@ class Log:
         record = {"time": round(time.time(), 3), "event": event, **fields}
         self._stream.write(json.dumps(record, separators=(",", ":"), default=str) + "\n")
         self._stream.flush()
+
+
+def defect(error: Exception) -> dict[str, object]:
+    """Fields of a line for a defect of ours: its traceback, outermost call first; none for other errors.
+
+    Files, lines and functions only: the text of an unforeseen exception may hold what must not be in a log.
+    """
+    if isinstance(error, EirakuError):
+        return {}
+    frames = traceback.extract_tb(error.__traceback__)
+    return {"traceback": [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames]}
 
 
 class Metrics:

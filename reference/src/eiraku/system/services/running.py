@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from eiraku.system.services.app import create_app
-from eiraku.system.services.observe import Log, Metrics
+from eiraku.system.services.observe import Log, Metrics, defect
 from eiraku.system.services.scheme import Scheme
 from eiraku.system.services.server import serve
 
@@ -40,7 +40,10 @@ def run(
 
 
 def _work(scheme: Scheme, stop: threading.Event, log: Log, metrics: Metrics) -> None:
-    """Each part again and again; one that fails is logged when it begins to fail, and tried again."""
+    """Each part again and again; one that fails is logged when it begins to fail, and tried again.
+
+    A defect of ours is logged with its traceback.
+    """
     failing: dict[str, str] = {}
     pause = 0.0
     while not stop.wait(pause):
@@ -52,7 +55,7 @@ def _work(scheme: Scheme, stop: threading.Event, log: Log, metrics: Metrics) -> 
                 said = type(error).__name__
                 metrics.failures.labels(name.partition(" ")[0]).inc()
                 if failing.get(name) != said:
-                    log.line("failing", part=name, error=said)
+                    log.line("failing", part=name, error=said, **defect(error))
                 failing[name] = said
             else:
                 if failing.pop(name, None) is not None:

@@ -1,4 +1,4 @@
-"""Running the application: the socket, TLS, signals. `ServerError` says in one sentence what is wrong."""
+"""Running the application: the socket, TLS, signals. `Misuse` says in one sentence what is wrong."""
 
 import asyncio
 import signal
@@ -14,9 +14,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-
-class ServerError(ValueError):
-    """The server cannot start: what was expected, and what to do."""
+from eiraku.spec.errors import Misuse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +73,7 @@ class _Server(uvicorn.Server):
 
 
 def listen(address: Address) -> socket.socket:
-    """A bound socket. Raises ServerError."""
+    """A bound socket. Raises Misuse."""
     with ExitStack() as closing:
         try:
             family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
@@ -86,7 +84,7 @@ def listen(address: Address) -> socket.socket:
             found.bind((address.host, address.port))
             found.listen(128)
         except OSError as error:
-            raise ServerError(
+            raise Misuse(
                 f"{address.host} port {address.port}: cannot be listened on ({error.strerror}); "
                 "end the program that has it, or choose another with --port"
             ) from None
@@ -102,18 +100,18 @@ def url(address: Address, bound: socket.socket) -> str:
 
 
 def tls(address: Address) -> dict[str, Any]:
-    """Settings of uvicorn for TLS, tried out. Raises ServerError."""
+    """Settings of uvicorn for TLS, tried out. Raises Misuse."""
     if address.tls_cert is None and address.tls_key is None and address.client_ca is None:
         return {}
     if address.tls_cert is None or address.tls_key is None:
-        raise ServerError("TLS: expected both --tls-cert and --tls-key; name the other file too")
+        raise Misuse("TLS: expected both --tls-cert and --tls-key; name the other file too")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(address.tls_cert, address.tls_key)
         if address.client_ca is not None:
             context.load_verify_locations(address.client_ca)
     except (OSError, ssl.SSLError) as error:
-        raise ServerError(
+        raise Misuse(
             f"TLS: expected PEM files of a certificate and its key ({error}); name the right ones"
         ) from None
     settings: dict[str, Any] = {

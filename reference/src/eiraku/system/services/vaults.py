@@ -7,6 +7,7 @@ from pathlib import Path
 from eiraku.reference.device import Device
 from eiraku.spec import cbor, shape
 from eiraku.spec.centre_objects import Balance
+from eiraku.spec.errors import Unavailable
 from eiraku.spec.objects import Role
 from eiraku.system.exchange.carrier import Carrier, ServiceRefused
 from eiraku.system.exchange.sessions import SessionTable
@@ -65,10 +66,10 @@ class OpenVault:
         return self.vault.suspended
 
     def work(self) -> None:
-        """What is due by itself. Raises RuntimeError with everything that did not work."""
+        """What is due by itself. Raises Unavailable with everything that did not work."""
         problems = self.vault.tick()
         if problems:
-            raise RuntimeError("; ".join(problems))
+            raise Unavailable("; ".join(problems))
 
     def close(self) -> None:
         """Close the vault and switch its purse off."""

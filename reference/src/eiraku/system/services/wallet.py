@@ -1,8 +1,8 @@
 """The purse of a person who uses the services: a purse file, and beside it what a client must remember.
 
 `NAME` is the memory of the purse; `NAME.json` holds the address of the services, the sequences used, and the
-requests that are not answered yet, each durable before it is sent (EPP-SVC-013). Errors: WalletError with
-advice, Refusal, SessionEnded, ServiceRefused, ServiceUnreachable, StoreError.
+requests that are not answered yet, each durable before it is sent (EPP-SVC-013). Errors: Misuse with
+advice, Refusal, ServiceRefused, Unavailable.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from eiraku.reference.anchor import parse_purse_id
+from eiraku.reference.anchor import AnchorError, parse_purse_id
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Device, Snapshot
 from eiraku.reference.meeting import meet
@@ -25,9 +25,10 @@ from eiraku.reference.purse.state import (
     RedeliverOrder,
     RequestOrder,
 )
+from eiraku.reference.settings import SettingsError
 from eiraku.spec import cbor, shape
 from eiraku.spec.centre_objects import Balance, Claim
-from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.errors import Code, Misuse, Refusal, Refused
 from eiraku.spec.objects import PurseId
 from eiraku.system.exchange.carrier import ServiceRefused
 from eiraku.system.exchange.codes import RETRY_AFTER
@@ -35,7 +36,7 @@ from eiraku.system.exchange.talk import check, talk
 from eiraku.system.services import notes as remembered
 from eiraku.system.services.client import HttpCarrier, HttpService
 from eiraku.system.services.enrolment import Enrolled, first_request
-from eiraku.system.services.notes import Notes, Reach, WalletError
+from eiraku.system.services.notes import Notes, Reach
 from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, vault_audience
 
 Random = Callable[[int], bytes]
@@ -49,14 +50,14 @@ class Wallet:
     def __init__(self, path: Path, *, random: Random = secrets.token_bytes) -> None:
         """Open a purse that `create` made."""
         if not path.is_file() or not remembered.where(path).is_file():
-            raise WalletError(f"{path}: expected a purse; make one with `eiraku purse {path} create`")
+            raise Misuse(f"{path}: expected a purse; make one with `eiraku purse {path} create`")
         self.path = path
         self.notes = remembered.read(path)
         self.device = Device(path, random)
         self._http: HttpService | None = None
         if self.device.store.provision() is None:
             self.device.close()
-            raise WalletError(f"{path}: this purse is not enrolled; create it again with its code")
+            raise Misuse(f"{path}: this purse is not enrolled; create it again with its code")
 
     @classmethod
     def create(
@@ -262,7 +263,7 @@ class Wallet:
 
     def _vault_number(self) -> bytes:
         if not self.notes.vault:
-            raise WalletError(f"{self.path}: its holder has no vault there; ask the operator for one")
+            raise Misuse(f"{self.path}: its holder has no vault there; ask the operator for one")
         return bytes.fromhex(self.notes.vault)
 
     def _vault_audience(self) -> str:
@@ -338,8 +339,8 @@ def _provision(device: Device, seed: bytes, enrolled: Enrolled) -> None:
             bulletin=enrolled.bulletin,
             holdings=(),
         )
-    except json.JSONDecodeError as error:
-        raise WalletError(f"the centre's answer cannot be used ({error}); tell its operator") from None
+    except (json.JSONDecodeError, AnchorError, SettingsError) as error:
+        raise Refused(f"the centre's answer cannot be used ({error}); tell its operator") from None
     result = device.provision(given)
     if not isinstance(result, Accepted):
         check(result)

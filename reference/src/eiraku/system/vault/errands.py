@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 
 from eiraku.reference.device import Accepted, Device, Rejected, Result
 from eiraku.spec.centre_objects import Issue, ReceiptBody, SuspectBody
+from eiraku.spec.errors import Unavailable
 from eiraku.system.exchange.carrier import Carrier, ServiceRefused, ServiceUnreachable
 from eiraku.system.exchange.codes import RETRY_AFTER
 from eiraku.system.vault.state import Errand, Report, VaultState
@@ -26,11 +27,11 @@ NO_STATEMENT = RETRY_AFTER | {"internal"}
 REPLAYED = "request-replayed"
 
 
-class PurseLostPower(Exception):
+class PurseLostPower(Unavailable):
     """The vault's purse lost power; it is running again. Call `settle`, which completes what was begun."""
 
 
-class NotTaken(ValueError):
+class NotTaken(Unavailable):
     """The purse would not take an issue. It is kept, and offered to the purse again by `settle`."""
 
 

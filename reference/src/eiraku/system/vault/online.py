@@ -18,7 +18,7 @@ from eiraku.reference.purse.state import (
     RedeliverOrder,
 )
 from eiraku.spec import cbor, shape
-from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.errors import Code, Misuse, Refusal
 from eiraku.spec.objects import PurseId, Role
 from eiraku.system.exchange.carrier import Carrier, ServiceRefused, ServiceUnreachable
 from eiraku.system.vault.errands import (
@@ -33,10 +33,6 @@ from eiraku.system.vault.policy import VaultPolicy, default
 from eiraku.system.vault.state import Report, VaultState, WaitingIssue
 
 BOTH = (ISSUING_CENTRE, DEVICE_CENTRE)
-
-
-class VaultError(ValueError):
-    """A vault that cannot be opened with what was given: what was expected."""
 
 
 class VaultBusy(ServiceRefused):
@@ -71,11 +67,11 @@ class OnlineVault:
         policy: VaultPolicy | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Raises VaultError for a purse that is no vault, DatabaseError."""
+        """Raises Misuse for a purse that is no vault, DatabaseError."""
         ready = device.state
         # EPP-VLT-001
         if not isinstance(ready, Ready) or ready.identity.claims.role is not Role.VAULT:
-            raise VaultError(f"{device.store.path}: expected a purse of role vault; make one first")
+            raise Misuse(f"{device.store.path}: expected a purse of role vault; make one first")
         self.device = device
         self.policy = default() if policy is None else policy
         self._issuing = issuing

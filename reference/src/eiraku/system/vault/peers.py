@@ -15,7 +15,7 @@ from eiraku.reference.purse.state import (
     SuspectPurse,
     SuspectUnit,
 )
-from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.errors import Code, Refusal, Refused
 from eiraku.spec.messages import Reject
 from eiraku.spec.objects import PurseId
 from eiraku.spec.tables import Side, Transfer
@@ -32,7 +32,7 @@ Suspect = Callable[[bytes, Code, bytes], None]
 """(purse number, code, unit identifier or nothing): keeps the report before it returns."""
 
 
-class PeerRefused(ValueError):
+class PeerRefused(Refused):
     """The purse behind a service refused. `code`: its label, `authentication` for any handshake."""
 
     def __init__(self, code: str, detail: str) -> None:

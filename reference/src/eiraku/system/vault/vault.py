@@ -23,7 +23,7 @@ from eiraku.reference.purse.state import (
 )
 from eiraku.spec import cbor
 from eiraku.spec.centre_objects import Claim, IssueBody
-from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.errors import Code, Refusal, Refused
 from eiraku.spec.objects import VALUES, Role
 from eiraku.system.exchange.carrier import Carrier, ServiceRefused, ServiceUnreachable
 from eiraku.system.exchange.sessions import Answer
@@ -37,7 +37,6 @@ from eiraku.system.vault.online import (
     BOTH,
     OnlineVault,
     VaultBusy,
-    VaultError,
     VaultSuspended,
 )
 from eiraku.system.vault.peers import PeerRefused
@@ -49,7 +48,6 @@ __all__ = [
     "PurseLostPower",
     "Vault",
     "VaultBusy",
-    "VaultError",
     "VaultSuspended",
 ]
 
@@ -96,7 +94,7 @@ class Vault(OnlineVault):
         for task in (self.refresh, self.send_reports, self._settle_if_free):
             try:
                 task()
-            except (ServiceUnreachable, ServiceRefused, Refusal, ValueError) as problem:
+            except (Refused, ServiceUnreachable, NotTaken) as problem:
                 problems.append(str(problem))
         return tuple(problems)
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from eiraku.spec import cbor
+from eiraku.spec.errors import Misuse
 from eiraku.spec.wholesale_objects import Entry, Kind
 from eiraku.system.database import Database
 from eiraku.system.wholesale import schema
-from eiraku.system.wholesale.errors import PostingError, WholesaleError
+from eiraku.system.wholesale.errors import PostingError
 from eiraku.system.wholesale.posting import Batch
 from eiraku.system.wholesale.register import Register
 
@@ -78,9 +79,9 @@ class Follower:
     """Posts the bookings of one issuing centre, known as `source`, to a register."""
 
     def __init__(self, database: Database, *, source: str = "issuing-centre") -> None:
-        """`database`: that of the register. Raises WholesaleError if it holds none."""
+        """`database`: that of the register. Raises Misuse if it holds none."""
         if not 0 < len(source) <= 64:
-            raise WholesaleError(f"expected a name of 1 to 64 characters for the source, found {source!r}")
+            raise Misuse(f"expected a name of 1 to 64 characters for the source, found {source!r}")
         self._database = database
         self._register = Register(database)
         self.source = source
@@ -94,7 +95,7 @@ class Follower:
     def sync(self, centre: Centre) -> int:
         """Post everything that is new; the number of bookings.
 
-        Raises PostingError for one that is not backed (those before it are posted), WholesaleError for
+        Raises PostingError for one that is not backed (those before it are posted), Misuse for
         bookings out of order, DatabaseError.
         """
         count = 0
@@ -113,7 +114,7 @@ class Follower:
             for booking in bookings:
                 # EPP-WHS-011
                 if booking.sequence <= seen:
-                    raise WholesaleError(
+                    raise Misuse(
                         f"{self.source}: booking {booking.sequence} after {seen}; expected ascending order"
                     )
                 seen = booking.sequence
@@ -163,7 +164,7 @@ class Follower:
     def _entry(self, booking: Booking) -> Entry:
         kind = _KINDS.get(booking.kind)
         if kind is None:
-            raise WholesaleError(
+            raise Misuse(
                 f"{self.source}: booking {booking.sequence} is {booking.kind!r}; "
                 f"expected {', '.join(_KINDS)}; use a release that knows it"
             )

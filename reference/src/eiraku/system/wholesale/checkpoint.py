@@ -7,13 +7,12 @@ has the operator's public key can verify it offline.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from eiraku.reference.crypto import cose, ed25519
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.spec.errors import Refusal
+from eiraku.spec.errors import Refusal, Refused
 from eiraku.spec.wholesale_objects import CHECKPOINT_MAX, CONTEXT_CHECKPOINT, Checkpoint, Entry
-from eiraku.system.wholesale import merkle
+from eiraku.system.wholesale import merkle, written
 from eiraku.system.wholesale.errors import CheckpointError, EvidenceError, ProofError
 from eiraku.system.wholesale.merkle import Range
 
@@ -138,16 +137,15 @@ class Evidence:
     def from_json(cls, text: str) -> "Evidence":
         """Read an evidence file; nothing is verified. Raises EvidenceError."""
         try:
-            fields: Any = json.loads(text)
-            found = fields["format"]
+            given = written.members(text)
             evidence = cls(
-                first=bytes.fromhex(fields["first"]),
-                second=bytes.fromhex(fields["second"]),
-                root=bytes.fromhex(fields["root"]),
-                proof=tuple(bytes.fromhex(item) for item in fields["proof"]),
+                first=written.octets(given, "first"),
+                second=written.octets(given, "second"),
+                root=written.octets(given, "root"),
+                proof=written.several(given, "proof"),
             )
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
-            raise EvidenceError(f"not evidence of a fork ({type(error).__name__}: {error})") from None
-        if found != FORMAT:
-            raise EvidenceError(f"expected the format {FORMAT!r}, found {found!r}")
+        except Refused as error:
+            raise EvidenceError(f"not evidence of a fork ({error})") from None
+        if given.get("format") != FORMAT:
+            raise EvidenceError(f"expected the format {FORMAT!r}, found {given.get('format')!r}")
         return evidence

@@ -1,11 +1,9 @@
-"""What can go wrong on the wholesale side. Each message says what was expected and what to do."""
+"""What is refused on the wholesale side. Each message says what was expected and what to do."""
+
+from eiraku.spec.errors import Refused
 
 
-class WholesaleError(ValueError):
-    """Base of all of them."""
-
-
-class PostingError(WholesaleError):
+class PostingError(Refused):
     """A posting that cannot be made; nothing was changed. `requirement`: the one that forbids it."""
 
     def __init__(self, requirement: str, detail: str) -> None:
@@ -13,23 +11,19 @@ class PostingError(WholesaleError):
         self.requirement = requirement
 
 
-class BrokenBooksError(WholesaleError):
+class BrokenBooksError(Refused):
     """The balances contradict each other; nothing was changed."""
 
 
-class LogDamagedError(WholesaleError):
-    """A stored leaf or node is missing or wrong."""
-
-
-class ProofError(WholesaleError):
+class ProofError(Refused):
     """A proof that does not show what it should."""
 
 
-class CheckpointError(WholesaleError):
+class CheckpointError(Refused):
     """A checkpoint that cannot be accepted."""
 
 
-class EntryError(WholesaleError):
+class EntryError(Refused):
     """An entry in the log that the rules do not permit. `index`: its place in the log."""
 
     def __init__(self, index: int, detail: str) -> None:
@@ -37,13 +31,9 @@ class EntryError(WholesaleError):
         self.index = index
 
 
-class EvidenceError(WholesaleError):
+class EvidenceError(Refused):
     """Evidence that shows nothing."""
 
 
-class ShareError(WholesaleError):
-    """A result that cannot be shared."""
-
-
-class BasketError(WholesaleError):
+class BasketError(Refused):
     """A basket that has no value, or none on that date."""

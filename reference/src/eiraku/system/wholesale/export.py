@@ -7,13 +7,13 @@ they came (a checkpoint after the entries that it covers), byte strings in hexad
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
+from eiraku.spec.errors import Refused
 from eiraku.spec.wholesale_objects import Checkpoint, Entry
-from eiraku.system.wholesale import accounts, checkpoint, merkle
+from eiraku.system.wholesale import accounts, checkpoint, merkle, written
 from eiraku.system.wholesale.accounts import Replay, Standing
 from eiraku.system.wholesale.checkpoint import Evidence
-from eiraku.system.wholesale.errors import CheckpointError, EntryError, EvidenceError, WholesaleError
+from eiraku.system.wholesale.errors import CheckpointError, EntryError, EvidenceError
 from eiraku.system.wholesale.merkle import Range
 from eiraku.system.wholesale.register import Register
 
@@ -64,31 +64,31 @@ def _due(signed: list[tuple[int, bytes]], size: int) -> Iterator[str]:
 
 
 def read(lines: Iterable[str]) -> Exported:
-    """Read a file. Raises WholesaleError with the number of the line that is not as expected."""
-    head: dict[str, Any] | None = None
+    """Read a file. Raises Refused with the number of the line that is not as expected."""
+    head: tuple[object, str, bytes] | None = None
     leaves: list[bytes] = []
     checkpoints: list[bytes] = []
     for number, line in enumerate(lines, start=1):
         try:
-            fields = json.loads(line)
+            given = written.members(line)
             if head is None:
-                head = {
-                    "format": fields["format"],
-                    "origin": str(fields["origin"]),
-                    "operator": bytes.fromhex(fields["operator"]),
-                }
-            elif "entry" in fields:
-                leaves.append(bytes.fromhex(fields["entry"]))
+                head = (
+                    written.member(given, "format"),
+                    str(written.member(given, "origin")),
+                    written.octets(given, "operator"),
+                )
+            elif "entry" in given:
+                leaves.append(written.octets(given, "entry"))
             else:
-                checkpoints.append(bytes.fromhex(fields["checkpoint"]))
-        except (KeyError, TypeError, ValueError, RecursionError):
+                checkpoints.append(written.octets(given, "checkpoint"))
+        except Refused as error:
             what = "the header" if head is None else "an entry or a checkpoint"
-            raise WholesaleError(f"line {number}: expected {what} of an exported log, in JSON") from None
-    if head is None or head["format"] != FORMAT:
-        raise WholesaleError(f"expected a file of the format {FORMAT!r}; export it from a register")
+            raise Refused(f"line {number}: expected {what} of an exported log, in JSON ({error})") from None
+    if head is None or head[0] != FORMAT:
+        raise Refused(f"expected a file of the format {FORMAT!r}; export it from a register")
     return Exported(
-        origin=head["origin"],
-        operator=head["operator"],
+        origin=head[1],
+        operator=head[2],
         leaves=tuple(leaves),
         checkpoints=tuple(checkpoints),
     )

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Column, Connection, Integer, LargeBinary, MetaData, Table, func, select
 
+from eiraku.spec.errors import Refused
 from eiraku.system.wholesale import merkle
-from eiraku.system.wholesale.errors import LogDamagedError
 from eiraku.system.wholesale.merkle import Node, Range
 
 _KEY = BigInteger().with_variant(Integer, "sqlite")  # an SQLite INTEGER has 64 bits, and only it is a row id
@@ -52,7 +52,7 @@ class Log:
         return 0 if last is None else int(last) + 1
 
     def append(self, connection: Connection, leaves: Sequence[bytes]) -> int:
-        """Add leaves (data); the position of the first. Raises LogDamagedError."""
+        """Add leaves (data); the position of the first. Raises Refused."""
         size = self.size(connection)
         # Complete subtrees that wait for their right neighbour, from left to right.
         known = self._hashes(connection, [Range(0, size)])
@@ -69,12 +69,12 @@ class Log:
         return size
 
     def root(self, connection: Connection, size: int) -> bytes:
-        """Root over the first `size` leaves. Raises LogDamagedError."""
+        """Root over the first `size` leaves. Raises Refused."""
         span = Range(0, size)
         return merkle.root(span, self._hashes(connection, [span]))
 
     def inclusion(self, connection: Connection, index: int, size: int) -> tuple[bytes, ...]:
-        """Proof that leaf `index` is in the log of `size` leaves. Raises ValueError, LogDamagedError."""
+        """Proof that leaf `index` is in the log of `size` leaves. Raises ValueError, Refused."""
         return self._proof(connection, merkle.inclusion(index, size))
 
     def consistency(self, connection: Connection, first: int, second: int) -> tuple[bytes, ...]:
@@ -82,13 +82,13 @@ class Log:
         return self._proof(connection, merkle.consistency(first, second))
 
     def leaves(self, connection: Connection, begin: int, end: int) -> Iterator[bytes]:
-        """Data of leaves from `begin` up to `end`, in order. Raises LogDamagedError."""
+        """Data of leaves from `begin` up to `end`, in order. Raises Refused."""
         for start in range(begin, end, _PIECE):
             stop = min(start + _PIECE, end)
             query = select(self.leaf).where(self.leaf.c.position >= start, self.leaf.c.position < stop)
             rows = connection.execute(query.order_by(self.leaf.c.position)).all()
             if [row.position for row in rows] != list(range(start, stop)):
-                raise LogDamagedError(f"leaves {start} to {stop - 1}: some are missing; restore a backup")
+                raise Refused(f"leaves {start} to {stop - 1}: some are missing; restore a backup")
             yield from (row.data for row in rows)
 
     def damage(self, connection: Connection) -> Iterator[str]:
@@ -135,7 +135,7 @@ class Log:
         stored = self._stored(connection, wanted)
         lost = [node for node in wanted if place(node) not in stored]
         if lost:
-            raise LogDamagedError(f"{len(lost)} stored hashes of the log are missing; restore a backup")
+            raise Refused(f"{len(lost)} stored hashes of the log are missing; restore a backup")
         return {node: stored[place(node)] for node in wanted}
 
     def _stored(self, connection: Connection, nodes: Sequence[Node]) -> dict[int, bytes]:

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import BigInteger, Column, Connection, Integer, LargeBinary, MetaData, String, Table, select
 
+from eiraku.spec.errors import Misuse, Refused
 from eiraku.spec.wholesale_objects import ORIGIN_MAX, Checkpoint, Entry
 from eiraku.system.database import Database, Schema
 from eiraku.system.wholesale import accounts, checkpoint, merkle
 from eiraku.system.wholesale.accounts import Replay, Standing
 from eiraku.system.wholesale.checkpoint import Evidence
-from eiraku.system.wholesale.errors import CheckpointError, ProofError, WholesaleError
+from eiraku.system.wholesale.errors import CheckpointError, ProofError
 from eiraku.system.wholesale.log import Log
 
 _METADATA = MetaData()
@@ -42,7 +43,7 @@ _ACCEPTED = Table(
 SCHEMA = Schema(name="wholesale member", version=1, metadata=_METADATA)
 
 
-class ForkFoundError(WholesaleError):
+class ForkFoundError(Refused):
     """The operator signed two logs; `evidence` shows it to anybody."""
 
     def __init__(self, evidence: Evidence, said: str) -> None:
@@ -54,23 +55,23 @@ class Member:
     """A member's view in an open database (of `SCHEMA`)."""
 
     def __init__(self, database: Database) -> None:
-        """Open a view that `create` made. Raises WholesaleError, DatabaseError."""
+        """Open a view that `create` made. Raises Misuse, DatabaseError."""
         self._database = database
         with database.reading() as connection:
             row = connection.execute(select(_VIEW)).one_or_none()
         if row is None:
-            raise WholesaleError(f"{database.name}: expected a member's view; create it first")
+            raise Misuse(f"{database.name}: expected a member's view; create it first")
         self.origin: str = row.origin
         self.operator: bytes = row.operator
 
     @classmethod
     def create(cls, database: Database, *, origin: str, operator: bytes) -> "Member":
-        """Begin to follow the log `origin` of `operator` (public key, 32 bytes). Raises WholesaleError."""
+        """Begin to follow the log `origin` of `operator` (public key, 32 bytes). Raises Misuse."""
         if len(operator) != 32:
-            raise WholesaleError(f"expected a public key of 32 bytes, found {len(operator)}")
+            raise Misuse(f"expected a public key of 32 bytes, found {len(operator)}")
         with database.writing() as connection:
             if connection.execute(select(_VIEW)).one_or_none() is not None:
-                raise WholesaleError(f"{database.name}: a member's view already; name another database")
+                raise Misuse(f"{database.name}: a member's view already; name another database")
             connection.execute(_VIEW.insert().values(one=1, origin=origin, operator=operator, epoch=0))
         return cls(database)
 
@@ -92,7 +93,7 @@ class Member:
             return accounts.standings(_balances(connection))
 
     def entries(self) -> Iterator[Entry]:
-        """All entries accepted. Raises LogDamagedError."""
+        """All entries accepted. Raises Refused."""
         with self._database.reading() as connection:
             for leaf in _LOG.leaves(connection, 0, _LOG.size(connection)):
                 yield Entry.decode(leaf)

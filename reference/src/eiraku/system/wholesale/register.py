@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.spec.errors import Misuse
 from eiraku.spec.shape import EPOCH_MAX
 from eiraku.spec.wholesale_objects import ORIGIN_MAX, Checkpoint, Entry, Kind
 from eiraku.system.database import Database
 from eiraku.system.wholesale import accounts, checkpoint, schema
 from eiraku.system.wholesale.accounts import Standing
-from eiraku.system.wholesale.errors import BrokenBooksError, CheckpointError, EntryError, WholesaleError
+from eiraku.system.wholesale.errors import BrokenBooksError, CheckpointError, EntryError
 from eiraku.system.wholesale.posting import Batch
 
 Random = Callable[[int], bytes]
@@ -36,24 +37,24 @@ class Register:
     """The register in an open database (of `SCHEMA`)."""
 
     def __init__(self, database: Database) -> None:
-        """Open a register that `create` made. Raises WholesaleError, DatabaseError."""
+        """Open a register that `create` made. Raises Misuse, DatabaseError."""
         self.database = database
         with database.reading() as connection:
             row = connection.execute(select(schema.OPERATOR)).one_or_none()
         if row is None:
-            raise WholesaleError(f"{database.name}: expected a register; create it first")
+            raise Misuse(f"{database.name}: expected a register; create it first")
         self.origin: str = row.origin
         self._key = SigningKey(row.seed)
 
     @classmethod
     def create(cls, database: Database, *, origin: str, epoch: int, random: Random) -> "Register":
-        """Make an empty register with a fresh operator's key. Raises WholesaleError, DatabaseError."""
+        """Make an empty register with a fresh operator's key. Raises Misuse, DatabaseError."""
         if not 0 < len(origin.encode()) <= ORIGIN_MAX or not origin.isprintable():
-            raise WholesaleError(f"expected a name of 1 to {ORIGIN_MAX} bytes for the log, found {origin!r}")
+            raise Misuse(f"expected a name of 1 to {ORIGIN_MAX} bytes for the log, found {origin!r}")
         _epoch(epoch)
         with database.writing() as connection:
             if connection.execute(select(schema.OPERATOR)).one_or_none() is not None:
-                raise WholesaleError(f"{database.name}: a register already; name another database")
+                raise Misuse(f"{database.name}: a register already; name another database")
             connection.execute(
                 schema.OPERATOR.insert().values(one=1, origin=origin, seed=random(32), epoch=epoch)
             )
@@ -71,11 +72,11 @@ class Register:
             return schema.epoch(connection)
 
     def advance(self, epoch: int) -> None:
-        """Move to a later epoch. Raises WholesaleError."""
+        """Move to a later epoch. Raises Misuse."""
         _epoch(epoch)
         with self.database.writing() as connection:
             if epoch < schema.epoch(connection):
-                raise WholesaleError(f"expected an epoch from {schema.epoch(connection)} on, found {epoch}")
+                raise Misuse(f"expected an epoch from {schema.epoch(connection)} on, found {epoch}")
             connection.execute(schema.OPERATOR.update().values(epoch=epoch))
 
     def join(self, posting: bytes, economy: int) -> int:
@@ -146,14 +147,14 @@ class Register:
             return schema.LOG.size(connection)
 
     def leaves(self, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """Encoded entries from `begin` up to `end`. Raises LogDamagedError."""
+        """Encoded entries from `begin` up to `end`. Raises Refused."""
         with self.database.reading() as connection:
             yield from schema.LOG.leaves(
                 connection, begin, schema.LOG.size(connection) if end is None else end
             )
 
     def entries(self, begin: int = 0, end: int | None = None) -> Iterator[Entry]:
-        """Entries from `begin` up to `end`. Raises LogDamagedError, Refusal for an altered leaf."""
+        """Entries from `begin` up to `end`. Raises Refused, Refusal for an altered leaf."""
         return (Entry.decode(leaf) for leaf in self.leaves(begin, end))
 
     def checkpoint(self) -> bytes:
@@ -193,21 +194,21 @@ class Register:
             return [bytes(row.signed) for row in connection.execute(query)]
 
     def inclusion(self, index: int, size: int) -> tuple[bytes, ...]:
-        """Proof that entry `index` is in the log of `size` entries. Raises WholesaleError."""
+        """Proof that entry `index` is in the log of `size` entries. Raises Misuse."""
         with self.database.reading() as connection:
             _within(index, 0, size - 1)
             _within(size, 0, schema.LOG.size(connection))
             return schema.LOG.inclusion(connection, index, size)
 
     def consistency(self, first: int, second: int) -> tuple[bytes, ...]:
-        """Proof that the log of `second` entries continues that of `first`. Raises WholesaleError."""
+        """Proof that the log of `second` entries continues that of `first`. Raises Misuse."""
         with self.database.reading() as connection:
             _within(first, 0, second)
             _within(second, 0, schema.LOG.size(connection))
             return schema.LOG.consistency(connection, first, second)
 
     def update(self, size: int) -> Update:
-        """What a member needs whose last accepted checkpoint has `size` entries. Raises WholesaleError."""
+        """What a member needs whose last accepted checkpoint has `size` entries. Raises Misuse."""
         signed = self.checkpoint()
         newest = checkpoint.verify(signed, operator=self.operator).size
         return Update(
@@ -278,9 +279,9 @@ def _disagreement(leaves: Iterable[bytes], balances: Mapping[str, int]) -> Itera
 
 def _epoch(epoch: int) -> None:
     if not 0 <= epoch <= EPOCH_MAX:
-        raise WholesaleError(f"expected an epoch from 0 to {EPOCH_MAX}, found {epoch}")
+        raise Misuse(f"expected an epoch from 0 to {EPOCH_MAX}, found {epoch}")
 
 
 def _within(value: int, least: int, most: int) -> None:
     if not least <= value <= most:
-        raise WholesaleError(f"expected a number from {least} to {most}, found {value}")
+        raise Misuse(f"expected a number from {least} to {most}, found {value}")

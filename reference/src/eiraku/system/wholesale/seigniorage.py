@@ -7,9 +7,9 @@ it contributed, times how long. Everything follows from the log, so every member
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from eiraku.spec.errors import Refused
 from eiraku.spec.wholesale_objects import Entry, Kind
 from eiraku.system.wholesale.accounts import movements
-from eiraku.system.wholesale.errors import ShareError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +35,13 @@ class Statement:
 def statement(
     entries: Iterable[Entry], *, epoch: int, first: int, last: int, income: int, cost: int, investment: int
 ) -> Statement:
-    """The statement of a period, from a log in order whose current epoch is `epoch`. Raises ShareError."""
+    """The statement of a period, from a log in order whose current epoch is `epoch`. Raises Refused."""
     # EPP-WHS-006
     if last >= epoch:
-        raise ShareError(f"the period is not over: it ends with epoch {last}, the log is at {epoch}; wait")
+        raise Refused(f"the period is not over: it ends with epoch {last}, the log is at {epoch}; wait")
     for name, amount in (("income", income), ("cost", cost), ("investment", investment)):
         if amount < 0:
-            raise ShareError(f"{name}: expected 0 or more minor units, found {amount}")
+            raise Refused(f"{name}: expected 0 or more minor units, found {amount}")
     found = weights(entries, first=first, last=last)
     return Statement(
         first=first,
@@ -55,9 +55,9 @@ def statement(
 
 
 def weights(entries: Iterable[Entry], *, first: int, last: int) -> dict[int, int]:
-    """Minor units times epochs for every member that joined up to `last`. Raises ShareError."""
+    """Minor units times epochs for every member that joined up to `last`. Raises Refused."""
     if not 0 <= first <= last:
-        raise ShareError(f"expected a period that does not end before it begins, found {first} to {last}")
+        raise Refused(f"expected a period that does not end before it begins, found {first} to {last}")
     found: dict[int, int] = {}
     for entry in entries:
         if entry.epoch > last:
@@ -76,15 +76,15 @@ def weights(entries: Iterable[Entry], *, first: int, last: int) -> dict[int, int
 def share(result: int, by: Mapping[int, int]) -> dict[int, int]:
     """`result` (minor units) in proportion to weights, by largest remainders, ties to the smaller number.
 
-    A negative result is shared as its absolute value is, with the other sign. Raises ShareError.
+    A negative result is shared as its absolute value is, with the other sign. Raises Refused.
     """
     total = sum(by.values())
     if any(weight < 0 for weight in by.values()):
-        raise ShareError("expected weights of 0 or more")
+        raise Refused("expected weights of 0 or more")
     if result == 0:
         return dict.fromkeys(sorted(by), 0)
     if total == 0:
-        raise ShareError(f"{result} minor units to share, and nobody contributed anything in the period")
+        raise Refused(f"{result} minor units to share, and nobody contributed anything in the period")
     # EPP-WHS-006
     amount = abs(result)
     shares = {economy: amount * by[economy] // total for economy in sorted(by)}

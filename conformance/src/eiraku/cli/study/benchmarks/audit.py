@@ -36,7 +36,7 @@ def measure(
     """All figures, as plain data; times in microseconds.
 
     `executor`: where the chains are opened for the figure of throughput; None: pools of one process and of
-    `workers`. Raises AuditError, DatabaseError.
+    `workers`. Raises Unavailable, DatabaseError.
     """
     timed = [bare()]
 

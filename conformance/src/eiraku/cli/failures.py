@@ -1,0 +1,85 @@
+"""How a command ends when something goes wrong: the one place that makes a sentence and an exit code of it.
+
+`told` tells the three kinds of `eiraku.spec.errors`. What is none of them is a defect: `report_defect` keeps
+its traceback. `eiraku.cli.main` does both for every command.
+"""
+
+import contextlib
+import os
+import platform
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import click
+
+from eiraku.spec.errors import EirakuError, Misuse, Refused
+
+AT_FAULT, MISUSE, INCOMPLETE, DEFECT = 1, 2, 3, 4
+"""Exit codes. 0: good; at fault is what was asked about; incomplete: run the command again."""
+
+LOG = "eiraku-defect.log"
+"""Where tracebacks are added, in the current folder."""
+
+
+@contextlib.contextmanager
+def told(
+    *,
+    refused: int = AT_FAULT,
+    unavailable: int = INCOMPLETE,
+    words: Callable[[EirakuError], str] = str,
+) -> Iterator[None]:
+    """End the command with one sentence and the exit code of the kind of error; a defect passes.
+
+    `refused`, `unavailable`: exit codes where a command documents others; `words`: the sentence. A file or
+    disk that the operating system denies is misuse where its name is known, and unavailable otherwise.
+    """
+    try:
+        yield
+    except EirakuError as error:
+        kind = MISUSE if isinstance(error, Misuse) else refused if isinstance(error, Refused) else unavailable
+        raise _ended(words(error), kind) from error
+    except BrokenPipeError:
+        raise  # whoever read our output has gone: click ends quietly
+    except OSError as error:
+        if error.filename is None:
+            raise _ended(f"the system says: {error}", unavailable) from error
+        said = f"{error.filename}: {error.strerror}; name another path, or allow it"
+        raise _ended(said, MISUSE) from error
+
+
+def _ended(said: str, code: int) -> Exception:
+    if code == MISUSE:
+        return click.ClickException(said)  # `eiraku.cli.main` gives it the code
+    click.echo(said, err=True)
+    return click.exceptions.Exit(code)
+
+
+def report_defect(error: Exception) -> int:
+    """Keep the traceback, and say where; the exit code of a defect."""
+    click.echo(
+        f"eiraku: a defect of ours, not yours: {type(error).__name__}; "
+        f"the traceback is in {_kept(error)}, please report it with the command you gave",
+        err=True,
+    )
+    return DEFECT
+
+
+def _kept(error: Exception) -> Path:
+    """The file that the traceback was added to: here, or a temporary one where that may not be written."""
+    versions = f"eiraku {metadata.version('eiraku')}, Python {platform.python_version()}"
+    head = f"--- {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {versions}, {platform.system()}\n"
+    text = head + "".join(traceback.format_exception(error))
+    path = Path.cwd() / LOG
+    try:
+        # Values of the user may stand in a message: nobody else reads it.
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    except OSError:
+        descriptor, name = tempfile.mkstemp(prefix="eiraku-defect-", suffix=".log")
+        path = Path(name)
+    with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+        file.write(text)
+    return path
