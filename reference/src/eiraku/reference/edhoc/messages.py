@@ -100,13 +100,12 @@ def _read_signed(plaintext: bytes) -> Plaintext:
     """(ID_CRED_x, Signature_or_MAC_x, ? EAD_x)."""
     match cbor.decode_sequence(plaintext):
         case (id_cred, bytes(signature), *ead) if len(signature) == 64:
-            # A signature of 64 bytes takes 66; what follows it is the EAD.
-            _, rest = cbor.split(plaintext)
             return Plaintext(
                 id_cred=_read_id_cred(id_cred),
                 signature=signature,
                 ead=_read_ead(ead),
-                ead_bytes=rest[66:],
+                # what was decoded has no other encoding
+                ead_bytes=cbor.encode_sequence(*ead),
             )
     # EPP-ENC-008
     raise _malformed("EPP-ENC-008", "plaintext of another shape")
