@@ -81,7 +81,7 @@ def test_help_is_quick(tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "sys.argv = ['eiraku', '--help']\n"
-        "from eiraku.conformance import cli\n"
+        "from eiraku.cli import main as cli\n"
         "try: cli.main()\n"
         "except SystemExit: pass\n"
         "heavy = {'pytest', 'rich', 'msgspec', 'cryptography', 'hypothesis'} & set(sys.modules)\n"

@@ -19,14 +19,15 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util.docutils import SphinxDirective
 
-from eiraku.models import evidence, graph, library, sequence, terminal, theory, trace
+from eiraku.models import evidence, library, theory, trace
 from eiraku.models.evidence import Evidence, EvidenceError
 from eiraku.models.library import Subject
 from eiraku.models.manifest import Job, ManifestError, Removed
 from eiraku.models.results import Result, Standing
-from eiraku.models.smt import PROOFS
+from eiraku.models.smt.catalogue import PROOFS
 from eiraku.models.theory import TheoryError
 from eiraku.models.trace import Trace, TraceError
+from eiraku.report.prove import graph, sequence, terminal
 
 PICTURES = Path(__file__).resolve().parents[1] / "attacks"
 Cell: TypeAlias = str | nodes.Node

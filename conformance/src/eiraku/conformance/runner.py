@@ -15,13 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from eiraku.conformance import SUITE_PACKAGE
+from eiraku.conformance import HARNESS, SUITE_FOLDER, SUITE_PACKAGE
 from eiraku.conformance.adapter.client import Wallet
 from eiraku.conformance.adapter.errors import AdapterFailure
 from eiraku.conformance.catalogue import matches
 from eiraku.conformance.findings import Conditions, Findings
 from eiraku.conformance.harness import Harness
-from eiraku.conformance.plugin import HARNESS, SUITE_FOLDER
 from eiraku.conformance.results import Check, CheckResult, Level, Run, WalletInfo
 
 _PLUGIN = "eiraku.conformance.plugin"

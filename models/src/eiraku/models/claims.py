@@ -20,7 +20,7 @@ from eiraku.spec import registry
 from eiraku.spec.registry import ChapterError, Requirement
 
 if TYPE_CHECKING:
-    from eiraku.models.smt import Proof
+    from eiraku.models.smt.proof import Proof
 
 SOLVER: Final = "smt"
 """What stands for a theory where the solver proves."""
@@ -85,7 +85,7 @@ def complaints(
 
 
 def _solved() -> "Sequence[Proof]":
-    from eiraku.models.smt import PROOFS  # noqa: PLC0415 - loading the solver takes a while
+    from eiraku.models.smt.catalogue import PROOFS  # noqa: PLC0415 - loading the solver takes a while
 
     return PROOFS
 

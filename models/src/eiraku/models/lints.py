@@ -17,7 +17,7 @@ from eiraku.spec import registry
 from eiraku.spec.registry import Requirement
 
 if TYPE_CHECKING:
-    from eiraku.models.smt import Proof
+    from eiraku.models.smt.proof import Proof
 
 _CITED: Final = re.compile(r"\bEPP-[A-Z]{3}-\d{3}\b")
 _TABLE: Final = re.compile(

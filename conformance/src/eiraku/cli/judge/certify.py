@@ -111,7 +111,7 @@ def main(
     if policy is not None:
         _check_policy(policy)
     from eiraku.conformance.runner import Plan
-    from eiraku.report import ReportError, prepare
+    from eiraku.report.files import ReportError, prepare
 
     try:
         prepare(report)
@@ -136,9 +136,9 @@ def main(
 def _certify(
     plan: "Plan", folder: Path, expectations: tuple[Expectation, ...] | None, console: "Console"
 ) -> int:
-    from eiraku import report as reports
     from eiraku.conformance import runner
-    from eiraku.report import terminal
+    from eiraku.report.certify import terminal
+    from eiraku.report.certify.writing import write_all
 
     try:
         try:
@@ -155,7 +155,7 @@ def _certify(
         return _stop(f"the suite is at fault, not the wallet: {error}")
     # From here on a second Ctrl-C must not lose the reports.
     with _ignoring_interrupts():
-        written = reports.write_all(run, folder)
+        written = write_all(run, folder)
         terminal.print_run(run, console, files=written)
         return _conclude(run, verdict(run), expectations, console)
 

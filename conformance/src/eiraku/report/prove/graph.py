@@ -11,8 +11,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from eiraku.models import sequence, theory, trace
+from eiraku.models import theory, trace
 from eiraku.models.trace import Received, Step, Trace
+from eiraku.report.prove import sequence
 from eiraku.spec.diagrams import digest, draw
 
 __all__ = ["digest", "dot", "draw", "main", "name", "pictures"]
@@ -102,7 +103,7 @@ def pictures() -> Iterator[tuple[str, str]]:
 def main(arguments: list[str]) -> int:
     """Write all pictures into the folder named, where they do not fit any more. Returns an exit code."""
     if len(arguments) != 1:
-        print("usage: python -m eiraku.models.graph FOLDER", file=sys.stderr)
+        print("usage: python -m eiraku.report.prove.graph FOLDER", file=sys.stderr)
         return 2
     folder, wanted = Path(arguments[0]), dict(pictures())
     folder.mkdir(parents=True, exist_ok=True)

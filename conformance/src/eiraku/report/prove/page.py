@@ -10,11 +10,12 @@ from pathlib import Path
 from jinja2 import BaseLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from eiraku.models import library, sequence, terminal, trace
+from eiraku.models import library, trace
 from eiraku.models.library import Subject
 from eiraku.models.manifest import FLAWED, Claim, Removed
 from eiraku.models.results import UNFINISHED, Result, Run, Standing
 from eiraku.models.trace import Trace, TraceError
+from eiraku.report.prove import sequence, terminal
 
 _VERDICT = {
     0: ("pass", "All as claimed", "M13 25l8 8 14-17"),
@@ -163,4 +164,4 @@ def _tone(result: Result) -> str:
 
 
 def _resource(name: str) -> str:
-    return files(__package__ or "eiraku.models").joinpath(name).read_text(encoding="utf-8")
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")

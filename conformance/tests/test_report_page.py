@@ -13,7 +13,8 @@ import msgspec
 import pytest
 
 from eiraku.conformance.results import Evidence, Exchange, Outcome, Run, Step
-from eiraku.report import diagram, html
+from eiraku.report import diagram
+from eiraku.report.certify import page as html
 from eiraku.spec import registry
 
 SAMPLES = runpy.run_path(str(Path(__file__).with_name("report_samples.py")))

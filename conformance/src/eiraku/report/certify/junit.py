@@ -12,7 +12,7 @@ and HARNESS_ERROR are errors; NOT_APPLICABLE and NOT_RUN are skipped; WARN passe
 from xml.etree import ElementTree as ET
 
 from eiraku.conformance.results import CheckResult, Evidence, Outcome, Run
-from eiraku.report.summary import chapter_of, chapter_title, reproduce
+from eiraku.report.certify.summary import chapter_of, chapter_title, reproduce
 from eiraku.report.text import one_line, tail, visible
 
 MOST = 20_000

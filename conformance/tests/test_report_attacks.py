@@ -7,11 +7,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from eiraku.models import graph, sequence, theory, trace
+from eiraku.models import theory, trace
 from eiraku.models.trace import Actor, Name, Part, Received, Sent, Step, Trace
+from eiraku.report.prove import graph, sequence
 from eiraku.spec.diagrams import digest
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).resolve().parents[2] / "models" / "tests" / "data"
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "attacks"
 GRAPHS = {
     "forged-unit": ("pay", "no_unit_signature"),

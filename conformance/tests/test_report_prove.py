@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from eiraku.models import library, page, trace
+from eiraku.models import library, trace
 from eiraku.models.results import Machine, Result, Run, Solved, Standing, Verdict
+from eiraku.report.prove import page
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).resolve().parents[2] / "models" / "tests" / "data"
 EVIL = "<script>alert(1)</script>"
 MANIFEST = f"""
 title = "Pay {EVIL}"

@@ -17,8 +17,8 @@ from jinja2 import BaseLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from eiraku.conformance.results import CheckResult, Outcome, Run
-from eiraku.report.proof import proofs
-from eiraku.report.summary import (
+from eiraku.report.certify.evidence import proofs
+from eiraku.report.certify.summary import (
     COLUMNS,
     Summary,
     chapter_title,
@@ -62,7 +62,7 @@ class RequirementRow:
 def render(run: Run) -> bytes:
     """The bytes of ``report.html``."""
     summary = summarise(run)
-    style, script, template = (_resource(name) for name in ("style.css", "filter.js", "template.html.j2"))
+    style, script, template = (_resource(name) for name in ("page.css", "filter.js", "page.html.j2"))
     environment = Environment(
         loader=BaseLoader(), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
