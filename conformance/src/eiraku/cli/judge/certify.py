@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import click
 
@@ -141,14 +141,11 @@ def _certify(
     from eiraku.report.certify.writing import write_all
 
     try:
-        try:
-            catalogue = runner.collect(plan.suite)
-            _, chosen = runner.select(plan, catalogue)
-            _introduce(plan, runner.greet(plan), len(chosen), console)
-        except KeyboardInterrupt:
-            return _stop("interrupted before the first check; there is nothing to report")
-        with _progress(console, len(chosen)) as progress:
-            run = runner.execute(plan, catalogue, progress)
+        wallet = runner.greet(plan)
+        with _Progress(console, lambda count: _introduce(plan, wallet, count, console)) as progress:
+            run = runner.execute(plan, progress)
+    except KeyboardInterrupt:
+        return _stop("interrupted before the first check; there is nothing to report")
     except (SelectorError, runner.PlanError) as error:
         raise click.ClickException(str(error)) from error
     except runner.SuiteError as error:
@@ -227,22 +224,37 @@ def _terminal() -> Iterator["Console"]:
         yield Console(file=output, width=None if output.isatty() else 110)
 
 
-@contextlib.contextmanager
-def _progress(console: "Console", count: int) -> Iterator[Callable[[CheckResult], None]]:
-    """A progress bar on a terminal; elsewhere silence."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+class _Progress:
+    """A progress bar on a terminal, begun by an introduction; elsewhere the introduction alone."""
 
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=count)
-        counts = dict.fromkeys(Outcome, 0)
+    def __init__(self, console: "Console", introduce: Callable[[int], None]) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        def advance(result: CheckResult) -> None:
-            counts[result.outcome] += 1
-            bad = {o: n for o, n in counts.items() if n and o not in {Outcome.PASS, Outcome.NOT_APPLICABLE}}
-            bar.update(task, advance=1, description="  ".join(f"{o} {n}" for o, n in bad.items()))
+        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._bar.add_task("", total=None)
+        self._introduce = introduce
+        self._counts = dict.fromkeys(Outcome, 0)
 
-        yield advance
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def begin(self, count: int) -> None:
+        """See `Watcher`."""
+        self._introduce(count)
+        self._bar.reset(self._task, total=count)
+
+    def done(self, result: CheckResult) -> None:
+        """See `Watcher`."""
+        self._counts[result.outcome] += 1
+        quiet = {Outcome.PASS, Outcome.NOT_APPLICABLE}
+        bad = {outcome: count for outcome, count in self._counts.items() if count and outcome not in quiet}
+        words = "  ".join(f"{outcome} {count}" for outcome, count in bad.items())
+        self._bar.update(self._task, advance=1, description=words)
 
 
 @contextlib.contextmanager
