@@ -61,7 +61,7 @@ def reference_selector() -> str:
     "--workers",
     type=click.IntRange(1, 64),
     default=None,
-    help="Processes that run checks, each with its own wallet.  [default: 2, or 1 for tcp: or a single CPU]",
+    help="Processes that run checks, each with its own wallet.  [default: 2; 1 for smoke, tcp: or one CPU]",
 )
 @click.option(
     "--report",
@@ -125,7 +125,7 @@ def main(
         seed=seed,
         timeout=timeout,
         only=only,
-        workers=workers or _workers(selector),
+        workers=workers or _workers(selector, Level(level)),
         suite=suite,
         policy=policy,
     )
@@ -184,9 +184,11 @@ def _introduce(plan: "Plan", wallet: WalletInfo | AdapterFailure, count: int, co
     console.print(line, highlight=False, markup=False)
 
 
-def _workers(selector: str) -> int:
-    # A server may well take one connection at a time, and then the second worker would wait for ever.
-    return 1 if selector.startswith("tcp:") or (os.cpu_count() or 1) < 2 else 2
+def _workers(selector: str, level: Level) -> int:
+    # A server may well take one connection at a time, and then the second worker would wait for ever. Smoke
+    # is over before a second process has collected the suite.
+    one = selector.startswith("tcp:") or level is Level.SMOKE or (os.cpu_count() or 1) < 2
+    return 1 if one else 2
 
 
 def _read_expectations(path: Path | None) -> tuple[Expectation, ...] | None:

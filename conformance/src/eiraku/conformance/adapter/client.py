@@ -351,12 +351,14 @@ class Wallet:
 
 def _to_wire(value: Any) -> Any:
     """``value`` with every byte string as hex and every mapping and sequence as JSON has them."""
+    if isinstance(value, str | int | None):
+        return value
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).hex()
-    if isinstance(value, Mapping):
-        return {key: _to_wire(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_to_wire(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _to_wire(item) for key, item in value.items()}
     return value
 
 
