@@ -1,10 +1,11 @@
-"""The measurement of services runs and measures; how fast they are is no matter of tests."""
+"""Measurements run and measure; how fast things are is no matter of tests."""
 
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from eiraku.cli.study import measure_services
+from eiraku.cli.study import measure, measure_services
 
 
 def test_both_ways_are_measured(tmp_path: Path) -> None:
@@ -13,7 +14,24 @@ def test_both_ways_are_measured(tmp_path: Path) -> None:
     assert all(milliseconds > 0 for pair in found.values() for milliseconds in pair)
 
 
-@pytest.mark.parametrize("words", (["0"], ["101"], ["many"], ["1", "2"]))
-def test_misuse(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert measure_services.main(words) == 2
-    assert "1 to 100" in capsys.readouterr().err
+def test_the_register_is_measured() -> None:
+    done = CliRunner().invoke(measure.main, ["wholesale", "10", "20"])
+    assert done.exit_code == 0, done.output
+    assert "postings a second" in done.output
+    rows = [line for line in done.output.splitlines() if line.startswith(("| 10 |", "| 20 |"))]
+    assert [row.count("|") for row in rows] == [10, 10]
+
+
+@pytest.mark.parametrize(
+    "words",
+    (
+        ["services", "--rounds", "0"],
+        ["services", "--rounds", "101"],
+        ["services", "2"],
+        ["wholesale"],
+        ["wholesale", "2"],
+        ["wholesale", "many"],
+    ),
+)
+def test_misuse(words: list[str]) -> None:
+    assert CliRunner().invoke(measure.main, words).exit_code == 2

@@ -10,7 +10,7 @@ import pytest
 from eiraku.models import theory, trace
 from eiraku.models.trace import Actor, Name, Part, Received, Sent, Step, Trace
 from eiraku.report.prove import graph, sequence
-from eiraku.spec.diagrams import digest
+from eiraku.spec.diagrams import digest, draw
 
 DATA = Path(__file__).resolve().parents[2] / "models" / "tests" / "data"
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "attacks"
@@ -131,7 +131,7 @@ def test_graph_has_every_step_and_is_short() -> None:
 @pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
 @pytest.mark.parametrize("found", every(), ids=[*GRAPHS, "hostile"])
 def test_graph_can_be_drawn(found: Trace) -> None:
-    drawn = graph.draw(graph.dot(found))
+    drawn = draw(graph.dot(found))
     ET.fromstring(drawn)
     assert len(drawn) < LARGEST
 
@@ -139,10 +139,8 @@ def test_graph_can_be_drawn(found: Trace) -> None:
 def test_pictures_in_the_documents_fit_the_records() -> None:
     wanted = dict(graph.pictures())
     kept = {file.name: file for file in PICTURES.glob("*.svg")}
-    assert sorted(kept) == sorted(wanted), "run python -m eiraku.models.graph docs/attacks"
+    assert sorted(kept) == sorted(wanted), "run eiraku maintain graphs --write"
     for name, file in kept.items():
         text = file.read_text(encoding="utf-8")
-        assert digest(wanted[name]) in text, (
-            f"{name} is out of date: run python -m eiraku.models.graph docs/attacks"
-        )
+        assert digest(wanted[name]) in text, f"{name} is out of date: run eiraku maintain graphs --write"
         assert len(text) < LARGEST
