@@ -10,8 +10,8 @@ from eiraku.conformance.results import Level
 from eiraku.conformance.suite import message_1, plaintexts
 from eiraku.conformance.suite.negative_session import (
     INITIATOR,
+    PAYEES,
     RESPONDER,
-    SIDES,
     Attack,
     Part,
     altering,
@@ -312,7 +312,7 @@ def test_message_1(stage: Stage, change: Callable[[bytes], bytes]) -> None:
     handshake_attack(stage, RESPONDER, attack)
 
 
-@pytest.mark.parametrize("part", SIDES)
+@PAYEES
 @pytest.mark.parametrize(
     "change",
     [

@@ -9,7 +9,7 @@ import pytest
 from eiraku.conformance.suite.negative_session import (
     AMOUNT,
     PARTS,
-    SIDES,
+    PAYEES,
     Attack,
     Part,
     handshake_attack,
@@ -83,7 +83,7 @@ def test_crafted_signature(stage: Stage, form: Form, kind: Kind) -> None:
     refuse(stage, kind, lambda task: signed(task, key=CraftedKey(task.seed, form)))
 
 
-@pytest.mark.parametrize("part", SIDES)
+@PAYEES
 @pytest.mark.parametrize("form", _forms(SIGNATURE_FORMS))
 def test_crafted_handshake_signature(stage: Stage, form: Form, part: Part) -> None:
     """A handshake signature that only a careless verifier takes is refused"""

@@ -9,7 +9,7 @@ import pytest
 from eiraku.conformance.suite.negative_session import (
     AMOUNT,
     PARTS,
-    SIDES,
+    PAYEES,
     Attack,
     Part,
     handshake_attack,
@@ -132,7 +132,7 @@ SHAPES: dict[str, Callable[[Claims], object]] = {
 
 
 @pytest.mark.requirement("EPP-PID-001", "EPP-SES-016")
-@pytest.mark.parametrize("part", SIDES)
+@PAYEES
 @pytest.mark.parametrize("name", sorted(SHAPES))
 def test_shape(stage: Stage, name: str, part: Part) -> None:
     """A purse ID of another shape, or out of range, is refused"""
@@ -230,7 +230,7 @@ def test_expired(stage: Stage, part: Part) -> None:
 
 
 @pytest.mark.requirement("EPP-PID-004")
-@pytest.mark.parametrize("part", SIDES)
+@PAYEES
 def test_expires_with_a_new_bulletin(stage: Stage, part: Part) -> None:
     """A purse ID expires when the wallet learns of a later epoch"""
     peer = stage.world.purse(expires=EPOCH)
@@ -281,7 +281,7 @@ def test_acceptable(stage: Stage, claims: dict[str, Any], part: Part) -> None:
 
 @pytest.mark.requirement("EPP-PID-008")
 @pytest.mark.level("smoke")
-@pytest.mark.parametrize("part", SIDES)
+@PAYEES
 def test_own_purse_id_is_sealed(stage: Stage, part: Part) -> None:
     """The wallet shows exactly the purse ID it was given, sealed"""
     seen: list[cbor.Map] = []
@@ -365,7 +365,7 @@ ID_CREDS: dict[str, IdCred] = {
 
 
 @pytest.mark.requirement("EPP-PID-010", "EPP-SES-016")
-@pytest.mark.parametrize("part", SIDES)
+@PAYEES
 @pytest.mark.parametrize("name", sorted(ID_CREDS))
 def test_other_id_cred(stage: Stage, name: str, part: Part) -> None:
     """An ID_CRED of another form, or that does not open, is refused"""
@@ -377,7 +377,7 @@ def test_other_id_cred(stage: Stage, name: str, part: Part) -> None:
 
 
 @pytest.mark.requirement("EPP-PID-011")
-@pytest.mark.parametrize("part", SIDES)
+@PAYEES
 def test_endorsed_by_another_purse(stage: Stage, part: Part) -> None:
     """An endorsement by a purse other than the one the handshake authenticated is refused"""
     world = stage.world
