@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from eiraku.models import theory, trace
 from eiraku.models.trace import Received, Step, Trace
-from eiraku.report.prove import sequence
+from eiraku.report.prove import attack
 
 _STYLE = (
     'rankdir=TB; bgcolor="transparent"; nodesep=0.3; ranksep=0.35;'
@@ -27,11 +27,11 @@ def dot(record: Trace) -> str:
     lines = [f"digraph attack {{\n  {_STYLE}"]
     steps = [step for step in record.steps if not step.setup]
     last = max((step.number for step in steps if step.marks), default=0)
-    attack = record.quantifier != "exists-trace"
+    broken = record.quantifier != "exists-trace"
     senders = {sent.number: f"s{step.number}" for step in steps for sent in step.sent}
     for step in steps:
-        label = f"{step.number}  {sequence.who(record, step.actor)}\n{step.words}"
-        look = _FINAL if attack and step.number == last else ""
+        label = f"{step.number}  {attack.who(record, step.actor)}\n{step.words}"
+        look = _FINAL if broken and step.number == last else ""
         lines.append(f"  s{step.number} [label={_quoted(label)}{look}];")
     if any(step.setup and step.sent for step in record.steps):
         lines.append('  before [label="before", fillcolor="#f4f4f4", color="#888888"];')
