@@ -12,10 +12,10 @@ from eiraku.cli.judge.mutants import main as command
 from eiraku.conformance import runner
 from eiraku.conformance.adapter.errors import SelectorError
 from eiraku.conformance.adapter.transports import parse_selector
-from eiraku.conformance.mutants import matrix
 from eiraku.conformance.mutants.gate import CONTROLS, Breadth, chosen, is_control, judge, named
 from eiraku.conformance.mutants.registry import AREAS, find, mutants
 from eiraku.conformance.results import Check, CheckResult, Level, Outcome
+from eiraku.report import mutants as matrix
 from eiraku.spec import cbor, registry
 from eiraku.spec.errors import Misuse
 

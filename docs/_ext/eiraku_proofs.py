@@ -19,14 +19,16 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util.docutils import SphinxDirective
 
-from eiraku.models import evidence, graph, library, sequence, terminal, theory, trace
+from eiraku.models import evidence, library, theory, trace
 from eiraku.models.evidence import Evidence, EvidenceError
 from eiraku.models.library import Subject
 from eiraku.models.manifest import Job, ManifestError, Removed
 from eiraku.models.results import Result, Standing
-from eiraku.models.smt import PROOFS
+from eiraku.models.smt.catalogue import PROOFS
 from eiraku.models.theory import TheoryError
 from eiraku.models.trace import Trace, TraceError
+from eiraku.report import sequence
+from eiraku.report.prove import attack, graph, terminal
 
 PICTURES = Path(__file__).resolve().parents[1] / "attacks"
 Cell: TypeAlias = str | nodes.Node
@@ -92,16 +94,16 @@ class _Proofs(SphinxDirective):
         if found is None:
             return [nodes.paragraph("", "", nodes.emphasis("", f"No trace {name}/{record} is recorded."))]
         box = nodes.container(classes=["attack"])
-        before = sequence.beforehand(found)
+        before = attack.beforehand(found)
         if before:
             box += nodes.paragraph("", f"Before it begins: {'; '.join(before)}.", classes=["attack-note"])
-        drawn = sequence.svg(found, title=f"Message sequence: {caption}")
+        drawn = attack.svg(found, title=f"Message sequence: {caption}")
         html = nodes.container(classes=["attack-scroll"])
         html += nodes.raw("", drawn, format="html")
         box += html
         box += _legend(found)
         box += nodes.raw("", "<details><summary>The same as text</summary>", format="html")
-        box += nodes.literal_block("", sequence.text(found, width=84), language="none")
+        box += nodes.literal_block("", attack.text(found, width=84), language="none")
         box += nodes.raw("", "</details>", format="html")
         file = PICTURES / graph.name(name, record)
         if file.is_file():
@@ -115,7 +117,7 @@ class _Proofs(SphinxDirective):
 def _legend(record: Trace) -> nodes.Node:
     """Names in the drawing, on few lines."""
     listed = nodes.paragraph(classes=["attack-note"])
-    for names, meaning in sequence.legend(record):
+    for names, meaning in attack.legend(record):
         listed += nodes.Text("; " if listed.children else "Where: ")
         listed += nodes.literal("", names)
         listed += nodes.Text(f": {meaning}")

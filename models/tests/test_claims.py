@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,9 +109,3 @@ def test_the_real_chapters_say_what_is_written_and_lose_nothing(said: dict[str, 
     assert {name: claims.rewritten(text, now) for name, text in fresh.items()} == {
         name: claims.rewritten(text, now) for name, text in chapters.items()
     }
-
-
-@pytest.mark.parametrize("arguments", ([], ["--help"], ["--write", "--check"]))
-def test_the_command_refuses_misuse(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert claims.main(arguments) == 2
-    assert "usage:" in capsys.readouterr().err

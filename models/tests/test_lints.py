@@ -73,12 +73,19 @@ attack = "The adversary has one unit paid twice."
 """
 
 
+def pinned(folder: Path) -> tuple[str, ...]:
+    """Pin the small theory; the formulas that changed, for people."""
+    text, report = pin.pin("small", folder)
+    (folder / "small.toml").write_text(text, encoding="utf-8", newline="")
+    return report
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The small theory with its manifest, pinned."""
     (tmp_path / "small.spthy").write_text(THEORY, encoding="utf-8")
     (tmp_path / "small.toml").write_text(MANIFEST, encoding="utf-8")
-    pin.pin("small", tmp_path)
+    pinned(tmp_path)
     return tmp_path
 
 
@@ -253,12 +260,12 @@ def test_pinning_changes_only_the_lines_of_the_formulas(folder: Path) -> None:
 
     before = others()
     edit(folder, "spthy", "#i = #j", "#i = #i")
-    (said,) = pin.pin("small", folder)
+    (said,) = pinned(folder)
     assert said.startswith("small/once\n  was ")
     assert "Pays(u)@j ==> #i = #i" in said
     assert others() == before
     assert complaints(folder) == []
-    assert pin.pin("small", folder) == ()
+    assert pinned(folder) == ()
 
 
 def test_pinning_keeps_the_line_ends_of_the_file(folder: Path) -> None:
@@ -266,7 +273,7 @@ def test_pinning_keeps_the_line_ends_of_the_file(folder: Path) -> None:
     file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
     edit_bytes = (folder / "small.spthy").read_bytes().replace(b"#i = #j", b"#i = #i")
     (folder / "small.spthy").write_bytes(edit_bytes)
-    pin.pin("small", folder)
+    pinned(folder)
     content = file.read_bytes()
     assert content.count(b"\r\n") == content.count(b"\n")
     assert manifest.load("small", within=folder).claim("once") is not None
@@ -278,14 +285,6 @@ def test_a_manifest_that_cannot_be_pinned_by_lines_is_left_alone(folder: Path) -
     with pytest.raises(manifest.ManifestError, match="no line name"):
         pin.pin("small", folder)
     assert (folder / "small.toml").read_bytes() == before
-
-
-def test_the_command_that_pins_refuses_misuse(capsys: pytest.CaptureFixture[str]) -> None:
-    assert pin.main(["--help"]) == 2
-    assert pin.main(["nope"]) == 1
-    said = capsys.readouterr().err
-    assert "usage:" in said
-    assert "there is no theory nope" in said
 
 
 def test_the_theories_of_the_package_have_no_complaints() -> None:

@@ -3,11 +3,12 @@
 import pytest
 import z3
 
-from eiraku.models.smt import PROOFS, Proof, SolverUnknownError, Twin, chains, duplex, induction, policy
+from eiraku.models.smt import chains, duplex, induction, policy
+from eiraku.models.smt.catalogue import PROOFS
 from eiraku.models.smt.custody import steps
 from eiraku.models.smt.habits import Habits
 from eiraku.models.smt.induction import Claim
-from eiraku.models.smt.proof import Questions, decide
+from eiraku.models.smt.proof import Proof, Questions, SolverUnknownError, Twin, decide
 from eiraku.models.smt.purses import FACTS, NOW
 from eiraku.models.smt.relation import EXPORTED, PURPOSE
 from eiraku.models.smt.safekeeping import invariant, start

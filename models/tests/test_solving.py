@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from eiraku.models import smt, solving
+from eiraku.models import solving
 from eiraku.models.results import Result, Solved
-from eiraku.models.smt import Proof, SolverUnknownError, Twin
+from eiraku.models.smt import catalogue
+from eiraku.models.smt.proof import Proof, SolverUnknownError, Twin
 from eiraku.models.smt.proof import Result as Answer
 
 
@@ -60,7 +61,7 @@ def proof(name: str, prove: Callable[[], Answer], *twins: Callable[[], Answer]) 
 def test_what_counts(
     monkeypatch: pytest.MonkeyPatch, asked: Proof, *, good: bool, twins: tuple[bool, ...]
 ) -> None:
-    monkeypatch.setattr(smt, "PROOFS", (asked, proof("other", holds)))
+    monkeypatch.setattr(catalogue, "PROOFS", (asked, proof("other", holds)))
     watcher = Watcher()
     first, second = solving.solve(watcher, jobs=1)
     assert (first.good, second.good) == (good, True)
@@ -69,7 +70,7 @@ def test_what_counts(
 
 
 def test_queries_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smt, "PROOFS", (proof("p", holds, fails, cannot_tell),))
+    monkeypatch.setattr(catalogue, "PROOFS", (proof("p", holds, fails, cannot_tell),))
     (solved,) = solving.solve(Watcher(), jobs=1)
     assert solved.queries == 5
     assert solved.twins[0] == ("twin-0", True, ("one step",))

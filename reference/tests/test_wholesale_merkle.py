@@ -44,9 +44,7 @@ def test_every_tree_up_to_seventy_leaves_is_that_of_the_definitions() -> None:
 
 
 def test_the_file_is_current() -> None:
-    assert json.loads(FILE.read_text()) == vectors.vectors(), (
-        "write it again: python -m eiraku.system.wholesale.vectors spec/vectors/wholesale.json"
-    )
+    assert json.loads(FILE.read_text()) == vectors.vectors(), "run eiraku maintain vectors --write"
 
 
 def test_the_file_verifies() -> None:

@@ -13,27 +13,35 @@ import click
 
 from eiraku.cli.failures import report_defect, told
 
-_COMMANDS = {
-    "certify": ("eiraku.cli.judge.certify", "Judge a wallet and write the reports."),
-    "selfcheck": ("eiraku.cli.judge.selfcheck", "Check that an adapter speaks the protocol."),
-    "list": ("eiraku.cli.judge.listing", "Requirements and the checks that name them."),
-    "explain": ("eiraku.cli.judge.explain", "A requirement, a check or an error code in words."),
-    "mutants": ("eiraku.cli.judge.mutants", "Run the suite against wallets that are wrong."),
-    "prove": ("eiraku.cli.prove.prove", "Prove what is claimed, or check recorded evidence."),
-    "evidence": ("eiraku.cli.operate.evidence", "Verify evidence that a purse copied money."),
-    "audit": ("eiraku.cli.study.audit", "Find the cheats among any number of units."),
-    "centre": (
-        "eiraku.cli.operate.centre",
-        "Operate the centres: register, inspect, revoke, publish.",
-    ),
-    "serve": ("eiraku.cli.operate.serve", "Serve centres and vaults over HTTP."),
-    "purse": ("eiraku.cli.operate.purse", "A person's purse: pay, get paid, pay in and out."),
-    "vault": ("eiraku.cli.operate.vault", "A vault's units and account, while it is not served."),
-    "wholesale": ("eiraku.cli.operate.wholesale", "What backs the coin: register, log, basket."),
-    "simulate": ("eiraku.cli.study.simulate", "Simulate economies that use the money system."),
-    "bench": ("eiraku.cli.study.bench", "Measure a wallet and the reference."),
+_GROUPS = {
+    "Judge": {
+        "certify": ("eiraku.cli.judge.certify", "Judge a wallet and write the reports."),
+        "selfcheck": ("eiraku.cli.judge.selfcheck", "Check that an adapter speaks the protocol."),
+        "list": ("eiraku.cli.judge.listing", "Requirements and the checks that name them."),
+        "explain": ("eiraku.cli.judge.explain", "A requirement, a check or an error code in words."),
+        "mutants": ("eiraku.cli.judge.mutants", "Run the suite against wallets that are wrong."),
+    },
+    "Prove": {
+        "prove": ("eiraku.cli.prove.prove", "Prove what is claimed, or check recorded evidence."),
+    },
+    "Operate": {
+        "centre": ("eiraku.cli.operate.centre", "Operate the centres: register, inspect, revoke, publish."),
+        "serve": ("eiraku.cli.operate.serve", "Serve centres and vaults over HTTP."),
+        "purse": ("eiraku.cli.operate.purse", "A person's purse: pay, get paid, pay in and out."),
+        "vault": ("eiraku.cli.operate.vault", "A vault's units and account, while it is not served."),
+        "wholesale": ("eiraku.cli.operate.wholesale", "What backs the coin: register, log, basket."),
+        "evidence": ("eiraku.cli.operate.evidence", "Verify evidence that a purse copied money."),
+    },
+    "Study": {
+        "simulate": ("eiraku.cli.study.simulate", "Simulate economies that use the money system."),
+        "audit": ("eiraku.cli.study.audit", "Find the cheats among any number of units."),
+        "bench": ("eiraku.cli.study.bench", "Measure a wallet and the reference."),
+        "measure": ("eiraku.cli.study.measure", "Measure services and the register."),
+    },
 }
-"""Name of the command: module with a click command ``main``, and its line in the help."""
+"""By heading of the help, name of the command: module with a click command ``main``, and its line."""
+_COMMANDS = {name: module for group in _GROUPS.values() for name, (module, _) in group.items()}
+_COMMANDS["maintain"] = "eiraku.cli.maintain.main"  # for those who work on Eiraku itself: not in the help
 
 
 class _LazyGroup(click.Group):
@@ -43,7 +51,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(_COMMANDS[cmd_name][0]).main
+        command: click.Command = import_module(_COMMANDS[cmd_name]).main
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -51,8 +59,10 @@ class _LazyGroup(click.Group):
             return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+        width = max(len(name) for group in _GROUPS.values() for name in group)
+        for heading, commands in _GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), text) for name, (_, text) in commands.items()])
 
 
 _CODES = "Exit codes: 0 good; 1 what was asked about is at fault; 2 misuse; 3 incomplete; 4 a defect of ours."

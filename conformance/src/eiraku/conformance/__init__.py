@@ -1,4 +1,9 @@
 """The conformance suite: does a wallet do what the specification of EPP/1 requires?"""
 
+from pathlib import Path
+
 SUITE_PACKAGE = "eiraku.conformance.suite"
 """The suite that certifies; a run of any other never does."""
+SUITE_FOLDER = Path(__file__).parent / "suite"
+HARNESS = "eiraku-harness"
+"""Name under which the active part of the plugin registers itself with pytest."""

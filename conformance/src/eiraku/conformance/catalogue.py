@@ -22,8 +22,14 @@ def build_catalogue(items: list[pytest.Item], keywords: Mapping[str, str]) -> di
     """
     catalogue: dict[str, Check] = {}
     defects: list[str] = []
+    places: dict[object, str] = {}
     for item in items:
-        check, problems = _check(item, keywords)
+        # Cases of one function stand in one place, and pytest takes its time to find it.
+        function = getattr(item, "function", item)
+        place = places.get(function)
+        if place is None:
+            place = places[function] = f"{item.path.name}:{(item.location[1] or 0) + 1}"
+        check, problems = _check(item, place, keywords)
         if check.id in catalogue:
             problems.append("its id is taken by another check; give modules distinct names")
         catalogue[check.id] = check
@@ -33,7 +39,7 @@ def build_catalogue(items: list[pytest.Item], keywords: Mapping[str, str]) -> di
     return catalogue
 
 
-def _check(item: pytest.Item, keywords: Mapping[str, str]) -> tuple[Check, list[str]]:
+def _check(item: pytest.Item, place: str, keywords: Mapping[str, str]) -> tuple[Check, list[str]]:
     problems = []
     requirements = _arguments(item, "requirement")
     needs = _arguments(item, "needs")
@@ -46,11 +52,10 @@ def _check(item: pytest.Item, keywords: Mapping[str, str]) -> tuple[Check, list[
         problems.append(f"level{levels!r} is none of smoke, standard, full")
         levels = ("standard",)
     documentation = getattr(getattr(item, "function", None), "__doc__", None) or item.name
-    _, line, _ = item.location
     check = Check(
         id=check_id(item.nodeid),
         title=documentation.strip().splitlines()[0],
-        location=f"{item.path.name}:{(line or 0) + 1}",
+        location=place,
         requirements=requirements,
         level=Level(levels[0]),
         needs=needs,

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from eiraku.conformance import HARNESS
 from eiraku.conformance.adapter.client import Wallet
 from eiraku.conformance.catalogue import check_id
 from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.harness import Harness
-from eiraku.conformance.plugin import HARNESS
 from eiraku.conformance.results import Level
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from eiraku.conformance import SUITE_PACKAGE
+from eiraku.conformance import SUITE_FOLDER, SUITE_PACKAGE
 from eiraku.conformance.adapter.client import Wallet
 from eiraku.conformance.adapter.errors import AdapterFailure, SelectorError
 from eiraku.conformance.adapter.transports import parse_selector
@@ -25,7 +25,6 @@ from eiraku.conformance.catalogue import build_catalogue, check_id, deselect, se
 from eiraku.conformance.classify import NotAttempted, classify, worst_failure
 from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.findings import Conditions, Findings, requirement_set
-from eiraku.conformance.plugin import HARNESS, SUITE_FOLDER
 from eiraku.conformance.results import (
     MANDATORY_CAPABILITIES,
     Check,
@@ -68,8 +67,8 @@ class Trial:
         self.seconds = 0.0
 
 
-def activate(config: pytest.Config) -> None:
-    """Make the plugin active. Raises pytest.UsageError if an option is wrong."""
+def activate(config: pytest.Config) -> "Harness":
+    """What the plugin registers to become active. Raises pytest.UsageError if an option is wrong."""
     seed = config.getoption("wallet_seed")
     if not re.fullmatch("[0-9a-f]{64}", seed):
         raise pytest.UsageError(f"--wallet-seed: expected 64 hex digits in lower case, found {seed!r}")
@@ -79,10 +78,7 @@ def activate(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--wallet: {error}") from error
     pytest.register_assert_rewrite(SUITE_PACKAGE)
     _prepare_hypothesis(config, seed)
-    config.pluginmanager.register(Harness(config), HARNESS)
-    from eiraku.conformance import fixtures
-
-    config.pluginmanager.register(fixtures, "eiraku-fixtures")
+    return Harness(config)
 
 
 def _prepare_hypothesis(config: pytest.Config, seed: str) -> None:
@@ -333,14 +329,6 @@ class Harness:
     def run(self) -> Run:
         """The run so far."""
         return self.findings.run(self.conditions())
-
-    def pytest_sessionfinish(self) -> None:
-        """Write the reports, if they were asked for on pytest's own command line."""
-        folder = self.config.getoption("wallet_report")
-        if folder and not self.is_worker and not self.config.getoption("collectonly"):
-            from eiraku.report import write_all
-
-            write_all(self.run(), Path(folder))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """The verdict, below pytest's own summary."""

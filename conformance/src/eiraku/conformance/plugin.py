@@ -17,9 +17,7 @@ from pathlib import Path
 
 import pytest
 
-SUITE_FOLDER = Path(__file__).parent / "suite"
-HARNESS = "eiraku-harness"
-"""Name under which the active part registers itself with pytest."""
+from eiraku.conformance import HARNESS, SUITE_FOLDER
 
 _MARKERS = (
     "requirement(*ids): the numbered requirements the check tests",
@@ -56,7 +54,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=10.0,
         help="time a wallet has to answer a request; start and power_cut get twice as long (default: 10)",
     )
-    group.addoption("--wallet-report", metavar="DIR", default=None, help="write the reports into this folder")
     group.addoption("--wallet-policy", metavar="FILE", default=None, help="policy (TOML) to give the wallet")
     group.addoption(
         "--wallet-only",
@@ -79,10 +76,11 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
     if config.getoption("wallet") is not None:
-        from eiraku.conformance import harness
+        from eiraku.conformance import fixtures, harness
 
         config.option.importmode = "importlib"
-        harness.activate(config)
+        config.pluginmanager.register(harness.activate(config), HARNESS)
+        config.pluginmanager.register(fixtures, "eiraku-fixtures")
     elif any(str(argument).startswith("eiraku.conformance") for argument in config.args):
         raise pytest.UsageError("the conformance suite judges a wallet: add --wallet SELECTOR")
 

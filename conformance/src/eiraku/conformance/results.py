@@ -65,7 +65,10 @@ class Level(StrEnum):
     @property
     def rank(self) -> int:
         """0 for smoke, 1 for standard, 2 for full."""
-        return list(Level).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {level: rank for rank, level in enumerate(Level)}
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

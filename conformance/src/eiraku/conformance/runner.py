@@ -7,21 +7,19 @@ worker the checks run in processes of pytest-xdist. The user's pytest configurat
 import contextlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib import metadata
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
-from eiraku.conformance import SUITE_PACKAGE
+from eiraku.conformance import HARNESS, SUITE_FOLDER
 from eiraku.conformance.adapter.client import Wallet
 from eiraku.conformance.adapter.errors import AdapterFailure
 from eiraku.conformance.catalogue import matches
-from eiraku.conformance.findings import Conditions, Findings
 from eiraku.conformance.harness import Harness
-from eiraku.conformance.plugin import HARNESS, SUITE_FOLDER
 from eiraku.conformance.results import Check, CheckResult, Level, Run, WalletInfo
 from eiraku.spec.errors import Misuse, Unavailable
 
@@ -47,29 +45,44 @@ class Plan:
     """A folder of checks instead of the built-in suite."""
     policy: Path | None = None
 
-    def conditions(self) -> Conditions:
-        """As recorded in the run if pytest never got as far as recording them itself."""
-        return Conditions(
-            suite=SUITE_PACKAGE if self.suite is None else str(self.suite),
-            selector=self.selector,
-            seed=self.seed,
-            level=self.level,
-            selection=f"--only {self.only}" if self.only else "",
-        )
+
+class Watcher(Protocol):
+    """Is told how a run goes on."""
+
+    def begin(self, count: int) -> None:
+        """So many checks will be run. Said once, before the first result."""
+
+    def done(self, result: CheckResult) -> None:
+        """One of them has ended."""
 
 
 class _Observer:
-    """Stays beside the harness in pytest: remembers it, and passes each result on."""
+    """Stays beside the harness in pytest: remembers it, and passes on what happens."""
 
-    def __init__(self, progress: Callable[[CheckResult], None]) -> None:
+    def __init__(self, watcher: Watcher | None = None) -> None:
         self.harness: Harness | None = None
         self.problems: list[str] = []
-        self._progress = progress
+        self._watcher = watcher
+        self._begun = False
+
+    def _begin(self, count: int) -> None:
+        if self._watcher is not None and not self._begun:
+            self._begun = True
+            self._watcher.begin(count)
 
     def pytest_configure(self, config: pytest.Config) -> None:
         self.harness = config.pluginmanager.get_plugin(HARNESS)
-        if self.harness is not None:
-            self.harness.listener = self._progress
+        if self.harness is not None and self._watcher is not None:
+            self.harness.listener = self._watcher.done
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if not session.config.getoption("collectonly"):
+            self._begin(len(session.items))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """Every worker collects the same; the controller of pytest-xdist collects nothing."""
+        self._begin(len(ids))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -81,7 +94,7 @@ def collect(suite: Path | None = None, expression: str = "") -> dict[str, Check]
 
     Raises Unavailable if the suite is at fault, Misuse if the expression is.
     """
-    observer = _Observer(lambda _: None)
+    observer = _Observer()
     arguments = ["--collect-only", "--wallet", _NOBODY, "--wallet-level", "full"]
     if expression:
         arguments += ["-k", expression]
@@ -135,13 +148,20 @@ def greet(plan: Plan) -> WalletInfo | AdapterFailure:
             return failure
 
 
-def execute(plan: Plan, catalogue: dict[str, Check], progress: Callable[[CheckResult], None]) -> Run:
-    """Run ``plan`` and report every result to ``progress`` as it comes. Ctrl-C ends the run, not the call.
+def execute(plan: Plan, watcher: Watcher) -> Run:
+    """Run ``plan`` and tell ``watcher``. Ctrl-C after the first result ends the run, not the call.
 
-    Raises Misuse and Unavailable.
+    The whole of the built-in suite is collected by those who run it and by nobody else; a part of it, or
+    another suite, here first, since the plan may be wrong about it. Raises Misuse and Unavailable.
     """
-    narrowing, chosen = select(plan, catalogue)
-    observer = _Observer(progress)
+    catalogue: dict[str, Check] = {}
+    narrowing: list[str] = []
+    few = False
+    if plan.only or plan.suite is not None:
+        catalogue = collect(plan.suite)
+        narrowing, chosen = select(plan, catalogue)
+        few = len(chosen) <= _FEW
+    observer = _Observer(watcher)
     arguments = [
         *base_arguments(plan.suite),
         "--wallet",
@@ -153,7 +173,7 @@ def execute(plan: Plan, catalogue: dict[str, Check], progress: Callable[[CheckRe
     ]
     if plan.policy is not None:
         arguments += ["--wallet-policy", str(plan.policy)]
-    if plan.workers > 1 and len(chosen) > _FEW:
+    if plan.workers > 1 and not few:
         arguments += ["-n", str(plan.workers), "--dist", "worksteal"]
     said = io.StringIO()
     interrupted = ""
@@ -162,15 +182,17 @@ def execute(plan: Plan, catalogue: dict[str, Check], progress: Callable[[CheckRe
             code = int(pytest.main(arguments, plugins=[observer]))
     except KeyboardInterrupt:
         code, interrupted = int(pytest.ExitCode.INTERRUPTED), "interrupted"
-    if observer.harness is None:
-        if code == pytest.ExitCode.INTERRUPTED:
-            return Findings(catalogue=dict(catalogue), interrupted="interrupted").run(plan.conditions())
+    harness = observer.harness
+    if code == pytest.ExitCode.INTERRUPTED and (harness is None or not harness.findings.results):
+        raise KeyboardInterrupt
+    if harness is None:
         raise Unavailable(said.getvalue().strip() or f"pytest ended with {code}")
-    findings = observer.harness.findings
+    findings = harness.findings
     findings.interrupted = findings.interrupted or interrupted or _reason(code, said.getvalue())
-    for key, check in catalogue.items():
+    # Without a single result nobody has said what there was to run.
+    for key, check in (catalogue or ({} if findings.catalogue else collect())).items():
         findings.catalogue.setdefault(key, check)
-    return observer.harness.run()
+    return harness.run()
 
 
 def _reason(code: int, said: str) -> str:
@@ -185,13 +207,13 @@ def _reason(code: int, said: str) -> str:
 
 def base_arguments(suite: Path | None) -> list[str]:
     """The arguments of pytest for collecting a suite, the built-in one if none is given, and nothing else."""
-    installed = any(
-        entry.value == _PLUGIN for entry in metadata.entry_points(group="pytest11", name="eiraku")
-    )
     folder = SUITE_FOLDER if suite is None else suite.resolve()
     return [
-        # By the name of its entry point, or pytest would register the module twice.
-        *("-p", "eiraku" if installed else _PLUGIN),
+        # Of plugins only those named here: somebody else's must not change a verdict, and takes time to load.
+        "--disable-plugin-autoload",
+        *("-p", _PLUGIN),
+        *("-p", "hypothesispytest"),
+        *("-p", "xdist.plugin"),
         *("-p", "no:terminal"),
         *("-p", "no:cacheprovider"),
         *("-c", os.devnull),

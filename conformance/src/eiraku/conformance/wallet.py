@@ -3,8 +3,8 @@
     python -m eiraku.conformance.wallet [--tcp HOST:PORT] [--store DIR]
 
 Selectors: `python:eiraku.conformance.wallet:factory`, `cmd:python -m eiraku.conformance.wallet`.
-With `--store` the purse is kept in DIR/purse.db and found again there by a later `start`; otherwise it lives
-in a temporary directory.
+With `--store` the purse is kept in DIR/purse.db and found again there by a later `start`; otherwise its file
+is in memory. A power cut is played by closing the file and opening it again: what was not written is lost.
 """
 
 import argparse
@@ -33,6 +33,9 @@ from eiraku.spec.tables import Side
 from eiraku.testing.device import BenchDevice, PowerLost
 
 PROTOCOL = 1
+_MEMORY = Path("/dev/shm")  # noqa: S108 - temporary folders are made below it
+_HARMLESS = frozenset({"reset", "state"})
+"""Verbs after which a wallet is as before."""
 CAPABILITIES = ("initiator", "responder", "payer", "payee", "power-cut", "deterministic", "suite-0")
 
 Response = dict[str, Any]
@@ -51,6 +54,10 @@ class ReferenceWallet:
         self._directory = directory
         self._temporary: Path | None = None
         self._seed: bytes | None = None
+        self._empty = b""
+        """The file of an empty purse; a copy of it is made sooner than another one."""
+        self._touched = False
+        """Whether there is anything for a reset to undo."""
         self._device: BenchDevice | None = None
         self._verbs: dict[str, Callable[[dict[str, Any]], Response]] = {
             "start": self._start,
@@ -67,6 +74,7 @@ class ReferenceWallet:
     def handle(self, request: dict[str, Any]) -> Response:
         """Answer one request of the adapter protocol."""
         verb = self._verbs.get(request["verb"])
+        self._touched |= request["verb"] not in _HARMLESS
         return {"seq": request["seq"], **({"outcome": "unsupported"} if verb is None else verb(request))}
 
     # --- life ---
@@ -78,6 +86,10 @@ class ReferenceWallet:
         self._seed = bytes.fromhex(request["seed"]) if "seed" in request else None
         self._end()
         self._switch_on()
+        if self._directory is None:
+            self.device.close()
+            self._empty = (self._path() / "purse.db").read_bytes()
+            self._switch_on()
         return {
             "outcome": "accepted",
             "protocol": PROTOCOL,
@@ -87,10 +99,13 @@ class ReferenceWallet:
         }
 
     def _reset(self, _: dict[str, Any]) -> Response:
-        self.device.close()
-        for name in ("purse.db", "purse.db-wal", "purse.db-shm"):
-            (self._path() / name).unlink(missing_ok=True)
-        self._switch_on()
+        if self._touched:
+            self.device.close()
+            for name in ("purse.db-wal", "purse.db-shm"):
+                (self._path() / name).unlink(missing_ok=True)
+            (self._path() / "purse.db").write_bytes(self._empty)
+            self._switch_on()
+            self._touched = False
         return {"outcome": "accepted"}
 
     def _stop(self, _: dict[str, Any]) -> Response:
@@ -107,7 +122,8 @@ class ReferenceWallet:
             self._directory.mkdir(parents=True, exist_ok=True)
             return self._directory
         if self._temporary is None:
-            self._temporary = Path(tempfile.mkdtemp(prefix="eiraku-purse-"))
+            memory = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+            self._temporary = Path(tempfile.mkdtemp(prefix="eiraku-purse-", dir=memory))
             # Also if nobody says stop.
             self._remove = weakref.finalize(self, shutil.rmtree, self._temporary, ignore_errors=True)
         return self._temporary

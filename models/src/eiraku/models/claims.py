@@ -1,26 +1,24 @@
-"""`python -m eiraku.models.claims --write | --check`: the *Proved* paragraphs of the specification.
+"""The *Proved* paragraphs of the specification, as the manifests have them.
 
-A manifest says which requirements a lemma supports; the chapters say the same from the other side. This
-writes it there, so that no requirement claims a proof that does not exist, and none hides one.
+A manifest says which requirements a lemma supports; the chapters say the same from the other side, where
+`eiraku maintain claims --write` puts it: no requirement claims a proof that does not exist, and none hides
+one.
 
 Counted are the lemmas on all traces that are claimed to be true of EPP/1, and the proofs by the solver. The
 design of 2007 and the lemmas that only show that honest runs exist support no requirement.
 """
 
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources.abc import Traversable
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from eiraku.models import manifest, theory
 from eiraku.models.manifest import FLAWED, ManifestError
-from eiraku.spec import registry
-from eiraku.spec.registry import ChapterError, Requirement
+from eiraku.spec.registry import Requirement
 
 if TYPE_CHECKING:
-    from eiraku.models.smt import Proof
+    from eiraku.models.smt.proof import Proof
 
 SOLVER: Final = "smt"
 """What stands for a theory where the solver proves."""
@@ -63,7 +61,7 @@ def complaints(
 ) -> list[str]:
     """Where the chapters and the manifests differ, in words; none if they agree."""
     said = claimed(within=within, proofs=proofs)
-    mend = "run python -m eiraku.models.claims --write"
+    mend = "run eiraku maintain claims --write"
     found = []
     for requirement in requirements:
         there, wanted = set(requirement.proved), set(said.get(requirement.id, ()))
@@ -85,7 +83,7 @@ def complaints(
 
 
 def _solved() -> "Sequence[Proof]":
-    from eiraku.models.smt import PROOFS  # noqa: PLC0415 - loading the solver takes a while
+    from eiraku.models.smt.catalogue import PROOFS  # noqa: PLC0415 - loading the solver takes a while
 
     return PROOFS
 
@@ -131,35 +129,3 @@ def _sections(chapter: str) -> Iterator[tuple[str | None, list[str]]]:
             number, section = named[1] if named else None, []
         section.append(line)
     yield number, section
-
-
-def main(arguments: Sequence[str]) -> int:
-    """`--write` or `--check` the chapters of this checkout; 0 good, 1 bad, 2 misuse."""
-    if list(arguments) not in (["--write"], ["--check"]):
-        print("usage: python -m eiraku.models.claims --write | --check", file=sys.stderr)
-        return 2
-    folder = Path(__file__).resolve().parents[4] / "spec"
-    if not (folder / "01-scope.md").exists():
-        print("no chapters here: run this in a checkout with an editable install", file=sys.stderr)
-        return 2
-    chapters = registry.read_chapters(folder)
-    said = claimed()
-    if list(arguments) == ["--write"]:
-        for name, text in chapters.items():
-            fresh = rewritten(text, said)
-            if fresh != text:
-                (folder / f"{name}.md").write_text(fresh, encoding="utf-8")
-                print(f"spec/{name}.md: changed; now run python -m eiraku.spec.registry --write")
-        chapters = registry.read_chapters(folder)
-    try:
-        requirements = registry.parse(chapters)
-    except ChapterError as error:
-        print(error, file=sys.stderr)
-        return 1
-    found = complaints(requirements=requirements)
-    print("\n".join((*found, f"{sum(1 for each in requirements if each.proved)} requirements with proofs")))
-    return 1 if found else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -17,7 +17,7 @@ from eiraku.spec import registry
 from eiraku.spec.registry import Requirement
 
 if TYPE_CHECKING:
-    from eiraku.models.smt import Proof
+    from eiraku.models.smt.proof import Proof
 
 _CITED: Final = re.compile(r"\bEPP-[A-Z]{3}-\d{3}\b")
 _TABLE: Final = re.compile(
@@ -243,9 +243,7 @@ def _same_words(subject: Subject) -> Iterator[str]:
             yield f"{place}: the prover takes other lemmas for granted; write assumes = [{wanted}]"
         if claim.formula != lemma.digest:
             state = "has no digest" if not claim.formula else "reads otherwise than when it was pinned"
-            yield (
-                f"{place} {state}; look at the formula, then run python -m eiraku.models.pin {subject.name}"
-            )
+            yield (f"{place} {state}; look at the formula, then run eiraku maintain pins --write")
 
 
 def _same_under_flags(subject: Subject) -> Iterator[str]:

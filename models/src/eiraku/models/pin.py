@@ -1,18 +1,16 @@
-"""`python -m eiraku.models.pin [THEORY ...]`: write the digests of the formulas into the manifests.
+"""The digests of the formulas, in the manifests: ``eiraku maintain pins --write``.
 
-Only the `formula` lines of a manifest change. Each formula that changed is printed with its old and its new
+Only the `formula` lines of a manifest change. Each formula that changed is shown with its old and its new
 digest, so that nobody pins a weaker lemma unseen.
 """
 
 import re
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from eiraku.models import manifest, theory
 from eiraku.models.manifest import ManifestError
-from eiraku.models.theory import Theory, TheoryError
+from eiraku.models.theory import Theory
 
 _TABLE: Final = re.compile(r"^[ \t]*\[", re.MULTILINE)
 _LEMMA: Final = re.compile(r"^[ \t]*\[\[[ \t]*lemma[ \t]*\]\]", re.MULTILINE)
@@ -57,8 +55,8 @@ def pinned(text: str, read: Theory, *, name: str) -> tuple[str, tuple[str, ...]]
     return fresh, tuple(changed)
 
 
-def pin(name: str, folder: Path) -> tuple[str, ...]:
-    """Pin one theory in a folder; gives a report for people, one entry for each changed formula.
+def pin(name: str, folder: Path) -> tuple[str, tuple[str, ...]]:
+    """The manifest of one theory in `folder`, pinned; and for people an entry for each changed formula.
 
     Raises TheoryError or ManifestError.
     """
@@ -78,28 +76,4 @@ def pin(name: str, folder: Path) -> tuple[str, ...]:
                 f"{name}/{lemma.name}{attributes}\n  was {claim.formula or 'not pinned'}\n"
                 f"  now {lemma.digest}\n" + "".join(f"    {line}\n" for line in said.splitlines())
             )
-    if changed:
-        file.write_text(fresh, encoding="utf-8", newline="")
-    return tuple(report)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Pin the named theories of this checkout, or all; 0 done, 1 something cannot be read, 2 misuse."""
-    folder = Path(__file__).with_name("theories")
-    if any(argument.startswith("-") for argument in arguments):
-        print("usage: python -m eiraku.models.pin [THEORY ...]", file=sys.stderr)
-        return 2
-    code = 0
-    for name in arguments or theory.names(within=folder):
-        try:
-            report = pin(name, folder)
-        except (TheoryError, ManifestError) as error:
-            print(f"{name}: {error}", file=sys.stderr)
-            code = 1
-            continue
-        print("\n".join((*report, f"{name}: {len(report)} formulas changed")))
-    return code
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    return fresh, tuple(report)

@@ -16,7 +16,7 @@ Answer = tuple[bool, tuple[str, ...], int, float]
 
 def solve(watcher: Watcher, *, jobs: int) -> tuple[Solved, ...]:
     """Run every proof and every twin, `jobs` at once, each in a process: the solver knows no threads."""
-    from eiraku.models.smt import PROOFS  # noqa: PLC0415 - loading the solver takes a while
+    from eiraku.models.smt.catalogue import PROOFS  # noqa: PLC0415 - loading the solver takes a while
 
     questions: list[Question] = []
     for number, proof in enumerate(PROOFS):
@@ -42,7 +42,8 @@ def lints(folder: Path) -> list[str]:
 
 def ask(question: Question) -> Answer:
     """Run one proof or twin. A solver that cannot tell has neither proved nor refuted."""
-    from eiraku.models.smt import PROOFS, SolverUnknownError  # noqa: PLC0415 - see above
+    from eiraku.models.smt.catalogue import PROOFS  # noqa: PLC0415 - see above
+    from eiraku.models.smt.proof import SolverUnknownError  # noqa: PLC0415 - see above
 
     start = monotonic()
     number, twin = question
@@ -73,7 +74,7 @@ def _answers(questions: list[Question], jobs: int) -> Iterator[tuple[Question, A
 
 
 def _solved(number: int, answers: dict[Question, Answer]) -> Solved:
-    from eiraku.models.smt import PROOFS  # noqa: PLC0415 - see above
+    from eiraku.models.smt.catalogue import PROOFS  # noqa: PLC0415 - see above
 
     proof = PROOFS[number]
     holds, counterexample, _, _ = answers[number, None]

@@ -1,14 +1,11 @@
-"""Test vectors of EPP/1: ``python -m eiraku.reference.vectors FILE`` writes them.
+"""Test vectors of EPP/1, which ``eiraku maintain vectors --write`` writes.
 
 One payment from purse A (payer, responder) to purse B (payee, initiator), with every key, nonce, object and
 message on the way. All private inputs are SHA-256 digests of their names: nothing is drawn at random, and an
 implementation can start from any value.
 """
 
-import json
-import sys
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from eiraku.reference import records
@@ -288,20 +285,3 @@ def _vector(name: str, requirements: str, **values: bytes) -> Vector:
         "requirements": requirements.split(),
         "values": {key: value.hex() for key, value in values.items()},
     }
-
-
-def main(arguments: list[str]) -> int:
-    """Write the file named. Returns an exit code."""
-    if len(arguments) != 1:
-        sys.stderr.write("usage: python -m eiraku.reference.vectors FILE\n")
-        return 2
-    try:
-        Path(arguments[0]).write_text(json.dumps(vectors(), indent=1) + "\n")
-    except OSError as error:
-        sys.stderr.write(f"cannot write {arguments[0]}: {error.strerror}\n")
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

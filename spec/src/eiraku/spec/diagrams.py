@@ -1,4 +1,4 @@
-"""State diagrams, drawn from the tables: ``python -m eiraku.spec.diagrams FOLDER`` writes them with Graphviz.
+"""State diagrams, drawn from the tables with Graphviz: ``eiraku maintain diagrams --write``.
 
 The pictures are kept in ``spec/diagrams``: `dot` is not everywhere. Each holds the digest of the graph
 it was drawn from, so that a test can tell a picture that no longer matches its table.
@@ -6,9 +6,7 @@ it was drawn from, so that a test can tell a picture that no longer matches its 
 
 import hashlib
 import subprocess
-import sys
 from collections import defaultdict
-from pathlib import Path
 
 from eiraku.spec.tables import COMMITS, SESSION, START, TRANSFER, Session, Transfer
 
@@ -69,22 +67,3 @@ def _graph(name: str, states: list[str], edges: Edges, ends: set[str]) -> str:
         text = "\\n".join(labels)
         lines.append(f'  "{before}" -> "{after}" [label="{text}"{look}];')
     return "\n".join([*lines, "}", ""])
-
-
-def main(arguments: list[str]) -> int:
-    """Write all diagrams into the folder named. Returns an exit code."""
-    if len(arguments) != 1 or not Path(arguments[0]).is_dir():
-        print("usage: python -m eiraku.spec.diagrams FOLDER   (an existing folder)", file=sys.stderr)
-        return 2
-    for name, graph in GRAPHS.items():
-        try:
-            picture = draw(graph())
-        except FileNotFoundError:
-            print("the program dot of Graphviz is not installed", file=sys.stderr)
-            return 1
-        Path(arguments[0], f"{name}.svg").write_text(picture)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

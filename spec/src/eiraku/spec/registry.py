@@ -1,8 +1,8 @@
 """The requirements of the specification as data.
 
-The chapters `spec/*.md` are the only source. `parse` reads them strictly, `python -m eiraku.spec.registry
---write` stores the result beside this module as `registry.json`, and `load` gives it back wherever the
-package is installed.
+The chapters `spec/*.md` are the only source. `parse` reads them strictly, `eiraku maintain registry --write`
+stores the result beside this module as `registry.json`, and `load` gives it back wherever the package is
+installed.
 
 A requirement in a chapter is a heading of level four and paragraphs, each field in its own::
 
@@ -16,7 +16,7 @@ A requirement in a chapter is a heading of level four and paragraphs, each field
     *Not tested:* reason          (optional: why no black-box test can show it)
     *Proved:* session/initiator_agrees, smt/custody     (optional: lemmas of the models that support it)
 
-`python -m eiraku.models.claims --write` writes *Proved*: a theory and its lemma, or `smt` and a proof by the
+`eiraku maintain claims --write` writes *Proved*: a theory and its lemma, or `smt` and a proof by the
 solver.
 
 A requirement ends at the next heading. Reflowing a paragraph changes nothing: a line break inside one counts
@@ -25,7 +25,6 @@ as a space.
 
 import hashlib
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
@@ -338,33 +337,3 @@ def render(requirements: Sequence[Requirement]) -> bytes:
     """The bytes of `registry.json`."""
     stored = _Stored(specification=SPECIFICATION, requirements=tuple(requirements))
     return msgspec.json.format(msgspec.json.encode(stored), indent=1) + b"\n"
-
-
-def main(arguments: Sequence[str]) -> int:
-    """`--write` or `--check` `registry.json` from this checkout's chapters; 0 good, 1 bad, 2 misuse."""
-    here = Path(__file__).resolve()
-    folder = here.parents[3]
-    target = here.with_name("registry.json")
-    if list(arguments) not in (["--write"], ["--check"]):
-        print("usage: python -m eiraku.spec.registry --write | --check", file=sys.stderr)
-        return 2
-    if not (folder / "01-scope.md").exists():
-        print("no chapters here: run this in a checkout with an editable install", file=sys.stderr)
-        return 2
-    try:
-        requirements = parse(read_chapters(folder))
-    except ChapterError as error:
-        print(error, file=sys.stderr)
-        return 1
-    content = render(requirements)
-    if list(arguments) == ["--write"]:
-        target.write_bytes(content)
-    elif not target.exists() or target.read_bytes() != content:
-        print("registry.json is not up to date: run python -m eiraku.spec.registry --write", file=sys.stderr)
-        return 1
-    print(f"{len(requirements)} requirements, digest {digest_of(requirements)}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

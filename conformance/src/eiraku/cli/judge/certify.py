@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import click
 
@@ -62,7 +62,7 @@ def reference_selector() -> str:
     "--workers",
     type=click.IntRange(1, 64),
     default=None,
-    help="Processes that run checks, each with its own wallet.  [default: 2, or 1 for tcp: or a single CPU]",
+    help="Processes that run checks, each with its own wallet.  [default: 2; 1 for smoke, tcp: or one CPU]",
 )
 @click.option(
     "--report",
@@ -112,7 +112,9 @@ def main(
     if policy is not None:
         _check_policy(policy)
     from eiraku.conformance.runner import Plan
-    from eiraku.report import prepare
+    from eiraku.report.files import prepare
+
+    prepare(report)
 
     prepare(report)
     selector = selector or reference_selector()
@@ -122,7 +124,7 @@ def main(
         seed=seed,
         timeout=timeout,
         only=only,
-        workers=workers or _workers(selector),
+        workers=workers or _workers(selector, Level(level)),
         suite=suite,
         policy=policy,
     )
@@ -133,22 +135,20 @@ def main(
 def _certify(
     plan: "Plan", folder: Path, expectations: tuple[Expectation, ...] | None, console: "Console"
 ) -> int:
-    from eiraku import report as reports
     from eiraku.conformance import runner
-    from eiraku.report import terminal
+    from eiraku.report.certify import terminal
+    from eiraku.report.certify.writing import write_all
 
-    with told(words=_words):
-        try:
-            catalogue = runner.collect(plan.suite)
-            _, chosen = runner.select(plan, catalogue)
-            _introduce(plan, runner.greet(plan), len(chosen), console)
-        except KeyboardInterrupt:
-            return _stop("interrupted before the first check; there is nothing to report")
-        with _progress(console, len(chosen)) as progress:
-            run = runner.execute(plan, catalogue, progress)
+    try:
+        with told(words=_words):
+            wallet = runner.greet(plan)
+            with _Progress(console, lambda count: _introduce(plan, wallet, count, console)) as progress:
+                run = runner.execute(plan, progress)
+    except KeyboardInterrupt:
+        return _stop("interrupted before the first check; there is nothing to report")
     # From here on a second Ctrl-C must not lose the reports.
     with _ignoring_interrupts():
-        written = reports.write_all(run, folder)
+        written = write_all(run, folder)
         terminal.print_run(run, console, files=written)
         return _conclude(run, verdict(run), expectations, console)
 
@@ -180,9 +180,11 @@ def _introduce(plan: "Plan", wallet: WalletInfo | AdapterFailure, count: int, co
     console.print(line, highlight=False, markup=False)
 
 
-def _workers(selector: str) -> int:
-    # A server may well take one connection at a time, and then the second worker would wait for ever.
-    return 1 if selector.startswith("tcp:") or (os.cpu_count() or 1) < 2 else 2
+def _workers(selector: str, level: Level) -> int:
+    # A server may well take one connection at a time, and then the second worker would wait for ever. Smoke
+    # is over before a second process has collected the suite.
+    one = selector.startswith("tcp:") or level is Level.SMOKE or (os.cpu_count() or 1) < 2
+    return 1 if one else 2
 
 
 def _read_expectations(path: Path | None) -> tuple[Expectation, ...] | None:
@@ -221,22 +223,37 @@ def _terminal() -> Iterator["Console"]:
         yield Console(file=output, width=None if output.isatty() else 110)
 
 
-@contextlib.contextmanager
-def _progress(console: "Console", count: int) -> Iterator[Callable[[CheckResult], None]]:
-    """A progress bar on a terminal; elsewhere silence."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+class _Progress:
+    """A progress bar on a terminal, begun by an introduction; elsewhere the introduction alone."""
 
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=count)
-        counts = dict.fromkeys(Outcome, 0)
+    def __init__(self, console: "Console", introduce: Callable[[int], None]) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        def advance(result: CheckResult) -> None:
-            counts[result.outcome] += 1
-            bad = {o: n for o, n in counts.items() if n and o not in {Outcome.PASS, Outcome.NOT_APPLICABLE}}
-            bar.update(task, advance=1, description="  ".join(f"{o} {n}" for o, n in bad.items()))
+        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._bar.add_task("", total=None)
+        self._introduce = introduce
+        self._counts = dict.fromkeys(Outcome, 0)
 
-        yield advance
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def begin(self, count: int) -> None:
+        """See `Watcher`."""
+        self._introduce(count)
+        self._bar.reset(self._task, total=count)
+
+    def done(self, result: CheckResult) -> None:
+        """See `Watcher`."""
+        self._counts[result.outcome] += 1
+        quiet = {Outcome.PASS, Outcome.NOT_APPLICABLE}
+        bad = {outcome: count for outcome, count in self._counts.items() if count and outcome not in quiet}
+        words = "  ".join(f"{outcome} {count}" for outcome, count in bad.items())
+        self._bar.update(self._task, advance=1, description=words)
 
 
 @contextlib.contextmanager

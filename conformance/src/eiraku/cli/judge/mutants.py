@@ -32,8 +32,8 @@ def main(
     Exit code 0: each is found out, by the checks that should; 1: the suite is at fault; 2: misuse; 3: the
     suite cannot be run.
     """
-    from eiraku.conformance.mutants import matrix
     from eiraku.conformance.mutants.pool import judge_all
+    from eiraku.report import mutants as matrix
     from eiraku.report.files import prepare, write
 
     chosen = [find(name) for name in names] or list(mutants().values())

@@ -139,7 +139,7 @@ def _sentence(error: EirakuError) -> str:
 def _show(run: "Run", folder: Path, *, flags: tuple[str, ...], as_json: bool) -> None:
     from eiraku.models import library
     from eiraku.models.document import document
-    from eiraku.models.terminal import print_run
+    from eiraku.report.prove.terminal import print_run
 
     if as_json:
         click.echo(document(run).decode(), nl=False)
@@ -154,8 +154,8 @@ def _show(run: "Run", folder: Path, *, flags: tuple[str, ...], as_json: bool) ->
 
 def _write(run: "Run", folder: Path, report: Path) -> None:
     from eiraku.models.document import document
-    from eiraku.models.page import html
     from eiraku.report.files import write
+    from eiraku.report.prove.page import html
 
     write(report / "prove.json", document(run))
     write(report / "prove.html", html(run, folder=folder))
@@ -218,7 +218,7 @@ class _Bar:
 
 def _words(result: "Result | Solved") -> str:
     from eiraku.models.results import Result
-    from eiraku.models.terminal import label
+    from eiraku.report.prove.terminal import label
 
     if isinstance(result, Result):
         return f"{label(result)}: {result.verdict}, {result.seconds:.1f} s, {result.memory_mib} MiB"

@@ -1,11 +1,9 @@
-"""What HTTP adds to a service: ``python -m eiraku.cli.study.measure_services [ROUNDS]``, at most 100.
+"""What HTTP adds to a service: ``eiraku measure services``.
 
 One purse and its vault, over HTTP to a process of its own on this machine, and then the same purse and vault
 in one process. Each figure is a median, in milliseconds; a purse and a vault write durably in both.
 """
 
-import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -77,20 +75,3 @@ def _rounds(device: Device, vault: bytes, carrier: Carrier, first: int, rounds: 
         "signed request": timed(ask, rounds),
         "pay-in, a whole session": timed(lambda _: pay_in(device, carrier), rounds),
     }
-
-
-def main(arguments: list[str]) -> int:
-    """Print a table. Returns an exit code."""
-    if len(arguments) > 1 or not all(word.isdecimal() and 0 < int(word) <= ROUNDS for word in arguments):
-        sys.stderr.write("usage: python -m eiraku.cli.study.measure_services [ROUNDS], 1 to 100\n")
-        return 2
-    with tempfile.TemporaryDirectory(prefix="eiraku-measure-") as folder:
-        found = measure(Path(folder), int(arguments[0]) if arguments else ROUNDS)
-    sys.stdout.write("| | over HTTP, ms | in one process, ms | ratio |\n|---|---|---|---|\n")
-    for name, (http, inside) in found.items():
-        sys.stdout.write(f"| {name} | {http:.1f} | {inside:.1f} | {http / inside:.1f} |\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

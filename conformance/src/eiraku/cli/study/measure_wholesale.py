@@ -1,13 +1,11 @@
-"""How fast the register and its proofs are: ``python -m eiraku.cli.study.measure_wholesale SIZE ...``.
+"""How fast the register and its proofs are: ``eiraku measure wholesale SIZE...``.
 
 Each figure is beside the bare cost of the SHA-256 calls that the definition asks for, on the same machine in
 the same run. Times are the best of several.
 """
 
 import hashlib
-import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
@@ -94,25 +92,3 @@ def proofs(folder: Path, size: int) -> str:
         f"({32 * len(consistency)} B) | {make * 1e6:.0f} | {extend * 1e6:.0f} | {verify * 1e6:.1f} "
         f"({verify / ideal:.1f}) | {continued * 1e6:.1f} | {size / append:,.0f} | {tree / bare:.1f} |"
     )
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Print a table in Markdown. Returns an exit code."""
-    if not arguments or not all(part.isdecimal() and int(part) > 2 for part in arguments):
-        sys.stderr.write("usage: python -m eiraku.cli.study.measure_wholesale SIZE ... (each above 2)\n")
-        return 2
-    with tempfile.TemporaryDirectory() as folder:
-        single, together = postings(Path(folder))
-        sys.stdout.write(f"postings a second: {single:,.0f} one by one, {together:,.0f} in one write\n\n")
-        sys.stdout.write(
-            "| entries | inclusion | consistency | made in, us | made in, us | verified in, us (x SHA-256) | "
-            "verified in, us | appended a second | whole tree (x SHA-256) |\n" + "|---" * 9 + "|\n"
-        )
-        for part in arguments:
-            sys.stdout.write(proofs(Path(folder), int(part)) + "\n")
-            sys.stdout.flush()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

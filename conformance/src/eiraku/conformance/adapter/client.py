@@ -113,7 +113,8 @@ class Wallet:
         self._failures: list[AdapterFailure] = []
         self._seq = 0
         self._stderr = ""
-        self._trace: deque[Exchange] = deque(maxlen=TRACE_LENGTH)
+        self._trace: deque[tuple[int, bytes, bytes, float]] = deque(maxlen=TRACE_LENGTH)
+        """Of each exchange the number, both lines and the seconds: most are never shown to anybody."""
         self._times: dict[str, list[float]] = {}
         self.info: WalletInfo | None = None
         """What the wallet said of itself when it was last started; None before that."""
@@ -259,7 +260,15 @@ class Wallet:
     @property
     def trace(self) -> tuple[Exchange, ...]:
         """The last exchanges, oldest first, long lines shortened."""
-        return tuple(self._trace)
+        return tuple(
+            Exchange(
+                seq=seq,
+                request=shorten(line, TRACE_WIDTH),
+                response=shorten(answer, TRACE_WIDTH),
+                milliseconds=round(1000 * seconds, 3),
+            )
+            for seq, line, answer, seconds in self._trace
+        )
 
     def clear_trace(self) -> None:
         """Forget the exchanges so far."""
@@ -323,14 +332,7 @@ class Wallet:
         finally:
             seconds = time.perf_counter() - begun
             self._times.setdefault(verb, []).append(seconds)
-            self._trace.append(
-                Exchange(
-                    seq=self._seq,
-                    request=shorten(line, TRACE_WIDTH),
-                    response=shorten(answer, TRACE_WIDTH),
-                    milliseconds=round(1000 * seconds, 3),
-                )
-            )
+            self._trace.append((self._seq, line, answer, seconds))
         return answer
 
     def _fail(self, failure: AdapterFailure) -> AdapterFailure:
@@ -349,12 +351,14 @@ class Wallet:
 
 def _to_wire(value: Any) -> Any:
     """``value`` with every byte string as hex and every mapping and sequence as JSON has them."""
+    if isinstance(value, str | int | None):
+        return value
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).hex()
-    if isinstance(value, Mapping):
-        return {key: _to_wire(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_to_wire(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _to_wire(item) for key, item in value.items()}
     return value
 
 

@@ -151,5 +151,6 @@ def check_response(verb: str, fields: dict[str, Any]) -> Response:
 def shorten(line: bytes | str, limit: int = 200) -> str:
     """``line`` in printable form, cut to ``limit`` characters for messages and reports."""
     text = line.decode("utf-8", "backslashreplace") if isinstance(line, bytes) else line
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text.rstrip("\r\n"))
-    return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
+    text = text.rstrip("\r\n")
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[:limit])
+    return shown if len(text) <= limit else f"{shown[:limit]}... ({len(text)} characters)"

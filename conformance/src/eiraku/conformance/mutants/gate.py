@@ -26,11 +26,10 @@ from fnmatch import fnmatchcase
 import msgspec
 import pytest
 
-from eiraku.conformance import runner
+from eiraku.conformance import HARNESS, runner
 from eiraku.conformance.catalogue import check_id
 from eiraku.conformance.harness import Harness
 from eiraku.conformance.mutants.registry import Mutant, find
-from eiraku.conformance.plugin import HARNESS
 from eiraku.conformance.results import FAILURES, Check, CheckResult, Outcome
 from eiraku.spec.errors import Unavailable
 

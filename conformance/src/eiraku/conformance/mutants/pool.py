@@ -1,13 +1,11 @@
 """Gates in processes of their own, so that several mutants are judged at once."""
 
-import os
 import queue
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -16,7 +14,6 @@ import msgspec
 from eiraku.conformance.mutants.gate import Breadth, Finding
 from eiraku.spec.errors import Unavailable
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - temporary folders are made below it
 _SAID = 2000
 
 
@@ -25,16 +22,11 @@ class Server:
 
     def __init__(self, breadth: Breadth) -> None:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the server
-        environment = dict(os.environ)
-        if os.access(_MEMORY, os.W_OK):
-            # Cuts of power are simulated, so a disk would only make the stores slow.
-            environment["TMPDIR"] = str(_MEMORY)
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and arguments of our own
             [sys.executable, "-m", "eiraku.conformance.mutants.gate", breadth],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
-            env=environment,
         )
 
     def judge(self, name: str) -> Finding:

@@ -2,8 +2,6 @@
 
 from collections import defaultdict
 
-import pytest
-
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.flows import Payment
 from eiraku.conformance.tester.peer import Answer, Talk, connect
@@ -14,7 +12,6 @@ from eiraku.spec.errors import Code
 from eiraku.spec.messages import Offer, Pay, Redeliver
 from eiraku.spec.tables import Side
 
-SIDES = pytest.mark.parametrize("side", list(Side), ids=lambda side: side.value)
 VALUE = 8
 
 

@@ -40,7 +40,7 @@ TILLS = ((1, 2), (4, 4), (8, 2))
 """Values of the units that each begins with."""
 
 ANY = st.integers(min_value=0, max_value=11)
-SIDES = st.sampled_from(Side)
+SIDE = st.sampled_from(Side)
 MASKS = st.integers(min_value=1, max_value=63)
 TROUBLES = st.integers(min_value=0, max_value=20)
 """What goes wrong in a session; nothing if 0, and for the rest see `troubles`."""
@@ -157,7 +157,7 @@ class Market(RuleBasedStateMachine):
     # --- redelivery -----------------------------------------------------------------------------------
 
     @precondition(lambda self: self.oracle.pending)
-    @rule(which=ANY, side=SIDES, trouble=TROUBLES)
+    @rule(which=ANY, side=SIDE, trouble=TROUBLES)
     def wallet_redelivers(self, which: int, side: Side, trouble: int) -> None:
         """The wallet redelivers a pending transaction."""
         transaction = pick(self.oracle.pending, which)
@@ -166,7 +166,7 @@ class Market(RuleBasedStateMachine):
         self._go(words, Flow(wallet_pays=True, side=side, redelivery=True), payee, trouble, transaction)
 
     @precondition(lambda self: any(till.pending or till.settled for till in self.tills))
-    @rule(which=ANY, side=SIDES, trouble=TROUBLES)
+    @rule(which=ANY, side=SIDE, trouble=TROUBLES)
     def till_redelivers(self, which: int, side: Side, trouble: int) -> None:
         """A till redelivers what is pending there, or once more what is settled."""
         owed = [(t, p) for t in self.tills for p in (*t.pending.values(), *t.settled.values())]
@@ -177,7 +177,7 @@ class Market(RuleBasedStateMachine):
         self._go(words, flow, payer, trouble, payment)
 
     @precondition(lambda self: self.oracle.pending)
-    @rule(which=ANY, till=ANY, side=SIDES)
+    @rule(which=ANY, till=ANY, side=SIDE)
     def wallet_meets_another_payee(self, which: int, till: int, side: Side) -> None:
         """The wallet wants to redeliver and meets another till."""
         transaction = pick(self.oracle.pending, which)
@@ -189,7 +189,7 @@ class Market(RuleBasedStateMachine):
         expect_refused_peer(self.stage, side, stranger.identity, Code.TRANSACTION, "another payee")
 
     @precondition(lambda self: self.oracle.pending or any(till.pending for till in self.tills))
-    @rule(side=SIDES)
+    @rule(side=SIDE)
     def all_is_settled(self, side: Side) -> None:
         """Everything that is pending anywhere is redelivered."""
         self._say("everything pending is redelivered")
@@ -204,7 +204,7 @@ class Market(RuleBasedStateMachine):
     # --- attacks --------------------------------------------------------------------------------------
 
     @precondition(lambda self: any(till.settled for till in self.tills))
-    @rule(which=ANY, side=SIDES)
+    @rule(which=ANY, side=SIDE)
     def till_pays_with_a_copy(self, which: int, side: Side) -> None:
         """A till offers again what it has paid to the wallet before."""
         payer, payment = pick([(t, p) for t in self.tills for p in t.settled.values()], which)
@@ -212,7 +212,7 @@ class Market(RuleBasedStateMachine):
         self._offer_copies(payer, payment.holdings, side)
 
     @precondition(lambda self: self._pending_units())
-    @rule(which=ANY, side=SIDES)
+    @rule(which=ANY, side=SIDE)
     def till_returns_too_early(self, which: int, side: Side) -> None:
         """A till offers a unit to the wallet that the wallet has endorsed to it and not settled."""
         pending = self._pending_units()

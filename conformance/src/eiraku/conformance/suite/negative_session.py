@@ -41,7 +41,9 @@ class Part:
 
 INITIATOR = Part(side=Side.INITIATOR)
 RESPONDER = Part(side=Side.RESPONDER)
-SIDES = tuple(pytest.param(part, id=part.side.value) for part in (INITIATOR, RESPONDER))
+PAYEES = pytest.mark.parametrize(
+    "part", [pytest.param(part, id=part.side.value) for part in (INITIATOR, RESPONDER)]
+)
 PARTS = tuple(
     pytest.param(part, id=str(part))
     for part in (Part(side=side, pays=pays) for side in Side for pays in (False, True))

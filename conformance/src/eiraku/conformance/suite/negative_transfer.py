@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from eiraku.conformance.suite.sides import BOTH_SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import Answer, Talk, connect
 from eiraku.conformance.tester.policies import PLENTY, policy
@@ -26,7 +27,6 @@ from eiraku.spec.objects import history_size
 from eiraku.spec.tables import Side
 
 Bytes = Callable[[bytes], bytes]
-BOTH_SIDES = (Side.INITIATOR, Side.RESPONDER)
 
 
 def alternating(argument: str, cases: Mapping[str, Any]) -> pytest.MarkDecorator:

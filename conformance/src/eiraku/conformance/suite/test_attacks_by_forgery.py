@@ -10,7 +10,8 @@ from hashlib import sha256
 
 import pytest
 
-from eiraku.conformance.suite.attacks import SIDES, VALUE, committed, money, offered, refused_pay, settle
+from eiraku.conformance.suite.attacks import VALUE, committed, money, offered, refused_pay, settle
+from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import Talk
 from eiraku.conformance.tester.stage import Stage

@@ -13,8 +13,8 @@ from eiraku.conformance.suite.message_1 import rebuilt
 from eiraku.conformance.suite.negative_session import (
     INITIATOR,
     PARTS,
+    PAYEES,
     RESPONDER,
-    SIDES,
     Attack,
     Part,
     first_message,
@@ -86,7 +86,7 @@ def test_purse_that_nobody_certified(stage: Stage, name: str, part: Part) -> Non
 
 
 @pytest.mark.requirement("EPP-KEY-007")
-@pytest.mark.parametrize("part", SIDES)
+@PAYEES
 def test_mint_that_makes_purses(stage: Stage, part: Part) -> None:
     """The issuing centre's key signs a purse ID and names itself as the signer"""
 
@@ -154,7 +154,7 @@ def test_recorded_session_played_again(stage: Stage) -> None:
 
 
 @pytest.mark.requirement("EPP-SES-012")
-@pytest.mark.parametrize("part", SIDES)
+@PAYEES
 def test_secret_that_everybody_knows(stage: Stage, part: Part) -> None:
     """The peer's ephemeral key makes the shared secret zero, so that an outsider could read the session"""
     if part is INITIATOR:

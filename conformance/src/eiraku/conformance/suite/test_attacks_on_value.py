@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from eiraku.conformance.suite.attacks import SIDES, VALUE, Evidence, committed, money, offered, settle
+from eiraku.conformance.suite.attacks import VALUE, Evidence, committed, money, offered, settle
+from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.flows import Payment
 from eiraku.conformance.tester.peer import HandshakeRefused, connect

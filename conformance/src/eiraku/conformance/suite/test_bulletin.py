@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from eiraku.conformance.suite.negative_transfer import BOTH_SIDES, flip
+from eiraku.conformance.suite.negative_transfer import flip
 from eiraku.conformance.suite.second_signature import signed_again
+from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import REFUSED, HandshakeRefused, connect
 from eiraku.conformance.tester.stage import Stage
@@ -20,7 +21,6 @@ from eiraku.spec.messages import Offer, Request
 from eiraku.spec.objects import Bulletin
 from eiraku.spec.tables import Side
 
-SIDES = pytest.mark.parametrize("side", [pytest.param(side, id=side.value) for side in BOTH_SIDES])
 NEXT = EPOCH + 1
 LIMIT = 65535
 LOW, HIGH = b"\x7f" + bytes(7), b"\x80" + bytes(7)

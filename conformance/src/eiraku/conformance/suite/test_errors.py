@@ -9,8 +9,8 @@ from eiraku.conformance.adapter.client import Reply
 from eiraku.conformance.results import Level
 from eiraku.conformance.suite.fuzzing import ALTERATIONS
 from eiraku.conformance.suite.moments import WAYS, Way
-from eiraku.conformance.suite.negative_transfer import BOTH_SIDES
 from eiraku.conformance.suite.payer import LOCAL, own
+from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import REFUSED, Answer, HandshakeRefused, Manner, connect
 from eiraku.conformance.tester.stage import Stage
@@ -20,7 +20,6 @@ from eiraku.spec.messages import Reject
 from eiraku.spec.objects import Role
 from eiraku.spec.tables import Side, TransferEvent
 
-SIDES = pytest.mark.parametrize("side", [pytest.param(side, id=side.value) for side in BOTH_SIDES])
 EVERY_WAY = pytest.mark.parametrize("way", [pytest.param(way, id=way.name) for way in WAYS])
 ROUNDS = {Level.SMOKE: 1, Level.STANDARD: 1, Level.FULL: 40}
 """How often each kind of alteration is tried at each step."""

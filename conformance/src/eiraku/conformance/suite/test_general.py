@@ -8,7 +8,7 @@ from eiraku.conformance.adapter.client import State
 from eiraku.conformance.suite.negative_session import (
     AMOUNT,
     PARTS,
-    SIDES,
+    PAYEES,
     Attack,
     Part,
     first_message,
@@ -65,7 +65,7 @@ def declined(stage: Stage, side: Side) -> None:
 
 
 @pytest.mark.requirement("EPP-GEN-002")
-@pytest.mark.parametrize("part", SIDES)
+@PAYEES
 def test_no_purpose(stage: Stage, part: Part) -> None:
     """A session without a purpose is declined"""
     stage.begin()
@@ -221,7 +221,7 @@ def test_epoch_comes_from_bulletins(stage: Stage, part: Part) -> None:
 
 
 @pytest.mark.requirement("EPP-GEN-003")
-@pytest.mark.parametrize("part", SIDES)
+@PAYEES
 def test_nothing_expires_without_a_bulletin(stage: Stage, part: Part) -> None:
     """Before the first bulletin a purse ID that expires in epoch 1 is good"""
     begin_without_bulletin(stage, [])

@@ -7,8 +7,9 @@ from itertools import pairwise
 import pytest
 
 from eiraku.conformance.suite.chains import Chain, check_chain, passed_on, sealed_by_peer
-from eiraku.conformance.suite.negative_transfer import BOTH_SIDES, Plan, UnitPlan, alternating, refuse_offer
+from eiraku.conformance.suite.negative_transfer import Plan, UnitPlan, alternating, refuse_offer
 from eiraku.conformance.suite.payer import redeliver
+from eiraku.conformance.suite.sides import BOTH_SIDES, SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
@@ -18,7 +19,6 @@ from eiraku.spec.errors import Code
 from eiraku.spec.objects import Role, history_size
 from eiraku.spec.tables import Side
 
-SIDES = pytest.mark.parametrize("side", [pytest.param(side, id=side.value) for side in BOTH_SIDES])
 RIGHT = Plan()
 GROWTH_MAX = 200
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from eiraku.conformance.suite.negative_transfer import BOTH_SIDES, Plan, UnitPlan, refuse_offer
+from eiraku.conformance.suite.negative_transfer import Plan, UnitPlan, refuse_offer
 from eiraku.conformance.suite.payer import expect_no_offer, refused_to_offer
+from eiraku.conformance.suite.sides import BOTH_SIDES, SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import REFUSED, HandshakeRefused, connect
 from eiraku.conformance.tester.policies import PURSES, operation, policy
@@ -18,7 +19,6 @@ from eiraku.spec.errors import Code
 from eiraku.spec.objects import Role
 from eiraku.spec.tables import Side
 
-SIDES = pytest.mark.parametrize("side", [pytest.param(side, id=side.value) for side in BOTH_SIDES])
 Json = dict[str, Any]
 Change = Callable[[Json], None]
 

@@ -8,7 +8,7 @@ import pytest
 from eiraku.conformance.suite.negative_session import (
     AMOUNT,
     PARTS,
-    SIDES,
+    PAYEES,
     Attack,
     Part,
     handshake_attack,
@@ -145,7 +145,7 @@ def test_nothing_in_common_in_redelivery(stage: Stage, side: Side) -> None:
 
 
 @pytest.mark.requirement("EPP-SEC-002", "EPP-SES-016")
-@pytest.mark.parametrize("part", SIDES)
+@PAYEES
 def test_nothing_in_common_in_refusals(stage: Stage, part: Part) -> None:
     """Sessions that are refused have no 16 bytes in common either"""
     stage.begin()

@@ -8,6 +8,7 @@ import pytest
 
 from eiraku.conformance.suite.journey import AMOUNT, Flow, Journey, Losing, Scenario
 from eiraku.conformance.suite.oracle import Oracle, Till
+from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.flows import Payment
 from eiraku.conformance.tester.peer import Talk, connect
@@ -16,9 +17,6 @@ from eiraku.conformance.tester.world import LAST_EPOCH, identifier, value
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import Message, Offer, Receipt, Redeliver, Reject, Request
 from eiraku.spec.tables import Side
-
-BOTH_SIDES = (Side.INITIATOR, Side.RESPONDER)
-each_side = pytest.mark.parametrize("side", BOTH_SIDES, ids=lambda side: side.value)
 
 # --- a payer that has committed -----------------------------------------------------------------------------
 
@@ -91,7 +89,7 @@ ENDINGS: dict[str, Callable[[Ending], None]] = {
 )
 @pytest.mark.parametrize("name", tuple(ENDINGS))
 @pytest.mark.parametrize("redelivery", (False, True), ids=["PAY", "REDELIVER"])
-@each_side
+@SIDES
 def test_pending_until_receipt(stage: Stage, side: Side, redelivery: bool, name: str) -> None:  # noqa: FBT001
     """However a session ends after the commit point, the transaction stays pending until a good receipt."""
     Scenario(stage, Flow(wallet_pays=True, side=side, redelivery=redelivery)).run()  # positive control
@@ -123,7 +121,7 @@ def test_pending_until_receipt(stage: Stage, side: Side, redelivery: bool, name:
 @pytest.mark.level("smoke")
 @pytest.mark.requirement("EPP-CRS-006", "EPP-TRF-019")
 @pytest.mark.parametrize("cut", (False, True), ids=["", "after-power-cut"])
-@each_side
+@SIDES
 def test_pending_units_are_not_spendable(stage: Stage, side: Side, cut: bool) -> None:  # noqa: FBT001
     """Pending units are not in the balance, cannot be spent and are not offered."""
     scenario = Scenario(stage, Flow(wallet_pays=True, side=side, redelivery=True))
@@ -192,7 +190,7 @@ def repeat(stage: Stage, side: Side, payment: Payment) -> None:
 @pytest.mark.requirement("EPP-CRS-016", "EPP-CRS-010")
 @pytest.mark.parametrize("later", tuple(LATER))
 @pytest.mark.parametrize("settled", (False, True), ids=["pending", "settled"])
-@each_side
+@SIDES
 def test_seen_set_lasts(stage: Stage, side: Side, settled: bool, later: str) -> None:  # noqa: FBT001
     """What was seen and credited is known until the unit expires, also if paid on and power was lost."""
     world = stage.world
@@ -253,7 +251,7 @@ def test_many_cuts(stage: Stage) -> None:
 @pytest.mark.requirement("EPP-CRS-005", "EPP-CRS-014", "EPP-CRS-017", "EPP-SES-027")
 @pytest.mark.parametrize("lost", ("OFFER", "ACCEPT", "PAY", "RECEIPT"))
 @pytest.mark.parametrize("wallet_pays", (False, True), ids=["payee", "payer"])
-@each_side
+@SIDES
 def test_new_session_in_place_of_the_old(stage: Stage, side: Side, wallet_pays: bool, lost: str) -> None:  # noqa: FBT001
     """A message is lost, and a new session opened: what was committed is there, and nothing else."""
     scenario = Scenario(stage, Flow(wallet_pays=wallet_pays, side=side))

@@ -3,6 +3,7 @@
 import pytest
 
 from eiraku.conformance.suite.journey import AMOUNT, Flow, Journey, Losing, Scenario, expect_refused_peer
+from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import connect
 from eiraku.conformance.tester.stage import Stage
@@ -12,8 +13,6 @@ from eiraku.spec.tables import Side
 
 TIMES = 4
 """How often a redelivery is repeated here."""
-
-each_side = pytest.mark.parametrize("side", list(Side), ids=lambda side: side.value)
 
 
 def payer(side: Side) -> Flow:
@@ -36,7 +35,7 @@ def other(side: Side) -> Side:
 
 @pytest.mark.level("smoke")
 @pytest.mark.requirement("EPP-CRS-007", "EPP-CRS-003", "EPP-TRF-018")
-@each_side
+@SIDES
 def test_wallet_redelivers(stage: Stage, side: Side) -> None:
     """A pending transaction is redelivered with the bytes of before, and settled by the receipt."""
     scenario = Scenario(stage, payer(side))
@@ -47,7 +46,7 @@ def test_wallet_redelivers(stage: Stage, side: Side) -> None:
 
 @pytest.mark.requirement("EPP-CRS-007", "EPP-CRS-008", "EPP-CRS-013")
 @pytest.mark.parametrize("lost", ("REDELIVER", "RECEIPT"))
-@each_side
+@SIDES
 def test_wallet_redelivers_many_times(stage: Stage, side: Side, lost: str) -> None:
     """A transaction can be redelivered until it is settled, in either session role, with the same bytes."""
     scenario = Scenario(stage, payer(side))
@@ -63,7 +62,7 @@ def test_wallet_redelivers_many_times(stage: Stage, side: Side, lost: str) -> No
 
 
 @pytest.mark.requirement("EPP-CRS-007", "EPP-CRS-008")
-@each_side
+@SIDES
 def test_wallet_redelivers_one_of_several(stage: Stage, side: Side) -> None:
     """With several transactions pending the one that is ordered is redelivered, in any order."""
     scenario = Scenario(stage, payer(side))
@@ -118,7 +117,7 @@ def test_wallet_refuses_to_redeliver_what_is_not_pending(stage: Stage, which: st
 
 @pytest.mark.requirement("EPP-SES-024", "EPP-CRS-013", "EPP-CRS-015")
 @pytest.mark.parametrize("cut", (False, True), ids=["", "after-power-cut"])
-@each_side
+@SIDES
 def test_wallet_redelivers_to_the_payee_only(stage: Stage, side: Side, cut: bool) -> None:  # noqa: FBT001
     """A purse that redelivers refuses every peer but the payee of that transaction."""
     control = Scenario(stage, payer(side))
@@ -142,7 +141,7 @@ def test_wallet_redelivers_to_the_payee_only(stage: Stage, side: Side, cut: bool
 
 @pytest.mark.level("smoke")
 @pytest.mark.requirement("EPP-CRS-012", "EPP-CRS-002", "EPP-TRF-049", "EPP-TRF-050")
-@each_side
+@SIDES
 def test_wallet_credits_redelivery(stage: Stage, side: Side) -> None:
     """A redelivery of what was not credited before is credited."""
     scenario = Scenario(stage, payee(side))
@@ -167,7 +166,7 @@ def test_wallet_credits_redelivery_of_another_amount(stage: Stage) -> None:
 
 @pytest.mark.requirement("EPP-CRS-010", "EPP-CRS-015")
 @pytest.mark.parametrize("between", ("nothing", "power-cut", "bulletin", "spent"))
-@each_side
+@SIDES
 def test_wallet_receipts_again(stage: Stage, side: Side, between: str) -> None:
     """A redelivery of what is credited gets the same receipt, byte for byte, and credits nothing."""
     scenario = Scenario(stage, payee(side, known=True))

@@ -6,8 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from eiraku.conformance.suite.negative_transfer import BOTH_SIDES, Plan, Scene, flip, set_up
+from eiraku.conformance.suite.negative_transfer import Plan, Scene, flip, set_up
 from eiraku.conformance.suite.offer_faults import FAULTS, Fault
+from eiraku.conformance.suite.sides import BOTH_SIDES, SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import Answer, connect
 from eiraku.conformance.tester.stage import Stage
@@ -30,8 +31,6 @@ ALL = (NOTHING, *(fault for fault in FAULTS[1:] if fault.code is not Code.TRANSA
 LIMIT, COUNT = ALL[1:3]
 # An amount of 0 is within every limit.
 NEIGHBOURS = ((NOTHING, COUNT), (LIMIT, COUNT), *pairwise(ALL[2:]))
-
-each_side = pytest.mark.parametrize("side", BOTH_SIDES, ids=lambda side: side.value)
 
 
 def redeliver_of(scene: Scene) -> Redeliver:
@@ -184,7 +183,7 @@ SPOILT = (
 
 
 @CHECKED
-@each_side
+@SIDES
 @pytest.mark.parametrize(
     "spoilt",
     [
@@ -198,7 +197,7 @@ def test_fault_beside_the_offer(stage: Stage, side: Side, spoilt: Spoilt) -> Non
 
 
 @CHECKED
-@each_side
+@SIDES
 def test_offer_is_checked_before_endorsements(stage: Stage, side: Side) -> None:
     """A redelivery is checked like an OFFER first, and then like a PAY."""
     last = ALL[-1]
@@ -266,7 +265,7 @@ def repeat(stage: Stage, side: Side, message: Redeliver, first: flows.Payment) -
 
 
 @pytest.mark.requirement("EPP-CRS-010", "EPP-CRS-012", "EPP-HIS-002")
-@each_side
+@SIDES
 def test_redelivery_by_another_payer(stage: Stage, side: Side) -> None:
     """A redelivery by another purse than the payer finds nothing credited, and its endorsements fail."""
     world = stage.world
@@ -292,7 +291,7 @@ def test_redelivery_by_another_payer(stage: Stage, side: Side) -> None:
 
 
 @pytest.mark.requirement("EPP-CRS-010", "EPP-CRS-012")
-@each_side
+@SIDES
 def test_same_transaction_of_another_payer(stage: Stage, side: Side) -> None:
     """A transaction is known by its payer and its number: that of another payer is another."""
     world = stage.world

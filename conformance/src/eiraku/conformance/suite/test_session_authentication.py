@@ -10,8 +10,8 @@ from eiraku.conformance.suite.message_1 import rebuilt
 from eiraku.conformance.suite.negative_session import (
     INITIATOR,
     PARTS,
+    PAYEES,
     RESPONDER,
-    SIDES,
     Attack,
     Part,
     altering,
@@ -50,7 +50,7 @@ LOW_ORDER = {
 
 
 @pytest.mark.requirement("EPP-SES-012", "EPP-SES-016")
-@pytest.mark.parametrize("part", SIDES)
+@PAYEES
 @pytest.mark.parametrize("name", sorted(LOW_ORDER))
 def test_small_order_ephemeral_key(stage: Stage, name: str, part: Part) -> None:
     """An ephemeral key that gives an all-zero secret is refused, though all else fits that secret"""
@@ -97,7 +97,7 @@ def test_signature(stage: Stage, name: str, part: Part) -> None:
 
 
 @pytest.mark.requirement("EPP-SES-013", "EPP-SES-028")
-@pytest.mark.parametrize("part", SIDES)
+@PAYEES
 def test_signature_of_another_session(stage: Stage, part: Part) -> None:
     """A purse's signature from another session is refused"""
     found: list[bytes] = []
@@ -117,7 +117,7 @@ def test_signature_of_another_session(stage: Stage, part: Part) -> None:
 
 
 @pytest.mark.requirement("EPP-SES-013", "EPP-SES-016")
-@pytest.mark.parametrize("part", SIDES)
+@PAYEES
 @pytest.mark.parametrize("name", sorted(plaintexts.SHAPES))
 def test_shape_of_plaintext(stage: Stage, name: str, part: Part) -> None:
     """A message_2 or message_3 whose plaintext has another shape is refused"""

@@ -7,8 +7,8 @@ from eiraku.conformance.suite.negative_session import (
     AMOUNT,
     INITIATOR,
     PARTS,
+    PAYEES,
     RESPONDER,
-    SIDES,
     Attack,
     Part,
     first_message,
@@ -132,7 +132,7 @@ IDENTIFIERS = {
 
 
 @pytest.mark.requirement("EPP-SES-020")
-@pytest.mark.parametrize("part", SIDES)
+@PAYEES
 @pytest.mark.parametrize("name", sorted(IDENTIFIERS))
 def test_connection_identifier(stage: Stage, name: str, part: Part) -> None:
     """Every connection identifier of the peer is accepted; the wallet's own is empty"""

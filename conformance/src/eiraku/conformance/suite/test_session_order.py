@@ -8,8 +8,8 @@ from eiraku.conformance.suite.handshake_states import EDHOC_ERROR, reach, record
 from eiraku.conformance.suite.negative_session import (
     INITIATOR,
     PARTS,
+    PAYEES,
     RESPONDER,
-    SIDES,
     Attack,
     Part,
     altering,
@@ -231,7 +231,7 @@ def test_message_4_is_sent(stage: Stage, part: Part) -> None:
 
 
 @pytest.mark.requirement("EPP-SES-016", "EPP-ERR-002")
-@pytest.mark.parametrize("part", SIDES)
+@PAYEES
 def test_refusals_look_alike(stage: Stage, part: Part) -> None:
     """Whatever the reason, the refusal of a peer looks the same on the wire"""
     world = stage.world

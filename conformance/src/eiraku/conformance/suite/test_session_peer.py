@@ -10,7 +10,7 @@ import pytest
 from eiraku.conformance.suite.negative_session import (
     AMOUNT,
     PARTS,
-    SIDES,
+    PAYEES,
     Attack,
     Part,
     handshake_attack,
@@ -74,7 +74,7 @@ def test_revoked(stage: Stage, place: str, part: Part) -> None:
 
 
 @pytest.mark.requirement("EPP-SES-022")
-@pytest.mark.parametrize("part", SIDES)
+@PAYEES
 def test_revoked_by_a_newer_bulletin(stage: Stage, part: Part) -> None:
     """The newest bulletin decides, in both directions"""
     peer = stage.world.purse()

@@ -5,8 +5,9 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from eiraku.conformance.suite.negative_transfer import BOTH_SIDES, Plan, UnitPlan, refuse_offer
+from eiraku.conformance.suite.negative_transfer import Plan, UnitPlan, refuse_offer
 from eiraku.conformance.suite.offer_faults import FAULTS, UNIT_FAULTS, Fault, together
+from eiraku.conformance.suite.sides import BOTH_SIDES
 from eiraku.conformance.tester.stage import Stage
 
 ORDER = pytest.mark.requirement("EPP-TRF-046", "EPP-ERR-001")

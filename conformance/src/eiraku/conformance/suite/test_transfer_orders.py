@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from eiraku.conformance.suite.negative_transfer import BOTH_SIDES
 from eiraku.conformance.suite.payer import (
     expect_no_offer,
     own,
@@ -16,6 +15,7 @@ from eiraku.conformance.suite.payer import (
     settle_by_redelivery,
     unread,
 )
+from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import connect
 from eiraku.conformance.tester.policies import policy
@@ -27,7 +27,6 @@ from eiraku.spec.messages import Offer, OfferedUnit, Redeliver, Request
 from eiraku.spec.objects import Role
 from eiraku.spec.tables import Side
 
-SIDES = pytest.mark.parametrize("side", [pytest.param(side, id=side.value) for side in BOTH_SIDES])
 LIMIT = 65535
 
 

@@ -7,7 +7,6 @@ from hashlib import sha256
 import pytest
 
 from eiraku.conformance.suite.negative_transfer import (
-    BOTH_SIDES,
     Plan,
     Scene,
     alternating,
@@ -15,6 +14,7 @@ from eiraku.conformance.suite.negative_transfer import (
     flip,
     set_up,
 )
+from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import World, endorsement_payload
@@ -25,7 +25,6 @@ from eiraku.spec.messages import Pay
 from eiraku.spec.objects import EndorsementPayload
 from eiraku.spec.tables import Side
 
-SIDES = pytest.mark.parametrize("side", [pytest.param(side, id=side.value) for side in BOTH_SIDES])
 POSITIONS = pytest.mark.parametrize("index", [pytest.param(n, id=f"unit-{n}") for n in range(3)])
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import pytest
 
 from eiraku.conformance.suite.negative_transfer import (
-    BOTH_SIDES,
     Place,
     Plan,
     UnitPlan,
@@ -17,6 +16,7 @@ from eiraku.conformance.suite.negative_transfer import (
 )
 from eiraku.conformance.suite.offer_faults import FAULTS, Fault
 from eiraku.conformance.suite.payer import paid
+from eiraku.conformance.suite.sides import BOTH_SIDES, SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
@@ -25,7 +25,6 @@ from eiraku.spec.errors import Code
 from eiraku.spec.messages import Offer
 from eiraku.spec.tables import Side
 
-SIDES = pytest.mark.parametrize("side", [pytest.param(side, id=side.value) for side in BOTH_SIDES])
 RIGHT = Plan()
 AMOUNT = RIGHT.offered_amount
 POSITIONS = {"first": 0, "middle": 1, "last": 2}

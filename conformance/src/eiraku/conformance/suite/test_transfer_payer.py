@@ -8,7 +8,7 @@ import pytest
 
 from eiraku.conformance.adapter.client import State
 from eiraku.conformance.suite.chains import sealed_by_peer
-from eiraku.conformance.suite.negative_transfer import BOTH_SIDES, alternating, flip
+from eiraku.conformance.suite.negative_transfer import alternating, flip
 from eiraku.conformance.suite.payer import (
     expect_no_offer,
     own,
@@ -17,6 +17,7 @@ from eiraku.conformance.suite.payer import (
     refused_to_offer,
     settle_by_redelivery,
 )
+from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import Talk
 from eiraku.conformance.tester.policies import policy
@@ -27,8 +28,6 @@ from eiraku.spec.errors import Code
 from eiraku.spec.messages import Accept, Offer, Receipt
 from eiraku.spec.objects import ReceiptPayload
 from eiraku.spec.tables import Side
-
-SIDES = pytest.mark.parametrize("side", [pytest.param(side, id=side.value) for side in BOTH_SIDES])
 
 
 @pytest.mark.requirement("EPP-TRF-013", "EPP-ERR-001")

@@ -6,7 +6,7 @@ import pytest
 
 from eiraku.conformance.adapter.client import Payment as Booked
 from eiraku.conformance.suite.chains import Chain, check_chain, passed_on, sealed_by_peer
-from eiraku.conformance.suite.negative_transfer import BOTH_SIDES
+from eiraku.conformance.suite.sides import BOTH_SIDES, SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import connect
 from eiraku.conformance.tester.policies import policy
@@ -17,7 +17,6 @@ from eiraku.spec.messages import Offer, Request
 from eiraku.spec.objects import Role
 from eiraku.spec.tables import Side
 
-SIDES = pytest.mark.parametrize("side", [pytest.param(side, id=side.value) for side in BOTH_SIDES])
 COUNTS = pytest.mark.parametrize("count", (1, 10), ids=("one-unit", "ten-units"))
 
 

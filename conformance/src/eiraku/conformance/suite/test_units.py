@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import pytest
 
 from eiraku.conformance.suite.negative_transfer import (
-    BOTH_SIDES,
     Bytes,
     Plan,
     UnitPlan,
@@ -17,6 +16,7 @@ from eiraku.conformance.suite.negative_transfer import (
     set_up,
 )
 from eiraku.conformance.suite.second_signature import signed_again
+from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
@@ -31,7 +31,6 @@ from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import Unit
 from eiraku.spec.tables import Side
 
-SIDES = pytest.mark.parametrize("side", [pytest.param(side, id=side.value) for side in BOTH_SIDES])
 RIGHT = Plan()
 FIELDS = ("number", "issue", "value", "economy", "issued", "expires", "max_hops", "seal", "reserved")
 Alter = Callable[[UnitPlan], UnitPlan]

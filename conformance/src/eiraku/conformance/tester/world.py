@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
@@ -218,7 +219,12 @@ class World:
 
 def identifier(held: Holding) -> bytes:
     """`unit_id` of a held unit, 32 bytes."""
-    signed = cose.parse(held.unit)
+    return _identifier(held.unit)
+
+
+@lru_cache(maxsize=4096)
+def _identifier(unit: bytes) -> bytes:
+    signed = cose.parse(unit)
     return unit_id(signed.kid or bytes(8), signed.payload)
 
 

@@ -1,19 +1,13 @@
-"""The boundary cases as a file of test vectors: ``python -m eiraku.models.smt.witnesses --write``.
+"""The boundary cases as a file of test vectors, which ``eiraku maintain witnesses --write`` writes.
 
-The file is ``boundaries.json`` in `eiraku.spec`, where the suite finds it. Without ``--write`` it is only
-compared; the exit code is 1 if it differs from what the solver finds.
+The file is ``boundaries.json`` in `eiraku.spec`, where the suite finds it.
 """
 
 import json
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from eiraku.models.smt import bundles, limits
 from eiraku.models.smt.boundary import Boundary
-from eiraku.spec import registry
-
-FILE = Path(registry.__file__).with_name("boundaries.json")
 
 _ABOUT = (
     "What is just allowed, and what just is not: least situations found by a solver, each with the outcome"
@@ -44,21 +38,3 @@ def render(cases: Sequence[Boundary]) -> bytes:
         ],
     }
     return (json.dumps(stored, indent=1) + "\n").encode()
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Write or compare the file. Returns the exit code: 1 if it differs, 2 for wrong arguments."""
-    if list(arguments) not in ([], ["--write"]):
-        sys.stderr.write("usage: python -m eiraku.models.smt.witnesses [--write]\n")
-        return 2
-    found = render(boundaries())
-    if arguments:
-        FILE.write_bytes(found)
-    elif not FILE.is_file() or FILE.read_bytes() != found:
-        sys.stderr.write(f"{FILE.name} is not what the solver finds; --write renews it\n")
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,15 +1,12 @@
-"""Vectors of chapter 15: ``python -m eiraku.system.wholesale.vectors FILE`` writes them.
+"""Vectors of chapter 15, which ``eiraku maintain vectors --write`` writes.
 
 Trees and proofs come from the definitions of RFC 9162, written down as they stand there and not as
 `wholesale.merkle` computes them. The log has one posting of every kind, with a checkpoint after each epoch.
 """
 
-import json
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from eiraku.system.database import Database
@@ -155,20 +152,3 @@ def _half(count: int) -> int:
 
 def _hex(items: Sequence[bytes]) -> list[str]:
     return [item.hex() for item in items]
-
-
-def main(arguments: list[str]) -> int:
-    """Write the file named. Returns an exit code."""
-    if len(arguments) != 1:
-        sys.stderr.write("usage: python -m eiraku.system.wholesale.vectors FILE\n")
-        return 2
-    try:
-        Path(arguments[0]).write_text(json.dumps(vectors(), indent=1) + "\n")
-    except OSError as error:
-        sys.stderr.write(f"cannot write {arguments[0]}: {error.strerror}\n")
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

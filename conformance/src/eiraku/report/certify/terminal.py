@@ -15,7 +15,7 @@ from rich.text import Text
 
 from eiraku.conformance.results import CheckResult, Evidence, Outcome, Run
 from eiraku.conformance.verdict import Verdict
-from eiraku.report.summary import (
+from eiraku.report.certify.summary import (
     COLUMNS,
     Summary,
     reproduce,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import escape
 
 from eiraku.conformance.results import CheckResult, Evidence
-from eiraku.report import diagram
+from eiraku.report.certify import steps as sequence
 from eiraku.report.text import one_line, shorten, tail, visible
 
 ROOM = 1_400_000
@@ -104,7 +104,7 @@ def _full(evidence: Evidence) -> Proof:
         expected=visible(shorten(evidence.expected, _BLOCK)),
         actual=visible(shorten(evidence.actual, _BLOCK)),
         notes=tuple(one_line(shorten(note, _BLOCK)) for note in evidence.notes),
-        diagram=diagram.draw(evidence.steps, evidence.actual),
+        diagram=sequence.draw(evidence.steps, evidence.actual),
         steps=len(evidence.steps),
         messages=_messages(evidence),
         earlier=len(evidence.exchanges) - len(last),
@@ -122,14 +122,14 @@ def _full(evidence: Evidence) -> Proof:
 
 
 def _messages(evidence: Evidence) -> tuple[Message, ...]:
-    marked, word = diagram.failing(evidence.steps, evidence.actual)
-    first = max(len(evidence.steps) - diagram.MOST_STEPS, 0)
+    marked, word = sequence.failing(evidence.steps, evidence.actual)
+    first = max(len(evidence.steps) - sequence.MOST_STEPS, 0)
     steps = evidence.steps[first:]
     limit = _limit([len(content) for step in steps for content in (step.decoded, step.data)], _MESSAGES)
     return tuple(
         Message(
             title=one_line(shorten(step.label, _LINE)),
-            way=one_line(f"{step.source} to {step.target}{diagram.size(step)}"),
+            way=one_line(f"{step.source} to {step.target}{sequence.size(step)}"),
             outcome=one_line(shorten(step.outcome, _LINE)),
             decoded=visible(shorten(step.decoded, limit)),
             hex=one_line(shorten(step.data, limit)),

@@ -4,24 +4,20 @@ Pictures come from the recorded traces; the words from the manifests.
 """
 
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import BaseLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from eiraku.models import library, sequence, terminal, trace
+from eiraku.models import library, trace
 from eiraku.models.library import Subject
 from eiraku.models.manifest import FLAWED, Claim, Removed
 from eiraku.models.results import UNFINISHED, Result, Run, Standing
 from eiraku.models.trace import Trace, TraceError
+from eiraku.report import page
+from eiraku.report.prove import attack, terminal
 
-_VERDICT = {
-    0: ("pass", "All as claimed", "M13 25l8 8 14-17"),
-    1: ("fail", "Not as claimed", "M16 16l16 16M32 16l-16 16"),
-    3: ("gap", "Incomplete", "M13 24h22"),
-}
-"""By exit code: style class, words, and the path of the sign."""
+_VERDICT = {0: ("pass", "All as claimed"), 1: ("fail", "Not as claimed"), 3: ("gap", "Incomplete")}
+"""By exit code: style class and words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,32 +62,23 @@ class Section:
 
 def html(run: Run, *, folder: Path = library.PACKAGE) -> bytes:
     """The bytes of the page; `folder` has the theories, manifests and traces that the run was about."""
-    environment = Environment(
-        loader=BaseLoader(), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(tone=_tone, rests=terminal.describe)
-    style = "".join(_resource(name) for name in ("page.css", "sequence.css"))
     sections = [
         _section(name, subject, run, folder)
         for name, subject in library.subjects(folder)
         if isinstance(subject, Subject)
     ]
     sections = [section for section in sections if section.rows or section.checks]
-    return (
-        environment.from_string(_resource("page.html.j2"))
-        .render(
-            run=run,
-            verdict=_VERDICT[run.exit_code],
-            conclusion=terminal.conclusion(run).partition(": ")[2],
-            trouble=terminal.trouble(run),
-            sections=[section for section in sections if not section.flawed],
-            flawed=[section for section in sections if section.flawed],
-            checks=[check for section in sections for check in section.checks],
-            rests=_rests(run),
-            style=Markup(style),  # noqa: S704 - our own files
-        )
-        .encode()
-    )
+    facts = {
+        "run": run,
+        "verdict": _VERDICT[run.exit_code],
+        "conclusion": terminal.conclusion(run).partition(": ")[2],
+        "trouble": terminal.trouble(run),
+        "sections": [section for section in sections if not section.flawed],
+        "flawed": [section for section in sections if section.flawed],
+        "checks": [check for section in sections for check in section.checks],
+        "rests": _rests(run),
+    }
+    return page.render(__package__, facts, {"tone": _tone, "rests": terminal.describe})
 
 
 def picture(record: Trace | None, *, title: str) -> Picture | None:
@@ -99,10 +86,10 @@ def picture(record: Trace | None, *, title: str) -> Picture | None:
     if record is None:
         return None
     return Picture(
-        svg=Markup(sequence.svg(record, title=title)),  # noqa: S704 - escapes what it draws
-        text=sequence.text(record, width=88),
-        beforehand=tuple(sequence.beforehand(record)),
-        names=tuple(sequence.legend(record)),
+        svg=Markup(attack.svg(record, title=title)),  # noqa: S704 - escapes what it draws
+        text=attack.text(record, width=88),
+        beforehand=tuple(attack.beforehand(record)),
+        names=tuple(attack.legend(record)),
     )
 
 
@@ -158,9 +145,5 @@ def _rests(run: Run) -> list[tuple[str, str]]:
 
 def _tone(result: Result) -> str:
     if result.good:
-        return "pass" if result.job.expected == "verified" else "found"
+        return "pass" if result.job.expected == "verified" else "warn"
     return "gap" if result.verdict is None or result.verdict in UNFINISHED else "fail"
-
-
-def _resource(name: str) -> str:
-    return files(__package__ or "eiraku.models").joinpath(name).read_text(encoding="utf-8")

@@ -13,7 +13,8 @@ import msgspec
 import pytest
 
 from eiraku.conformance.results import Evidence, Exchange, Outcome, Run, Step
-from eiraku.report import diagram, html
+from eiraku.report.certify.page import render
+from eiraku.report.certify.steps import MOST_STEPS, draw
 from eiraku.spec import registry
 
 SAMPLES = runpy.run_path(str(Path(__file__).with_name("report_samples.py")))
@@ -69,7 +70,7 @@ class Page(HTMLParser):
 
 @pytest.mark.parametrize("name", RUNS)
 def test_the_page_stands_alone(name: str) -> None:
-    page = Page(html.render(RUNS[name]))
+    page = Page(render(RUNS[name]))
     assert not page.having("src")
     assert [link for link in page.having("href") if not link.startswith("#")] == ["data:,"]
     assert not re.search(r"url\(|@import|https?:", page.raw["style"] + page.raw["script"])
@@ -81,7 +82,7 @@ def test_the_page_stands_alone(name: str) -> None:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_only_the_own_script_may_run(name: str) -> None:
-    page = Page(html.render(RUNS[name]))
+    page = Page(render(RUNS[name]))
     assert [tag for tag, _ in page.elements].count("script") == 1
     assert not [key for _, attributes in page.elements for key in attributes if key.startswith("on")]
     (policy,) = [content for content in page.having("content") if "script-src" in content]
@@ -91,7 +92,7 @@ def test_only_the_own_script_may_run(name: str) -> None:
 
 
 def test_hostile_text_is_shown_and_not_obeyed() -> None:
-    content = html.render(hostile())
+    content = render(hostile())
     assert b"<script>alert" not in content
     assert not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", content)
     assert "\u202e" not in content.decode()
@@ -110,11 +111,11 @@ def test_hostile_text_is_shown_and_not_obeyed() -> None:
 )
 def test_the_verdict_is_said_in_words(name: str, words: str) -> None:
     passed = sum(result.outcome is Outcome.PASS for result in RUNS[name].results)
-    assert words.format(PASS=passed) in Page(html.render(RUNS[name])).text
+    assert words.format(PASS=passed) in Page(render(RUNS[name])).text
 
 
 def test_headings_and_tables_can_be_followed_by_ear() -> None:
-    page = Page(html.render(RUNS["mixed"]))
+    page = Page(render(RUNS["mixed"]))
     levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h\d", tag)]
     assert levels[0] == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
@@ -124,7 +125,7 @@ def test_headings_and_tables_can_be_followed_by_ear() -> None:
 
 def test_every_requirement_has_its_row() -> None:
     """But for chapters that are not about wallets: these have one row that says how many they hold."""
-    page = Page(html.render(RUNS["mixed"]))
+    page = Page(render(RUNS["mixed"]))
     every = registry.load()
     judged = {each.chapter for each in every if not each.not_tested}
     expected = {each.id for each in every if each.chapter in judged}
@@ -137,9 +138,9 @@ def test_every_requirement_has_its_row() -> None:
 def test_other_texts_than_those_of_the_run_are_announced() -> None:
     run = sample()
     other = msgspec.structs.replace(run.requirement_set, digest="00" * 32)
-    page = Page(html.render(msgspec.structs.replace(run, requirement_set=other)))
+    page = Page(render(msgspec.structs.replace(run, requirement_set=other)))
     assert "which is not the one this run was judged against" in page.text
-    assert "which is not the one this run" not in Page(html.render(run)).text
+    assert "which is not the one this run" not in Page(render(run)).text
 
 
 def crowded() -> Run:
@@ -165,10 +166,10 @@ def crowded() -> Run:
 
 
 def test_a_large_run_stays_readable() -> None:
-    content = html.render(crowded())
+    content = render(crowded())
     assert len(content) < 2_000_000
     everywhere = sample(dict.fromkeys(range(1000), Outcome.FAIL), per_requirement=6)
-    assert len(html.render(everywhere)) < 3_500_000
+    assert len(render(everywhere)) < 3_500_000
 
 
 # --- diagrams -----------------------------------------------------------------------------------------
@@ -180,7 +181,7 @@ def test_a_large_run_stays_readable() -> None:
 )
 def test_a_diagram_has_one_arrow_per_step_and_marks_one(actual: str, marked: int, words: str) -> None:
     steps = SAMPLES["evidence"](SAMPLES["random"].Random(2), Outcome.FAIL).steps
-    root = ET.fromstring(diagram.draw(steps, actual))
+    root = ET.fromstring(draw(steps, actual))
     groups = root.findall("g")
     assert len(groups) == len(steps)
     assert [at for at, group in enumerate(groups) if "stop" in group.attrib["class"].split()] == [marked]
@@ -190,20 +191,20 @@ def test_a_diagram_has_one_arrow_per_step_and_marks_one(actual: str, marked: int
 
 
 def test_a_diagram_of_nothing_is_nothing() -> None:
-    assert not diagram.draw(())
+    assert not draw(())
 
 
 def test_a_long_diagram_shows_its_end() -> None:
     steps = [Step(source="suite", target="wallet", label=f"step {n}") for n in range(100)]
-    drawn = diagram.draw(steps)
+    drawn = draw(steps)
     assert ">step 99<" in drawn
     assert ">step 1<" not in drawn
-    assert f"{100 - diagram.MOST_STEPS} before" in drawn
+    assert f"{100 - MOST_STEPS} before" in drawn
 
 
 @pytest.mark.parametrize("parties", (("wallet",), ("suite", "holder", "wallet"), ("a", "b", "c", "d")))
 def test_any_number_of_parties_can_be_drawn(parties: tuple[str, ...]) -> None:
     steps = [Step(source=a, target=b, label="x") for a in parties for b in parties]
-    root = ET.fromstring(diagram.draw(steps))
+    root = ET.fromstring(draw(steps))
     width = float(root.attrib["width"])
     assert all(0 <= float(element.attrib["x"]) <= width for element in root.iter("text"))

@@ -1,4 +1,4 @@
-"""Attack graphs, drawn from the recorded traces: ``python -m eiraku.models.graph FOLDER`` with Graphviz.
+"""Attack graphs, drawn from the recorded traces with Graphviz: ``eiraku maintain graphs --write``.
 
 What the prover draws shows every deduction and is far too large for a page. Here a box is a step and an arrow
 a message; where the adversary composes one, the arrows meet in what it composes. The pictures are kept in
@@ -6,16 +6,11 @@ a message; where the adversary composes one, the arrows meet in what it composes
 can tell a picture that no longer matches its trace.
 """
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
-from eiraku.models import sequence, theory, trace
+from eiraku.models import theory, trace
 from eiraku.models.trace import Received, Step, Trace
-from eiraku.spec.diagrams import digest, draw
-
-__all__ = ["digest", "dot", "draw", "main", "name", "pictures"]
+from eiraku.report.prove import attack
 
 _STYLE = (
     'rankdir=TB; bgcolor="transparent"; nodesep=0.3; ranksep=0.35;'
@@ -32,11 +27,11 @@ def dot(record: Trace) -> str:
     lines = [f"digraph attack {{\n  {_STYLE}"]
     steps = [step for step in record.steps if not step.setup]
     last = max((step.number for step in steps if step.marks), default=0)
-    attack = record.quantifier != "exists-trace"
+    broken = record.quantifier != "exists-trace"
     senders = {sent.number: f"s{step.number}" for step in steps for sent in step.sent}
     for step in steps:
-        label = f"{step.number}  {sequence.who(record, step.actor)}\n{step.words}"
-        look = _FINAL if attack and step.number == last else ""
+        label = f"{step.number}  {attack.who(record, step.actor)}\n{step.words}"
+        look = _FINAL if broken and step.number == last else ""
         lines.append(f"  s{step.number} [label={_quoted(label)}{look}];")
     if any(step.setup and step.sent for step in record.steps):
         lines.append('  before [label="before", fillcolor="#f4f4f4", color="#888888"];')
@@ -97,32 +92,3 @@ def pictures() -> Iterator[tuple[str, str]]:
             found = trace.load(each, record)
             if found is not None and found.quantifier != "exists-trace":
                 yield name(each, record), dot(found)
-
-
-def main(arguments: list[str]) -> int:
-    """Write all pictures into the folder named, where they do not fit any more. Returns an exit code."""
-    if len(arguments) != 1:
-        print("usage: python -m eiraku.models.graph FOLDER", file=sys.stderr)
-        return 2
-    folder, wanted = Path(arguments[0]), dict(pictures())
-    folder.mkdir(parents=True, exist_ok=True)
-    for file, graph in wanted.items():
-        place = folder / file
-        if place.is_file() and digest(graph) in place.read_text(encoding="utf-8"):
-            continue
-        try:
-            place.write_text(draw(graph), encoding="utf-8")
-        except FileNotFoundError:
-            print("the program dot of Graphviz is not installed", file=sys.stderr)
-            return 1
-        except subprocess.CalledProcessError as error:
-            print(f"{file}: dot says: {error.stderr}", file=sys.stderr)
-            return 1
-    for place in folder.glob("*.svg"):
-        if place.name not in wanted:
-            place.unlink()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

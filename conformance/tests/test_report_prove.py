@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from eiraku.models import library, page, trace
+from eiraku.models import library, trace
 from eiraku.models.results import Machine, Result, Run, Solved, Standing, Verdict
+from eiraku.report.prove import page
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).resolve().parents[2] / "models" / "tests" / "data"
 EVIL = "<script>alert(1)</script>"
 MANIFEST = f"""
 title = "Pay {EVIL}"
@@ -183,7 +184,7 @@ def test_everything_is_shown(folder: Path) -> None:
         "It lets the payer settle.",
     ):
         assert words in text
-    assert reader.all("class").count("attack") == 2
+    assert reader.all("class").count("sequence") == 2
     assert text.count("violates unit_was_issued") == 1
     assert "composed by the adversary" in text
 
@@ -202,7 +203,7 @@ def test_page_without_traces_and_results_can_be_read(folder: Path) -> None:
     text, reader = read(run_of(folder), folder)
     assert "no trace recorded" in text
     assert "svg" in reader.tags  # the sign of the verdict
-    assert "attack" not in reader.all("class")
+    assert "sequence" not in reader.all("class")
     empty = run_of(folder)
     read(
         Run(**{**{f: getattr(empty, f) for f in empty.__struct_fields__}, "results": (), "solved": ()}),

@@ -1,24 +1,20 @@
 """``report.html``: one page with everything in it, that asks nothing of any network.
 
-The page forbids itself every request and every script but its own (a content security policy with the
-hash of that script). Without scripts it loses its filter and nothing else. Long output is cut to keep large
+Without scripts it loses its filter and nothing else. Long output is cut to keep large
 runs within about 2 MB; ``report.json`` has all of it.
 """
 
-import base64
-import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import BaseLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from eiraku.conformance.results import CheckResult, Outcome, Run
-from eiraku.report.proof import proofs
-from eiraku.report.summary import (
+from eiraku.report import page
+from eiraku.report.certify.evidence import proofs
+from eiraku.report.certify.summary import (
     COLUMNS,
     Summary,
     chapter_title,
@@ -62,10 +58,6 @@ class RequirementRow:
 def render(run: Run) -> bytes:
     """The bytes of ``report.html``."""
     summary = summarise(run)
-    style, script, template = (_resource(name) for name in ("style.css", "filter.js", "template.html.j2"))
-    environment = Environment(
-        loader=BaseLoader(), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     anchors = _anchors(summary.scope)
     filters: dict[str, Callable[[Any], object]] = {
         "visible": visible,
@@ -78,14 +70,7 @@ def render(run: Run) -> bytes:
         "reproduce": lambda result: one_line(reproduce(run, result.id)),
         "diagram": lambda proof: Markup(proof.diagram),  # noqa: S704 - escapes what it draws
     }
-    environment.filters.update(filters)
-    page = environment.from_string(template).render(
-        **_facts(summary),
-        style=Markup(style),  # noqa: S704 - our own file
-        script=Markup(script),  # noqa: S704 - our own file
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-    )
-    return page.encode("utf-8")
+    return page.render(__package__, _facts(summary), filters, script="filter.js")
 
 
 def inline(markdown: str) -> Markup:
@@ -101,10 +86,6 @@ def paragraphs(markdown: str) -> Markup:
     return Markup("").join(
         Markup("<p>{}</p>").format(inline(part)) for part in markdown.split("\n\n") if part.strip()
     )
-
-
-def _resource(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _facts(summary: Summary) -> dict[str, Any]:

@@ -7,11 +7,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from eiraku.models import graph, sequence, theory, trace
+from eiraku.models import theory, trace
 from eiraku.models.trace import Actor, Name, Part, Received, Sent, Step, Trace
-from eiraku.spec.diagrams import digest
+from eiraku.report.prove import attack, graph
+from eiraku.spec.diagrams import digest, draw
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).resolve().parents[2] / "models" / "tests" / "data"
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "attacks"
 GRAPHS = {
     "forged-unit": ("pay", "no_unit_signature"),
@@ -65,20 +66,20 @@ def inner(svg: str) -> list[ET.Element]:
 
 @pytest.mark.parametrize("found", every(), ids=[*GRAPHS, "hostile"])
 def test_drawing_stays_within_its_width(found: Trace) -> None:
-    svg = sequence.svg(found)
+    svg = attack.svg(found)
     assert "<script" not in svg
     for each in inner(svg):
         if each.tag.endswith("rect"):
             left, width = float(each.attrib["x"]), float(each.attrib["width"])
-            assert 0 <= left <= left + width <= sequence.WIDTH
+            assert 0 <= left <= left + width <= attack.WIDTH
         if each.tag.endswith("text") and "x" in each.attrib:
-            assert 0 <= float(each.attrib["x"]) <= sequence.WIDTH
-            assert len(each.text or "") * 5.5 <= sequence.WIDTH
+            assert 0 <= float(each.attrib["x"]) <= attack.WIDTH
+            assert len(each.text or "") * 5.5 <= attack.WIDTH
 
 
 @pytest.mark.parametrize("found", every(), ids=[*GRAPHS, "hostile"])
 def test_everything_is_in_the_drawing_in_order(found: Trace) -> None:
-    svg = sequence.svg(found)
+    svg = attack.svg(found)
     height = float(ET.fromstring(svg).attrib["height"])
     rows = [float(each.attrib["y"]) for each in inner(svg) if each.tag.endswith("text")]
     assert max(rows) <= height
@@ -90,7 +91,7 @@ def test_everything_is_in_the_drawing_in_order(found: Trace) -> None:
 @pytest.mark.parametrize("name", GRAPHS)
 def test_text_says_the_same(name: str) -> None:
     found = recorded(name)
-    text = " ".join(sequence.text(found, width=80).split())
+    text = " ".join(attack.text(found, width=80).split())
     for step in found.steps:
         assert step.words in text
         assert all(sent.term in text for sent in step.sent if sent.used)
@@ -100,14 +101,14 @@ def test_text_says_the_same(name: str) -> None:
 
 
 def test_untouched_message_goes_from_one_purse_to_the_other() -> None:
-    svg = sequence.svg(recorded("honest-payment"))
+    svg = attack.svg(recorded("honest-payment"))
     assert svg.count('class="line"') == 3
     assert 'class="arrow made"' not in svg
     assert "shows payment_is_possible" in svg
 
 
 def test_repeated_message_comes_from_the_adversary_in_red() -> None:
-    svg = sequence.svg(recorded("repeated-payment"))
+    svg = attack.svg(recorded("repeated-payment"))
     assert svg.count('class="arrow made"') == 1
     assert "message 2 again" in svg
     assert svg.count("note final") == 1
@@ -116,7 +117,7 @@ def test_repeated_message_comes_from_the_adversary_in_red() -> None:
 
 def test_origin_of_an_opened_piece() -> None:
     (received,) = recorded("leaked-key").steps[-1].received
-    assert sequence.origin(received) == "composed by the adversary: k from 3, opened with keyA from 1"
+    assert attack.origin(received) == "composed by the adversary: k from 3, opened with keyA from 1"
 
 
 def test_graph_has_every_step_and_is_short() -> None:
@@ -130,7 +131,7 @@ def test_graph_has_every_step_and_is_short() -> None:
 @pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
 @pytest.mark.parametrize("found", every(), ids=[*GRAPHS, "hostile"])
 def test_graph_can_be_drawn(found: Trace) -> None:
-    drawn = graph.draw(graph.dot(found))
+    drawn = draw(graph.dot(found))
     ET.fromstring(drawn)
     assert len(drawn) < LARGEST
 
@@ -138,10 +139,8 @@ def test_graph_can_be_drawn(found: Trace) -> None:
 def test_pictures_in_the_documents_fit_the_records() -> None:
     wanted = dict(graph.pictures())
     kept = {file.name: file for file in PICTURES.glob("*.svg")}
-    assert sorted(kept) == sorted(wanted), "run python -m eiraku.models.graph docs/attacks"
+    assert sorted(kept) == sorted(wanted), "run eiraku maintain graphs --write"
     for name, file in kept.items():
         text = file.read_text(encoding="utf-8")
-        assert digest(wanted[name]) in text, (
-            f"{name} is out of date: run python -m eiraku.models.graph docs/attacks"
-        )
+        assert digest(wanted[name]) in text, f"{name} is out of date: run eiraku maintain graphs --write"
         assert len(text) < LARGEST

@@ -1,26 +1,16 @@
-"""A recorded attack as a message sequence: as text, and as SVG drawn here, without any other program.
-
-The drawing has classes only. ``sequence.css`` beside this file colours it; a page that follows a light or
-dark scheme sets the custom properties that are named there.
-"""
+"""A recorded attack as a message sequence: as text, and as a drawing."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Final
 
 from eiraku.models.trace import Actor, Part, Received, Sent, Step, Trace
+from eiraku.report.sequence import Drawing, wrapped
 
 WIDTH: Final = 740
 """Of the drawing, in pixels at full size."""
 _MARGIN: Final = 92
-_HEAD: Final = 46
-_LINE: Final = 15
-_CHARACTER: Final = 6.3
-"""Width of a character of the labels, generously."""
-_BOLD: Final = 7.1
-"""The same of bold ones."""
 _NOTE: Final = 196
 """Greatest width of a note."""
 
@@ -31,21 +21,21 @@ def text(trace: Trace, *, width: int = 100) -> str:
     opening = [step for step in trace.steps if step.setup]
     if opening:
         lines.append("Before:")
-        lines += [_wrapped(f"  {line}", width, "    ") for line in beforehand(trace)]
+        lines += [_paragraph(f"  {line}", width, "    ") for line in beforehand(trace)]
     for step in trace.steps:
         if step.setup:
             continue
         mark = "  <- " if step.marks else ""
         lines.append(f"{step.number}. {who(trace, step.actor)}: {step.words}{_on(step)}{mark.rstrip()}")
         for received in step.received:
-            lines.append(_wrapped(f"   receives  {received.term}", width, " " * 13))
-            lines.append(_wrapped(f"             [{origin(received)}]", width, " " * 14))
+            lines.append(_paragraph(f"   receives  {received.term}", width, " " * 13))
+            lines.append(_paragraph(f"             [{origin(received)}]", width, " " * 14))
         for sent in step.sent:
-            lines.append(_wrapped(f"   sends ({sent.number}) {sent.term}", width, " " * 13))
-        lines += [_wrapped(f"   {mark}{fact}", width, " " * 13) for fact in step.marks]
+            lines.append(_paragraph(f"   sends ({sent.number}) {sent.term}", width, " " * 13))
+        lines += [_paragraph(f"   {mark}{fact}", width, " " * 13) for fact in step.marks]
     if trace.names:
         lines.append("Where:")
-        lines += [_wrapped(f"  {names}: {meaning}", width, "      ") for names, meaning in legend(trace)]
+        lines += [_paragraph(f"  {names}: {meaning}", width, "      ") for names, meaning in legend(trace)]
     return "\n".join(lines) + "\n"
 
 
@@ -98,21 +88,14 @@ def _said(parts: Sequence[Part]) -> str:
 
 def svg(trace: Trace, *, title: str = "") -> str:
     """The sequence as one SVG element; `title` is its name for those who do not see it."""
-    picture = _Picture(trace)
-    picture.draw()
-    box = f'viewBox="0 0 {WIDTH} {picture.at}" width="{WIDTH}" height="{picture.at}"'
-    name = escape(title or f"Attack on {trace.lemma}", quote=True)
-    lives = [f'<path class="life" d="M{x:g} {_HEAD}V{picture.at - 28}"/>' for x in picture.places.values()]
-    return "".join(
-        [f'<svg class="attack" {box} role="img" aria-label="{name}">', *lives, *picture.parts, "</svg>"]
-    )
+    return _Picture(trace).drawn().svg(title or f"Attack on {trace.lemma}")
 
 
 def _on(step: Step) -> str:
     return f" ({', '.join(step.on)})" if step.on else ""
 
 
-def _wrapped(line: str, width: int, indent: str) -> str:
+def _paragraph(line: str, width: int, indent: str) -> str:
     return textwrap.fill(
         line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
@@ -132,20 +115,18 @@ class _Arrow:
 
 
 class _Picture:
-    """Collects the parts from top to bottom; `at` is where the next one goes."""
+    """One trace on its way into a drawing."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.good = trace.quantifier == "exists-trace"
         self.steps = [step for step in trace.steps if not step.setup]
-        self.parts: list[str] = []
-        self.at = _HEAD + 12
-        self.places = self._places()
+        self.drawing = Drawing(self._places(), WIDTH)
 
-    def draw(self) -> None:
-        """Everything but the lifelines."""
+    def drawn(self) -> Drawing:
+        """Everything, from the names to what the sequence shows."""
         for actor in self._columns():
-            self._head(actor)
+            self.drawing.head(actor.name, actor.label, below=", ".join(actor.roles), look=actor.kind)
         last = max((at for at, step in enumerate(self.steps) if step.marks), default=-1)
         for at, step in enumerate(self.steps):
             before = self.steps[at - 1] if at else None
@@ -155,27 +136,10 @@ class _Picture:
             self._note(step, final=at == last)
             for arrow in self._arrows(step, before, after, note=True):
                 self._arrow(arrow)
-            self.at += 6
-        self._ending()
-
-    def _ending(self) -> None:
-        """What the sequence shows."""
+            self.drawing.at += 6
         look = "ending good" if self.good else "ending"
-        self._band(f"{'shows' if self.good else 'violates'} {self.trace.lemma}", look)
-        self.at += 3
-
-    def _band(self, words: str, look: str) -> None:
-        """Words over the whole width."""
-        lines = _lines(words, WIDTH - 20)
-        height = _LINE * len(lines) + 10
-        self.parts.append(
-            f'<g class="{look}"><rect x="2" y="{self.at}" width="{WIDTH - 4}" height="{height}" rx="5"/>'
-        )
-        bottom = self.at + height
-        self.at += 5
-        self._text(lines, WIDTH / 2, "does")
-        self.parts.append("</g>")
-        self.at = bottom + 5
+        self.drawing.band(f"{'shows' if self.good else 'violates'} {self.trace.lemma}", look)
+        return self.drawing
 
     def _columns(self) -> list[Actor]:
         """Parties as they begin to act, the adversary between the first two of them."""
@@ -239,72 +203,32 @@ class _Picture:
             look = "" if sent.used else "lost"
             yield _Arrow(source=source, target="adversary", words=sent.term, number=sent.number, look=look)
 
-    def _head(self, actor: Actor) -> None:
-        x = self.places[actor.name]
-        roles = escape(", ".join(actor.roles))
-        look = f"who {actor.kind}"
-        self.parts.append(f'<text class="{look}" x="{x:g}" y="18">{escape(actor.label)}</text>')
-        if roles:
-            self.parts.append(f'<text class="role" x="{x:g}" y="34">{roles}</text>')
-
     def _arrow(self, arrow: _Arrow) -> None:
-        start, end = self.places[arrow.source], self.places[arrow.target]
-        if start == end:
+        if arrow.source == arrow.target:
             return
-        way = 1 if end > start else -1
-        room = max(abs(end - start) - 22, 150)
-        words = (
-            f"({arrow.number}) {arrow.words}"
-            if arrow.number and arrow.words[:8] != "message "
-            else arrow.words
-        )
-        top, bottom = _lines(words, room), _lines(arrow.below, room) if arrow.below else []
-        middle = (start + end) / 2
-        css = f" {arrow.look}" if arrow.look else ""
-        self.parts.append(f'<g class="arrow{css}">')
-        self._text(top, middle, "term")
-        y = self.at + 4
-        self.parts.append(f'<path class="line" d="M{start:g} {y:g}H{end - way * 7:g}"/>')
-        self.parts.append(f'<path class="tip" d="M{end:g} {y:g}l{-9 * way} -5v10z"/>')
-        self.at = int(y) + 4
-        self._text(bottom, middle, "origin")
-        self.parts.append("</g>")
-        self.at += 5
-
-    def _text(self, lines: Sequence[str], x: float, css: str) -> None:
-        for line in lines:
-            self.at += _LINE
-            self.parts.append(f'<text class="{css}" x="{x:g}" y="{self.at - 3:g}">{escape(line)}</text>')
+        places = self.drawing.places
+        room = max(abs(places[arrow.target] - places[arrow.source]) - 22, 150)
+        numbered = arrow.number and arrow.words[:8] != "message "
+        words = f"({arrow.number}) {arrow.words}" if numbered else arrow.words
+        below = wrapped(arrow.below, room) if arrow.below else []
+        self.drawing.arrow(arrow.source, arrow.target, wrapped(words, room), below, look=arrow.look)
 
     def _note(self, step: Step, *, final: bool) -> None:
-        x = self.places.get(step.actor)
+        x = self.drawing.places.get(step.actor)
         if x is None:
             done = f"{step.number}  {step.actor}: {step.words}{_on(step)}"
-            self._band("; ".join([done, *step.marks]), "band")
+            self.drawing.band("; ".join([done, *step.marks]), "band")
             return
-        words = _lines(f"{step.number}  {step.words}{_on(step)}", _NOTE - 30)  # bold is wider
+        words = wrapped(f"{step.number}  {step.words}{_on(step)}", _NOTE - 30)  # bold is wider
         said = [*step.marks]
         if step.actor == "adversary":
             said += [
                 origin(received).removeprefix("composed by the adversary: ") for received in step.received
             ]
             said += [f"({sent.number}) {sent.term}" for sent in step.sent if not step.on]
-        facts = [line for fact in said for line in _lines(fact, _NOTE - 16)]
-        longest = max(*(len(line) * _BOLD for line in words), *(len(line) * _CHARACTER for line in facts), 52)
-        width = min(longest + 18, _NOTE)
-        height = _LINE * (len(words) + len(facts)) + 8
-        left = min(max(x - width / 2, 2), WIDTH - width - 2)
-        css = "note" if self.good or not step.marks else "note final" if final else "note marked"
-        self.parts.append(
-            f'<g class="{css}">'
-            f'<rect x="{left:g}" y="{self.at:g}" width="{width:g}" height="{height}" rx="5"/>'
-        )
-        bottom = self.at + height
-        self.at += 3
-        self._text(words, left + width / 2, "does")
-        self._text(facts, left + width / 2, "fact")
-        self.parts.append("</g>")
-        self.at = bottom + 4
+        facts = [line for fact in said for line in wrapped(fact, _NOTE - 16)]
+        look = "note" if self.good or not step.marks else "note final" if final else "note marked"
+        self.drawing.note(x, words, facts, most=_NOTE, look=look)
 
 
 def _silent(step: Step) -> bool:
@@ -321,10 +245,3 @@ def _direct(before: Step, number: int, step: Step, received: Received) -> bool:
         and "adversary" not in (before.actor, step.actor)
         and before.actor != step.actor
     )
-
-
-def _lines(words: str, room: float) -> list[str]:
-    """`words` in lines that fit into `room` pixels, at most four; a term is broken only after a comma."""
-    most = max(int(room / _CHARACTER), 8)
-    lines = textwrap.wrap(words, most, break_long_words=True, break_on_hyphens=False) or [""]
-    return lines if len(lines) <= 4 else [*lines[:3], lines[3][: most - 3] + "..."]

@@ -120,9 +120,8 @@ def chapter_title(name: str) -> str:
     return f"{number.lstrip('0')} {words.replace('-', ' ').capitalize()}" if words else name.capitalize()
 
 
-def chapter_of(result: CheckResult, run: Run) -> str:
-    """The chapter of the first requirement of ``result`` that the set knows, else `OTHER`."""
-    chapters = {requirement.id: requirement.chapter for requirement in run.requirement_set.requirements}
+def chapter_of(result: CheckResult, chapters: Mapping[str, str]) -> str:
+    """The chapter of the first requirement of ``result`` that has one in ``chapters``, else `OTHER`."""
     return next((chapters[i] for i in result.requirements if i in chapters), OTHER)
 
 

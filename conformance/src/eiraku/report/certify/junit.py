@@ -12,7 +12,7 @@ and HARNESS_ERROR are errors; NOT_APPLICABLE and NOT_RUN are skipped; WARN passe
 from xml.etree import ElementTree as ET
 
 from eiraku.conformance.results import CheckResult, Evidence, Outcome, Run
-from eiraku.report.summary import chapter_of, chapter_title, reproduce
+from eiraku.report.certify.summary import chapter_of, chapter_title, reproduce
 from eiraku.report.text import one_line, tail, visible
 
 MOST = 20_000
@@ -33,8 +33,9 @@ _COUNT = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 def render(run: Run) -> bytes:
     """The bytes of ``junit.xml``."""
     grouped: dict[str, list[CheckResult]] = {}
+    chapters = {requirement.id: requirement.chapter for requirement in run.requirement_set.requirements}
     for result in sorted(run.results, key=lambda result: result.id):
-        grouped.setdefault(chapter_of(result, run), []).append(result)
+        grouped.setdefault(chapter_of(result, chapters), []).append(result)
     totals = _totals(list(run.results))
     del totals["skipped"]  # not an attribute of testsuites in the Jenkins schema
     root = ET.Element("testsuites", {"name": f"eiraku {run.requirement_set.version}", **totals})

@@ -13,9 +13,9 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from eiraku import report as reports
 from eiraku.conformance.results import Level, Outcome, Run
-from eiraku.report import badge, json_report, junit, summary, terminal, text
+from eiraku.report import files, text
+from eiraku.report.certify import badge, json_report, junit, summary, terminal, writing
 from eiraku.spec.errors import Misuse
 
 SAMPLES = runpy.run_path(str(Path(__file__).with_name("report_samples.py")))
@@ -26,14 +26,14 @@ sample, hostile, MIXED = (SAMPLES[name] for name in ("sample", "hostile", "MIXED
 
 def test_all_files_are_written_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
-    written = reports.write_all(sample(), folder)
+    written = writing.write_all(sample(), folder)
     assert [path.name for path in written] == ["report.html", "report.json", "junit.xml", "badge.svg"]
     assert sorted(folder.iterdir()) == sorted(written)
 
 
 def test_a_second_run_replaces_the_first(tmp_path: Path) -> None:
-    reports.write_all(sample(), tmp_path)
-    reports.write_all(sample(MIXED), tmp_path)
+    writing.write_all(sample(), tmp_path)
+    writing.write_all(sample(MIXED), tmp_path)
     report = json_report.load_report((tmp_path / "report.json").read_bytes())
     assert report.judgement.verdict == "non-conformant"
 
@@ -41,14 +41,14 @@ def test_a_second_run_replaces_the_first(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_run(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(Misuse, match=r"cannot write reports into .*file"):
-        reports.prepare(tmp_path / "file" / "reports")
+        files.prepare(tmp_path / "file" / "reports")
 
 
 def test_a_file_that_cannot_be_replaced_leaves_no_trace(tmp_path: Path) -> None:
     (tmp_path / "junit.xml").mkdir()
     (tmp_path / "junit.xml" / "kept").touch()
     with pytest.raises(Misuse, match=r"cannot write .*junit\.xml"):
-        reports.write_all(sample(), tmp_path)
+        writing.write_all(sample(), tmp_path)
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
