@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from eiraku.spec.errors import Unavailable
 from eiraku.system.exchange.carrier import ServiceRefused
 from eiraku.system.exchange.codes import RETRY_AFTER, status
-from eiraku.system.services.observe import defect
+from eiraku.system.services.observe import frames
 
 COSE = "application/cose"
 CBOR = "application/cbor"
@@ -53,9 +53,8 @@ def refusal(error: Exception, request_id: str) -> tuple[Response, str, dict[str,
     code = "unavailable" if isinstance(error, Unavailable) else "internal"
     detail = "the service has failed; send the very same request again later"
     body = {"code": code, "requirement": "EPP-SVC-005", "detail": detail}
-    told: dict[str, object] = {"error": type(error).__name__, **defect(error)}
-    if code == "unavailable":
-        told["reason"] = str(error)
+    told: dict[str, object] = {"error": type(error).__name__}
+    told |= {"reason": str(error)} if code == "unavailable" else {"traceback": frames(error)}
     return _json(body, code, request_id), code, told
 
 

@@ -14,8 +14,6 @@ from typing import Any, TextIO
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from eiraku.spec.errors import EirakuError
-
 
 class Log:
     """Structured lines to a stream, standard error by default."""
@@ -30,15 +28,13 @@ class Log:
         self._stream.flush()
 
 
-def defect(error: Exception) -> dict[str, object]:
-    """Fields of a line for a defect of ours: its traceback, outermost call first; none for other errors.
+def frames(error: Exception) -> list[str]:
+    """The traceback of a defect, outermost call first.
 
     Files, lines and functions only: the text of an unforeseen exception may hold what must not be in a log.
     """
-    if isinstance(error, EirakuError):
-        return {}
-    frames = traceback.extract_tb(error.__traceback__)
-    return {"traceback": [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames]}
+    found = traceback.extract_tb(error.__traceback__)
+    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in found]
 
 
 class Metrics:

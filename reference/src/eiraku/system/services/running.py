@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from eiraku.spec.errors import EirakuError
 from eiraku.system.services.app import create_app
-from eiraku.system.services.observe import Log, Metrics, defect
+from eiraku.system.services.observe import Log, Metrics, frames
 from eiraku.system.services.scheme import Scheme
 from eiraku.system.services.server import serve
 
@@ -55,7 +56,8 @@ def _work(scheme: Scheme, stop: threading.Event, log: Log, metrics: Metrics) -> 
                 said = type(error).__name__
                 metrics.failures.labels(name.partition(" ")[0]).inc()
                 if failing.get(name) != said:
-                    log.line("failing", part=name, error=said, **defect(error))
+                    ours = {} if isinstance(error, EirakuError) else {"traceback": frames(error)}
+                    log.line("failing", part=name, error=said, **ours)
                 failing[name] = said
             else:
                 if failing.pop(name, None) is not None:
