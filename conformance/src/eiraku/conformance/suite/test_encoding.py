@@ -17,7 +17,13 @@ from eiraku.conformance.suite.negative_session import (
     handshake_attack,
     silent,
 )
-from eiraku.conformance.suite.odd_encodings import RECORDS, chosen, families
+from eiraku.conformance.suite.odd_encodings import (
+    RECORDS,
+    Recipe,
+    chosen,
+    families,
+    refuse_plaintexts,
+)
 from eiraku.conformance.suite.positions import EACH_MESSAGE, EVERY_MESSAGE, POSITIONS, Position, Waiting
 from eiraku.conformance.suite.signed_objects import BY_CENTRE, Kind, Task, honest, known_keys, signed
 from eiraku.conformance.tester import loose
