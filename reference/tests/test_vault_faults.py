@@ -9,12 +9,13 @@ from typing import Any, Literal
 import pytest
 from sqlalchemy import Connection
 
+from eiraku.reference.meeting import PurseLostPower
 from eiraku.reference.purse.state import PayOrder, RequestOrder
 from eiraku.spec.errors import Refusal
 from eiraku.system.database import Database
 from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
 from eiraku.system.vault.policy import VaultPolicy
-from eiraku.system.vault.vault import NotTaken, PeerRefused, PurseLostPower
+from eiraku.system.vault.vault import NotTaken, PeerRefused
 from eiraku.testing.bank import FUNDS, Bank, Loss
 
 PLAIN = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())

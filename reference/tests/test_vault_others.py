@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from eiraku.reference.device import Device
+from eiraku.reference.meeting import PurseLostPower
 from eiraku.reference.purse.state import PayOrder, RequestOrder
 from eiraku.spec import cbor
 from eiraku.spec.centre_objects import Claim
@@ -146,8 +147,6 @@ def test_a_customers_claim_is_handed_on(bank: Bank, other: Vault) -> None:
 
 def lost(bank: Bank, customer: Device) -> None:
     """The vault loses power when it is paid, before it credits."""
-    from eiraku.system.vault.vault import PurseLostPower  # noqa: PLC0415 - only here
-
     with pytest.raises(PurseLostPower):
         bank.meet(customer, PayOrder(amount=8))
     bank.restart()

@@ -7,12 +7,12 @@ import pytest
 
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.device import Device
+from eiraku.reference.meeting import PurseLostPower
 from eiraku.reference.purse.state import PayOrder, RequestOrder
 from eiraku.spec.errors import Code
 from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
 from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE
 from eiraku.system.vault.policy import VaultPolicy
-from eiraku.system.vault.vault import PurseLostPower
 from eiraku.testing.bank import Bank, Loss, number_of
 
 BOTH = (DEVICE_CENTRE, ISSUING_CENTRE)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from eiraku.reference.crypto.drbg import Drbg
-from eiraku.reference.device import Accepted, Device, Rejected
+from eiraku.reference.device import Device, Rejected
+from eiraku.reference.meeting import lead
 from eiraku.reference.purse.state import Order
 from eiraku.spec.objects import Role
-from eiraku.spec.tables import Side
 from eiraku.system.database import Database
 from eiraku.system.exchange.carrier import Carrier, ServiceUnreachable, Session
 from eiraku.system.exchange.sessions import SessionTable
@@ -208,14 +208,17 @@ class Bank:
         if isinstance(result, Rejected):
             return (result.refusal.code.label,)
         self.vault.begin(pays_out, payee or number_of(customer))
-        result = customer.open(Side.INITIATOR)
-        while isinstance(result, Accepted | Rejected) and result.out is not None and self.vault.busy:
-            answer = self.vault.deliver(result.out)
-            codes += [answer.code] if answer.code else []
-            if answer.out is None:
-                break
-            result = customer.deliver(answer.out)
-        codes += [result.refusal.code.label] if isinstance(result, Rejected) else []
+
+        def carry(data: bytes) -> bytes | None:
+            if not self.vault.busy:
+                return None
+            answer = self.vault.deliver(data)
+            codes.extend([answer.code] if answer.code else [])
+            return answer.out
+
+        for result in lead(customer, carry):
+            last = result
+        codes += [last.refusal.code.label] if isinstance(last, Rejected) else []
         self.vault.end()
         return tuple(codes)
 

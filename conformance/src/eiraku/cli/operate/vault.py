@@ -36,9 +36,10 @@ def _vault(where: tuple[Path, str]) -> Iterator["Vault"]:
     directory, holder = where
     with system_packages("vault"):
         from eiraku.system.services import scheme
+    from eiraku.reference.meeting import PurseLostPower
     from eiraku.spec.errors import Refusal
     from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
-    from eiraku.system.vault.vault import NotTaken, PurseLostPower
+    from eiraku.system.vault.vault import NotTaken
 
     with advice(), scheme.open_(directory) as opened:
         found = opened.vaults.get(holder)

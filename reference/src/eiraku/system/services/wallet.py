@@ -15,8 +15,8 @@ from typing import Any, Self
 
 from eiraku.reference.anchor import AnchorError, parse_purse_id
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.device import Accepted, Device, Snapshot
-from eiraku.reference.meeting import meet
+from eiraku.reference.device import Device, Snapshot
+from eiraku.reference.meeting import accepted, meet
 from eiraku.reference.policy import PolicyError
 from eiraku.reference.purse.state import (
     Order,
@@ -32,7 +32,7 @@ from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import PurseId
 from eiraku.system.exchange.carrier import ServiceRefused
 from eiraku.system.exchange.codes import RETRY_AFTER
-from eiraku.system.exchange.talk import check, talk
+from eiraku.system.exchange.talk import talk
 from eiraku.system.services import notes as remembered
 from eiraku.system.services.client import HttpCarrier, HttpService
 from eiraku.system.services.enrolment import Enrolled, first_request
@@ -107,7 +107,7 @@ class Wallet:
         """
         self._deliver_again()
         before = {(c.payer, c.transaction) for c in self.snapshot().credited}
-        check(self.device.order(RequestOrder(amount=amount)))
+        accepted(self.device.order(RequestOrder(amount=amount)))
         answer = self.request(self._vault_audience(), "pay-out", (amount,))
         self._session(shape.octets(cbor.decode(answer), "EPP-SVC-012", "session", 16))
         return sum(c.amount for c in self.snapshot().credited if (c.payer, c.transaction) not in before)
@@ -153,7 +153,7 @@ class Wallet:
         """Pay the vault. It refuses a unit that it gave us as long as it has no receipt for it."""
         for last in (False, True):
             try:
-                check(self.device.order(order))
+                accepted(self.device.order(order))
                 self._session()
             except Refusal as refusal:
                 if last or refusal.code is not Code.UNIT_HELD or not self._finish_pay_out():
@@ -166,7 +166,7 @@ class Wallet:
         name = cbor.decode(self.request(self._vault_audience(), "pending", ()))
         if name is None:
             return False
-        check(self.device.order(RequestOrder(amount=1)))
+        accepted(self.device.order(RequestOrder(amount=1)))
         self._session(shape.octets(name, "EPP-SVC-012", "session", 16))
         return True
 
@@ -192,12 +192,12 @@ class Wallet:
 
     def bulletin(self) -> int:
         """Get the newest bulletin; the epoch afterwards."""
-        check(self.device.bulletin(self._server().send("GET", "/epp1/bulletin").content))
+        accepted(self.device.bulletin(self._server().send("GET", "/epp1/bulletin").content))
         return self.snapshot().epoch
 
     def renew(self, expires: int) -> int:
         """Get a purse ID that is good until `expires`; the epoch until which it is good now."""
-        check(self.device.take_purse_id(self.request(DEVICE_CENTRE, "renew", (expires,))))
+        accepted(self.device.take_purse_id(self.request(DEVICE_CENTRE, "renew", (expires,))))
         return self.claims.expires
 
     def inspect(self) -> None:
@@ -310,8 +310,8 @@ def _between(payer: Wallet, payee: Wallet, amount: int, *, meet_as: tuple[Wallet
 
 
 def _meet(payer: Wallet, order: Order, payee: Wallet, amount: int, meet_as: tuple[Wallet, Wallet]) -> None:
-    check(payer.device.order(order))
-    check(payee.device.order(RequestOrder(amount=amount)))
+    accepted(payer.device.order(order))
+    accepted(payee.device.order(RequestOrder(amount=amount)))
     initiator, responder = meet_as
     for rejected in meet(initiator.device, responder.device).rejections:
         raise rejected.refusal
@@ -345,6 +345,4 @@ def _provision(device: Device, seed: bytes, enrolled: Enrolled) -> None:
         )
     except (json.JSONDecodeError, AnchorError, PolicyError) as error:
         raise WalletError(f"the centre's answer cannot be used ({error}); tell its operator") from None
-    result = device.provision(given)
-    if not isinstance(result, Accepted):
-        check(result)
+    accepted(device.provision(given))

@@ -11,7 +11,8 @@ DatabaseError and StoreError.
 
 from collections.abc import Callable, Mapping
 
-from eiraku.reference.device import Accepted, Device, PowerLost, Rejected, Result
+from eiraku.reference.device import Accepted, Device, Rejected, Result
+from eiraku.reference.meeting import accepted
 from eiraku.spec import cbor
 from eiraku.spec.centre_objects import Issue
 from eiraku.system.exchange.carrier import Carrier, ServiceRefused, ServiceUnreachable
@@ -25,10 +26,6 @@ NO_STATEMENT = RETRY_AFTER | {"internal"}
 """Codes of a service that mean: not carried out, or not known; send the very same request again."""
 
 REPLAYED = "request-replayed"
-
-
-class PurseLostPower(Exception):
-    """The vault's purse lost power; it is running again. Call `settle`, which completes what was begun."""
 
 
 class NotTaken(ValueError):
@@ -138,7 +135,7 @@ class Errands:
 
     def _receipt(self, encoded: bytes, result: Result) -> None:
         # EPP-CEN-012
-        body = cbor.encode((Issue.decode(encoded).transaction, done(result).out))
+        body = cbor.encode((Issue.decode(encoded).transaction, accepted(result).out))
         receipt = self._start(ISSUING_CENTRE, "receipt", body)
         try:
             self._carry(receipt)
@@ -148,20 +145,9 @@ class Errands:
 
     def _renew(self, errand: Errand, signed: bytes) -> None:
         result = self._device.take_purse_id(signed)
-        if not isinstance(result, PowerLost):
+        if isinstance(result, Accepted | Rejected):
             self._state.done(errand)
-        done(result)
-
-
-def done(result: Result) -> Accepted:
-    """What the purse did. Raises its Refusal, or PurseLostPower."""
-    match result:
-        case Accepted():
-            return result
-        case Rejected():
-            raise result.refusal
-        case PowerLost():
-            raise PurseLostPower("the vault's purse lost power; call settle")
+        accepted(result)
 
 
 def _not_taken(result: Rejected) -> str:

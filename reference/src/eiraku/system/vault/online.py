@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from eiraku.reference.device import Device
+from eiraku.reference.meeting import accepted
 from eiraku.reference.purse.state import (
     Identity,
     Order,
@@ -26,7 +27,6 @@ from eiraku.system.vault.errands import (
     ISSUING_CENTRE,
     Errands,
     NotTaken,
-    done,
 )
 from eiraku.system.vault.peers import Peers
 from eiraku.system.vault.policy import VaultPolicy, default
@@ -151,7 +151,7 @@ class OnlineVault:
         now = self._clock()
         signed = self._device_centre.bulletin()
         with self._lock:
-            done(self.device.bulletin(signed))
+            accepted(self.device.bulletin(signed))
             self._confirmed = now
             # Not a write for every look at it: what is stored may be older, never younger.
             if self._stored is None or not 0 <= now - self._stored < self.policy.bulletin_seconds / 20:

@@ -4,10 +4,9 @@
 """
 
 from collections.abc import Callable
-from contextlib import suppress
-from typing import NoReturn
 
-from eiraku.reference.device import Accepted, Device, PowerLost, Rejected, Result
+from eiraku.reference.device import Device, Rejected, Result
+from eiraku.reference.meeting import accepted
 from eiraku.reference.purse.state import (
     Order,
     PayeeAccepted,
@@ -20,18 +19,12 @@ from eiraku.reference.purse.state import (
     SuspectPurse,
     SuspectUnit,
 )
-from eiraku.spec.errors import Code, Refusal
-from eiraku.spec.messages import Reject
+from eiraku.spec.errors import Code
 from eiraku.spec.objects import PurseId
 from eiraku.spec.tables import Side
-from eiraku.system.exchange.carrier import (
-    Carrier,
-    ServiceRefused,
-    ServiceUnreachable,
-    Session,
-)
-from eiraku.system.exchange.sessions import Answer
-from eiraku.system.vault.errands import done
+from eiraku.system.exchange.carrier import Carrier, ServiceUnreachable
+from eiraku.system.exchange.sessions import Answer, label
+from eiraku.system.exchange.talk import lead_over
 
 _OPEN = (PayerWaitRequest, PayerOffered, PayerPaid, PayeeRequested, PayeeWaitOffer, PayeeAccepted)
 
@@ -61,8 +54,8 @@ class Peers:
 
     def begin(self, order: Order, payee: bytes | None) -> None:
         """Be responder; `payee`: the only purse that may be paid, None for any. Raises Refusal."""
-        done(self._device.order(order))
-        done(self._device.open(Side.RESPONDER))
+        accepted(self._device.order(order))
+        accepted(self._device.open(Side.RESPONDER))
         self._payee = payee
         self.active = True
 
@@ -74,17 +67,11 @@ class Peers:
         if peer is not None and self._payee not in (None, peer.number):
             self.end()
             return Answer(out=None, is_open=False, code=Code.AUTHENTICATION.label)
-        self.active = not isinstance(result, PowerLost) and result.is_open
-        match result:
-            case Rejected():
-                self.look(result.refusal)
-                return Answer(out=result.out, is_open=False, code=result.refusal.code.label)
-            case PowerLost():
-                done(result)
-                raise AssertionError("unreachable: done raises")
-            case Accepted():
-                code = "" if result.reject is None else _label(result.reject)
-                return Answer(out=result.out, is_open=result.is_open, code=code)
+        self.active = False
+        answer = Answer.of(result)
+        self.active = answer.is_open
+        self.look(result)
+        return answer
 
     def end(self) -> None:
         """Let go of the session; the purse forgets it at the next opening (EPP-SES-027)."""
@@ -97,48 +84,32 @@ class Peers:
 
         After any of them the payment may be pending in the purse; then it is delivered again.
         """
-        done(self._device.order(order))
-        session = carrier.open()
-        result: Result = self._device.open(Side.INITIATOR)
-        paid = False
-        while True:
-            out = self._say(session, result)
-            if out is None:
-                break
-            answer = session.exchange(out)
-            if answer is None:
-                raise ServiceUnreachable("the session ended without an answer; settle")
-            paid = isinstance(self._session(), PayerPaid)
-            result = self._device.deliver(answer)
-            peer = self.peer()
-            if peer is not None:
+        accepted(self._device.order(order))
+        states: list[object] = []
+
+        def seen(result: Result) -> None:
+            states.append(self._session())
+            if (peer := self.peer()) is not None:
                 self._met(peer)
-        if not paid:
-            raise PeerRefused(Code.AUTHENTICATION.label, "the handshake failed; is this vault revoked?")
+            self.look(result)
 
-    def _say(self, session: Session, result: Result) -> bytes | None:
-        match result:
-            case Rejected():
-                self._tell(session, result)
-            case Accepted(reject=Reject() as reject):
-                raise PeerRefused(_label(reject), "correct the amount or the units")
-        return done(result).out
-
-    def _tell(self, session: Session, result: Rejected) -> NoReturn:
+        result = lead_over(self._device, carrier.open(), seen)
+        if result.reject is not None:
+            raise PeerRefused(label(result.reject), "correct the amount or the units")
         if result.out is not None:
-            with suppress(ServiceUnreachable, ServiceRefused):
-                session.exchange(result.out)
-        self.look(result.refusal)
-        raise result.refusal
+            raise ServiceUnreachable("the session ended without an answer; settle")
+        # A payment ends with its receipt; whatever ends before is a handshake that failed.
+        if not any(isinstance(state, PayerPaid) for state in states):
+            raise PeerRefused(Code.AUTHENTICATION.label, "the handshake failed; is this vault revoked?")
 
     # --- both ---
 
-    def look(self, refusal: Refusal) -> None:
-        """Report a refusal that is to be reported (EPP-VLT-002)."""
-        match refusal:
-            case SuspectPurse():
+    def look(self, result: Result) -> None:
+        """Report a refusal that is to be reported (EPP-VLT-002), before the peer hears of it."""
+        match result:
+            case Rejected(refusal=SuspectPurse() as refusal):
                 self._suspect(refusal.purse, refusal.code, b"")
-            case SuspectUnit():
+            case Rejected(refusal=SuspectUnit() as refusal):
                 self._suspect(refusal.purse, refusal.code, refusal.unit_id)
 
     def peer(self) -> PurseId | None:
@@ -149,10 +120,3 @@ class Peers:
     def _session(self) -> object:
         state = self._device.state
         return state.session if isinstance(state, Ready) else None
-
-
-def _label(reject: Reject) -> str:
-    try:
-        return Code(reject.code).label
-    except ValueError:
-        return f"code-{reject.code}"

@@ -29,7 +29,6 @@ from eiraku.system.vault import stock as vault_stock
 from eiraku.system.vault.errands import (
     ISSUING_CENTRE,
     NotTaken,
-    PurseLostPower,
 )
 from eiraku.system.vault.online import (
     BOTH,
@@ -44,7 +43,6 @@ from eiraku.system.vault.stock import Exchange, Shelf
 __all__ = [
     "NotTaken",
     "PeerRefused",
-    "PurseLostPower",
     "Vault",
     "VaultBusy",
     "VaultError",
