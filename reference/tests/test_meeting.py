@@ -11,7 +11,7 @@ from eiraku.testing.purses import World
 
 
 def test_messages_that_arrive_twice_move_nothing_twice(world: World) -> None:
-    """EPP-REC-002, EPP-CRS-005: a session does not survive a repeated message; value is conserved all the same."""
+    """EPP-REC-002, EPP-CRS-005: the session does not survive it; value is conserved all the same."""
     for repeated in range(1, 6):
         payer, payee = world.purse([4]), world.purse()
         accepted(payer.device.order(PayOrder(amount=4)))

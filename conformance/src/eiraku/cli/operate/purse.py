@@ -194,6 +194,7 @@ def _said() -> Iterator[None]:
     """What went wrong, in one sentence, with the exit code that goes with it."""
     with system_packages("purse"):
         from eiraku.reference.database import StoreError
+        from eiraku.system.database import DatabaseError
         from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
         from eiraku.system.exchange.talk import SessionEnded
         from eiraku.system.services.client import ClientError
@@ -202,7 +203,7 @@ def _said() -> Iterator[None]:
 
     try:
         yield
-    except (WalletError, ClientError, StoreError) as error:
+    except (WalletError, ClientError, StoreError, DatabaseError) as error:
         raise click.ClickException(str(error)) from error
     except Refusal as refused:
         _end(f"refused: {refused}{_ADVICE.get(refused.code.label, '')}", 1)

@@ -1,4 +1,4 @@
-"""What a client remembers beside its purse in `NAME.json`: whole or not at all, durable (EPP-SVC-013).
+"""What a client remembers beside its purse in `NAME.json`: whole or not at all, durable.
 
 Errors are WalletError, with advice.
 """
@@ -19,15 +19,12 @@ class WalletError(ValueError):
 class Notes:
     """Byte strings in hexadecimal. `seed`: private key of a purse that is not enrolled yet, else empty.
 
-    `reach`: see `Reach`, "" for None; `vault`: number of the holder's vault; `sequences`: last one used,
-    by audience; `unanswered`: signed requests, by audience.
+    `reach`: see `Reach`, "" for None; `vault`: number of the holder's vault.
     """
 
     reach: dict[str, str]
     vault: str = ""
     seed: str = field(default="", repr=False)
-    sequences: dict[str, int] = field(default_factory=dict)
-    unanswered: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +67,11 @@ def where(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
+def outbox(path: Path) -> Path:
+    """The file beside it with the requests that are under way."""
+    return path.with_name(path.name + ".outbox")
+
+
 def read(path: Path) -> Notes:
     """What is remembered for the purse at `path`."""
     try:
@@ -83,12 +85,9 @@ def read(path: Path) -> Notes:
 def _check(notes: Notes) -> None:
     """Raises ValueError, TypeError for values of other types."""
     texts = [*(notes.reach[name] for name in ("server", "ca", "cert", "key")), notes.vault, notes.seed]
-    texts += [*notes.sequences, *notes.unanswered, *notes.unanswered.values()]
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("expected texts")
-    if not all(type(sequence) is int for sequence in notes.sequences.values()):
-        raise TypeError("expected integers as sequences")
-    for text in (notes.vault, notes.seed, *notes.unanswered.values()):
+    for text in (notes.vault, notes.seed):
         bytes.fromhex(text)
 
 

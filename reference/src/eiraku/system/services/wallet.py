@@ -1,8 +1,8 @@
 """The purse of a person who uses the services: a purse file, and beside it what a client must remember.
 
-`NAME` is the memory of the purse; `NAME.json` holds the address of the services, the sequences used, and the
-requests that are not answered yet, each durable before it is sent (EPP-SVC-013). Errors: WalletError with
-advice, Refusal, SessionEnded, ServiceRefused, ServiceUnreachable, StoreError.
+`NAME` is the memory of the purse; `NAME.json` holds the address of the services, `NAME.outbox` the requests
+that are under way (EPP-SVC-013). Errors: WalletError with advice, Refusal, SessionEnded, PurseLostPower,
+ServiceRefused, ServiceUnreachable, StoreError, DatabaseError.
 """
 
 import json
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from eiraku.reference.anchor import AnchorError, parse_purse_id
 from eiraku.reference.crypto.ed25519 import SigningKey
@@ -30,8 +30,8 @@ from eiraku.spec import cbor, shape
 from eiraku.spec.centre_objects import Claim
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import PurseId
-from eiraku.system.exchange.carrier import ServiceRefused
-from eiraku.system.exchange.codes import RETRY_AFTER
+from eiraku.system.database import Database
+from eiraku.system.exchange.outbox import SCHEMA, Outbox, renewals
 from eiraku.system.exchange.talk import talk
 from eiraku.system.services import notes as remembered
 from eiraku.system.services.client import HttpCarrier, HttpService
@@ -55,6 +55,8 @@ class Wallet:
         self.notes = remembered.read(path)
         self.device = Device(path, random)
         self._http: HttpService | None = None
+        self._database: Database | None = None
+        self._outbox: Outbox | None = None
         if self.device.store.provision() is None:
             self.device.close()
             raise WalletError(f"{path}: this purse is not enrolled; create it again with its code")
@@ -197,7 +199,7 @@ class Wallet:
 
     def renew(self, expires: int) -> int:
         """Get a purse ID that is good until `expires`; the epoch until which it is good now."""
-        accepted(self.device.take_purse_id(self.request(DEVICE_CENTRE, "renew", (expires,))))
+        self.request(DEVICE_CENTRE, "renew", (expires,))
         return self.claims.expires
 
     def inspect(self) -> None:
@@ -222,43 +224,20 @@ class Wallet:
         return states
 
     def request(self, audience: str, method: str, body: cbor.Item) -> bytes:
-        """A signed request; one that was not answered before is sent again first. `body`: bytes, or CBOR."""
-        carrier = HttpCarrier(self._server(), _path(audience))
+        """Ask a service; what was not answered before is sent again first. `body`: bytes, or CBOR."""
         encoded = body if isinstance(body, bytes) else cbor.encode(body)
-        old = self.notes.unanswered.get(audience)
-        if old is not None:
-            self._send(carrier, audience, bytes.fromhex(old), again=True)
-        # EPP-SVC-013
-        sequence = self.notes.sequences.get(audience, 0) + 1
-        signed = self.device.sign_request(audience, method, sequence, encoded)
-        self._note(
-            sequences=self.notes.sequences | {audience: sequence},
-            unanswered=self.notes.unanswered | {audience: signed.hex()},
-        )
-        return self._send(carrier, audience, signed)
+        return self.outbox.ask(audience, method, encoded)
 
-    def _send(self, carrier: HttpCarrier, audience: str, signed: bytes, *, again: bool = False) -> bytes:
-        try:
-            answer = carrier.request(signed)
-        except ServiceRefused as refused:
-            if refused.code in RETRY_AFTER:
-                raise
-            self._answered(audience)
-            if again:
-                return b""
-            raise
-        self._answered(audience)
-        return answer
-
-    def _answered(self, audience: str) -> None:
-        rest = {name: value for name, value in self.notes.unanswered.items() if name != audience}
-        self._note(unanswered=rest)
+    @property
+    def outbox(self) -> Outbox:
+        """Requests that are under way (EPP-SVC-013). Raises DatabaseError."""
+        if self._outbox is None:
+            self._database = Database(f"sqlite:///{remembered.outbox(self.path)}", SCHEMA)
+            self._outbox = Outbox(self._database, self.device.sign_request, self._carrier)
+            self._outbox.handle("renew", renewals(self.device))
+        return self._outbox
 
     # --- inside ---
-
-    def _note(self, **changes: Any) -> None:
-        self.notes = replace(self.notes, **changes)
-        remembered.write(self.path, self.notes)
 
     def _server(self) -> HttpService:
         if self._http is None:
@@ -273,13 +252,18 @@ class Wallet:
     def _vault_audience(self) -> str:
         return vault_audience(self._vault_number())
 
+    def _carrier(self, audience: str) -> HttpCarrier:
+        return HttpCarrier(self._server(), audience.replace("vault:", "vaults/"))
+
     def _vault(self) -> HttpCarrier:
-        return HttpCarrier(self._server(), f"vaults/{self._vault_number().hex()}")
+        return self._carrier(self._vault_audience())
 
     def close(self) -> None:
         """Close the file and the connections."""
         if self._http is not None:
             self._http.close()
+        if self._database is not None:
+            self._database.close()
         self.device.close()
 
     def __enter__(self) -> Self:
@@ -315,10 +299,6 @@ def _meet(payer: Wallet, order: Order, payee: Wallet, amount: int, meet_as: tupl
     initiator, responder = meet_as
     for rejected in meet(initiator.device, responder.device).rejections:
         raise rejected.refusal
-
-
-def _path(audience: str) -> str:
-    return audience.replace("vault:", "vaults/")
 
 
 def _connect(notes: Notes) -> HttpService:
