@@ -19,8 +19,9 @@ from eiraku.system.exchange.sessions import SessionTable
 from eiraku.system.services.local import LocalCarrier
 from eiraku.system.services.requests import Gate
 from eiraku.system.services.service import Service
+from eiraku.system.vault.errors import PeerRefused
 from eiraku.system.vault.policy import VaultPolicy
-from eiraku.system.vault.vault import PeerRefused, Vault
+from eiraku.system.vault.vault import Vault
 from eiraku.testing.bank import FUNDS, Bank, Line, number_of
 
 POLICY = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
@@ -37,7 +38,7 @@ def bank(tmp_path: Path) -> Iterator[Bank]:
 def other(bank: Bank) -> Iterator[Vault]:
     """The vault of somebody else, at the same centres."""
     device = bank.purse(holder=bytes(32), role=Role.VAULT)
-    vault = Vault(device, bank.issuing, bank.device_centre, bank.folder / "other.db", policy=POLICY)
+    vault = Vault.open(device, bank.issuing, bank.device_centre, bank.folder / "other.db", policy=POLICY)
     vault.refresh()
     yield vault
     vault.close()

@@ -12,8 +12,8 @@ from eiraku.reference.meeting import PurseLostPower
 from eiraku.reference.purse.state import PayOrder, RedeliverOrder, RequestOrder
 from eiraku.spec.errors import Refusal
 from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
+from eiraku.system.vault.errors import NotTaken, PeerRefused
 from eiraku.system.vault.policy import VaultPolicy
-from eiraku.system.vault.vault import NotTaken, PeerRefused
 from eiraku.testing.bank import FUNDS, Bank, Loss
 
 POLICY = VaultPolicy.from_toml(

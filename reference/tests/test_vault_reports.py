@@ -41,7 +41,7 @@ def suspects(bank: Bank) -> list[tuple[bytes, int]]:
 
 
 def due(bank: Bank) -> list[int]:
-    return [len(bank.vault.reports(audience)) for audience in BOTH]
+    return [len(bank.vault.reports.due(audience)) for audience in BOTH]
 
 
 def test_a_revoked_purse_is_reported_at_once(bank: Bank) -> None:
@@ -142,7 +142,7 @@ def test_a_report_that_is_refused_is_kept_for_the_operator(bank: Bank) -> None:
     bank.directory.registry.revoke(bank.vault.number, "closed")
     bank.meet(alice, PayOrder(amount=1))
     assert due(bank) == [0, 0]
-    assert [len(bank.vault.reports(audience, refused=True)) for audience in BOTH] == [1, 1]
+    assert [len(bank.vault.reports.due(audience, refused=True)) for audience in BOTH] == [1, 1]
     bank.vault.send_reports()
     assert suspects(bank) == []
 

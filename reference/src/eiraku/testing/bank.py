@@ -162,7 +162,7 @@ class Bank:
             device_centre=lines[1],
             device=device,
             policy=policy,
-            vault=Vault(device, *lines, folder / "state.db", policy=policy),
+            vault=Vault.open(device, *lines, folder / "state.db", policy=policy),
             sessions=sessions,
             database=database,
         )
@@ -173,7 +173,7 @@ class Bank:
         """The vault loses power and is switched on again, with what was durable."""
         self.vault.close()
         self.device.power_cut()
-        self.vault = Vault(
+        self.vault = Vault.open(
             self.device,
             self.issuing,
             self.device_centre,

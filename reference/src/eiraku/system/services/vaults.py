@@ -15,7 +15,7 @@ from eiraku.system.services.methods import NOTHING, fields
 from eiraku.system.services.requests import Caller, Method, vault_audience
 from eiraku.system.services.service import Service
 from eiraku.system.vault import policy as vault_policy
-from eiraku.system.vault.change import ChangeVault
+from eiraku.system.vault.filling import usefully
 from eiraku.system.vault.vault import Vault
 
 RULE = "EPP-SVC-012"
@@ -132,7 +132,7 @@ class VaultPlace:
                 )
             state = self.folder / f"{self.name}-state.db"
             policy = vault_policy.read(self.folder / f"{self.name}.toml")
-            vault = ChangeVault(device, self.issuing, self.device_centre, state, policy=policy)
+            vault = Vault.open(device, self.issuing, self.device_centre, state, policy=policy, fill=usefully)
         except BaseException:
             device.close()
             raise

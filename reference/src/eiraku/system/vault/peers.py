@@ -1,11 +1,11 @@
 """Sessions of a vault's purse: served as responder, or led as initiator with a service (EPP-VLT-001, -002).
 
-`Peers` knows the device and nothing of the centres' requests; what it has to report it hands to `suspect`.
+`Peers` knows nothing of the centres' requests; what it has to report it hands to `suspect`.
 """
 
 from collections.abc import Callable
 
-from eiraku.reference.device import Device, Rejected, Result
+from eiraku.reference.device import Rejected, Result
 from eiraku.reference.meeting import accepted
 from eiraku.reference.purse.state import (
     Order,
@@ -15,16 +15,17 @@ from eiraku.reference.purse.state import (
     PayerOffered,
     PayerPaid,
     PayerWaitRequest,
-    Ready,
     SuspectPurse,
     SuspectUnit,
 )
 from eiraku.spec.errors import Code
-from eiraku.spec.objects import PurseId
+from eiraku.spec.objects import PurseId, Role
 from eiraku.spec.tables import Side
 from eiraku.system.exchange.carrier import Carrier, ServiceUnreachable
 from eiraku.system.exchange.sessions import Answer, label
 from eiraku.system.exchange.talk import lead_over
+from eiraku.system.vault.errors import PeerRefused
+from eiraku.system.vault.purse import VaultPurse
 
 _OPEN = (PayerWaitRequest, PayerOffered, PayerPaid, PayeeRequested, PayeeWaitOffer, PayeeAccepted)
 
@@ -32,21 +33,25 @@ Suspect = Callable[[bytes, Code, bytes], None]
 """(purse number, code, unit identifier or nothing): keeps the report before it returns."""
 
 
-class PeerRefused(ValueError):
-    """The purse behind a service refused. `code`: its label, `authentication` for any handshake."""
-
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(f"the purse behind the service refuses: {code}; {detail}")
-        self.code = code
-
-
 class Peers:
-    """One session at a time. `met`: told of each authenticated peer, before value moves."""
+    """One session at a time. `ensure`: called before one is led, raises if there may be none.
 
-    def __init__(self, device: Device, *, suspect: Suspect, met: Callable[[PurseId], None]) -> None:
-        self._device = device
+    `met_centre`: told the number of each authenticated purse of role `centre`, before value moves.
+    """
+
+    def __init__(
+        self,
+        purse: VaultPurse,
+        *,
+        ensure: Callable[[], None],
+        suspect: Suspect,
+        met_centre: Callable[[bytes], None],
+    ) -> None:
+        self._purse = purse
+        self._device = purse.device
+        self._ensure = ensure
         self._suspect = suspect
-        self._met = met
+        self._met_centre = met_centre
         self._payee: bytes | None = None
         self.active = False
 
@@ -80,17 +85,20 @@ class Peers:
     # --- led ---
 
     def meet(self, carrier: Carrier, order: Order) -> None:
-        """Lead a session to its receipt. Raises Refusal, PeerRefused, ServiceUnreachable, ServiceRefused.
+        """Lead a session to its receipt. Raises Refusal, PeerRefused, ServiceUnreachable, ServiceRefused,
+        and what `ensure` raises.
 
         After any of them the payment may be pending in the purse; then it is delivered again.
         """
+        # EPP-VLT-003
+        self._ensure()
         accepted(self._device.order(order))
         states: list[object] = []
 
         def seen(result: Result) -> None:
             states.append(self._session())
-            if (peer := self.peer()) is not None:
-                self._met(peer)
+            if (peer := self.peer()) is not None and peer.role is Role.CENTRE:
+                self._met_centre(peer.number)
             self.look(result)
 
         result = lead_over(self._device, carrier.open(), seen)
@@ -118,5 +126,4 @@ class Peers:
         return session.link.peer if isinstance(session, _OPEN) else None
 
     def _session(self) -> object:
-        state = self._device.state
-        return state.session if isinstance(state, Ready) else None
+        return self._purse.ready.session
