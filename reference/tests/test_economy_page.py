@@ -12,6 +12,7 @@ from eiraku.system.economy.compare import compare
 from eiraku.system.economy.results import Payments, Results
 from eiraku.system.economy.scenario import Scenario
 from eiraku.system.economy.watching import Silent
+from eiraku.testing.power import Bench
 
 TINY = """
 title = "<b>Tiny & quick</b>"
@@ -37,7 +38,7 @@ largest = 16
 
 @pytest.fixture(scope="module")
 def results() -> Results:
-    return compare(Scenario.from_toml(TINY), Silent()).main
+    return compare(Scenario.from_toml(TINY), Silent(), Bench()).main
 
 
 def rendered(results: Results, *runs: Results) -> str:

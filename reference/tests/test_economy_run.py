@@ -15,6 +15,7 @@ from eiraku.system.economy.run import Run, running
 from eiraku.system.economy.scenario import Faults, Scenario
 from eiraku.system.economy.watching import Silent
 from eiraku.system.issuing.evidence import Evidence, read_anchor
+from eiraku.testing.power import Bench
 
 SMALL = """
 title = "A small one"
@@ -65,14 +66,14 @@ def scenario() -> Scenario:
 @pytest.fixture(scope="module")
 def found(scenario: Scenario) -> Comparison:
     """One run, for all who only look at it."""
-    return compare(scenario, Silent())
+    return compare(scenario, Silent(), Bench())
 
 
 @pytest.fixture
 def started(scenario: Scenario, tmp_path: Path) -> Iterator[Run]:
     """A run with few people, who have cash; nobody has traded."""
     few = scenario.changed(people=3)
-    with running(few, tmp_path, Silent()) as run:
+    with running(few, tmp_path, Silent(), Bench()) as run:
         run.populate()
         yield run
 
@@ -134,17 +135,17 @@ def test_no_unit_makes_more_moves_than_it_may(found: Comparison) -> None:
 
 
 def test_same_seed_same_bytes(found: Comparison, scenario: Scenario) -> None:
-    again = compare(scenario, Silent())
+    again = compare(scenario, Silent(), Bench())
     assert json.dumps(again.to_mapping()) == json.dumps(found.to_mapping())
 
 
 def test_other_limits_in_a_process_of_their_own(scenario: Scenario) -> None:
     tiny = scenario.changed(people=2, payments=4, epochs=1).with_what_if((1,))
-    parallel = compare(tiny, Silent(), workers=2)
+    parallel = compare(tiny, Silent(), Bench(), workers=2)
     assert [run.scenario.policy.hop_limit for run in parallel.runs] == [1, 3]
     assert parallel.runs[1] is parallel.main
     assert not parallel.interrupted
-    assert json.dumps(compare(tiny, Silent()).to_mapping()) == json.dumps(parallel.to_mapping())
+    assert json.dumps(compare(tiny, Silent(), Bench()).to_mapping()) == json.dumps(parallel.to_mapping())
 
 
 class Impatient(Silent):
@@ -160,7 +161,7 @@ class Impatient(Silent):
 
 
 def test_interrupted_run_is_reported_as_partial(scenario: Scenario) -> None:
-    found = compare(scenario.changed(people=4).with_what_if((1,)), Impatient(30))
+    found = compare(scenario.changed(people=4).with_what_if((1,)), Impatient(30), Bench())
     assert found.interrupted
     assert found.main.payments.attempted == 30
     assert found.runs == ()
@@ -248,12 +249,12 @@ def test_everything_goes_wrong(scenario: Scenario) -> None:
     # EPP-CRS-005, EPP-CRS-014: power fails in every session, half of them lose a message
     faults = Faults(power_cut=1.0, message_lost=0.5, redelivered=0.0, never=1.0)
     worst = replace(scenario.changed(people=3, payments=12, epochs=2), faults=faults)
-    main = compare(worst, Silent()).main
+    main = compare(worst, Silent(), Bench()).main
     assert main.good
     assert main.events["power cuts"] > 0
 
 
 def test_few_files_are_enough(scenario: Scenario, tmp_path: Path) -> None:
-    with running(scenario.changed(people=3, payments=6, epochs=1), tmp_path, Silent()) as run:
+    with running(scenario.changed(people=3, payments=6, epochs=1), tmp_path, Silent(), Bench()) as run:
         run.places.most_open = 2
         assert run.go().good

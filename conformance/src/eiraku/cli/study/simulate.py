@@ -102,10 +102,11 @@ def _simulate(scenario: "Scenario", file: Path | None, out: Path, *, workers: in
     from eiraku.system.economy import page
     from eiraku.system.economy.compare import compare
     from eiraku.system.economy.errors import ConservationError
+    from eiraku.testing.power import Bench
 
     try:
         with _progress(quiet=as_json) as watcher:
-            found = compare(scenario, watcher, workers=workers)
+            found = compare(scenario, watcher, Bench(), workers=workers)
     except ConservationError as error:
         click.echo(str(error), err=True)
         return 1

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from eiraku.reference.device import Device, PowerLost
+from eiraku.reference.device import Accepted, Device, Rejected
 from eiraku.reference.meeting import Exchange, transfer
 from eiraku.reference.purse.ledger import Pending
 from eiraku.reference.purse.state import (
@@ -111,10 +111,10 @@ class Meetings:
         else:
             exchange = transfer(one, orders[0], other, orders[1], lost)
         for device in (one, other):
-            device.disarm()
+            self.places.power.hold(device)
             if isinstance(device.state, Ready) and not isinstance(device.state.session, NoSession):
                 # Taken apart in the middle of a session, as a card from a reader: it loses its power.
-                device.power_cut()
+                self.places.power.off_and_on(device)
         self._tally(exchange)
         payer_now, payee_now = _Worth.of(payer, one), _Worth.of(payee, other)
         found = payer_now.between(payee_now, one, other)
@@ -144,7 +144,7 @@ class Meetings:
         """Arm what goes wrong in the next session."""
         if self.random.random() < self.faults.power_cut:
             device = self.random.choice((one, other))
-            device.arm(self.random.choice(("before", "after")), self.random.randint(1, 2))
+            self.places.power.fail(device, self.random.choice(("before", "after")), self.random.randint(1, 2))
         if self.random.random() < self.faults.message_lost:
             gone = self.random.randint(1, MESSAGES)
             return lambda n, data: self._lose(data, n == gone)
@@ -159,7 +159,8 @@ class Meetings:
     def _tally(self, exchange: Exchange) -> None:
         if exchange.messages:
             self.events["sessions"] += 1
-        if any(isinstance(result, PowerLost) for result in (*exchange.initiator, *exchange.responder)):
+        results = (*exchange.initiator, *exchange.responder)
+        if not all(isinstance(result, Accepted | Rejected) for result in results):
             self.events["power cuts"] += 1
 
     def _remember(self, payer: Place, payee: Place, now: "_Worth", before: "_Worth", other: Device) -> None:

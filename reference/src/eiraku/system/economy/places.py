@@ -16,6 +16,7 @@ from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.device import Accepted, Device
 from eiraku.reference.gossip import epoch_of
 from eiraku.reference.purse.state import Provisioning
+from eiraku.system.economy.power import Power
 
 FILES_EACH = 3
 """Files that an open memory may take."""
@@ -65,9 +66,10 @@ class Place:
 
 @dataclass(slots=True, kw_only=True)
 class Places:
-    """All places in the order in which they were made. `directory`: for their memories."""
+    """All places in the order in which they were made. `directory`: for their memories; `power`: for all."""
 
     directory: Path
+    power: Power
     all: list[Place] = field(default_factory=list)
     by_number: dict[bytes, Place] = field(default_factory=dict)
     most_open: int = field(default_factory=open_at_once)
@@ -76,7 +78,7 @@ class Places:
 
     def make(self, place: Place, given: Provisioning, *, keep: bool = False) -> Place:
         """Provision a new memory. `keep`: never close it before the end."""
-        device = Device(place.path, place.random)
+        device = self.power.on(place.path, place.random)
         (self._kept if keep else self._open)[place.path] = device
         result = device.provision(given)
         if not isinstance(result, Accepted):
@@ -93,7 +95,7 @@ class Places:
             return kept
         device = self._open.get(place.path)
         if device is None:
-            device = self._open[place.path] = Device(place.path, place.random)
+            device = self._open[place.path] = self.power.on(place.path, place.random)
             self._trim()
         else:
             self._open.move_to_end(place.path)

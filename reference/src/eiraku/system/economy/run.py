@@ -19,6 +19,7 @@ from eiraku.system.economy.count import Count, Picture
 from eiraku.system.economy.meetings import HOP_LIMIT, NO_ANSWER, Meetings, Undelivered
 from eiraku.system.economy.people import People
 from eiraku.system.economy.places import Kind, Place, Places
+from eiraku.system.economy.power import Power
 from eiraku.system.economy.results import Payments, Results
 from eiraku.system.economy.scenario import Scenario
 from eiraku.system.economy.scheme import Scheme
@@ -34,9 +35,9 @@ _WORTH_A_VISIT = {HOP_LIMIT, Code.NO_EXACT_CHANGE.label, Code.INSUFFICIENT_FUNDS
 
 
 @contextmanager
-def running(scenario: Scenario, directory: Path, watcher: Watcher) -> Iterator["Run"]:
+def running(scenario: Scenario, directory: Path, watcher: Watcher, power: Power) -> Iterator["Run"]:
     """A run with everything open."""
-    made = Run(scenario, directory, watcher)
+    made = Run(scenario, directory, watcher, power)
     try:
         yield made
     finally:
@@ -46,13 +47,13 @@ def running(scenario: Scenario, directory: Path, watcher: Watcher) -> Iterator["
 class Run:
     """A run. `directory`: empty, for the memories of purses and the databases of the centres."""
 
-    def __init__(self, scenario: Scenario, directory: Path, watcher: Watcher) -> None:
+    def __init__(self, scenario: Scenario, directory: Path, watcher: Watcher, power: Power) -> None:
         self.scenario = scenario
         self.watcher = watcher
         # Behaviour and cryptography have a source each: a session more does not change who meets whom.
         self.random = random.Random(scenario.seed)  # noqa: S311 - a simulation, to be repeated
         crypto = Drbg(b"simulation" + scenario.seed.to_bytes(8, "big"))
-        self.places = Places(directory=directory)
+        self.places = Places(directory=directory, power=power)
         self.truth = Truth()
         self.meetings = Meetings(
             places=self.places,
@@ -316,4 +317,16 @@ class Run:
 
     def results(self) -> Results:
         """Everything that was found."""
-        return Results.of(self)
+        return Results.of(
+            self.scheme,
+            self.truth,
+            self.places,
+            payments=self.payments,
+            series=self.series,
+            sessions=self.meetings.step,
+            claims=self.claims,
+            events=self.meetings.events + self.banking.events,
+            volume=self.banking.volume,
+            refunded=self.refunded,
+            interrupted=self.interrupted,
+        )

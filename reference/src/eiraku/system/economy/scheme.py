@@ -14,7 +14,7 @@ from pathlib import Path
 from eiraku.reference.anchor import parse_purse_id, parse_unit
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.device import Accepted, PowerLost
+from eiraku.reference.device import Accepted, Rejected
 from eiraku.reference.purse.state import Provisioning
 from eiraku.spec.centre_objects import Claim, Issue
 from eiraku.spec.objects import Role
@@ -215,7 +215,7 @@ class Scheme:
         issue = Issue.decode(encoded)
         device = self.places.device(place)
         result = device.take_issue(encoded)
-        if isinstance(result, PowerLost):
+        if not isinstance(result, Accepted | Rejected):
             # EPP-CEN-012: the same bytes again
             result = device.take_issue(encoded)
         if not isinstance(result, Accepted) or result.out is None:

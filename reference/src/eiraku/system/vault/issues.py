@@ -12,7 +12,7 @@ from eiraku.spec import cbor
 from eiraku.spec.centre_objects import Issue
 from eiraku.system.database import Database
 from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
-from eiraku.system.exchange.outbox import Answer, Outbox, Request, Taken
+from eiraku.system.exchange.outbox import Answer, Outbox, Request, Taken, Write
 from eiraku.system.vault.errors import NotTaken
 from eiraku.system.vault.purse import VaultPurse
 from eiraku.system.vault.schema import ISSUE, PLAN, REASON_MAX
@@ -67,14 +67,8 @@ class Issues:
                 raise _not_taken(result)
             method, body = _receipt(waiting.encoded, accepted(result))
             self._outbox.finish(ISSUING_CENTRE)
-            mine = ISSUE.c.encoded == waiting.encoded
             with suppress(ServiceUnreachable, ServiceRefused):
-                self._outbox.ask(
-                    ISSUING_CENTRE,
-                    method,
-                    body,
-                    also=lambda c, mine=mine: c.execute(ISSUE.delete().where(mine)),
-                )
+                self._outbox.ask(ISSUING_CENTRE, method, body, also=_forget(waiting.encoded))
 
     def _answered(self, _request: Request, answer: Answer) -> Taken:
         if isinstance(answer, ServiceRefused):
@@ -92,6 +86,10 @@ class Issues:
 def _keep(connection: Connection, encoded: bytes, reason: str) -> None:
     if connection.execute(select(ISSUE).where(ISSUE.c.encoded == encoded)).first() is None:
         connection.execute(ISSUE.insert().values(encoded=encoded, reason=reason))
+
+
+def _forget(encoded: bytes) -> Write:
+    return lambda connection: connection.execute(ISSUE.delete().where(ISSUE.c.encoded == encoded))
 
 
 def _receipt(encoded: bytes, taken: Accepted) -> tuple[str, bytes]:
