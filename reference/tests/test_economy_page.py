@@ -12,10 +12,11 @@ from eiraku.system.economy.compare import compare
 from eiraku.system.economy.results import Payments, Results
 from eiraku.system.economy.scenario import Scenario
 from eiraku.system.economy.watching import Silent
-from eiraku.testing.power import Bench
+from eiraku.testing.bench import Bench
 
 TINY = """
 title = "<b>Tiny & quick</b>"
+seed = 2
 people = 5
 payments = 25
 epochs = 3

@@ -15,7 +15,7 @@ from eiraku.system.economy.run import Run, running
 from eiraku.system.economy.scenario import Faults, Scenario
 from eiraku.system.economy.watching import Silent
 from eiraku.system.issuing.evidence import Evidence, read_anchor
-from eiraku.testing.power import Bench
+from eiraku.testing.bench import Bench
 
 SMALL = """
 title = "A small one"
@@ -51,6 +51,7 @@ careless = 0.1
 power_cut = 0.1
 message_lost = 0.15
 never = 0.4
+silent = 0.3
 [cheats]
 count = 2
 [denominations]
@@ -129,6 +130,28 @@ def test_mishaps_happen_and_are_mended(found: Comparison) -> None:
     assert main.refunded > 0
 
 
+def test_vaults_without_news_are_suspended(found: Comparison) -> None:
+    # EPP-VLT-003
+    assert found.main.events["banks suspended"] > 0
+    assert found.main.events["refused by a suspended vault"] > 0
+
+
+def test_banks_that_never_hear_anything_serve_nobody(scenario: Scenario) -> None:
+    # EPP-VLT-003: all they have comes home at the end of each epoch, when they can be reached again
+    faults = Faults(power_cut=0.0, message_lost=0.0, silent=1.0)
+    main = compare(
+        replace(scenario.changed(people=3, payments=6, epochs=2), faults=faults), Silent(), Bench()
+    ).main
+    assert main.good
+    assert main.events["banks suspended"] == 2 * (main.series[-1].epoch - 1)
+    assert main.events["refused by a suspended vault"] > 0
+
+
+def test_suspects_are_reported(found: Comparison) -> None:
+    # EPP-VLT-002
+    assert found.main.events["reports of vaults"] > 0
+
+
 def test_no_unit_makes_more_moves_than_it_may(found: Comparison) -> None:
     # EPP-HIS-005: a vault and the centre take one more each
     assert max(found.main.home) <= found.main.scenario.max_hops + 2
@@ -174,7 +197,7 @@ def test_interrupted_run_is_reported_as_partial(scenario: Scenario) -> None:
 def _sql(run: Run, place: int, statement: str) -> None:
     """Change the memory of a person behind its back."""
     person = run.people.persons[place]
-    run.places.close()
+    run.places.switch_off()
     with sqlite3.connect(person.path) as connection:
         connection.execute(statement)
     connection.close()
@@ -196,7 +219,7 @@ def test_a_lost_unit_is_noticed(started: Run) -> None:
 def test_a_unit_in_two_places_is_noticed(started: Run) -> None:
     one, other = started.people.persons[:2]
     row = started.places.device(one).store.summaries()[0]
-    started.places.close()
+    started.places.switch_off()
     with sqlite3.connect(other.path) as connection:
         connection.execute("ATTACH ? AS a", (str(one.path),))
         connection.execute("INSERT INTO holding SELECT * FROM a.holding WHERE unit_id = ?", (row.unit_id,))
@@ -216,9 +239,9 @@ def test_a_unit_that_vanished_everywhere_is_noticed(started: Run) -> None:
 
 
 def test_a_forged_account_is_noticed(started: Run) -> None:
-    central = started.banking.central[392]
-    started.scheme.accounts[central.number] += 1
-    with pytest.raises(ConservationError, match="account of JP central bank"):
+    bank = started.banks.all[0].place
+    started.scheme.accounts[bank.number] += 1
+    with pytest.raises(ConservationError, match="account of JP bank 1"):
         started.count.full()
 
 

@@ -13,10 +13,11 @@ from eiraku.reference.meeting import PurseLostPower
 from eiraku.reference.purse.state import PayOrder, RequestOrder
 from eiraku.spec.errors import Refusal
 from eiraku.system.database import Database
+from eiraku.system.economy.mishaps import Loss
 from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
 from eiraku.system.vault.errors import NotTaken, PeerRefused
 from eiraku.system.vault.policy import VaultPolicy
-from eiraku.testing.bank import FUNDS, Bank, Loss
+from eiraku.testing.bank import FUNDS, Bank
 
 PLAIN = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
 LOSSES: tuple[Loss, ...] = ("lost", "unanswered")

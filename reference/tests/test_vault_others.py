@@ -22,7 +22,8 @@ from eiraku.system.services.service import Service
 from eiraku.system.vault.errors import PeerRefused
 from eiraku.system.vault.policy import VaultPolicy
 from eiraku.system.vault.vault import Vault
-from eiraku.testing.bank import FUNDS, Bank, Line, number_of
+from eiraku.testing.bank import FUNDS, Bank, number_of
+from eiraku.testing.bench import Line
 
 POLICY = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
 

@@ -10,10 +10,11 @@ from eiraku.reference.device import Device
 from eiraku.reference.meeting import PurseLostPower
 from eiraku.reference.purse.state import PayOrder, RequestOrder
 from eiraku.spec.errors import Code
+from eiraku.system.economy.mishaps import Loss
 from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
 from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE
 from eiraku.system.vault.policy import VaultPolicy
-from eiraku.testing.bank import Bank, Loss, number_of
+from eiraku.testing.bank import Bank, number_of
 
 BOTH = (DEVICE_CENTRE, ISSUING_CENTRE)
 

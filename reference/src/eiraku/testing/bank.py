@@ -4,11 +4,9 @@ Everything is real (centres, services, purses, memories) but the network: a `Lin
 this process, and loses what it is told to lose. `Bank.missing` is what every test comes down to: nothing.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Literal, TypeVar
 
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.device import Device, Rejected
@@ -16,7 +14,6 @@ from eiraku.reference.meeting import lead
 from eiraku.reference.purse.state import Order
 from eiraku.spec.objects import Role
 from eiraku.system.database import Database
-from eiraku.system.exchange.carrier import Carrier, ServiceUnreachable, Session
 from eiraku.system.exchange.sessions import SessionTable
 from eiraku.system.issuing.counter import Counter
 from eiraku.system.scheme import directory as folders
@@ -30,56 +27,10 @@ from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, Gate
 from eiraku.system.services.service import Service
 from eiraku.system.vault.policy import VaultPolicy
 from eiraku.system.vault.vault import Vault
+from eiraku.testing.bench import Line
 
-T = TypeVar("T")
 HOLDER = bytes([7]) * 32
 FUNDS = 100_000
-
-Loss = Literal["lost", "unanswered"]
-Weather = Callable[[int], Loss | None]
-"""What becomes of the n-th call over a line, counted from 1: `lost` before it arrives, or its answer."""
-
-
-@dataclass(slots=True)
-class Line:
-    """Implements `carrier.Carrier`: the way to a service while `weather` is fine. `calls` are counted."""
-
-    carrier: Carrier
-    weather: Weather = lambda _n: None
-    calls: int = 0
-
-    def open(self) -> Session:
-        """See `carrier.Carrier`."""
-        return _LineSession(self, self.over(self.carrier.open))
-
-    def request(self, signed: bytes) -> bytes:
-        """See `carrier.Carrier`."""
-        return self.over(lambda: self.carrier.request(signed))
-
-    def bulletin(self) -> bytes:
-        """See `carrier.Carrier`."""
-        return self.over(self.carrier.bulletin)
-
-    def over(self, call: Callable[[], T]) -> T:
-        """One call, unless it is lost."""
-        self.calls += 1
-        loss = self.weather(self.calls)
-        if loss == "lost":
-            raise ServiceUnreachable("the line is down")
-        answer = call()
-        if loss == "unanswered":
-            raise ServiceUnreachable("the line went down")
-        return answer
-
-
-@dataclass(slots=True)
-class _LineSession:
-    line: Line
-    session: Session
-
-    def exchange(self, data: bytes) -> bytes | None:
-        """See `carrier.Session`."""
-        return self.line.over(lambda: self.session.exchange(data))
 
 
 @dataclass(slots=True)

@@ -102,7 +102,7 @@ def _simulate(scenario: "Scenario", file: Path | None, out: Path, *, workers: in
     from eiraku.system.economy import page
     from eiraku.system.economy.compare import compare
     from eiraku.system.economy.errors import ConservationError
-    from eiraku.testing.power import Bench
+    from eiraku.testing.bench import Bench
 
     try:
         with _progress(quiet=as_json) as watcher:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from eiraku.system.economy.power import Power
+from eiraku.system.economy.mishaps import Mishaps
 from eiraku.system.economy.results import VERSION, Results
 from eiraku.system.economy.run import running
 from eiraku.system.economy.scenario import Scenario
@@ -52,9 +52,9 @@ class Comparison:
         }
 
 
-def compare(scenario: Scenario, watcher: Watcher, power: Power, *, workers: int = 1) -> Comparison:
+def compare(scenario: Scenario, watcher: Watcher, mishaps: Mishaps, *, workers: int = 1) -> Comparison:
     """Run a scenario, and again for every limit of its `what_if`. `workers`: processes, this one included;
-    `power`: of the purses.
+    `mishaps`: what may go wrong.
 
     KeyboardInterrupt ends it early; what is there is returned. Raises ConservationError, StoreError,
     DatabaseError.
@@ -63,14 +63,14 @@ def compare(scenario: Scenario, watcher: Watcher, power: Power, *, workers: int 
     others = [limit for limit in scenario.policy.what_if if limit != own]
     with (
         tempfile.TemporaryDirectory(prefix=f"eiraku-simulation-{os.getpid()}-", dir=medium()) as folder,
-        _elsewhere(scenario, others, Path(folder), workers, power) as futures,
+        _elsewhere(scenario, others, Path(folder), workers, mishaps) as futures,
     ):
 
         def here(limit: int) -> Results:
             changed = scenario.with_hop_limit(limit)
-            return alone(changed, Path(folder) / f"limit-{limit}", watcher, power)
+            return alone(changed, Path(folder) / f"limit-{limit}", watcher, mishaps)
 
-        main = alone(scenario, Path(folder) / "main", watcher, power)
+        main = alone(scenario, Path(folder) / "main", watcher, mishaps)
         found = {own: main}
         if not main.interrupted:
             found |= _rest(others, futures, here, watcher)
@@ -84,10 +84,10 @@ def _limits(scenario: Scenario) -> list[int]:
     return sorted(asked | {scenario.policy.hop_limit}) if asked else []
 
 
-def alone(scenario: Scenario, folder: Path, watcher: Watcher, power: Power) -> Results:
+def alone(scenario: Scenario, folder: Path, watcher: Watcher, mishaps: Mishaps) -> Results:
     """One run in a new folder. Raises ConservationError, StoreError, DatabaseError."""
     folder.mkdir()
-    with running(scenario, folder, watcher, power) as run:
+    with running(scenario, folder, watcher, mishaps) as run:
         return run.go()
 
 
@@ -123,7 +123,7 @@ def _rest(
 
 @contextmanager
 def _elsewhere(
-    scenario: Scenario, others: Sequence[int], folder: Path, workers: int, power: Power
+    scenario: Scenario, others: Sequence[int], folder: Path, workers: int, mishaps: Mishaps
 ) -> "Iterator[dict[int, Future[Results]]]":
     """The other runs, begun in processes of their own; none if there may be none."""
     if workers < 2 or not others:
@@ -142,7 +142,7 @@ def _elsewhere(
         try:
             futures = {
                 limit: pool.submit(
-                    alone, scenario.with_hop_limit(limit), folder / f"limit-{limit}", Silent(), power
+                    alone, scenario.with_hop_limit(limit), folder / f"limit-{limit}", Silent(), mishaps
                 )
                 for limit in others
             }

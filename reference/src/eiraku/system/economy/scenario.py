@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 from eiraku.reference.policy import Policy
 
-MOVES_BEFORE = 2
-"""Moves of a unit before a person has it: to the desk of a bank, and to the person."""
+MOVES_BEFORE = 1
+"""Moves of a unit before a person has it: from the vault of a bank to the person."""
 MOVES_MAX = 200
 EPOCHS_MAX = 500
 
@@ -87,6 +87,7 @@ class Faults:
     message_lost: float = _share(0.02)
     redelivered: float = _share(0.5)
     never: float = _share(0.15)
+    silent: float = _share(0.03)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

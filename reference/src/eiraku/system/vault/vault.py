@@ -241,8 +241,7 @@ class Vault:
     def issue(self, values: Sequence[int]) -> None:
         """Draw units of these values from the account."""
         plan = Exchange(home=(), values=denominations(values))
-        with self._alone():
-            self.exchanging.carry_out(lambda: plan)
+        self.carry_out(lambda _units: plan)
 
     def redeem(self, amount: int | None = None) -> None:
         """Send units home that make up `amount`, or all of them."""
@@ -254,6 +253,11 @@ class Vault:
         wanted = denominations(values)
         with self._alone():
             self.exchanging.exact(wanted)
+
+    def carry_out(self, plan: Callable[[Exchanging], Exchange | None]) -> bool:
+        """Carry out an exchange of the operator's own; False if there is none to be made."""
+        with self._alone():
+            return self.exchanging.carry_out(lambda: plan(self.exchanging))
 
     def restock(self) -> bool:
         """Bring the stock to what the policy wants; False if it is."""
