@@ -19,14 +19,12 @@ from eiraku.system.issuing.counter import Counter
 from eiraku.system.scheme import directory as folders
 from eiraku.system.scheme.directory import Directory
 from eiraku.system.scheme.settings import Settings
-from eiraku.system.services import methods
-from eiraku.system.services.hosts import CounterHost
 from eiraku.system.services.journal import SCHEMA, Journal
 from eiraku.system.services.local import LocalCarrier
-from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, Gate
-from eiraku.system.services.service import Service
+from eiraku.system.services.making import Maker
+from eiraku.system.vault.issues import ISSUING_CENTRE
 from eiraku.system.vault.policy import VaultPolicy
-from eiraku.system.vault.vault import Vault
+from eiraku.system.vault.vault import BOTH, Vault
 from eiraku.testing.bench import Line
 
 HOLDER = bytes([7]) * 32
@@ -77,43 +75,27 @@ class Bank:
     @classmethod
     def _of(cls, folder: Path, directory: Directory, device: Device, policy: VaultPolicy | None) -> "Bank":
         database = Database(f"sqlite:///{folder / 'services.db'}", SCHEMA)
-        registry, issuer = directory.registry, directory.issuer
-        counter = Counter(directory.counter(), issuer)
-        sessions = SessionTable(
-            host=CounterHost(counter, registry.bulletin),
+        counter = Counter(directory.counter(), directory.issuer)
+        make = Maker(
+            registry=directory.registry,
+            issuer=directory.issuer,
+            journal=Journal(database),
             random=directory.random,
             clock=map(float, count()).__next__,
         )
-        callers, journal = methods.callers(registry), Journal(database)
-        issuing = Service(
-            gate=Gate(
-                audience=ISSUING_CENTRE,
-                journal=journal,
-                callers=callers,
-                methods=methods.issuing_centre(issuer, registry),
-            ),
-            bulletin=registry.bulletin,
-            sessions=sessions,
-        )
-        device_centre = Service(
-            gate=Gate(
-                audience=DEVICE_CENTRE,
-                journal=journal,
-                callers=callers,
-                methods=methods.device_centre(registry, issuer, lifetime=1000),
-            ),
-            bulletin=registry.bulletin,
-        )
-        lines = Line(LocalCarrier(issuing)), Line(LocalCarrier(device_centre))
+        services = make.centres(counter, lifetime=1000)
+        issuing, device_centre = (Line(LocalCarrier(services[name])) for name in BOTH)
+        sessions = services[ISSUING_CENTRE].sessions
+        assert sessions is not None  # noqa: S101 - the counter has some
         bank = cls(
             folder=folder,
             directory=directory,
             counter=counter,
-            issuing=lines[0],
-            device_centre=lines[1],
+            issuing=issuing,
+            device_centre=device_centre,
             device=device,
             policy=policy,
-            vault=Vault.open(device, *lines, folder / "state.db", policy=policy),
+            vault=Vault.open(device, issuing, device_centre, folder / "state.db", policy=policy),
             sessions=sessions,
             database=database,
         )

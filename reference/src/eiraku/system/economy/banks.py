@@ -22,12 +22,10 @@ from eiraku.system.economy.scenario import Scenario
 from eiraku.system.economy.scheme import Scheme
 from eiraku.system.economy.truth import Truth
 from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
-from eiraku.system.exchange.sessions import SessionTable
-from eiraku.system.services import methods
-from eiraku.system.services.hosts import CounterHost
 from eiraku.system.services.journal import SCHEMA, Journal
 from eiraku.system.services.local import LocalCarrier
-from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, Gate
+from eiraku.system.services.making import Maker
+from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE
 from eiraku.system.services.service import Service
 from eiraku.system.vault.errors import PeerRefused
 from eiraku.system.vault.exchanging import Exchanging
@@ -78,30 +76,14 @@ class Banks:
     def __post_init__(self) -> None:
         """Open the services of both centres."""
         self._journal = Database(f"sqlite:///{self.directory / 'services.db'}", SCHEMA)
-        journal, registry, issuer = Journal(self._journal), self.scheme.registry, self.scheme.issuer
-        lifetime = self.scenario.policy.purse_lifetime
-        tables = {
-            ISSUING_CENTRE: methods.issuing_centre(issuer, registry),
-            DEVICE_CENTRE: methods.device_centre(registry, issuer, lifetime=lifetime),
-        }
-        sessions = SessionTable(
-            host=CounterHost(self.scheme.counter, registry.bulletin),
+        make = Maker(
+            registry=self.scheme.registry,
+            issuer=self.scheme.issuer,
+            journal=Journal(self._journal),
             random=self.crypto,
             clock=map(float, count()).__next__,
         )
-        self._services = {
-            audience: Service(
-                gate=Gate(
-                    audience=audience,
-                    journal=journal,
-                    callers=methods.callers(registry),
-                    methods=table,
-                ),
-                bulletin=registry.bulletin,
-                sessions=sessions if audience == ISSUING_CENTRE else None,
-            )
-            for audience, table in tables.items()
-        }
+        self._services = make.centres(self.scheme.counter, lifetime=self.scenario.policy.purse_lifetime)
 
     def open(self, name: str, economy: int, *, customers: int, funds: int) -> Bank:
         """A new bank with `funds` in its account."""
