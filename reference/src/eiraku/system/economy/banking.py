@@ -29,7 +29,7 @@ _TO_THE_CENTRE = frozenset({Code.UNIT_SEEN.label, Code.UNIT_HELD.label})
 
 @dataclass(slots=True, kw_only=True)
 class Banking:
-    """The counters of all banks. `paid_out`, `paid_in`: value, in minor units."""
+    """The counters of all banks. `volume`: value, in minor units."""
 
     scenario: Scenario
     places: Places

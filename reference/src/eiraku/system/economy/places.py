@@ -7,7 +7,6 @@ use is closed, and opened again when it is needed, as if the power had been off.
 import resource
 import shutil
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -123,10 +122,6 @@ class Places:
         )
         self.all.append(clone)
         return clone
-
-    def of(self, *kinds: Kind) -> Iterator[Place]:
-        """The places of some kinds, without copies."""
-        return (place for place in self.all if place.kind in kinds and place.original is None)
 
     def switch_off(self) -> None:
         """Close every memory that is not kept open."""
