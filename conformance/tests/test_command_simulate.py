@@ -187,8 +187,8 @@ def test_interrupted(scenario: Path, tmp_path: Path, number: signal.Signals) -> 
         env=environment,
         start_new_session=True,
     )
-    _until(lambda: bool(_folders(process.pid)))
-    time.sleep(1)
+    # the run has begun when it makes purses
+    _until(lambda: any(any(folder.glob("main/3-*.db")) for folder in _folders(process.pid)))
     # as a terminal and as a build do it
     if number is signal.SIGINT:
         os.killpg(process.pid, number)

@@ -87,5 +87,5 @@ def test_people_are_shared_out_exactly() -> None:
 
 def test_hop_limit_counts_payments_between_visits() -> None:
     scenario = default().with_hop_limit(1)
-    # EPP-HIS-005: one move to the desk, one to the person, one payment
-    assert scenario.max_hops == scenario.purse_policy().max_hops == 3
+    # EPP-HIS-005: one move to the person, one payment
+    assert scenario.max_hops == scenario.purse_policy().max_hops == 2

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from eiraku.system.exchange.carrier import ServiceRefused
 from eiraku.system.services.limits import BUCKETS, Buckets, Rate, client_key
-from eiraku.system.vault.change import purseful
+from eiraku.system.vault.filling import purseful
 
 
 class Clock:

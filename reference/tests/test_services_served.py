@@ -20,6 +20,7 @@ from eiraku.spec import cbor
 from eiraku.spec.centre_objects import CONTEXT_REQUEST, Request
 from eiraku.spec.errors import Misuse, Refusal
 from eiraku.spec.tables import Side
+from eiraku.system.exchange import outbox
 from eiraku.system.exchange.carrier import ServiceRefused
 from eiraku.system.exchange.talk import talk
 from eiraku.system.services.client import HttpCarrier
@@ -72,7 +73,7 @@ class Place:
     def signed(self, audience: str, method: str, body: cbor.Item, *, who: Wallet | None = None) -> bytes:
         self.sequence += 1
         wallet = who or self.alice
-        wallet._note(sequences=wallet.notes.sequences | {audience: self.sequence})
+        used_up(wallet, audience, self.sequence)
         return wallet.device.sign_request(audience, method, self.sequence, cbor.encode(body))
 
     def post(self, path: str, content: bytes, headers: dict[str, str]) -> httpx.Response:
@@ -88,6 +89,14 @@ class Place:
         logged = [json.loads(line) for line in self.served.log.read_text().splitlines()]
         assert [line["code"] for line in logged if line.get("id") == said["request"]] == [said["code"]]
         return said["code"]
+
+
+def used_up(wallet: Wallet, audience: str, sequence: int) -> None:
+    """The wallet goes on above a sequence that was used beside its outbox."""
+    (last, _) = outbox.TABLES
+    with wallet.outbox._database.writing() as connection:
+        connection.execute(last.delete().where(last.c.audience == audience))
+        connection.execute(last.insert().values(audience=audience, last=sequence))
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,9 @@ from eiraku.spec.errors import Misuse, Refusal
 from eiraku.spec.objects import Role
 from eiraku.system.database import DatabaseError
 from eiraku.system.exchange.carrier import ServiceRefused, Session
+from eiraku.system.vault.errors import VaultBusy, VaultSuspended
 from eiraku.system.vault.policy import VaultPolicy
-from eiraku.system.vault.vault import Vault, VaultBusy, VaultSuspended
+from eiraku.system.vault.vault import Vault
 from eiraku.testing.bank import FUNDS, Bank, number_of
 
 PLAIN = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
@@ -131,7 +132,7 @@ def test_a_defect_is_no_problem_of_a_centre(
     def defective(*_: object) -> None:
         raise kind("x")
 
-    monkeypatch.setattr("eiraku.system.vault.state.VaultState.reports", defective)
+    monkeypatch.setattr("eiraku.system.vault.reports.Reports.due", defective)
     with pytest.raises(kind):
         bank.vault.tick()
 
@@ -269,10 +270,10 @@ class _Stale:
 
 def test_only_a_vault_is_a_vault(bank: Bank, tmp_path: Path) -> None:
     with pytest.raises(Misuse, match="expected a purse of role vault"):
-        Vault(bank.purse(), bank.issuing, bank.device_centre, tmp_path / "other.db")
+        Vault.open(bank.purse(), bank.issuing, bank.device_centre, tmp_path / "other.db")
 
 
 def test_the_file_of_another_vault(bank: Bank, tmp_path: Path) -> None:
     other = bank.purse(role=Role.VAULT)
     with pytest.raises(DatabaseError, match="name another file"):
-        Vault(other, bank.issuing, bank.device_centre, tmp_path / "state.db")
+        Vault.open(other, bank.issuing, bank.device_centre, tmp_path / "state.db")

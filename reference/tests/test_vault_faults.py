@@ -4,18 +4,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from sqlalchemy import Connection
 
+from eiraku.reference.meeting import PurseLostPower
 from eiraku.reference.purse.state import PayOrder, RequestOrder
 from eiraku.spec.errors import Refusal
 from eiraku.system.database import Database
+from eiraku.system.economy.mishaps import Loss
 from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
+from eiraku.system.vault.errors import NotTaken, PeerRefused
 from eiraku.system.vault.policy import VaultPolicy
-from eiraku.system.vault.vault import NotTaken, PeerRefused, PurseLostPower
-from eiraku.testing.bank import FUNDS, Bank, Loss
+from eiraku.testing.bank import FUNDS, Bank
 
 PLAIN = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
 LOSSES: tuple[Loss, ...] = ("lost", "unanswered")
@@ -48,7 +50,7 @@ def recover(bank: Bank) -> None:
         customer = bank.purses[pending.payee]
         assert bank.meet(customer, RequestOrder(amount=1), 1) == ()
     assert bank.device.store.pendings() == ()
-    assert bank.vault.waiting_issues() == ()
+    assert bank.vault.issues.waiting() == ()
     assert bank.outstanding() == bank.held(), "whatever was issued is in a purse"
 
 
@@ -144,24 +146,22 @@ def test_a_power_cut_at_every_write_of_the_purse(
     raise AssertionError("never came to an end")
 
 
-class Failing:
-    """A database whose process dies before or after the n-th write from now."""
-
-    def __init__(self, database: Database, when: str, write: int) -> None:
-        self.database, self.when, self.left = database, when, write
+def die_at(database: Database, when: str, write: int) -> None:
+    """The process dies before or after the n-th write from now."""
+    writing, left = database.writing, write
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        self.left -= 1
-        if not self.left and self.when == "before":
+    def dying() -> Iterator[Connection]:
+        nonlocal left
+        left -= 1
+        if not left and when == "before":
             raise Crash
-        with self.database.writing() as connection:
+        with writing() as connection:
             yield connection
-        if not self.left and self.when == "after":
+        if not left and when == "after":
             raise Crash
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.database, name)
+    database.writing = dying  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize("work", (issue, redeem, exchange, pay_out))
@@ -172,7 +172,7 @@ def test_a_crash_at_every_write_of_the_vaults_own_file(
     """EPP-VLT-008."""
     for n in range(1, 20):
         before = prepare(bank, work)
-        bank.vault._state._database = Failing(bank.vault._state._database, when, n)  # type: ignore[assignment]
+        die_at(bank.vault.database, when, n)
         interrupted = attempt(bank, work)
         recover(bank)
         went_well(bank, work, before)
@@ -236,7 +236,7 @@ def test_an_issue_without_room_waits(bank: Bank) -> None:
         bank.vault.settle()
     with pytest.raises(NotTaken, match="capacity"):
         bank.restart().settle()
-    (waiting,) = bank.vault.waiting_issues()
+    (waiting,) = bank.vault.issues.waiting()
     assert "capacity" in waiting.reason
     for _ in range(4):
         bank.meet(alice, RequestOrder(amount=32), 32)

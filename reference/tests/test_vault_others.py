@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from eiraku.reference.device import Device
+from eiraku.reference.meeting import PurseLostPower
 from eiraku.reference.purse.state import PayOrder, RequestOrder
 from eiraku.spec import cbor
 from eiraku.spec.centre_objects import Claim
@@ -18,9 +19,11 @@ from eiraku.system.exchange.sessions import SessionTable
 from eiraku.system.services.local import LocalCarrier
 from eiraku.system.services.requests import Gate
 from eiraku.system.services.service import Service
+from eiraku.system.vault.errors import PeerRefused
 from eiraku.system.vault.policy import VaultPolicy
-from eiraku.system.vault.vault import PeerRefused, Vault
-from eiraku.testing.bank import FUNDS, Bank, Line, number_of
+from eiraku.system.vault.vault import Vault
+from eiraku.testing.bank import FUNDS, Bank, number_of
+from eiraku.testing.bench import Line
 
 POLICY = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
 
@@ -36,7 +39,7 @@ def bank(tmp_path: Path) -> Iterator[Bank]:
 def other(bank: Bank) -> Iterator[Vault]:
     """The vault of somebody else, at the same centres."""
     device = bank.purse(holder=bytes(32), role=Role.VAULT)
-    vault = Vault(device, bank.issuing, bank.device_centre, bank.folder / "other.db", policy=POLICY)
+    vault = Vault.open(device, bank.issuing, bank.device_centre, bank.folder / "other.db", policy=POLICY)
     vault.refresh()
     yield vault
     vault.close()
@@ -146,8 +149,6 @@ def test_a_customers_claim_is_handed_on(bank: Bank, other: Vault) -> None:
 
 def lost(bank: Bank, customer: Device) -> None:
     """The vault loses power when it is paid, before it credits."""
-    from eiraku.system.vault.vault import PurseLostPower  # noqa: PLC0415 - only here
-
     with pytest.raises(PurseLostPower):
         bank.meet(customer, PayOrder(amount=8))
     bank.restart()

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from eiraku.reference.device import Device
+from eiraku.reference.meeting import PurseLostPower
 from eiraku.reference.purse.state import PayOrder, RedeliverOrder, RequestOrder
 from eiraku.spec.errors import Refusal
+from eiraku.system.economy.mishaps import Loss
 from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
+from eiraku.system.vault.errors import NotTaken, PeerRefused
 from eiraku.system.vault.policy import VaultPolicy
-from eiraku.system.vault.vault import NotTaken, PeerRefused, PurseLostPower
-from eiraku.testing.bank import FUNDS, Bank, Loss
+from eiraku.testing.bank import FUNDS, Bank
 
 POLICY = VaultPolicy.from_toml(
     "bulletin_seconds = 60\nexpiry_margin = 0\n"

@@ -7,13 +7,14 @@ import pytest
 
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.device import Device
+from eiraku.reference.meeting import PurseLostPower
 from eiraku.reference.purse.state import PayOrder, RequestOrder
 from eiraku.spec.errors import Code
+from eiraku.system.economy.mishaps import Loss
 from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
 from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE
 from eiraku.system.vault.policy import VaultPolicy
-from eiraku.system.vault.vault import PurseLostPower
-from eiraku.testing.bank import Bank, Loss, number_of
+from eiraku.testing.bank import Bank, number_of
 
 BOTH = (DEVICE_CENTRE, ISSUING_CENTRE)
 
@@ -41,7 +42,7 @@ def suspects(bank: Bank) -> list[tuple[bytes, int]]:
 
 
 def due(bank: Bank) -> list[int]:
-    return [len(bank.vault.reports(audience)) for audience in BOTH]
+    return [len(bank.vault.reports.due(audience)) for audience in BOTH]
 
 
 def test_a_revoked_purse_is_reported_at_once(bank: Bank) -> None:
@@ -142,7 +143,7 @@ def test_a_report_that_is_refused_is_kept_for_the_operator(bank: Bank) -> None:
     bank.directory.registry.revoke(bank.vault.number, "closed")
     bank.meet(alice, PayOrder(amount=1))
     assert due(bank) == [0, 0]
-    assert [len(bank.vault.reports(audience, refused=True)) for audience in BOTH] == [1, 1]
+    assert [len(bank.vault.reports.due(audience, refused=True)) for audience in BOTH] == [1, 1]
     bank.vault.send_reports()
     assert suspects(bank) == []
 

@@ -4,84 +4,33 @@ Everything is real (centres, services, purses, memories) but the network: a `Lin
 this process, and loses what it is told to lose. `Bank.missing` is what every test comes down to: nothing.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Literal, TypeVar
 
 from eiraku.reference.crypto.drbg import Drbg
-from eiraku.reference.device import Accepted, Device, Rejected
+from eiraku.reference.device import Device, Rejected
+from eiraku.reference.meeting import lead
 from eiraku.reference.purse.state import Order
 from eiraku.spec.objects import Role
-from eiraku.spec.tables import Side
 from eiraku.system.database import Database
-from eiraku.system.exchange.carrier import Carrier, ServiceUnreachable, Session
 from eiraku.system.exchange.sessions import SessionTable
 from eiraku.system.issuing.counter import Counter
 from eiraku.system.scheme import directory as folders
 from eiraku.system.scheme.directory import Directory
 from eiraku.system.scheme.settings import DEFAULT
-from eiraku.system.services import methods
-from eiraku.system.services.hosts import CounterHost
 from eiraku.system.services.journal import SCHEMA, Journal
 from eiraku.system.services.local import LocalCarrier
-from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, Gate
-from eiraku.system.services.service import Service
+from eiraku.system.services.making import Maker
+from eiraku.system.vault.issues import ISSUING_CENTRE
 from eiraku.system.vault.policy import VaultPolicy
-from eiraku.system.vault.vault import Vault
+from eiraku.system.vault.vault import BOTH, Vault
+from eiraku.testing.bench import Line
 from eiraku.testing.device import BenchDevice
 from eiraku.testing.faulty_store import FaultyStore
 
-T = TypeVar("T")
 HOLDER = bytes([7]) * 32
 FUNDS = 100_000
-
-Loss = Literal["lost", "unanswered"]
-Weather = Callable[[int], Loss | None]
-"""What becomes of the n-th call over a line, counted from 1: `lost` before it arrives, or its answer."""
-
-
-@dataclass(slots=True)
-class Line:
-    """Implements `carrier.Carrier`: the way to a service while `weather` is fine. `calls` are counted."""
-
-    carrier: Carrier
-    weather: Weather = lambda _n: None
-    calls: int = 0
-
-    def open(self) -> Session:
-        """See `carrier.Carrier`."""
-        return _LineSession(self, self.over(self.carrier.open))
-
-    def request(self, signed: bytes) -> bytes:
-        """See `carrier.Carrier`."""
-        return self.over(lambda: self.carrier.request(signed))
-
-    def bulletin(self) -> bytes:
-        """See `carrier.Carrier`."""
-        return self.over(self.carrier.bulletin)
-
-    def over(self, call: Callable[[], T]) -> T:
-        """One call, unless it is lost."""
-        self.calls += 1
-        loss = self.weather(self.calls)
-        if loss == "lost":
-            raise ServiceUnreachable("the line is down")
-        answer = call()
-        if loss == "unanswered":
-            raise ServiceUnreachable("the line went down")
-        return answer
-
-
-@dataclass(slots=True)
-class _LineSession:
-    line: Line
-    session: Session
-
-    def exchange(self, data: bytes) -> bytes | None:
-        """See `carrier.Session`."""
-        return self.line.over(lambda: self.session.exchange(data))
 
 
 @dataclass(slots=True)
@@ -130,43 +79,27 @@ class Bank:
         cls, folder: Path, directory: Directory, device: BenchDevice, policy: VaultPolicy | None
     ) -> "Bank":
         database = Database(f"sqlite:///{folder / 'services.db'}", SCHEMA)
-        registry, issuer = directory.registry, directory.issuer
-        counter = Counter(directory.counter(), issuer)
-        sessions = SessionTable(
-            host=CounterHost(counter, registry.bulletin),
+        counter = Counter(directory.counter(), directory.issuer)
+        make = Maker(
+            registry=directory.registry,
+            issuer=directory.issuer,
+            journal=Journal(database),
             random=directory.random,
             clock=map(float, count()).__next__,
         )
-        callers, journal = methods.callers(registry), Journal(database)
-        issuing = Service(
-            gate=Gate(
-                audience=ISSUING_CENTRE,
-                journal=journal,
-                callers=callers,
-                methods=methods.issuing_centre(issuer, registry),
-            ),
-            bulletin=registry.bulletin,
-            sessions=sessions,
-        )
-        device_centre = Service(
-            gate=Gate(
-                audience=DEVICE_CENTRE,
-                journal=journal,
-                callers=callers,
-                methods=methods.device_centre(registry, issuer, lifetime=1000),
-            ),
-            bulletin=registry.bulletin,
-        )
-        lines = Line(LocalCarrier(issuing)), Line(LocalCarrier(device_centre))
+        services = make.centres(counter, lifetime=1000)
+        issuing, device_centre = (Line(LocalCarrier(services[name])) for name in BOTH)
+        sessions = services[ISSUING_CENTRE].sessions
+        assert sessions is not None  # noqa: S101 - the counter has some
         bank = cls(
             folder=folder,
             directory=directory,
             counter=counter,
-            issuing=lines[0],
-            device_centre=lines[1],
+            issuing=issuing,
+            device_centre=device_centre,
             device=device,
             policy=policy,
-            vault=Vault(device, *lines, folder / "state.db", policy=policy),
+            vault=Vault.open(device, issuing, device_centre, folder / "state.db", policy=policy),
             sessions=sessions,
             database=database,
         )
@@ -177,7 +110,7 @@ class Bank:
         """The vault loses power and is switched on again, with what was durable."""
         self.vault.close()
         self.device.power_cut()
-        self.vault = Vault(
+        self.vault = Vault.open(
             self.device,
             self.issuing,
             self.device_centre,
@@ -212,14 +145,17 @@ class Bank:
         if isinstance(result, Rejected):
             return (result.refusal.code.label,)
         self.vault.begin(pays_out, payee or number_of(customer))
-        result = customer.open(Side.INITIATOR)
-        while isinstance(result, Accepted | Rejected) and result.out is not None and self.vault.busy:
-            answer = self.vault.deliver(result.out)
-            codes += [answer.code] if answer.code else []
-            if answer.out is None:
-                break
-            result = customer.deliver(answer.out)
-        codes += [result.refusal.code.label] if isinstance(result, Rejected) else []
+
+        def carry(data: bytes) -> bytes | None:
+            if not self.vault.busy:
+                return None
+            answer = self.vault.deliver(data)
+            codes.extend([answer.code] if answer.code else [])
+            return answer.out
+
+        for result in lead(customer, carry):
+            last = result
+        codes += [last.refusal.code.label] if isinstance(last, Rejected) else []
         self.vault.end()
         return tuple(codes)
 

@@ -77,16 +77,16 @@ def status(where: tuple[Path, str]) -> int:
     with _vault(where) as vault:
         pending = vault.device.store.pendings()
         click.echo(f"vault      {vault.number.hex()}, epoch {vault.epoch}")
-        click.echo(f"bulletin   confirmed {round(time.time() - (vault.confirmed or 0))} s ago")
+        click.echo(f"bulletin   confirmed {round(time.time() - (vault.freshness.confirmed or 0))} s ago")
         click.echo(f"units      {_units(vault)}")
         click.echo(f"balance    {vault.balance}")
         click.echo(f"account    {vault.account()}")
         for each in pending:
             click.echo(f"pending    {each.amount} to {each.payee.hex()}, {each.transaction.hex()}")
-        for issue in vault.waiting_issues():
+        for issue in vault.issues.waiting():
             click.echo(f"waiting    an issue: {issue.reason}")
         for audience in ("device-centre", "issuing-centre"):
-            due, refused = len(vault.reports(audience)), len(vault.reports(audience, refused=True))
+            due, refused = len(vault.reports.due(audience)), len(vault.reports.due(audience, refused=True))
             if due or refused:
                 click.echo(f"reports    {due} for the {audience}, {refused} refused by it")
     return 0

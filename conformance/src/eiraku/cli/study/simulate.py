@@ -99,10 +99,11 @@ def _simulate(scenario: "Scenario", file: Path | None, out: Path, *, workers: in
     from eiraku.report.files import write
     from eiraku.system.economy import page
     from eiraku.system.economy.compare import compare
+    from eiraku.testing.bench import Bench
 
     with told(words=_words), _progress(quiet=as_json) as watcher:
         try:
-            found = compare(scenario, watcher, workers=workers)
+            found = compare(scenario, watcher, Bench(), workers=workers)
         except OSError as error:
             raise Unavailable(str(error)) from error
         except BrokenExecutor as error:

@@ -1,18 +1,17 @@
-"""Banks: pay-in and pay-out, taking money home, drawing fresh money, and what people do at the counter.
+"""What people do at the counter of a bank: news, pay-in and pay-out, and the way to the issuing centre.
 
-A bank has two vaults of one holder. The *desk* pays out, and holds nothing but units that came to it directly
-after their issue; the *safe* takes what is paid in, redeems it at the issuing centre and is issued fresh
-units of the same worth. So every unit that is paid out has made exactly one move, the second is the one to
-the customer, and the scenario's hop limit is the number of payments between two visits to a bank.
+A bank pays out whole sets of units that come straight from the centre, and sends home whatever has moved. So
+every unit that is paid out makes its first move then, and the scenario's hop limit is the number of payments
+between two visits to a bank.
 """
 
-import random
 from collections import Counter
 from dataclasses import dataclass, field
 
 from eiraku.reference.purse.ledger import HoldingSummary
 from eiraku.spec.errors import Code
 from eiraku.spec.objects import HOP_MAX, VALUES
+from eiraku.system.economy.banks import Bank, Banks
 from eiraku.system.economy.meetings import NO_ANSWER, Meetings, Outcome
 from eiraku.system.economy.places import Place, Places
 from eiraku.system.economy.scenario import Scenario
@@ -22,43 +21,27 @@ UNITS = 64
 """Units in one session: what the policy allows."""
 OCTETS = 60_000
 """Bytes of units in one session; a message has at most 65 535."""
-ISSUED = 250
-"""Units in one issue, at most."""
 TRIES = 6
 ALL = max(VALUES) + 1
 """To keep all units but the worn ones."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bank:
-    """Two vaults of one holder. `customers`: how many people go there."""
-
-    name: str
-    economy: int
-    desk: Place
-    safe: Place
-    customers: int
+_TO_THE_CENTRE = frozenset({Code.UNIT_SEEN.label, Code.UNIT_HELD.label})
 
 
 @dataclass(slots=True, kw_only=True)
 class Banking:
-    """All banks of a run. `paid_out`, `paid_in`, `redeemed`, `issued`: value, in minor units."""
+    """The counters of all banks. `volume`: value, in minor units."""
 
     scenario: Scenario
     places: Places
     meetings: Meetings
     scheme: Scheme
-    random: random.Random
-    banks: list[Bank] = field(default_factory=list)
-    central: dict[int, Place] = field(default_factory=dict)
+    banks: Banks
     volume: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
 
     def bank(self, place: Place) -> Bank:
         """The bank of a holder."""
-        return self.banks[place.bank]
-
-    # --- at the counter ---
+        return self.banks.all[place.bank]
 
     def news(self, place: Place, bulletin: bytes) -> None:
         """A purse at a counter gets the newest bulletin, and a later purse ID when its own runs out."""
@@ -71,8 +54,12 @@ class Banking:
 
         `keep_below`: units of less value stay, unless they are worn.
         """
+        bank = self.bank(place).place
+        for pending in self.meetings.between(bank, place):
+            # Until its receipt has come, the vault would refuse to have the same units back.
+            self.meetings.redeliver(pending)
         before = place.balance
-        refused = self.empty(place, self.bank(place).safe, keep_below=keep_below)
+        refused = self.empty(place, bank, keep_below=keep_below)
         self.volume["paid in"] += before - place.balance
         return refused
 
@@ -80,49 +67,13 @@ class Banking:
         """Whole sets of denominations up to `amount`; why not, if they could not be had."""
         bank, one = self.bank(place), self.scenario.denominations.total
         for _ in range(max(1, amount // one)):
-            if bank.desk.balance < one:
-                self.stock(bank)
-            outcome = self.insist(bank.desk, place, one)
+            if not bank.vault.suspended and not self.banks.sets(bank):
+                self.banks.stock(bank)
+            outcome = self.insist(bank.place, place, one)
             if not outcome.moved:
                 return outcome.reason
             self.volume["paid out"] += one
         return ""
-
-    # --- behind it ---
-
-    def close_of_day(self) -> None:
-        """Every bank takes home what was paid in, and what is getting old on its desk."""
-        for bank in self.banks:
-            self.empty(bank.desk, bank.safe, keep_below=ALL)
-            self.redeem(bank.safe)
-
-    def redeem(self, place: Place) -> None:
-        """Everything in a vault goes home."""
-        before = place.balance
-        self.empty(place, self.scheme.centre)
-        self.volume["redeemed"] += before - place.balance
-
-    def stock(self, bank: Bank) -> None:
-        """Fresh units on a desk: for what the bank has at the centre, else from the central bank."""
-        one = self.scenario.denominations.total
-        most = ISSUED // len(self.scenario.denominations.values)
-        sets = min(most, max(2, bank.customers * self.scenario.habits.cash // one // 3))
-        own = min(sets, self.scheme.accounts[bank.safe.number] // one)
-        source = bank.safe if own else self.central[bank.economy]
-        if own:
-            self.redeem(bank.safe)
-        elif self.scheme.accounts[source.number] < one * sets:
-            self._more(source, one * sets * 10)
-        self.volume["issued"] += self.scheme.issue(source, self.scenario.denominations.values * (own or sets))
-        self.empty(source, bank.desk)
-
-    def _more(self, central: Place, amount: int) -> None:
-        """A central bank backs more coin."""
-        self.events["more assets contributed"] += 1
-        self.scheme.wholesale.contribute(central.economy, amount)
-        self.scheme.fund(central, amount)
-
-    # --- moving units ---
 
     def empty(self, payer: Place, payee: Place, *, keep_below: int = 0) -> str:
         """Move all that can be spent, in as many sessions as it takes; the reason if it does not work."""
@@ -133,7 +84,7 @@ class Banking:
             units = tuple(unit.unit_id for unit in batch)
             amount = sum(unit.value for unit in batch)
             outcome = self.insist(payer, payee, amount, units=units)
-            if outcome.reason == Code.UNIT_SEEN.label and payee is not self.scheme.centre:
+            if outcome.reason in _TO_THE_CENTRE and payee is not self.scheme.centre:
                 # EPP-CEN-010: the vault has had one of them; the issuing centre takes it nevertheless
                 self.events["brought to the issuing centre"] += 1
                 outcome = self.insist(payer, self.scheme.centre, amount, units=units)

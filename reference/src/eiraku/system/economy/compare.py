@@ -8,12 +8,13 @@ import multiprocessing
 import os
 import signal
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from eiraku.system.economy.mishaps import Mishaps
 from eiraku.system.economy.results import VERSION, Results
 from eiraku.system.economy.run import running
 from eiraku.system.economy.scenario import Scenario
@@ -51,8 +52,9 @@ class Comparison:
         }
 
 
-def compare(scenario: Scenario, watcher: Watcher, *, workers: int = 1) -> Comparison:
-    """Run a scenario, and again for every limit of its `what_if`. `workers`: processes, this one included.
+def compare(scenario: Scenario, watcher: Watcher, mishaps: Mishaps, *, workers: int = 1) -> Comparison:
+    """Run a scenario, and again for every limit of its `what_if`. `workers`: processes, this one included;
+    `mishaps`: what may go wrong.
 
     KeyboardInterrupt ends it early; what is there is returned. Raises ConservationError, StoreError,
     DatabaseError.
@@ -61,12 +63,17 @@ def compare(scenario: Scenario, watcher: Watcher, *, workers: int = 1) -> Compar
     others = [limit for limit in scenario.policy.what_if if limit != own]
     with (
         tempfile.TemporaryDirectory(prefix=f"eiraku-simulation-{os.getpid()}-", dir=medium()) as folder,
-        _elsewhere(scenario, others, Path(folder), workers) as futures,
+        _elsewhere(scenario, others, Path(folder), workers, mishaps) as futures,
     ):
-        main = alone(scenario, Path(folder) / "main", watcher)
+
+        def here(limit: int) -> Results:
+            changed = scenario.with_hop_limit(limit)
+            return alone(changed, Path(folder) / f"limit-{limit}", watcher, mishaps)
+
+        main = alone(scenario, Path(folder) / "main", watcher, mishaps)
         found = {own: main}
         if not main.interrupted:
-            found |= _rest(scenario, others, futures, Path(folder), watcher)
+            found |= _rest(others, futures, here, watcher)
     limits = [] if main.interrupted else [limit for limit in _limits(scenario) if limit in found]
     return Comparison(main=main, runs=tuple(found[limit] for limit in limits))
 
@@ -77,10 +84,10 @@ def _limits(scenario: Scenario) -> list[int]:
     return sorted(asked | {scenario.policy.hop_limit}) if asked else []
 
 
-def alone(scenario: Scenario, folder: Path, watcher: Watcher) -> Results:
+def alone(scenario: Scenario, folder: Path, watcher: Watcher, mishaps: Mishaps) -> Results:
     """One run in a new folder. Raises ConservationError, StoreError, DatabaseError."""
     folder.mkdir()
-    with running(scenario, folder, watcher) as run:
+    with running(scenario, folder, watcher, mishaps) as run:
         return run.go()
 
 
@@ -90,12 +97,12 @@ def medium() -> str | None:
 
 
 def _rest(
-    scenario: Scenario,
     others: Sequence[int],
     futures: "dict[int, Future[Results]]",
-    folder: Path,
+    here: Callable[[int], Results],
     watcher: Watcher,
 ) -> dict[int, Results]:
+    """The other runs, as far as they come; `here` makes one in this process."""
     found: dict[int, Results] = {}
     if futures:
         watcher.begin("other hop limits", len(futures))
@@ -105,7 +112,7 @@ def _rest(
                 found[limit] = futures[limit].result()
                 watcher.done(1)
                 continue
-            one = alone(scenario.with_hop_limit(limit), folder / f"limit-{limit}", watcher)
+            one = here(limit)
             if one.interrupted:
                 break
             found[limit] = one
@@ -116,7 +123,7 @@ def _rest(
 
 @contextmanager
 def _elsewhere(
-    scenario: Scenario, others: Sequence[int], folder: Path, workers: int
+    scenario: Scenario, others: Sequence[int], folder: Path, workers: int, mishaps: Mishaps
 ) -> "Iterator[dict[int, Future[Results]]]":
     """The other runs, begun in processes of their own; none if there may be none."""
     if workers < 2 or not others:
@@ -134,7 +141,9 @@ def _elsewhere(
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             futures = {
-                limit: pool.submit(alone, scenario.with_hop_limit(limit), folder / f"limit-{limit}", Silent())
+                limit: pool.submit(
+                    alone, scenario.with_hop_limit(limit), folder / f"limit-{limit}", Silent(), mishaps
+                )
                 for limit in others
             }
         finally:

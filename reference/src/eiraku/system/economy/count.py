@@ -42,9 +42,7 @@ class Picture:
 _BUCKETS = {
     Kind.PERSON: "people",
     Kind.SHOP: "shops",
-    Kind.DESK: "banks",
-    Kind.SAFE: "banks",
-    Kind.CENTRAL_BANK: "banks",
+    Kind.BANK: "banks",
     Kind.CENTRE: "banks",
 }
 

@@ -6,11 +6,12 @@ pending is remembered here, until it is delivered again, or claimed.
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
-from eiraku.reference.device import Device
-from eiraku.reference.meeting import Exchange, transfer
+from eiraku.reference.device import Accepted, Device, Rejected, Result
+from eiraku.reference.meeting import Channel, Exchange, PurseLostPower, accepted, lead, transfer
 from eiraku.reference.purse.ledger import Pending
 from eiraku.reference.purse.state import (
     NoSession,
@@ -22,12 +23,13 @@ from eiraku.reference.purse.state import (
     RedeliverOrder,
     RequestOrder,
 )
-from eiraku.spec.errors import Code
+from eiraku.spec.errors import Code, Refusal
 from eiraku.system.economy.errors import ConservationError
 from eiraku.system.economy.places import Kind, Place, Places
 from eiraku.system.economy.scenario import Faults
 from eiraku.system.economy.truth import Truth
-from eiraku.testing.device import BenchDevice, PowerLost
+from eiraku.system.exchange.carrier import ServiceRefused
+from eiraku.system.vault.vault import Vault
 
 MESSAGES = 9
 """Messages of a session from message_1 to RECEIPT, if the payer begins."""
@@ -64,59 +66,104 @@ class Outcome:
 
 
 @dataclass(slots=True, kw_only=True)
+class Held:
+    """What happened in one session. `refusals`: who refused, and with what code."""
+
+    messages: int = 0
+    refusals: list[tuple[Place, str]] = field(default_factory=list)
+    power_lost: bool = False
+
+    @classmethod
+    def of(cls, exchange: Exchange, initiator: Place, responder: Place) -> Self:
+        """Of two purses that are in the hands of people."""
+        made = cls(messages=len(exchange.messages))
+        for place, results in ((initiator, exchange.initiator), (responder, exchange.responder)):
+            for result in results:
+                made.see(place, result)
+        return made
+
+    def see(self, place: Place, result: Result) -> None:
+        """What one side said."""
+        if isinstance(result, Rejected):
+            self.refusals.append((place, result.refusal.code.label))
+        self.power_lost |= not isinstance(result, Accepted | Rejected)
+
+    @property
+    def reason(self) -> str:
+        """Why nothing moved."""
+        if not self.refusals:
+            return NO_ANSWER
+        _, code = self.refusals[0]
+        # The order was good for a payee not yet known; so it is the hops that stand in the way.
+        return HOP_LIMIT if code in _SHORT and self.messages else code
+
+
+@dataclass(slots=True, kw_only=True)
 class Meetings:
-    """All sessions of a run. `hops`, `sessions`: what was counted; `step`: sessions so far."""
+    """All sessions of a run, but those of vaults with the centre. `step`: sessions so far.
+
+    `on_refusal`: (who refused, whom, code); `on_home`: somebody has paid the issuing centre.
+    """
 
     places: Places
     truth: Truth
     faults: Faults
     random: random.Random
     seed: int
+    vaults: Mapping[Place, Vault]
+    on_refusal: Callable[[Place, Place, str], None]
+    on_home: Callable[[Place], None]
     epoch: int = 0
     step: int = 0
     undelivered: dict[tuple[bytes, bytes], Undelivered] = field(default_factory=dict)
     events: Counter[str] = field(default_factory=Counter)
-    on_refusal: Callable[[Place, Place, Exchange, bool], None] | None = None
-    on_home: Callable[[Place], None] | None = None
 
     def pay(self, payer: Place, payee: Place, amount: int, *, units: tuple[bytes, ...] = ()) -> Outcome:
         """One attempt to pay an amount, or `units` that sum to it. Either side may begin."""
         order: Order = PayUnitsOrder(unit_ids=frozenset(units)) if units else PayOrder(amount=amount)
-        if not units and self.random.random() < 0.5:
-            request = RequestOrder(amount=amount, reference="simulated")
-            return self._session(payer, payee, (order, request), payee_begins=True)
-        return self._session(payer, payee, (order, ReceiveOrder()), payee_begins=False)
+        answer: Order = ReceiveOrder()
+        if payer in self.vaults:
+            answer = RequestOrder(amount=amount)
+        elif not units and payee not in self.vaults and self.random.random() < 0.5:
+            answer = RequestOrder(amount=amount, reference="simulated")
+        return self._session(payer, payee, (order, answer), amount)
 
     def redeliver(self, pending: Undelivered) -> Outcome:
         """Deliver a pending transaction again."""
         self.events["redeliveries"] += 1
-        orders = (RedeliverOrder(transaction=pending.transaction), ReceiveOrder())
-        return self._session(pending.payer, pending.payee, orders, payee_begins=False)
+        order = RedeliverOrder(transaction=pending.transaction)
+        answer: Order = ReceiveOrder()
+        if pending.payer in self.vaults:
+            answer = RequestOrder(amount=pending.amount)
+        return self._session(pending.payer, pending.payee, (order, answer), pending.amount)
 
     def between(self, payer: Place, payee: Place) -> list[Undelivered]:
         """What is pending from one to the other, oldest first."""
         found = (one for one in self.undelivered.values() if one.payer is payer and one.payee is payee)
         return sorted(found, key=lambda one: (one.since, one.transaction))
 
-    def _session(
-        self, payer: Place, payee: Place, orders: tuple[Order, Order], *, payee_begins: bool
-    ) -> Outcome:
+    def _session(self, payer: Place, payee: Place, orders: tuple[Order, Order], amount: int) -> Outcome:
         self.step += 1
         one, other = self.places.device(payer), self.places.device(payee)
         before, worth = _Worth.of(payer, one), _Worth.of(payee, other)
         total = before.between(worth, one, other)
         followed = {unit.unit_id for unit in one.store.summaries()} if self.truth.follows(payer) else set()
         lost = self._prepare(one, other)
-        if payee_begins:
-            exchange = transfer(other, orders[1], one, orders[0], lost)
+        if payer in self.vaults:
+            held = self._at_counter(payee, orders[1], payer, lost, pays_out=amount)
+        elif payee in self.vaults:
+            held = self._at_counter(payer, orders[0], payee, lost, pays_out=None)
+        elif isinstance(orders[1], RequestOrder):
+            held = Held.of(transfer(other, orders[1], one, orders[0], lost), payee, payer)
         else:
-            exchange = transfer(one, orders[0], other, orders[1], lost)
+            held = Held.of(transfer(one, orders[0], other, orders[1], lost), payer, payee)
         for device in (one, other):
-            device.disarm()
+            self.places.mishaps.hold(device)
             if isinstance(device.state, Ready) and not isinstance(device.state.session, NoSession):
                 # Taken apart in the middle of a session, as a card from a reader: it loses its power.
-                device.power_cut()
-        self._tally(exchange)
+                self.places.mishaps.off_and_on(device)
+        self.events["sessions"] += bool(held.messages)
+        self.events["power cuts"] += held.power_lost
         payer_now, payee_now = _Worth.of(payer, one), _Worth.of(payee, other)
         found = payer_now.between(payee_now, one, other)
         # EPP-CRS-005
@@ -134,18 +181,55 @@ class Meetings:
             left = followed - {unit.unit_id for unit in one.store.summaries()}
             self.truth.moved(payer, payee, left)
         self._forget(payer, payer_now)
-        if exchange.rejections and self.on_refusal is not None:
-            self.on_refusal(payer, payee, exchange, payee_begins)
-        if payee.kind is Kind.CENTRE and self.on_home is not None:
+        for who, code in held.refusals:
+            self.on_refusal(who, payee if who is payer else payer, code)
+        if payee.kind is Kind.CENTRE:
             # EPP-CEN-010: before that purse opens the next session
             self.on_home(payer)
-        return Outcome(moved=moved, reason="" if moved else self._reason(exchange))
+        return Outcome(moved=moved, reason="" if moved else held.reason)
 
-    def _prepare(self, one: BenchDevice, other: BenchDevice) -> Callable[[int, bytes], bytes | None] | None:
+    def _at_counter(
+        self, customer: Place, order: Order, bank: Place, channel: Channel | None, *, pays_out: int | None
+    ) -> "Held":
+        """A session that a customer leads with the vault of a bank."""
+        held, vault, device = Held(), self.vaults[bank], self.places.device(customer)
+
+        def through(data: bytes) -> bytes | None:
+            held.messages += 1
+            return data if channel is None else channel(held.messages, data)
+
+        def carry(data: bytes) -> bytes | None:
+            arrived = through(data)
+            if arrived is None or not vault.busy:
+                return None
+            try:
+                answer = vault.deliver(arrived)
+            except PurseLostPower:
+                held.power_lost = True
+                return None
+            # What the customer refuses, the vault only hears of.
+            if answer.code and not held.refusals:
+                held.refusals.append((bank, answer.code))
+            return None if answer.out is None else through(answer.out)
+
+        try:
+            vault.begin(pays_out, customer.number)
+            accepted(device.order(order))
+            for result in lead(device, carry):
+                held.see(customer, result)
+        except ServiceRefused as refused:
+            held.refusals.append((bank, refused.code))
+        except Refusal as refusal:
+            held.refusals.append((customer, refusal.code.label))
+        finally:
+            vault.end()
+        return held
+
+    def _prepare(self, one: Device, other: Device) -> Channel | None:
         """Arm what goes wrong in the next session."""
         if self.random.random() < self.faults.power_cut:
-            device = self.random.choice((one, other))
-            device.arm(self.random.choice(("before", "after")), self.random.randint(1, 2))
+            device, write = self.random.choice((one, other)), self.random.randint(1, 2)
+            self.places.mishaps.fail(device, self.random.choice(("before", "after")), write)
         if self.random.random() < self.faults.message_lost:
             gone = self.random.randint(1, MESSAGES)
             return lambda n, data: self._lose(data, n == gone)
@@ -156,12 +240,6 @@ class Meetings:
             return data
         self.events["messages lost"] += 1
         return None
-
-    def _tally(self, exchange: Exchange) -> None:
-        if exchange.messages:
-            self.events["sessions"] += 1
-        if any(isinstance(result, PowerLost) for result in (*exchange.initiator, *exchange.responder)):
-            self.events["power cuts"] += 1
 
     def _remember(self, payer: Place, payee: Place, now: "_Worth", before: "_Worth", other: Device) -> None:
         """What has become pending, and what of it was credited since."""
@@ -199,16 +277,6 @@ class Meetings:
                 known.closed = True
                 del self.undelivered[key]
 
-    @staticmethod
-    def _reason(exchange: Exchange) -> str:
-        if not exchange.rejections:
-            return NO_ANSWER
-        code = exchange.rejections[0].refusal.code
-        # The order was good for a payee not yet known; so it is the hops that stand in the way.
-        if code in (Code.INSUFFICIENT_FUNDS, Code.NO_EXACT_CHANGE) and exchange.messages:
-            return HOP_LIMIT
-        return code.label
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Worth:
@@ -242,4 +310,5 @@ def _credited(payer: _Worth, pending: Pending, payee: _Worth, device: Device) ->
     )
 
 
-_INSTITUTIONS = frozenset({Kind.DESK, Kind.SAFE, Kind.CENTRAL_BANK, Kind.CENTRE})
+_INSTITUTIONS = frozenset({Kind.BANK, Kind.CENTRE})
+_SHORT = frozenset({Code.INSUFFICIENT_FUNDS.label, Code.NO_EXACT_CHANGE.label})

@@ -7,16 +7,15 @@ use is closed, and opened again when it is needed, as if the power had been off.
 import resource
 import shutil
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from eiraku.reference.crypto.drbg import Drbg
-from eiraku.reference.device import Accepted
+from eiraku.reference.device import Accepted, Device
 from eiraku.reference.gossip import epoch_of
 from eiraku.reference.purse.state import Provisioning
-from eiraku.testing.device import BenchDevice
+from eiraku.system.economy.mishaps import Mishaps
 
 FILES_EACH = 3
 """Files that an open memory may take."""
@@ -33,11 +32,8 @@ class Kind(StrEnum):
 
     PERSON = "person"
     SHOP = "shop"
-    DESK = "desk"
-    """The vault from which a bank pays out."""
-    SAFE = "safe"
-    """The vault that takes what is paid in, redeems it and is issued fresh units."""
-    CENTRAL_BANK = "central bank"
+    BANK = "bank"
+    """The vault of a bank."""
     CENTRE = "centre"
     """The purse of the issuing centre."""
 
@@ -66,18 +62,19 @@ class Place:
 
 @dataclass(slots=True, kw_only=True)
 class Places:
-    """All places in the order in which they were made. `directory`: for their memories."""
+    """All places in the order in which they were made. `directory`: for their memories; `mishaps`: theirs."""
 
     directory: Path
+    mishaps: Mishaps
     all: list[Place] = field(default_factory=list)
     by_number: dict[bytes, Place] = field(default_factory=dict)
     most_open: int = field(default_factory=open_at_once)
-    _open: OrderedDict[Path, BenchDevice] = field(default_factory=OrderedDict)
-    _kept: dict[Path, BenchDevice] = field(default_factory=dict)
+    _open: OrderedDict[Path, Device] = field(default_factory=OrderedDict)
+    _kept: dict[Path, Device] = field(default_factory=dict)
 
     def make(self, place: Place, given: Provisioning, *, keep: bool = False) -> Place:
         """Provision a new memory. `keep`: never close it before the end."""
-        device = BenchDevice(place.path, place.random)
+        device = self.mishaps.on(place.path, place.random)
         (self._kept if keep else self._open)[place.path] = device
         result = device.provision(given)
         if not isinstance(result, Accepted):
@@ -87,14 +84,14 @@ class Places:
         self._trim()
         return place
 
-    def device(self, place: Place) -> BenchDevice:
+    def device(self, place: Place) -> Device:
         """The device of a place, switched on."""
         kept = self._kept.get(place.path)
         if kept is not None:
             return kept
         device = self._open.get(place.path)
         if device is None:
-            device = self._open[place.path] = BenchDevice(place.path, place.random)
+            device = self._open[place.path] = self.mishaps.on(place.path, place.random)
             self._trim()
         else:
             self._open.move_to_end(place.path)
@@ -126,15 +123,17 @@ class Places:
         self.all.append(clone)
         return clone
 
-    def of(self, *kinds: Kind) -> Iterator[Place]:
-        """The places of some kinds, without copies."""
-        return (place for place in self.all if place.kind in kinds and place.original is None)
+    def switch_off(self) -> None:
+        """Close every memory that is not kept open."""
+        for device in self._open.values():
+            device.close()
+        self._open.clear()
 
     def close(self) -> None:
         """Close every memory."""
-        for device in (*self._open.values(), *self._kept.values()):
+        self.switch_off()
+        for device in self._kept.values():
             device.close()
-        self._open.clear()
         self._kept.clear()
 
     def _trim(self) -> None:

@@ -4,14 +4,15 @@ Nothing in it depends on the clock or the machine: one scenario and seed give th
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 from eiraku.system.economy.count import Picture
+from eiraku.system.economy.places import Places
 from eiraku.system.economy.scenario import Scenario
-
-if TYPE_CHECKING:
-    from eiraku.system.economy.run import Run
+from eiraku.system.economy.scheme import Scheme
+from eiraku.system.economy.truth import Cheat, Truth
 
 VERSION = 1
 """Of the JSON form."""
@@ -56,6 +57,12 @@ class CheatFound:
     refused_at_vault: int | None
     refused_by_people: int | None
 
+    @classmethod
+    def of(cls, cheat: Cheat) -> Self:
+        """What the run knows of one."""
+        values = {name: getattr(cheat, name) for name in cls.__dataclass_fields__}
+        return cls(**(values | {"number": cheat.number.hex()}))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
@@ -91,48 +98,44 @@ class Results:
     log_size: int
 
     @classmethod
-    def of(cls, run: "Run") -> "Results":
+    def of(
+        cls,
+        scheme: Scheme,
+        truth: Truth,
+        places: Places,
+        *,
+        payments: Payments,
+        series: Sequence[Picture],
+        sessions: int,
+        claims: Counter[str],
+        events: Counter[str],
+        volume: Counter[str],
+        refunded: int,
+        interrupted: bool,
+    ) -> Self:
         """Everything that a run found."""
-        scheme, truth, home = run.scheme, run.truth, run.scheme.home
-        named = set(scheme.convicted)
-        by_number = run.places.by_number
+        home, named = scheme.home, set(scheme.convicted)
+        names = {number: place.name for number, place in places.by_number.items()}
         return cls(
-            scenario=run.scenario,
-            interrupted=run.interrupted,
-            sessions=run.meetings.step,
-            payments=run.payments,
-            series=tuple(run.series),
+            scenario=scheme.scenario,
+            interrupted=interrupted,
+            sessions=sessions,
+            payments=payments,
+            series=tuple(series),
             home={n: (home.count[n], home.octets[n], home.largest[n]) for n in sorted(home.count)},
             redeemed=home.value,
             reflux=dict(sorted(home.reflux.items())),
             deposits=dict(sorted(home.outcomes.items())),
-            cheats=tuple(
-                CheatFound(
-                    number=cheat.number.hex(),
-                    name=cheat.name,
-                    copied_in=cheat.copied_in,
-                    copied=cheat.copied,
-                    accepted=cheat.accepted,
-                    accepted_before_detection=cheat.accepted_before_detection,
-                    first_double=cheat.first_double,
-                    home_in=cheat.home_in,
-                    convicted_in=cheat.convicted_in,
-                    delay=cheat.delay,
-                    hops=cheat.hops,
-                    refused_at_vault=cheat.refused_at_vault,
-                    refused_by_people=cheat.refused_by_people,
-                )
-                for cheat in truth.cheats.values()
-            ),
-            missed=tuple(sorted(by_number[number].name for number in truth.guilty - named)),
-            wronged=tuple(sorted(by_number[number].name for number in named - set(truth.cheats))),
-            unproven=tuple(sorted(by_number[number].name for number in set(scheme.unproven))),
+            cheats=tuple(CheatFound.of(cheat) for cheat in truth.cheats.values()),
+            missed=tuple(sorted(names[number] for number in truth.guilty - named)),
+            wronged=tuple(sorted(names[number] for number in named - set(truth.cheats))),
+            unproven=tuple(sorted(names[number] for number in set(scheme.unproven))),
             evidence={number.hex(): written for number, written in sorted(scheme.evidence.items())},
             anchor=scheme.anchor.to_json(),
-            claims=dict(sorted(run.claims.items())),
-            refunded=run.refunded,
-            events=dict(sorted((run.meetings.events + run.banking.events).items())),
-            volume=dict(sorted(run.banking.volume.items())),
+            claims=dict(sorted(claims.items())),
+            refunded=refunded,
+            events=dict(sorted(events.items())),
+            volume=dict(sorted(volume.items())),
             wholesale={
                 economy: (standing.own, standing.issued, standing.bonds)
                 for economy, standing in scheme.wholesale.standings().items()

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.gossip import Gossip, epoch_of, exchange
-from eiraku.reference.meeting import Exchange
 from eiraku.spec.errors import Code, Refusal
-from eiraku.system.economy.banking import ALL, Bank, Banking
+from eiraku.system.economy.banking import ALL, Banking
+from eiraku.system.economy.banks import Banks
 from eiraku.system.economy.count import Count, Picture
 from eiraku.system.economy.meetings import HOP_LIMIT, NO_ANSWER, Meetings, Undelivered
+from eiraku.system.economy.mishaps import Mishaps
 from eiraku.system.economy.people import People
 from eiraku.system.economy.places import Kind, Place, Places
 from eiraku.system.economy.results import Payments, Results
@@ -24,6 +25,7 @@ from eiraku.system.economy.scenario import Scenario
 from eiraku.system.economy.scheme import Scheme
 from eiraku.system.economy.truth import Truth
 from eiraku.system.economy.watching import Watcher
+from eiraku.system.vault.errors import VaultSuspended
 
 CLAIM_AFTER = 3
 """Epochs that a payer waits for somebody it will not meet again, before it claims."""
@@ -34,9 +36,9 @@ _WORTH_A_VISIT = {HOP_LIMIT, Code.NO_EXACT_CHANGE.label, Code.INSUFFICIENT_FUNDS
 
 
 @contextmanager
-def running(scenario: Scenario, directory: Path, watcher: Watcher) -> Iterator["Run"]:
+def running(scenario: Scenario, directory: Path, watcher: Watcher, mishaps: Mishaps) -> Iterator["Run"]:
     """A run with everything open."""
-    made = Run(scenario, directory, watcher)
+    made = Run(scenario, directory, watcher, mishaps)
     try:
         yield made
     finally:
@@ -46,30 +48,40 @@ def running(scenario: Scenario, directory: Path, watcher: Watcher) -> Iterator["
 class Run:
     """A run. `directory`: empty, for the memories of purses and the databases of the centres."""
 
-    def __init__(self, scenario: Scenario, directory: Path, watcher: Watcher) -> None:
+    def __init__(self, scenario: Scenario, directory: Path, watcher: Watcher, mishaps: Mishaps) -> None:
         self.scenario = scenario
         self.watcher = watcher
         # Behaviour and cryptography have a source each: a session more does not change who meets whom.
         self.random = random.Random(scenario.seed)  # noqa: S311 - a simulation, to be repeated
         crypto = Drbg(b"simulation" + scenario.seed.to_bytes(8, "big"))
-        self.places = Places(directory=directory)
+        self.places = Places(directory=directory, mishaps=mishaps)
         self.truth = Truth()
+        self.scheme = Scheme(scenario, directory, self.places, crypto)
+        self.banks = Banks(
+            directory=directory,
+            scenario=scenario,
+            places=self.places,
+            scheme=self.scheme,
+            truth=self.truth,
+            random=self.random,
+            crypto=crypto,
+        )
         self.meetings = Meetings(
             places=self.places,
             truth=self.truth,
             faults=scenario.faults,
             random=self.random,
             seed=scenario.seed,
+            vaults=self.banks.vaults,
             on_refusal=self._refused,
             on_home=self._home,
         )
-        self.scheme = Scheme(scenario, directory, self.places, crypto)
         self.banking = Banking(
             scenario=scenario,
             places=self.places,
             meetings=self.meetings,
             scheme=self.scheme,
-            random=self.random,
+            banks=self.banks,
         )
         self.people = People(scenario=scenario, random=self.random)
         self.count = Count(self.places, self.meetings, self.scheme, self.truth, scenario.seed)
@@ -83,6 +95,7 @@ class Run:
 
     def close(self) -> None:
         """Close all memories and databases."""
+        self.banks.close()
         self.places.close()
         self.scheme.close()
 
@@ -100,20 +113,16 @@ class Run:
         return self.results()
 
     def populate(self) -> None:
-        """Central banks with money, banks, shops, people with cash."""
+        """Banks with money, shops, people with cash."""
         scheme, scenario = self.scheme, self.scenario
         for economy in scenario.economies:
-            central = scheme.make(Kind.CENTRAL_BANK, f"{economy.name} central bank", economy.number)
-            self.banking.central[economy.number] = central
-            scheme.fund(central, economy.assets)
-            first = len(self.banking.banks)
+            first = len(self.banks.all)
             for n in range(economy.banks):
-                holder, name = self.crypto(32), f"{economy.name} bank {n + 1}"
-                desk = scheme.make(Kind.DESK, f"{name} desk", economy.number, holder=holder)
-                safe = scheme.make(Kind.SAFE, f"{name} safe", economy.number, holder=holder)
-                customers = scenario.people_of(economy) // economy.banks
-                self.banking.banks.append(
-                    Bank(name=name, economy=economy.number, desk=desk, safe=safe, customers=customers)
+                self.banks.open(
+                    f"{economy.name} bank {n + 1}",
+                    economy.number,
+                    customers=scenario.people_of(economy) // economy.banks,
+                    funds=economy.assets // economy.banks + (economy.assets % economy.banks if n == 0 else 0),
                 )
             for n in range(economy.shops):
                 bank = first + n % economy.banks
@@ -151,6 +160,7 @@ class Run:
     def go_home(self) -> None:
         """Everybody pays in, banks redeem, claims are made and refunded, until nothing can change."""
         self._new_epoch()
+        self.banks.speak_again()
         for _ in range(TRIES):
             for pending in self._open():
                 if not pending.never:
@@ -158,9 +168,7 @@ class Run:
         for place in (*self.people.persons, *self.people.shops):
             self.banking.news(place, self.bulletin)
             self.banking.pay_in(place)
-        for bank in self.banking.banks:
-            self.banking.empty(bank.desk, bank.safe)
-        self.banking.close_of_day()
+        self._close_of_day(everything=True)
         for pending in self._open():
             self._claim(pending)
         self.series.append(self.count.full())
@@ -176,9 +184,8 @@ class Run:
         self.bulletin = self.scheme.advance()
         self.truth.epoch = self.meetings.epoch = self.scheme.epoch
         self.refunded += self.scheme.refund()
-        vaults = self.places.of(Kind.DESK, Kind.SAFE, Kind.CENTRAL_BANK, Kind.CENTRE)
-        for place in list(vaults):
-            self.places.device(place).bulletin(self.bulletin)
+        self.places.device(self.scheme.centre).bulletin(self.bulletin)
+        self.banks.new_epoch()
 
     def _end_of_epoch(self) -> None:
         for pending in self._open():
@@ -190,8 +197,14 @@ class Run:
             if self.random.random() < self.scenario.habits.pay_in:
                 self.banking.news(shop, self.bulletin)
                 self.banking.pay_in(shop)
-        self.banking.close_of_day()
+        self._close_of_day()
         self.series.append(self.count.full())
+
+    def _close_of_day(self, *, everything: bool = False) -> None:
+        """Every bank can be reached again, and sends home what was paid in; or all that it has."""
+        self.banks.speak_again()
+        for bank in self.banks.all:
+            self.banks.redeem(bank, everything=everything)
 
     def _payment(self) -> None:
         payer, payee, amount = self.people.meeting()
@@ -250,7 +263,7 @@ class Run:
             return
         pending.claimed = True
         try:
-            self.claims[self.scheme.claim(pending, self.banking.bank(pending.payer).safe)] += 1
+            self.claims[self.scheme.claim(pending, self.banking.bank(pending.payer).place)] += 1
         except Refusal as refusal:
             self.claims[refusal.code.label] += 1
 
@@ -285,35 +298,38 @@ class Run:
     # --- what the meetings report ---
 
     def _home(self, payer: Place) -> None:
-        for unit_id in self.scheme.collect(payer):
-            self.truth.came_home(self.scheme.centre, unit_id)
-        for number in self.scheme.convicted:
-            self.truth.convicted(number)
+        self.scheme.take_home(payer, self.truth)
 
-    def _refused(self, payer: Place, payee: Place, exchange: Exchange, payee_began: bool) -> None:  # noqa: FBT001 - as `Meetings` calls it
-        sides = ((payee, payer), (payer, payee)) if payee_began else ((payer, payee), (payee, payer))
-        for (who, whom), results in zip(sides, (exchange.initiator, exchange.responder), strict=True):
-            for rejected in exchange.rejections:
-                if not any(result is rejected for result in results):
-                    continue
-                self._report(who, whom, rejected.refusal)
-
-    def _report(self, who: Place, whom: Place, refusal: Refusal) -> None:
-        if refusal.code is Code.PURSE_REVOKED:
+    def _refused(self, who: Place, whom: Place, code: str) -> None:
+        if code == VaultSuspended().code:
+            self.meetings.events["refused by a suspended vault"] += 1
+        if code == Code.PURSE_REVOKED.label:
             cheat = self.truth.cheats.get(whom.number)
-            vault = who.kind in (Kind.DESK, Kind.SAFE)
+            vault = who.kind is Kind.BANK
             self.meetings.events["revoked purse refused" + (" by a vault" if vault else "")] += 1
             if cheat is not None and vault and cheat.refused_at_vault is None:
                 cheat.refused_at_vault = self.scheme.epoch
             if cheat is not None and not vault and cheat.refused_by_people is None:
                 cheat.refused_by_people = self.scheme.epoch
-        if refusal.code in (Code.PURSE_REVOKED, Code.UNIT_SEEN) and who.kind is Kind.SAFE:
-            # EPP-VLT-002
-            self.meetings.events["reports of vaults"] += 1
-            self.scheme.registry.suspect(who.number, whom.number, int(refusal.code), None, self.scheme.epoch)
 
     # --- at the end ---
 
+    def _reported(self) -> Counter[str]:
+        """What the device centre has from vaults (EPP-VLT-002)."""
+        return Counter({"reports of vaults": len(self.scheme.registry.suspects())})
+
     def results(self) -> Results:
         """Everything that was found."""
-        return Results.of(self)
+        return Results.of(
+            self.scheme,
+            self.truth,
+            self.places,
+            payments=self.payments,
+            series=self.series,
+            sessions=self.meetings.step,
+            claims=self.claims,
+            events=self.meetings.events + self.banking.events + self.banks.events + self._reported(),
+            volume=self.banking.volume + self.banks.volume,
+            refunded=self.refunded,
+            interrupted=self.interrupted,
+        )

@@ -13,8 +13,8 @@ from eiraku.reference import settings
 from eiraku.reference.policy import Policy
 from eiraku.reference.settings import SettingsError, Table
 
-MOVES_BEFORE = 2
-"""Moves of a unit before a person has it: to the desk of a bank, and to the person."""
+MOVES_BEFORE = 1
+"""Moves of a unit before a person has it: from the vault of a bank to the person."""
 MOVES_MAX = 200
 EPOCHS_MAX = 500
 
@@ -81,6 +81,7 @@ class Faults(Table, frozen=True, kw_only=True):
     message_lost: Share = 0.02
     redelivered: Share = 0.5
     never: Share = 0.15
+    silent: Share = 0.03
 
 
 class Cheating(Table, frozen=True, kw_only=True):

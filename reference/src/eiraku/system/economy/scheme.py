@@ -6,17 +6,18 @@ that they stand in one process. What this module notes down of units is its own 
 
 import json
 from collections import Counter as Tally
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from eiraku.reference.anchor import parse_purse_id, parse_unit
+from eiraku.reference.anchor import parse_purse_id
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.device import Accepted
+from eiraku.reference.device import Accepted, Device
+from eiraku.reference.purse.ledger import Holding
 from eiraku.reference.purse.state import Provisioning
-from eiraku.spec.centre_objects import Claim, Issue
+from eiraku.spec.centre_objects import Claim
 from eiraku.spec.objects import Role
 from eiraku.system.database import Database
 from eiraku.system.device.registry import SCHEMA as DEVICE_SCHEMA
@@ -24,14 +25,15 @@ from eiraku.system.device.registry import Registry
 from eiraku.system.economy.meetings import Undelivered
 from eiraku.system.economy.places import Kind, Place, Places
 from eiraku.system.economy.scenario import Scenario
+from eiraku.system.economy.truth import Truth
 from eiraku.system.economy.wholesale import Wholesale
-from eiraku.system.issuing.counter import Counter
+from eiraku.system.issuing.counter import Counter, EconomyOf
+from eiraku.system.issuing.deposits import Deposited
 from eiraku.system.issuing.evidence import Evidence, EvidenceError
 from eiraku.system.issuing.history import COPY
 from eiraku.system.issuing.issuer import Issuer, Rules
 from eiraku.system.issuing.schema import SCHEMA as ISSUING_SCHEMA
 from eiraku.system.scheme.directory import trust_anchor
-from eiraku.testing.device import PowerLost
 
 FIRST_EPOCH = 1
 TIER = 2
@@ -39,9 +41,7 @@ TIER = 2
 _ROLES = {
     Kind.PERSON: Role.PERSON,
     Kind.SHOP: Role.MERCHANT,
-    Kind.DESK: Role.VAULT,
-    Kind.SAFE: Role.VAULT,
-    Kind.CENTRAL_BANK: Role.VAULT,
+    Kind.BANK: Role.VAULT,
     Kind.CENTRE: Role.CENTRE,
 }
 
@@ -78,6 +78,30 @@ class Homecoming:
         self.value += value
 
 
+class Till(Counter):
+    """The counter of the issuing centre, with an eye on what comes home."""
+
+    def __init__(
+        self,
+        device: Device,
+        issuer: Issuer,
+        *,
+        economy_of: EconomyOf,
+        collected: Callable[[Sequence[Holding], Sequence[Deposited]], None],
+    ) -> None:
+        super().__init__(device, issuer, economy_of=economy_of)
+        self._collected = collected
+
+    def collect(self) -> tuple[Deposited, ...]:
+        """See `Counter`."""
+        store = self.device.store
+        held = {each.unit_id: each for each in store.holdings([u.unit_id for u in store.summaries()])}
+        outcomes = super().collect()
+        if outcomes:
+            self._collected([held[found.unit_id] for found in outcomes], outcomes)
+        return outcomes
+
+
 class Scheme:
     """Both centres, the issuing centre's purse, and the wholesale register. Raises what they raise."""
 
@@ -93,6 +117,7 @@ class Scheme:
         self.evidence: dict[bytes, bytes] = {}
         self.unproven: list[bytes] = []
         self._cases = 0
+        self._home_now: list[bytes] = []
         self.epoch = FIRST_EPOCH
         self._databases = [
             Database(f"sqlite:///{directory / 'device-centre.db'}", DEVICE_SCHEMA),
@@ -126,7 +151,13 @@ class Scheme:
         self.wholesale = Wholesale(directory, scenario.economies, random)
         self.centre = self.make(Kind.CENTRE, "issuing centre", scenario.economies[0].number)
         self.issuer.add_purse(self.centre.number)
-        self._counter = Counter(places.device(self.centre), self.issuer, economy_of=self._economy_of)
+        self.depositor = self.centre
+        self.counter = Till(
+            places.device(self.centre),
+            self.issuer,
+            economy_of=self._economy_of,
+            collected=self._collected,
+        )
 
     def close(self) -> None:
         """Close the databases."""
@@ -172,7 +203,7 @@ class Scheme:
             bulletin=self.registry.bulletin(),
             holdings=(),
         )
-        return self.places.make(place, given, keep=kind is Kind.CENTRE)
+        return self.places.make(place, given, keep=kind in (Kind.BANK, Kind.CENTRE))
 
     def renew(self, place: Place) -> bool:
         """Hand a later purse ID to a purse that comes to its bank; False if it is not to be renewed."""
@@ -205,50 +236,47 @@ class Scheme:
         self.issuer.fund(self.random(16), place.number, amount)
         self.accounts[place.number] += amount
 
-    def issue(self, place: Place, values: Sequence[int]) -> int:
-        """Fresh units for a vault, taken into its purse; their value."""
-        encoded = self.issuer.issue(self.random(16), place.number, place.economy, values)
-        issue = Issue.decode(encoded)
-        device = self.places.device(place)
-        result = device.take_issue(encoded)
-        if isinstance(result, PowerLost):
-            # EPP-CEN-012: the same bytes again
-            result = device.take_issue(encoded)
-        if not isinstance(result, Accepted) or result.out is None:
-            raise ValueError(f"{place.name}: does not take an issue ({result})")
-        self.issuer.receipt(place.number, issue.transaction, result.out)
-        for raw, _ in issue.units:
-            unit = parse_unit(raw)
-            self.units[unit.unit_id] = IssuedUnit(
-                value=unit.unit.value, economy=unit.unit.economy, expires=unit.unit.expires
-            )
-        place.balance += issue.amount
-        self.accounts[place.number] -= issue.amount
-        return issue.amount
+    def observe(self, place: Place) -> int:
+        """Note the units that came fresh to a vault from the centre; their value."""
+        total = 0
+        for unit in self.places.device(place).store.summaries():
+            if not unit.hop and unit.unit_id not in self.units:
+                self.units[unit.unit_id] = IssuedUnit(
+                    value=unit.value, economy=place.economy, expires=unit.expires
+                )
+                total += unit.value
+        self.accounts[place.number] -= total
+        return total
 
     # --- money home ---
 
-    def collect(self, payer: Place) -> tuple[bytes, ...]:
-        """Everything that the centre's purse took from `payer` in the last session goes into the database.
+    def take_home(self, payer: Place, truth: Truth) -> None:
+        """Everything that the centre's purse took from `payer` goes into the database (EPP-CEN-010)."""
+        self.depositor = payer
+        self.counter.collect()
+        self.came_home(truth)
 
-        The units that were collected.
-        """
-        store = self.places.device(self.centre).store
-        holdings = store.holdings([unit.unit_id for unit in store.summaries()])
-        if not holdings:
-            return ()
-        outcomes = {one.unit_id: one for one in self._counter.collect()}
+    def came_home(self, truth: Truth) -> None:
+        """Tell of what has come home since, and who was named."""
+        for unit_id in self._home_now:
+            truth.came_home(self.centre, unit_id)
+        self._home_now.clear()
+        for number in self.convicted:
+            truth.convicted(number)
+
+    def _collected(self, holdings: Sequence[Holding], outcomes: Sequence[Deposited]) -> None:
+        """What the counter has just taken, from whoever is the depositor."""
         self._convict()
-        for holding in holdings:
-            unit, found = self.units[holding.unit_id], outcomes[holding.unit_id]
+        for holding, found in zip(holdings, outcomes, strict=True):
+            unit = self.units[holding.unit_id]
             self.home.take(hops=holding.hop, size=len(holding.unit) + len(holding.history), value=unit.value)
             self.home.outcomes[found.outcome] += 1
             if found.outcome == "credited":
                 unit.closed = "credited"
-                self.accounts[payer.number] += unit.value
-                self.home.reflux[unit.economy, payer.economy] += unit.value
+                self.accounts[self.depositor.number] += unit.value
+                self.home.reflux[unit.economy, self.depositor.economy] += unit.value
         self.centre.balance = 0
-        return tuple(holding.unit_id for holding in holdings)
+        self._home_now += [holding.unit_id for holding in holdings]
 
     def _convict(self) -> None:
         """Revoke every purse of which there is new evidence, if it shows what it should to anybody else."""

@@ -10,9 +10,13 @@ import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Protocol, TypeAlias
+from typing import Protocol, Self, TypeAlias
 
+from eiraku.reference.device import Rejected, Result
+from eiraku.reference.meeting import accepted
 from eiraku.reference.settings import PositiveFloat, PositiveInt, Table
+from eiraku.spec.errors import Code
+from eiraku.spec.messages import Reject
 from eiraku.system.exchange.carrier import ServiceRefused
 
 NAME = 16
@@ -25,6 +29,22 @@ class Answer:
     out: bytes | None
     is_open: bool
     code: str = ""
+
+    @classmethod
+    def of(cls, result: Result) -> Self:
+        """What a device said, as it is passed on: the peer learns only `out`. Raises PurseLostPower."""
+        if isinstance(result, Rejected):
+            return cls(out=result.out, is_open=result.is_open, code=result.refusal.code.label)
+        done = accepted(result)
+        return cls(out=done.out, is_open=done.is_open, code=label(done.reject) if done.reject else "")
+
+
+def label(reject: Reject) -> str:
+    """Of the code with which a peer refused, also if chapter 10 does not know it."""
+    try:
+        return Code(reject.code).label
+    except ValueError:
+        return f"code-{reject.code}"
 
 
 class Host(Protocol):

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
-from eiraku.reference.device import Accepted, Rejected, Result
+from eiraku.reference.device import Result
+from eiraku.reference.meeting import accepted
 from eiraku.reference.purse.state import ReceiveOrder
+from eiraku.spec.errors import Refusal
 from eiraku.spec.tables import Side
 from eiraku.system.exchange.carrier import ServiceRefused
 from eiraku.system.exchange.sessions import Answer
@@ -35,8 +37,7 @@ class CounterHost:
 
     def deliver(self, data: bytes) -> Answer:
         """See `sessions.Host`."""
-        result = self._counter.device.deliver(data)
-        answer = as_answer(result)
+        answer = Answer.of(self._counter.device.deliver(data))
         if not answer.is_open:
             self._counter.collect()
         return answer
@@ -46,19 +47,10 @@ class CounterHost:
         self._counter.collect()
 
 
-def as_answer(result: Result) -> Answer:
-    """What a device said, as a service passes it on: the peer learns only what the device tells it."""
-    match result:
-        case Accepted():
-            return Answer(out=result.out, is_open=result.is_open)
-        case Rejected():
-            return Answer(out=result.out, is_open=result.is_open, code=result.refusal.code.label)
-        case _:
-            raise AssertionError("a device accepts or rejects")
-
-
 def done(result: Result) -> None:
     """Our own order to a device; a refusal is a matter of the operator. Raises ServiceRefused(suspended)."""
-    if isinstance(result, Rejected):
+    try:
+        accepted(result)
+    except Refusal as refusal:
         detail = "the purse of the service cannot serve now; try again later"
-        raise ServiceRefused("suspended", result.refusal.requirement, detail)
+        raise ServiceRefused("suspended", refusal.requirement, detail) from refusal

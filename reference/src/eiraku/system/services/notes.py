@@ -1,4 +1,4 @@
-"""What a client remembers beside its purse in `NAME.json`: whole or not at all, durable (EPP-SVC-013).
+"""What a client remembers beside its purse in `NAME.json`: whole or not at all, durable.
 
 Errors are Misuse, or Unavailable for a disk that takes nothing, with advice.
 """
@@ -19,15 +19,12 @@ from eiraku.spec.errors import Misuse, Unavailable
 class Notes:
     """Byte strings in hexadecimal. `seed`: private key of a purse that is not enrolled yet, else empty.
 
-    `reach`: see `Reach`, "" for None; `vault`: number of the holder's vault; `sequences`: last one used,
-    by audience; `unanswered`: signed requests, by audience.
+    `reach`: see `Reach`, "" for None; `vault`: number of the holder's vault.
     """
 
     reach: dict[str, str]
     vault: str = ""
     seed: str = field(default="", repr=False)
-    sequences: dict[str, int] = field(default_factory=dict)
-    unanswered: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +67,18 @@ def where(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
+def outbox(path: Path) -> Path:
+    """The file beside it with the requests that are under way."""
+    return path.with_name(path.name + ".outbox")
+
+
 def read(path: Path) -> Notes:
     """What is remembered for the purse at `path`."""
     try:
         notes = msgspec.json.decode(where(path).read_bytes(), type=Notes)
         if missing := {"server", "ca", "cert", "key"} - notes.reach.keys():
             raise Misuse(f"{where(path)}: reach: {min(missing)} is missing; restore it")
-        for text in (notes.vault, notes.seed, *notes.unanswered.values()):
+        for text in (notes.vault, notes.seed):
             bytes.fromhex(text)
     except (OSError, msgspec.DecodeError, ValueError) as error:
         raise Misuse(f"{where(path)}: cannot be read ({error}); restore it") from None

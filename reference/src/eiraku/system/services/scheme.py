@@ -21,19 +21,17 @@ from typing import Self
 
 from eiraku.spec.objects import Role
 from eiraku.system.database import Database, DatabaseError
-from eiraku.system.exchange.sessions import Host, SessionTable
 from eiraku.system.issuing.counter import Counter
 from eiraku.system.scheme import directory as folders
 from eiraku.system.scheme.directory import Directory
 from eiraku.system.scheme.settings import Settings as CentreSettings
-from eiraku.system.services import methods
 from eiraku.system.services.enrolment import Enrolments, Invitation, new_code
-from eiraku.system.services.hosts import CounterHost
 from eiraku.system.services.journal import SCHEMA, Journal
 from eiraku.system.services.limits import Buckets
 from eiraku.system.services.local import LocalCarrier
+from eiraku.system.services.making import Maker
 from eiraku.system.services.office import Health, Office
-from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, Gate, Method
+from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE
 from eiraku.system.services.service import Service
 from eiraku.system.services.settings import DEFAULT, Settings
 from eiraku.system.services.vaults import OpenVault, VaultPlace
@@ -163,21 +161,16 @@ def open_(
         closing.callback(database.close)
         journal = Journal(database)
         counter = _counter(directory, closing)
-        make = _Maker(directory, settings, journal, clock, random)
-        services = {
-            ISSUING_CENTRE: make.service(
-                ISSUING_CENTRE,
-                methods.issuing_centre(directory.issuer, directory.registry),
-                CounterHost(counter, directory.registry.bulletin),
-            ),
-            DEVICE_CENTRE: make.service(
-                DEVICE_CENTRE,
-                methods.device_centre(
-                    directory.registry, directory.issuer, lifetime=settings.purses.lifetime
-                ),
-                None,
-            ),
-        }
+        make = Maker(
+            registry=directory.registry,
+            issuer=directory.issuer,
+            journal=journal,
+            random=random,
+            clock=clock,
+            limits=settings.sessions,
+            admit=lambda: Buckets(limit=settings.limits.purse, clock=clock).take,
+        )
+        services = make.centres(counter, lifetime=settings.purses.lifetime)
         vaults = {}
         for name, economy in settings.vaults.items():
             place = VaultPlace(
@@ -226,30 +219,6 @@ def _counter(directory: Directory, closing: ExitStack) -> Counter:
     # EPP-CEN-010
     counter.collect()
     return counter
-
-
-@dataclass(frozen=True, slots=True)
-class _Maker:
-    directory: Directory
-    settings: Settings
-    journal: Journal
-    clock: Callable[[], float]
-    random: Callable[[int], bytes]
-
-    def service(self, audience: str, table: Mapping[str, Method], host: Host | None) -> Service:
-        gate = Gate(
-            audience=audience,
-            journal=self.journal,
-            callers=methods.callers(self.directory.registry),
-            methods=table,
-            admit=Buckets(limit=self.settings.limits.purse, clock=self.clock).take,
-        )
-        sessions = None
-        if host is not None:
-            sessions = SessionTable(
-                host=host, random=self.random, clock=self.clock, limits=self.settings.sessions
-            )
-        return Service(gate=gate, bulletin=self.directory.registry.bulletin, sessions=sessions)
 
 
 def _database(path: Path, settings: Settings) -> Database:

@@ -16,7 +16,7 @@ from eiraku.system.scheme.settings import DirectoryError
 from eiraku.system.services.methods import NOTHING, fields
 from eiraku.system.services.requests import Caller, Method, vault_audience
 from eiraku.system.services.service import Service
-from eiraku.system.vault.change import ChangeVault
+from eiraku.system.vault.filling import usefully
 from eiraku.system.vault.policy import DEFAULT, VaultPolicy
 from eiraku.system.vault.vault import Vault
 
@@ -134,7 +134,7 @@ class VaultPlace:
                 )
             state = self.folder / f"{self.name}-state.db"
             policy = VaultPolicy.from_file(self.folder / f"{self.name}.toml", absent=DEFAULT)
-            vault = ChangeVault(device, self.issuing, self.device_centre, state, policy=policy)
+            vault = Vault.open(device, self.issuing, self.device_centre, state, policy=policy, fill=usefully)
         except BaseException:
             device.close()
             raise

@@ -1,8 +1,7 @@
 """The purse of a person who uses the services: a purse file, and beside it what a client must remember.
 
-`NAME` is the memory of the purse; `NAME.json` holds the address of the services, the sequences used, and the
-requests that are not answered yet, each durable before it is sent (EPP-SVC-013). Errors: Misuse with
-advice, Refusal, ServiceRefused, Unavailable.
+`NAME` is the memory of the purse; `NAME.json` holds the address of the services, `NAME.outbox` the requests
+that are under way (EPP-SVC-013). Errors: Misuse with advice, Refusal, ServiceRefused, Unavailable.
 """
 
 import json
@@ -11,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from eiraku.reference.anchor import AnchorError, parse_purse_id
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.device import Accepted, Device, Snapshot
-from eiraku.reference.meeting import meet
+from eiraku.reference.device import Device, Snapshot
+from eiraku.reference.meeting import accepted, meet
 from eiraku.reference.purse.state import (
     Order,
     PayOrder,
@@ -30,9 +29,9 @@ from eiraku.spec import cbor, shape
 from eiraku.spec.centre_objects import Balance, Claim
 from eiraku.spec.errors import Code, Misuse, Refusal, Refused
 from eiraku.spec.objects import PurseId
-from eiraku.system.exchange.carrier import ServiceRefused
-from eiraku.system.exchange.codes import RETRY_AFTER
-from eiraku.system.exchange.talk import check, talk
+from eiraku.system.database import Database
+from eiraku.system.exchange.outbox import SCHEMA, Outbox, renewals
+from eiraku.system.exchange.talk import talk
 from eiraku.system.services import notes as remembered
 from eiraku.system.services.client import HttpCarrier, HttpService
 from eiraku.system.services.enrolment import Enrolled, first_request
@@ -55,6 +54,8 @@ class Wallet:
         self.notes = remembered.read(path)
         self.device = Device(path, random)
         self._http: HttpService | None = None
+        self._database: Database | None = None
+        self._outbox: Outbox | None = None
         if self.device.store.provision() is None:
             self.device.close()
             raise Misuse(f"{path}: this purse is not enrolled; create it again with its code")
@@ -107,7 +108,7 @@ class Wallet:
         """
         self._deliver_again()
         before = {(c.payer, c.transaction) for c in self.snapshot().credited}
-        check(self.device.order(RequestOrder(amount=amount)))
+        accepted(self.device.order(RequestOrder(amount=amount)))
         answer = self.request(self._vault_audience(), "pay-out", (amount,))
         self._session(shape.octets(cbor.decode(answer), "EPP-SVC-012", "session", 16))
         return sum(c.amount for c in self.snapshot().credited if (c.payer, c.transaction) not in before)
@@ -149,7 +150,7 @@ class Wallet:
         """Pay the vault. It refuses a unit that it gave us as long as it has no receipt for it."""
         for last in (False, True):
             try:
-                check(self.device.order(order))
+                accepted(self.device.order(order))
                 self._session()
             except Refusal as refusal:
                 if last or refusal.code is not Code.UNIT_HELD or not self._finish_pay_out():
@@ -162,7 +163,7 @@ class Wallet:
         name = cbor.decode(self.request(self._vault_audience(), "pending", ()))
         if name is None:
             return False
-        check(self.device.order(RequestOrder(amount=1)))
+        accepted(self.device.order(RequestOrder(amount=1)))
         self._session(shape.octets(name, "EPP-SVC-012", "session", 16))
         return True
 
@@ -188,12 +189,12 @@ class Wallet:
 
     def bulletin(self) -> int:
         """Get the newest bulletin; the epoch afterwards."""
-        check(self.device.bulletin(self._server().send("GET", "/epp1/bulletin").content))
+        accepted(self.device.bulletin(self._server().send("GET", "/epp1/bulletin").content))
         return self.snapshot().epoch
 
     def renew(self, expires: int) -> int:
         """Get a purse ID that is good until `expires`; the epoch until which it is good now."""
-        check(self.device.take_purse_id(self.request(DEVICE_CENTRE, "renew", (expires,))))
+        self.request(DEVICE_CENTRE, "renew", (expires,))
         return self.claims.expires
 
     def inspect(self) -> None:
@@ -218,43 +219,20 @@ class Wallet:
         return states
 
     def request(self, audience: str, method: str, body: cbor.Item) -> bytes:
-        """A signed request; one that was not answered before is sent again first. `body`: bytes, or CBOR."""
-        carrier = HttpCarrier(self._server(), _path(audience))
+        """Ask a service; what was not answered before is sent again first. `body`: bytes, or CBOR."""
         encoded = body if isinstance(body, bytes) else cbor.encode(body)
-        old = self.notes.unanswered.get(audience)
-        if old is not None:
-            self._send(carrier, audience, bytes.fromhex(old), again=True)
-        # EPP-SVC-013
-        sequence = self.notes.sequences.get(audience, 0) + 1
-        signed = self.device.sign_request(audience, method, sequence, encoded)
-        self._note(
-            sequences=self.notes.sequences | {audience: sequence},
-            unanswered=self.notes.unanswered | {audience: signed.hex()},
-        )
-        return self._send(carrier, audience, signed)
+        return self.outbox.ask(audience, method, encoded)
 
-    def _send(self, carrier: HttpCarrier, audience: str, signed: bytes, *, again: bool = False) -> bytes:
-        try:
-            answer = carrier.request(signed)
-        except ServiceRefused as refused:
-            if refused.code in RETRY_AFTER:
-                raise
-            self._answered(audience)
-            if again:
-                return b""
-            raise
-        self._answered(audience)
-        return answer
-
-    def _answered(self, audience: str) -> None:
-        rest = {name: value for name, value in self.notes.unanswered.items() if name != audience}
-        self._note(unanswered=rest)
+    @property
+    def outbox(self) -> Outbox:
+        """Requests that are under way (EPP-SVC-013). Raises DatabaseError."""
+        if self._outbox is None:
+            self._database = Database(f"sqlite:///{remembered.outbox(self.path)}", SCHEMA)
+            self._outbox = Outbox(self._database, self.device.sign_request, self._carrier)
+            self._outbox.handle("renew", renewals(self.device))
+        return self._outbox
 
     # --- inside ---
-
-    def _note(self, **changes: Any) -> None:
-        self.notes = replace(self.notes, **changes)
-        remembered.write(self.path, self.notes)
 
     def _server(self) -> HttpService:
         if self._http is None:
@@ -269,13 +247,18 @@ class Wallet:
     def _vault_audience(self) -> str:
         return vault_audience(self._vault_number())
 
+    def _carrier(self, audience: str) -> HttpCarrier:
+        return HttpCarrier(self._server(), audience.replace("vault:", "vaults/"))
+
     def _vault(self) -> HttpCarrier:
-        return HttpCarrier(self._server(), f"vaults/{self._vault_number().hex()}")
+        return self._carrier(self._vault_audience())
 
     def close(self) -> None:
         """Close the file and the connections."""
         if self._http is not None:
             self._http.close()
+        if self._database is not None:
+            self._database.close()
         self.device.close()
 
     def __enter__(self) -> Self:
@@ -306,15 +289,11 @@ def _between(payer: Wallet, payee: Wallet, amount: int, *, meet_as: tuple[Wallet
 
 
 def _meet(payer: Wallet, order: Order, payee: Wallet, amount: int, meet_as: tuple[Wallet, Wallet]) -> None:
-    check(payer.device.order(order))
-    check(payee.device.order(RequestOrder(amount=amount)))
+    accepted(payer.device.order(order))
+    accepted(payee.device.order(RequestOrder(amount=amount)))
     initiator, responder = meet_as
     for rejected in meet(initiator.device, responder.device).rejections:
         raise rejected.refusal
-
-
-def _path(audience: str) -> str:
-    return audience.replace("vault:", "vaults/")
 
 
 def _connect(notes: Notes) -> HttpService:
@@ -341,6 +320,4 @@ def _provision(device: Device, seed: bytes, enrolled: Enrolled) -> None:
         )
     except (json.JSONDecodeError, AnchorError, SettingsError) as error:
         raise Refused(f"the centre's answer cannot be used ({error}); tell its operator") from None
-    result = device.provision(given)
-    if not isinstance(result, Accepted):
-        check(result)
+    accepted(device.provision(given))

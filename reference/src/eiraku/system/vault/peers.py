@@ -1,52 +1,50 @@
 """Sessions of a vault's purse: served as responder, or led as initiator with a service (EPP-VLT-001, -002).
 
-`Peers` knows the device and nothing of the centres' requests; what it has to report it hands to `suspect`.
+`Peers` knows nothing of the centres' requests; what it has to report it hands to `suspect`.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
-from typing import NoReturn
 
-from eiraku.reference.device import Accepted, Device, Rejected, Result
+from eiraku.reference.device import Rejected, Result
+from eiraku.reference.meeting import accepted
 from eiraku.reference.purse.state import (
     Open,
     Order,
-    Ready,
     SuspectPurse,
     SuspectUnit,
 )
-from eiraku.spec.errors import Code, Refusal, Refused
-from eiraku.spec.messages import Reject
-from eiraku.spec.objects import PurseId
+from eiraku.spec.errors import Code
+from eiraku.spec.objects import PurseId, Role
 from eiraku.spec.tables import Side, Transfer
-from eiraku.system.exchange.carrier import (
-    Carrier,
-    ServiceRefused,
-    ServiceUnreachable,
-    Session,
-)
-from eiraku.system.exchange.sessions import Answer
-from eiraku.system.vault.errands import done
+from eiraku.system.exchange.carrier import Carrier, ServiceUnreachable
+from eiraku.system.exchange.sessions import Answer, label
+from eiraku.system.exchange.talk import lead_over
+from eiraku.system.vault.errors import PeerRefused
+from eiraku.system.vault.purse import VaultPurse
 
 Suspect = Callable[[bytes, Code, bytes], None]
 """(purse number, code, unit identifier or nothing): keeps the report before it returns."""
 
 
-class PeerRefused(Refused):
-    """The purse behind a service refused. `code`: its label, `authentication` for any handshake."""
-
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(f"the purse behind the service refuses: {code}; {detail}")
-        self.code = code
-
-
 class Peers:
-    """One session at a time. `met`: told of each authenticated peer, before value moves."""
+    """One session at a time. `ensure`: called before one is led, raises if there may be none.
 
-    def __init__(self, device: Device, *, suspect: Suspect, met: Callable[[PurseId], None]) -> None:
-        self._device = device
+    `met_centre`: told the number of each authenticated purse of role `centre`, before value moves.
+    """
+
+    def __init__(
+        self,
+        purse: VaultPurse,
+        *,
+        ensure: Callable[[], None],
+        suspect: Suspect,
+        met_centre: Callable[[bytes], None],
+    ) -> None:
+        self._purse = purse
+        self._device = purse.device
+        self._ensure = ensure
         self._suspect = suspect
-        self._met = met
+        self._met_centre = met_centre
         self._payee: bytes | None = None
         self.active = False
 
@@ -54,8 +52,8 @@ class Peers:
 
     def begin(self, order: Order, payee: bytes | None) -> None:
         """Be responder; `payee`: the only purse that may be paid, None for any. Raises Refusal."""
-        done(self._device.order(order))
-        done(self._device.open(Side.RESPONDER))
+        accepted(self._device.order(order))
+        accepted(self._device.open(Side.RESPONDER))
         self._payee = payee
         self.active = True
 
@@ -67,15 +65,11 @@ class Peers:
         if peer is not None and self._payee not in (None, peer.number):
             self.end()
             return Answer(out=None, is_open=False, code=Code.AUTHENTICATION.label)
-        self.active = result.is_open
-        match result:
-            case Rejected():
-                self.look(result.refusal)
-                return Answer(out=result.out, is_open=False, code=result.refusal.code.label)
-            case _:
-                reject = done(result).reject
-                code = "" if reject is None else _label(reject)
-                return Answer(out=result.out, is_open=result.is_open, code=code)
+        self.active = False
+        answer = Answer.of(result)
+        self.active = answer.is_open
+        self.look(result)
+        return answer
 
     def end(self) -> None:
         """Let go of the session; the purse forgets it at the next opening (EPP-SES-027)."""
@@ -84,53 +78,39 @@ class Peers:
     # --- led ---
 
     def meet(self, carrier: Carrier, order: Order) -> None:
-        """Lead a session to its receipt. Raises Refusal, PeerRefused, ServiceUnreachable, ServiceRefused.
+        """Lead a session to its receipt. Raises Refusal, PeerRefused, ServiceUnreachable, ServiceRefused,
+        and what `ensure` raises.
 
         After any of them the payment may be pending in the purse; then it is delivered again.
         """
-        done(self._device.order(order))
-        session = carrier.open()
-        result: Result = self._device.open(Side.INITIATOR)
-        paid = False
-        while True:
-            out = self._say(session, result)
-            if out is None:
-                break
-            answer = session.exchange(out)
-            if answer is None:
-                raise ServiceUnreachable("the session ended without an answer; settle")
-            own = self._session()
-            paid = isinstance(own, Open) and own.row is Transfer.PAYER_PAID
-            result = self._device.deliver(answer)
-            peer = self.peer()
-            if peer is not None:
-                self._met(peer)
-        if not paid:
-            raise PeerRefused(Code.AUTHENTICATION.label, "the handshake failed; is this vault revoked?")
+        # EPP-VLT-003
+        self._ensure()
+        accepted(self._device.order(order))
+        states: list[object] = []
 
-    def _say(self, session: Session, result: Result) -> bytes | None:
-        match result:
-            case Rejected():
-                self._tell(session, result)
-            case Accepted(reject=Reject() as reject):
-                raise PeerRefused(_label(reject), "correct the amount or the units")
-        return done(result).out
+        def seen(result: Result) -> None:
+            states.append(self._session())
+            if (peer := self.peer()) is not None and peer.role is Role.CENTRE:
+                self._met_centre(peer.number)
+            self.look(result)
 
-    def _tell(self, session: Session, result: Rejected) -> NoReturn:
+        result = lead_over(self._device, carrier.open(), seen)
+        if result.reject is not None:
+            raise PeerRefused(label(result.reject), "correct the amount or the units")
         if result.out is not None:
-            with suppress(ServiceUnreachable, ServiceRefused):
-                session.exchange(result.out)
-        self.look(result.refusal)
-        raise result.refusal
+            raise ServiceUnreachable("the session ended without an answer; settle")
+        # A payment ends with its receipt; whatever ends before is a handshake that failed.
+        if not any(isinstance(state, Open) and state.row is Transfer.PAYER_PAID for state in states):
+            raise PeerRefused(Code.AUTHENTICATION.label, "the handshake failed; is this vault revoked?")
 
     # --- both ---
 
-    def look(self, refusal: Refusal) -> None:
-        """Report a refusal that is to be reported (EPP-VLT-002)."""
-        match refusal:
-            case SuspectPurse():
+    def look(self, result: Result) -> None:
+        """Report a refusal that is to be reported (EPP-VLT-002), before the peer hears of it."""
+        match result:
+            case Rejected(refusal=SuspectPurse() as refusal):
                 self._suspect(refusal.purse, refusal.code, b"")
-            case SuspectUnit():
+            case Rejected(refusal=SuspectUnit() as refusal):
                 self._suspect(refusal.purse, refusal.code, refusal.unit_id)
 
     def peer(self) -> PurseId | None:
@@ -139,12 +119,4 @@ class Peers:
         return session.link.peer if isinstance(session, Open) else None
 
     def _session(self) -> object:
-        state = self._device.state
-        return state.session if isinstance(state, Ready) else None
-
-
-def _label(reject: Reject) -> str:
-    try:
-        return Code(reject.code).label
-    except ValueError:
-        return f"code-{reject.code}"
+        return self._purse.ready.session

@@ -4,58 +4,150 @@ It serves one session at a time, reports suspect purses, stops when its bulletin
 units at the issuing centre. Whatever is interrupted (power, a lost answer, a centre that cannot be reached)
 is completed by `settle`; then value is where it belongs: in purses, in the vault, in its account.
 
-A `Vault` may be called from several threads; one thing happens at a time. Beside what each method names they
-raise DatabaseError and StoreError (the vault's own memory), and PurseLostPower.
+`Vault` puts the parts together, each of which has one job: `Freshness`, `Peers`, `Outbox`, `Reports`,
+`Issues`, `Exchanging`. It may be called from several threads; one thing happens at a time. Beside what each
+method names they raise DatabaseError and StoreError (the vault's own memory), and PurseLostPower.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
-from eiraku.reference.purse import holder
-from eiraku.reference.purse.ledger import Pending
-from eiraku.reference.purse.payee import check_room
-from eiraku.reference.purse.state import (
-    Order,
-    PayOrder,
-    PayUnitsOrder,
-    ReceiveOrder,
-    RedeliverOrder,
-)
-from eiraku.spec import cbor
-from eiraku.spec.centre_objects import Claim, IssueBody
+from eiraku.reference.device import Device
+from eiraku.reference.purse.state import Order, PayOrder, ReceiveOrder, RedeliverOrder
+from eiraku.spec import cbor, shape
+from eiraku.spec.centre_objects import Claim
 from eiraku.spec.errors import Code, Refusal, Refused
-from eiraku.spec.objects import VALUES, Role
+from eiraku.system.database import Database
 from eiraku.system.exchange.carrier import Carrier, ServiceRefused, ServiceUnreachable
+from eiraku.system.exchange.outbox import Outbox, renewals
 from eiraku.system.exchange.sessions import Answer
-from eiraku.system.vault import stock as vault_stock
-from eiraku.system.vault.errands import (
-    ISSUING_CENTRE,
-    NotTaken,
-    PurseLostPower,
-)
-from eiraku.system.vault.online import (
-    BOTH,
-    OnlineVault,
-    VaultBusy,
-    VaultSuspended,
-)
-from eiraku.system.vault.peers import PeerRefused
-from eiraku.system.vault.stock import Exchange, Shelf
+from eiraku.system.vault import schema
+from eiraku.system.vault.errors import NotTaken, VaultBusy, VaultSuspended
+from eiraku.system.vault.exchanging import Exchanging, denominations
+from eiraku.system.vault.filling import Fill, exactly
+from eiraku.system.vault.freshness import Freshness
+from eiraku.system.vault.issues import ISSUING_CENTRE, Issues
+from eiraku.system.vault.peers import Peers
+from eiraku.system.vault.policy import VaultPolicy, default
+from eiraku.system.vault.progress import Progress
+from eiraku.system.vault.purse import VaultPurse
+from eiraku.system.vault.reports import Reports
+from eiraku.system.vault.stock import Exchange
 
-__all__ = [
-    "NotTaken",
-    "PeerRefused",
-    "PurseLostPower",
-    "Vault",
-    "VaultBusy",
-    "VaultSuspended",
-]
+DEVICE_CENTRE = "device-centre"
+BOTH = (ISSUING_CENTRE, DEVICE_CENTRE)
 
 
-class Vault(OnlineVault):
-    """One vault. Call `refresh` and `settle` when it starts, and `tick` every now and then."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vault:
+    """One vault. Call `refresh` and `settle` when it starts, and `tick` every now and then.
 
-    # --- sessions of customers: `services.sessions.Host` ---
+    `centre`: the way to the issuing centre; `fill`: with which units it pays; `lock`: of the purse.
+    """
+
+    purse: VaultPurse
+    centre: Carrier
+    database: Database
+    outbox: Outbox
+    freshness: Freshness
+    reports: Reports
+    peers: Peers
+    issues: Issues
+    exchanging: Exchanging
+    progress: Progress
+    fill: Fill
+    lock: threading.RLock
+
+    @classmethod
+    def open(
+        cls,
+        device: Device,
+        issuing: Carrier,
+        device_centre: Carrier,
+        where: Path | str,
+        *,
+        policy: VaultPolicy | None = None,
+        clock: Callable[[], float] = time.time,
+        fill: Fill = exactly,
+    ) -> Self:
+        """The vault of a purse, with its own memory and the way to both centres.
+
+        `where`: its own file or database URL; `clock`: seconds, of a clock that goes on while it is off.
+        Raises Misuse for a purse that is no vault, DatabaseError.
+        """
+        purse, lock = VaultPurse(device), threading.RLock()
+        policy = default() if policy is None else policy
+        database = schema.open_(where, purse.number)
+        ways = {ISSUING_CENTRE: issuing, DEVICE_CENTRE: device_centre}
+        outbox = Outbox(database, device.sign_request, ways.__getitem__)
+        outbox.handle("renew", renewals(device))
+        freshness = Freshness(
+            purse, device_centre, database, seconds=policy.bulletin_seconds, clock=clock, lock=lock
+        )
+        reports = Reports(purse, outbox, database, BOTH)
+        progress = Progress(database)
+        peers = Peers(purse, ensure=freshness.ensure, suspect=reports.suspect, met_centre=progress.met_centre)
+        issues = Issues(purse, outbox, database, may_take=lambda: not peers.active)
+        return cls(
+            purse=purse,
+            centre=issuing,
+            database=database,
+            outbox=outbox,
+            freshness=freshness,
+            reports=reports,
+            peers=peers,
+            issues=issues,
+            exchanging=Exchanging(
+                purse, policy, issuing, peers=peers, outbox=outbox, issues=issues, progress=progress
+            ),
+            progress=progress,
+            fill=fill,
+            lock=lock,
+        )
+
+    def close(self) -> None:
+        """Close the vault's own file; the device is the caller's."""
+        with self.lock:
+            self.database.close()
+
+    # --- what there is ---
+
+    @property
+    def device(self) -> Device:
+        """Its purse."""
+        return self.purse.device
+
+    @property
+    def number(self) -> bytes:
+        """Purse number, 8 bytes."""
+        return self.purse.number
+
+    @property
+    def epoch(self) -> int:
+        """Epoch of the vault's bulletin."""
+        return self.purse.epoch
+
+    @property
+    def balance(self) -> int:
+        """Sum of spendable units."""
+        return self.device.store.total()[1]
+
+    @property
+    def suspended(self) -> bool:
+        """Whether the bulletin is unconfirmed for longer than the policy allows."""
+        return self.freshness.suspended
+
+    @property
+    def busy(self) -> bool:
+        """Whether a session has the purse."""
+        return self.peers.active
+
+    # --- sessions of customers: `exchange.sessions.Host` ---
 
     def begin(self, order: int | None = None, payee: bytes | None = None) -> None:
         """Be ready for one session, as responder: to receive, or to pay `order` out.
@@ -69,24 +161,41 @@ class Vault(OnlineVault):
             if self.suspended:
                 raise VaultSuspended
             try:
-                self._peers.begin(self._order(order, payee), payee)
+                self.peers.begin(self._order(order, payee), payee)
             except Refusal as refusal:
-                raise _as_answer(refusal) from refusal
+                raise ServiceRefused(refusal.code.label, refusal.requirement, refusal.detail) from refusal
 
     def deliver(self, data: bytes) -> Answer:
         """One message of the customer. Reports at once what is to be reported."""
-        with self._lock:
+        with self.lock:
             # EPP-VLT-006
-            if not self._peers.active:
+            if not self.peers.active:
                 raise ServiceRefused("session-order", "EPP-VLT-006", "no session is open; open one")
-            return self._peers.deliver(data)
+            return self.peers.deliver(data)
 
     def end(self) -> None:
         """Let go of a session that does not come to its end by itself."""
-        with self._lock:
-            self._peers.end()
+        with self.lock:
+            self.peers.end()
+
+    # --- sessions with others ---
+
+    def pay(self, carrier: Carrier, amount: int) -> None:
+        """Pay the purse behind another service, such as another vault. Raises as `exchange`."""
+        with self._alone():
+            self.exchanging.change(amount)
+            self.peers.meet(carrier, PayOrder(amount=amount))
+
+    def redeliver(self, carrier: Carrier, transaction: bytes) -> None:
+        """Deliver a pending payment again. Raises Refusal, PeerRefused, ServiceUnreachable."""
+        with self._alone():
+            self.peers.meet(carrier, RedeliverOrder(transaction=transaction))
 
     # --- the centres ---
+
+    def refresh(self) -> int:
+        """Get the newest bulletin, and confirm it; the epoch. Raises as `Freshness.refresh`."""
+        return self.freshness.refresh()
 
     def tick(self) -> tuple[str, ...]:
         """Do what is due: the bulletin, reports, what was interrupted. The answer is what did not work."""
@@ -98,58 +207,69 @@ class Vault(OnlineVault):
                 problems.append(str(problem))
         return tuple(problems)
 
+    def send_reports(self) -> None:
+        """Send every report that is due. Raises ServiceUnreachable when it has tried both centres."""
+        with self.lock:
+            self.reports.send()
+
+    def account(self) -> int:
+        """What the vault has at the issuing centre. Raises ServiceUnreachable, ServiceRefused, Refusal."""
+        with self.lock:
+            return self.exchanging.account()
+
+    def forward(self, signed: bytes) -> bytes:
+        """Hand a customer's own signed request, such as a claim, to the issuing centre; its answer.
+
+        The customer keeps the bytes and brings them again if this raises ServiceUnreachable.
+        """
+        return self.centre.request(signed)
+
+    def renew(self, expires: int) -> None:
+        """Get a purse ID that is good up to the epoch `expires`. Raises ServiceRefused, Refusal."""
+        with self._alone():
+            self.outbox.ask(DEVICE_CENTRE, "renew", cbor.encode((expires,)))
+
+    def inspect(self) -> None:
+        """Send the device centre a self-report over a fresh challenge (EPP-DEV-006)."""
+        with self.lock:
+            answer = self.outbox.ask(DEVICE_CENTRE, "challenge", cbor.encode(()))
+            challenge = shape.octets(cbor.decode(answer), "EPP-DEV-006", "challenge", 16)
+            self.outbox.ask(DEVICE_CENTRE, "self-report", self.device.self_report(challenge))
+
+    # --- units for others: each method raises as `Exchanging.carry_out` ---
+
     def issue(self, values: Sequence[int]) -> None:
-        """Draw units of these values from the account. Raises as `exchange`."""
-        _denominations(values)
-        self._carry_out(lambda: Exchange(home=(), values=tuple(values)))
+        """Draw units of these values from the account."""
+        plan = Exchange(home=(), values=denominations(values))
+        self.carry_out(lambda _units: plan)
 
     def redeem(self, amount: int | None = None) -> None:
-        """Send units home that make up `amount`, or all of them. Raises as `exchange`."""
-
-        def plan() -> Exchange:
-            shelf = self._shelf()
-            units = (*shelf.worn, *shelf.fresh)
-            units = units if amount is None else vault_stock.worth(shelf, amount)
-            return Exchange(home=tuple(unit.unit_id for unit in units), values=())
-
-        self._carry_out(plan)
+        """Send units home that make up `amount`, or all of them."""
+        with self._alone():
+            self.exchanging.redeem(amount)
 
     def exchange(self, values: Sequence[int]) -> None:
-        """Get units of these values for others (EPP-CEN-013), with the account if units do not suffice.
+        """Get units of these values for others (EPP-CEN-013), with the account if units do not suffice."""
+        wanted = denominations(values)
+        with self._alone():
+            self.exchanging.exact(wanted)
 
-        Raises Refusal (INSUFFICIENT_FUNDS, CAPACITY, BALANCE_LIMIT, ...), PeerRefused, ServiceRefused for the
-        issue: then it is given up, and what went home is in the account. Raises ServiceUnreachable,
-        PurseLostPower, VaultSuspended, ServiceRefused for a session: then `settle` completes it. Raises
-        NotTaken: the issue waits for room.
-        """
-        _denominations(values)
-        self._carry_out(lambda: vault_stock.exact(self._shelf(), values, self.account))
+    def carry_out(self, plan: Callable[[Exchanging], Exchange | None]) -> bool:
+        """Carry out an exchange of the operator's own; False if there is none to be made."""
+        with self._alone():
+            return self.exchanging.carry_out(lambda: plan(self.exchanging))
 
     def restock(self) -> bool:
-        """Bring the stock to what the policy wants; False if it is. Raises as `exchange`."""
-
-        def plan() -> Exchange | None:
-            policy = self._identity.policy
-            count, _ = self.device.store.total()
-            room = policy.capacity - count - self.device.store.pending_units()
-            return vault_stock.restock(
-                self._shelf(), vault_policy=self.policy, account=self.account(), room=room
-            )
-
-        return self._carry_out(plan)
-
-    def pay(self, carrier: Carrier, amount: int) -> None:
-        """Pay the purse behind another service, such as another vault. Raises as `exchange`."""
+        """Bring the stock to what the policy wants; False if it is."""
         with self._alone():
-            self._change(amount)
-            self._meet(carrier, PayOrder(amount=amount))
+            return self.exchanging.restock()
 
     def claim(self, transaction: bytes) -> str:
         """Claim a pending payment whose receipt never comes (EPP-CEN-008); what the centre says of it.
 
         Raises Refusal for one that is not pending, ServiceRefused, ServiceUnreachable.
         """
-        with self._lock:
+        with self.lock:
             pending = self.device.store.pending(transaction)
             # EPP-CRS-009
             if pending is None:
@@ -160,8 +280,8 @@ class Vault(OnlineVault):
                 payee=pending.payee,
                 beneficiary=self.number,
             ).encode()
-            answer = self._errands.ask(ISSUING_CENTRE, "claim", body)
-            self._state.claim(transaction)
+            answer = self.outbox.ask(ISSUING_CENTRE, "claim", body)
+            self.progress.claim(transaction)
         return str(cbor.decode(answer))
 
     def settle(self) -> None:
@@ -172,140 +292,35 @@ class Vault(OnlineVault):
         that the centre refuses for good (its units have expired, say) is to be claimed; the rest goes on.
         """
         with self._alone():
-            refused = self._redeliver_home()
+            refused = self.exchanging.redeliver()
             for audience in BOTH:
-                self._errands.finish(audience)
-            self._errands.take_waiting()
-            self._carry_on()
+                self.outbox.finish(audience)
+            self.issues.take_waiting()
+            self.exchanging.go_on()
             self.send_reports()
             if refused is not None:
                 raise refused
 
-    # --- inside: exchange ---
-
-    def _carry_out(self, plan: Callable[[], Exchange | None]) -> bool:
-        with self._alone():
-            # One that was interrupted comes first: its plan is durable, and there is room for one. What is
-            # wrong with a payment or an issue of the past is for `settle` to say.
-            self._redeliver_home()
-            with suppress(NotTaken):
-                self._errands.finish(ISSUING_CENTRE)
-            self._carry_on()
-            made = plan()
-            if made is None:
-                return False
-            self._room(made)
-            self._state.set_plan(made)
-            self._carry_on()
-            return True
-
-    def _redeliver_home(self) -> Refusal | PeerRefused | None:
-        """Deliver again what is pending to the centre; the first refusal, which stops nothing else."""
-        first: Refusal | PeerRefused | None = None
-        claimed = self._state.claimed()
-        for pending in self.device.store.pendings():
-            if pending.payee in self._centres and pending.transaction not in claimed:
-                try:
-                    self._meet(self._issuing, RedeliverOrder(transaction=pending.transaction))
-                except (Refusal, PeerRefused) as refused:
-                    first = first or refused
-        return first
-
-    def _carry_on(self) -> None:
-        """The exchange that is under way, from wherever it is."""
-        plan = self._state.plan()
-        if plan is None:
-            return
-        policy, own = self._identity.policy, self._identity.claims
-        try:
-            units = [unit for unit in self.device.store.summaries() if unit.unit_id in set(plan.home)]
-            redemption = policy.operation(Role.VAULT, Role.CENTRE, same_holder=False)
-            limit = 0 if redemption is None else redemption.limit(own.tier)
-            for bundle in vault_stock.bundles(units, max_units=policy.max_units, limit=limit):
-                self._meet(self._issuing, PayUnitsOrder(unit_ids=bundle))
-            if plan.values:
-                # EPP-CEN-013
-                body = IssueBody(economy=own.economy, values=plan.values).encode()
-                self._errands.ask(ISSUING_CENTRE, "issue", body, ends_plan=True)
-            else:
-                self._state.set_plan(None)
-        except (Refusal, PeerRefused):
-            self._state.set_plan(None)
-            raise
-
-    def _room(self, plan: Exchange) -> None:
-        """An issue that will not be taken is not asked for. Raises Refusal."""
-        home = {unit.unit_id: unit.value for unit in self.device.store.summaries()}
-        count, balance = self.device.store.total()
-        count += self.device.store.pending_units() + len(plan.values) - len(plan.home)
-        balance += sum(plan.values) - sum(home[unit_id] for unit_id in plan.home)
-        # EPP-VLT-009
-        check_room(self._identity, count, balance)
-        # EPP-VLT-009
-        if len(plan.values) > vault_stock.ISSUE_MAX:
-            raise Refusal(Code.UNIT_COUNT, "EPP-VLT-009", f"more than {vault_stock.ISSUE_MAX} units at once")
-
-    def _change(self, amount: int) -> None:
-        """See to it that an amount can be paid exactly (EPP-VLT-005). Raises as `exchange`."""
-        identity = self._identity
-        holder.check_amount(identity, amount)
-
-        def plan() -> Exchange | None:
-            return vault_stock.change(
-                self._shelf(),
-                amount,
-                max_units=identity.policy.max_units,
-                vault_policy=self.policy,
-                account=self.account,
-            )
-
-        # What is here exactly is paid, whatever else is under way with the centre.
-        if plan() is not None:
-            self._carry_out(plan)
+    # --- inside ---
 
     def _order(self, amount: int | None, payee: bytes | None) -> Order:
         if amount is None:
             return ReceiveOrder()
-        pending = self._pending_for(payee)
+        pending = self.purse.pending_for(payee)
         if pending is not None:
             return RedeliverOrder(transaction=pending.transaction)
-        try:
-            self._change(amount)
-        except (ServiceUnreachable, NotTaken) as error:
-            detail = "no exact change, and the issuing centre cannot be asked; try again later"
-            raise ServiceRefused("unavailable", "EPP-VLT-005", detail) from error
-        except PeerRefused as error:
-            raise ServiceRefused("unavailable", "EPP-VLT-005", str(error)) from error
-        return PayOrder(amount=amount)
-
-    def _pending_for(self, payee: bytes | None) -> Pending | None:
-        return next((each for each in self.device.store.pendings() if each.payee == payee), None)
-
-    def _shelf(self) -> Shelf:
-        return Shelf.sort(
-            self.device.store.summaries(),
-            epoch=self.epoch,
-            policy=self._identity.policy,
-            vault_policy=self.policy,
-        )
+        return self.fill(self.exchanging, amount)
 
     def _settle_if_free(self) -> None:
-        with self._lock:
-            if not self._peers.active:
+        with self.lock:
+            if not self.peers.active:
                 self.settle()
 
-
-def _as_answer(refusal: Refusal) -> ServiceRefused:
-    return ServiceRefused(refusal.code.label, refusal.requirement, refusal.detail)
-
-
-def _denominations(values: Sequence[int]) -> None:
-    for value in values:
-        # EPP-UNI-007
-        if value not in VALUES:
-            raise Refusal(
-                Code.UNIT_VALUE, "EPP-UNI-007", f"{value} is no denomination; they are 1, 2, 4, ..."
-            )
-    # EPP-CEN-012
-    if not values:
-        raise Refusal(Code.UNIT_COUNT, "EPP-CEN-012", "expected one value or more")
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While no session has the purse. Raises VaultBusy."""
+        with self.lock:
+            # EPP-VLT-006
+            if self.peers.active:
+                raise VaultBusy
+            yield
