@@ -5,10 +5,10 @@ from itertools import permutations
 
 import pytest
 
+from eiraku.reference.centres.issuing import Holding
 from eiraku.system.issuing.attribution import compare, forks
 from eiraku.system.issuing.chain import Chain
 from eiraku.testing import moves
-from eiraku.testing.moves import Copy
 from eiraku.testing.village import Village
 
 NAMES = ("alice", "bob", "carol", "dave", "erin")
@@ -19,7 +19,7 @@ def village() -> Village:
     return Village(NAMES)
 
 
-def home(village: Village, copy: Copy, *way: str) -> Chain:
+def home(village: Village, copy: Holding, *way: str) -> Chain:
     return village.open(village.move(copy, *way, "home"))
 
 

@@ -153,7 +153,7 @@ def test_an_interrupt_leaves_the_books_in_order(database: Database, monkeypatch:
     issuer = audit.prepare(database, made)
     with pytest.raises(KeyboardInterrupt):
         audit.audit(made, issuer, Interrupted(), workers=1)
-    issuer.conserved()
+    issuer.history.conserved()
     with pytest.raises(AuditError, match="name an empty one"):
         audit.audit(made, issuer, SameProcess(), workers=1)
 
@@ -242,10 +242,10 @@ def test_a_filled_history_is_in_order_and_marked(database: Database) -> None:
     assert prefill(issuer, 200) == 200
     assert prefill(issuer, 100) == 200
     run.deposit(run.make(run.issue(range(10, 30))))
-    issuer.conserved()
+    issuer.history.conserved()
     assert run.done.outcomes == {"credited": 30}
     with database.reading() as connection:
         marked = select(func.count()).select_from(UNIT).where(UNIT.c.holder == MARK)
         assert connection.execute(marked).scalar_one() == 190
-    assert issuer.path(211)[0].state.label == "redeemed"
+    assert issuer.history.path(211)[0].state.label == "redeemed"
     assert replace(made, seed=2).public_keys().keys().isdisjoint(made.public_keys())

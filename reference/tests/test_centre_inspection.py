@@ -25,7 +25,7 @@ from eiraku.spec.centre_objects import CONTEXT_SELF_REPORT, Issue, SelfReport
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import Role
 from eiraku.system.device.inspection import Finding
-from eiraku.system.device.registry import RegistryError
+from eiraku.system.device.keys import RegistryError
 from eiraku.system.issuing.counter import Counter
 from eiraku.system.scheme import directory
 from eiraku.system.scheme.settings import Settings
@@ -58,7 +58,7 @@ class Market:
         self.counter = Counter(self.centres.counter(), self.issuer)
         self.vault = self.purse(Role.VAULT)
         self.persons = [self.purse() for _ in range(persons)]
-        self.issuer.fund(self.random(16), number(self.vault), 1_000_000)
+        self.issuer.accounts.fund(self.random(16), number(self.vault), 1_000_000)
 
     def purse(self, role: Role = Role.PERSON) -> Device:
         return self.centres.make_purse(
@@ -70,11 +70,11 @@ class Market:
         )
 
     def issue(self, values: Sequence[int]) -> None:
-        encoded = self.issuer.issue(self.random(16), number(self.vault), ECONOMY, values)
+        encoded = self.issuer.issues.issue(self.random(16), number(self.vault), ECONOMY, values)
         taken = self.vault.take_issue(encoded)
         assert isinstance(taken, Accepted)
         assert taken.out is not None
-        self.issuer.receipt(number(self.vault), Issue.decode(encoded).transaction, taken.out)
+        self.issuer.issues.receipt(number(self.vault), Issue.decode(encoded).transaction, taken.out)
 
     def pay(self, payer: Device, payee: Device, amount: int, lost: int = 0) -> list[str]:
         """Codes of refusals; message `lost` does not arrive."""
@@ -97,8 +97,10 @@ class Market:
         self.counter.collect()
 
     def inspect(self, device: Device) -> Sequence[Finding]:
-        challenge = self.registry.challenge(number(device), self.issuer)
-        return self.registry.inspect(number(device), device.self_report(challenge), self.issuer)
+        challenge = self.registry.inspections.challenge(number(device), self.issuer.history)
+        return self.registry.inspections.inspect(
+            number(device), device.self_report(challenge), self.issuer.history
+        )
 
     def copy(self, device: Device) -> Device:
         """A second purse with the same memory."""
@@ -177,19 +179,21 @@ def test_an_honest_purse_never_gives_a_finding(seed: int) -> None:
                     market.redeliver(person)
                 case "c":
                     person.power_cut()
-                    person.bulletin(market.registry.bulletin())
+                    person.bulletin(market.registry.bulletins.newest())
                 case "t":
                     market.centres.advance()
                 case "i" if who in reported:
                     report = reported.pop(who)
-                    assert not market.registry.inspect(number(person), report, market.issuer)
+                    assert not market.registry.inspections.inspect(
+                        number(person), report, market.issuer.history
+                    )
                 case "i" if who in asked:
                     reported[who] = person.self_report(asked.pop(who))
                 case "i":
-                    asked[who] = market.registry.challenge(number(person), market.issuer)
+                    asked[who] = market.registry.inspections.challenge(number(person), market.issuer.history)
         for person in market.persons:
             assert not market.inspect(person)
-        market.issuer.conserved()
+        market.issuer.history.conserved()
         market.close()
 
 
@@ -276,10 +280,10 @@ def test_a_deposit_after_the_challenge_does_not_count(market: Market) -> None:
     """EPP-DEV-019: the report may be older than the deposit."""
     person = market.persons[0]
     market.give(person, [4])
-    challenge = market.registry.challenge(number(person), market.issuer)
+    challenge = market.registry.inspections.challenge(number(person), market.issuer.history)
     report = person.self_report(challenge)
     market.pay(person, market.counter.device, 4)
-    assert not market.registry.inspect(number(person), report, market.issuer)
+    assert not market.registry.inspections.inspect(number(person), report, market.issuer.history)
 
 
 # --- lies: one field at a time ---
@@ -293,9 +297,11 @@ def signed(device: Device, report: SelfReport) -> bytes:
 
 def altered(market: Market, device: Device, change: Change) -> Sequence[Finding]:
     """What an inspection finds if the purse lies."""
-    challenge = market.registry.challenge(number(device), market.issuer)
+    challenge = market.registry.inspections.challenge(number(device), market.issuer.history)
     honest = SelfReport.decode(cose.parse(device.self_report(challenge)).payload)
-    return market.registry.inspect(number(device), signed(device, change(honest)), market.issuer)
+    return market.registry.inspections.inspect(
+        number(device), signed(device, change(honest)), market.issuer.history
+    )
 
 
 LIES: dict[str, tuple[Change, set[str]]] = {
@@ -346,7 +352,7 @@ def test_every_lie_has_its_finding(market: Market, lie: str) -> None:
     found = altered(market, person, change)
     assert kinds(found) - {"memory"} == expected - {"memory"}
     assert kinds(found) >= expected
-    assert list(market.registry.findings(number(person))) == list(found)
+    assert list(market.registry.inspections.findings(number(person))) == list(found)
     for finding in found:
         assert finding.reported in finding.text
         assert finding.known in finding.text
@@ -356,10 +362,10 @@ def test_without_the_issuing_centre(market: Market) -> None:
     """EPP-DEV-007, EPP-DEV-020: what the purse says against itself is found all the same."""
     person = market.persons[0]
     market.give(person, [4])
-    challenge = market.registry.challenge(number(person))
+    challenge = market.registry.inspections.challenge(number(person))
     report = SelfReport.decode(cose.parse(person.self_report(challenge)).payload)
     lie = signed(person, replace(report, balance=5))
-    assert kinds(market.registry.inspect(number(person), lie, None)) == {"totals"}
+    assert kinds(market.registry.inspections.inspect(number(person), lie, None)) == {"totals"}
 
 
 # --- what is no report ---
@@ -368,10 +374,10 @@ def test_without_the_issuing_centre(market: Market) -> None:
 def test_a_challenge_is_for_one_report(market: Market) -> None:
     """EPP-DEV-016: used once, the newest only; the very same report again gives the same findings."""
     person, other, _ = market.persons
-    old = market.registry.challenge(number(person))
-    new = market.registry.challenge(number(person))
+    old = market.registry.inspections.challenge(number(person))
+    new = market.registry.inspections.challenge(number(person))
     assert old != new
-    inspect = market.registry.inspect
+    inspect = market.registry.inspections.inspect
     with pytest.raises(Refusal, match="not over the newest challenge; ask for another"):
         inspect(number(person), person.self_report(old), None)
     report = person.self_report(new)
@@ -387,16 +393,21 @@ def test_a_challenge_is_for_one_report(market: Market) -> None:
 def test_a_challenge_survives_a_restart(market: Market) -> None:
     """EPP-DEV-016"""
     person = market.persons[0]
-    challenge = market.registry.challenge(number(person))
+    challenge = market.registry.inspections.challenge(number(person))
     again = directory.open_(market.centres.path, random=market.random)
-    assert again.registry.inspect(number(person), person.self_report(challenge), again.issuer) == []
+    assert (
+        again.registry.inspections.inspect(
+            number(person), person.self_report(challenge), again.issuer.history
+        )
+        == []
+    )
     again.close()
 
 
 def test_only_the_purse_signs_its_report(market: Market) -> None:
     """EPP-DEV-007"""
     person, other, _ = market.persons
-    challenge = market.registry.challenge(number(person))
+    challenge = market.registry.inspections.challenge(number(person))
     report = person.self_report(challenge)
     payload = cose.parse(report).payload
     key = SigningKey(provision(person).private_key)
@@ -409,22 +420,24 @@ def test_only_the_purse_signs_its_report(market: Market) -> None:
         "cut off": report[:-1],
         "nothing": b"",
     }
-    before = market.registry.challenge(number(other))
+    before = market.registry.inspections.challenge(number(other))
     for name, bad in strangers.items():
         with pytest.raises(Refusal) as refused:
-            market.registry.inspect(number(person), bad, market.issuer)
+            market.registry.inspections.inspect(number(person), bad, market.issuer.history)
         assert refused.value.code in {Code.AUTHENTICATION, Code.MALFORMED}, name
     # none of them used up a challenge
-    assert not market.registry.inspect(number(person), report, market.issuer)
-    assert not market.registry.inspect(number(other), other.self_report(before), market.issuer)
+    assert not market.registry.inspections.inspect(number(person), report, market.issuer.history)
+    assert not market.registry.inspections.inspect(
+        number(other), other.self_report(before), market.issuer.history
+    )
     with pytest.raises(RegistryError, match="is not registered"):
-        market.registry.inspect(b"12345678", report, None)
+        market.registry.inspections.inspect(b"12345678", report, None)
 
 
 def test_a_recalled_purse_can_be_inspected(market: Market) -> None:
     """EPP-DEV-008: that is what it is recalled for."""
     person = market.persons[0]
-    market.registry.recall(number(person), "yearly inspection")
+    market.registry.purses.recall(number(person), "yearly inspection")
     assert not market.inspect(person)
 
 
@@ -460,7 +473,7 @@ def test_the_counter_before_it_collects(market: Market) -> None:
     market.give(person, [4])
     transfer(person, PayOrder(amount=4), counter.device, ReceiveOrder())
     counter._deposit([unit.unit_id for unit in counter.device.store.summaries()])
-    assert market.issuer.outstanding() == {}
+    assert market.issuer.history.outstanding() == {}
     assert not market.inspect(counter.device)
     counter.collect()
     assert not market.inspect(counter.device)
@@ -474,8 +487,10 @@ def test_many_units(tmp_path: Path) -> None:
     for _ in range(9):
         market.issue([1] * 64)
     assert not market.inspect(vault)
-    challenge = market.registry.challenge(number(vault), market.issuer)
+    challenge = market.registry.inspections.challenge(number(vault), market.issuer.history)
     report: Any = SelfReport.decode(cose.parse(vault.self_report(challenge), limit=10**6).payload)
     assert len(report.units) == 576
-    assert not market.registry.inspect(number(vault), vault.self_report(challenge), market.issuer)
+    assert not market.registry.inspections.inspect(
+        number(vault), vault.self_report(challenge), market.issuer.history
+    )
     market.close()

@@ -18,10 +18,11 @@ from eiraku.reference.anchor import parse_unit
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.spec.centre_objects import Issue
 from eiraku.system.database import Database, DatabaseError, batches
+from eiraku.system.issuing.cases import BAD_HISTORY, COPY
 from eiraku.system.issuing.chain import Opener
 from eiraku.system.issuing.deposits import Opened, open_deposit
-from eiraku.system.issuing.history import BAD_HISTORY, COPY
 from eiraku.system.issuing.issuer import Issuer
+from eiraku.system.issuing.office import Office
 from eiraku.system.issuing.pools import lost
 from eiraku.system.issuing.schema import Rules
 from eiraku.testing import population
@@ -112,18 +113,20 @@ class Audit:
 def prepare(database: Database, plan: Plan) -> Issuer:
     """An issuing centre for the population, in an empty database. Raises DatabaseError, IssuerError."""
     public_keys = plan.public_keys()
-    issuer = Issuer.create(
-        database,
-        seal=sha256(b"audit").digest()[:16],
-        economies=[ECONOMY],
-        rules=RULES,
-        epoch=EPOCH,
-        random=Drbg(b"audit %d" % plan.seed),
-        public_keys=public_keys.get,
+    issuer = Issuer(
+        Office.create(
+            database,
+            seal=sha256(b"audit").digest()[:16],
+            economies=[ECONOMY],
+            rules=RULES,
+            epoch=EPOCH,
+            random=Drbg(b"audit %d" % plan.seed),
+            public_keys=public_keys.get,
+        )
     )
-    issuer.add_purse(plan.number(HOME))
+    issuer.office.add_purse(plan.number(HOME))
     for vault in range(1, 1 + VAULTS):
-        issuer.fund(sha256(b"fund %d" % vault).digest()[:16], plan.number(vault), plan.units)
+        issuer.accounts.fund(sha256(b"fund %d" % vault).digest()[:16], plan.number(vault), plan.units)
     return issuer
 
 
@@ -134,7 +137,7 @@ def audit(
 
     `workers`: how many calls the executor runs at once. Raises AuditError, DatabaseError.
     """
-    if issuer.path(1):
+    if issuer.history.path(1):
         raise AuditError("expected a database without units; name an empty one")
     run = Run(plan, issuer, executor, workers=workers, watcher=watcher)
     done = run.done
@@ -168,9 +171,9 @@ class Run:
         self.issuer = issuer
         self.executor = executor
         self.window = 3 * workers
-        self.done = Audit(plan=plan, workers=workers, dialect=issuer.database.dialect)
-        self.history_key = issuer.money_keys()[-1].history_key.public
-        self.opener = pickle.dumps(issuer.opener())
+        self.done = Audit(plan=plan, workers=workers, dialect=issuer.office.database.dialect)
+        self.history_key = issuer.office.money_keys()[-1].history_key.public
+        self.opener = pickle.dumps(issuer.office.opener())
 
     def issue(self, indices: range) -> list[Issued]:
         """Fresh units from the issuing centre; in a new database unit `index` has the number `index` + 1."""
@@ -178,7 +181,7 @@ class Run:
         for some in batches(indices, ISSUE):
             vault = self.plan.number(self.plan.vault(some[0]))
             request = sha256(b"issue %d" % some[0]).digest()[:16]
-            issue = Issue.decode(self.issuer.issue(request, vault, ECONOMY, [1] * len(some)))
+            issue = Issue.decode(self.issuer.issues.issue(request, vault, ECONOMY, [1] * len(some)))
             found += [
                 Issued(index=index, unit=unit, transaction=issue.transaction, signature=signature)
                 for index, (unit, signature) in zip(some, issue.units, strict=True)
@@ -203,7 +206,7 @@ class Run:
         begun, done = time.perf_counter(), self.done
         for _, chunk in self.all([(open_chunk, self.opener, some) for some in batches(deposits, CHUNK)]):
             before, cpu = time.perf_counter(), time.thread_time()
-            results = self.issuer.deposit_opened(chunk.opened)
+            results = self.issuer.deposits.store(chunk.opened)
             done.storing += time.perf_counter() - before
             done.storing_cpu += time.thread_time() - cpu
             done.deposits += len(results)
@@ -262,7 +265,8 @@ def judge(done: Audit, issuer: Issuer) -> None:
     """Compare cases, outcomes and books with what was planted; what is wrong is added to `done.problems`."""
     done.planted = planted(done.plan)
     done.found = frozenset(
-        (parse_unit(case.unit).unit.number, case.kind, case.purse, case.hop) for case in issuer.cases()
+        (parse_unit(case.unit).unit.number, case.kind, case.purse, case.hop)
+        for case in issuer.history.cases()
     )
     for title, which in (("not found", done.planted - done.found), ("wrong", done.found - done.planted)):
         done.problems += [
@@ -273,7 +277,7 @@ def judge(done: Audit, issuer: Issuer) -> None:
     if dict(done.outcomes) != expected:
         done.problems.append(f"expected the outcomes {expected}, found {dict(done.outcomes)}")
     try:
-        issuer.conserved()
+        issuer.history.conserved()
     except DatabaseError as error:
         done.problems.append(str(error))
 
