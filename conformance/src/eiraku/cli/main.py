@@ -18,7 +18,7 @@ _COMMANDS = {
     "mutants": ("eiraku.cli.judge.mutants", "Run the suite against wallets that are wrong."),
     "prove": ("eiraku.cli.prove.prove", "Prove what is claimed, or check recorded evidence."),
     "evidence": ("eiraku.cli.operate.evidence", "Verify evidence that a purse copied money."),
-    "audit": ("eiraku.cli.study.audit", "Find the cheats among any number of units."),
+    "audit": ("eiraku.cli.operate.audit", "Audit the issuing centre's own database."),
     "centre": (
         "eiraku.cli.operate.centre",
         "Operate the centres: register, inspect, revoke, publish.",
@@ -27,6 +27,7 @@ _COMMANDS = {
     "purse": ("eiraku.cli.operate.purse", "A person's purse: pay, get paid, pay in and out."),
     "vault": ("eiraku.cli.operate.vault", "A vault's units and account, while it is not served."),
     "wholesale": ("eiraku.cli.operate.wholesale", "What backs the coin: register, log, basket."),
+    "detect": ("eiraku.cli.study.detect", "Find planted cheats among any number of units."),
     "simulate": ("eiraku.cli.study.simulate", "Simulate economies that use the money system."),
     "bench": ("eiraku.cli.study.bench", "Measure a wallet and the reference."),
 }

@@ -52,14 +52,8 @@ class Cheat:
     hops: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deposit:
-    """A unit as the issuing centre's purse holds it. `late`: it comes home long after others."""
-
-    unit: bytes
-    hop: int
-    history: bytes
-    late: bool = False
+Homecoming = tuple[Holding, ...]
+"""What the issuing centre's purse gets of one unit: the first at once, the others long after."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,9 +165,9 @@ class Plan:
         return {self.number(n): self.key(n).public for n in range(1 + VAULTS + self.persons)}
 
 
-def make(plan: Plan, history_key: bytes, issued: Sequence[Issued]) -> list[Deposit]:
-    """The deposits of these units, in their order. `history_key`: public, of the units' money key."""
-    return [deposit for each in issued for deposit in _Maker(plan, history_key, each).deposits()]
+def make(plan: Plan, history_key: bytes, issued: Sequence[Issued]) -> list[Homecoming]:
+    """What comes home of these units, in their order. `history_key`: public, of the units' money key."""
+    return [_Maker(plan, history_key, each).deposits() for each in issued]
 
 
 class _Maker:
@@ -185,36 +179,36 @@ class _Maker:
         self.way = plan.way(issued.index)
         self.genesis = issued
 
-    def deposits(self) -> list[Deposit]:
+    def deposits(self) -> Homecoming:
         plan, way = self.plan, self.way
         cheat = plan.cheated.get(self.index)
         first = self._first()
         if cheat is None:
-            home = self._home(self._along(first, way))
-            return [home, replace(home, late=True)] if plan.repeated(self.index) else [home]
+            home = self._along(first, way)
+            return (home, home) if plan.repeated(self.index) else (home,)
         hop = cheat.hops[0]
         held = self._along(first, way[:hop])
         rest = way[hop - 1 :]
         if cheat.kind == RUBBISH:
             noise = replace(held, history=self.random(history_size(held.hop)))
-            return [self._home(self._along(noise, rest))]
+            return (self._along(noise, rest),)
         if cheat.kind == FRAME:
-            return [self._home(self._along(self._framed(first, hop), rest))]
+            return (self._along(self._framed(first, hop), rest),)
         other = plan.other(way, hop)
         vault = 1 + self.index % VAULTS
         if cheat.kind == FORK_AND_BACK:
             # a circle back to the cheat; the other copy goes straight home
             guilty = cheat.guilty[0]
-            return [
-                self._home(self._along(held, (*rest[:2], guilty, *rest[1:]))),
-                self._home(self._along(held, (guilty, other, vault, HOME)), late=True),
-            ]
-        copies = [self._home(self._along(held, rest))]
+            return (
+                self._along(held, (*rest[:2], guilty, *rest[1:])),
+                self._along(held, (guilty, other, vault, HOME)),
+            )
+        copies = [self._along(held, rest)]
         second = self._along(held, (way[hop - 1], other))
-        copies.append(self._home(self._along(second, (other, vault, HOME)), late=True))
+        copies.append(self._along(second, (other, vault, HOME)))
         if cheat.kind == FORK_TWICE:
-            copies.append(self._home(self._along(second, (other, way[hop], HOME)), late=True))
-        return copies
+            copies.append(self._along(second, (other, way[hop], HOME)))
+        return tuple(copies)
 
     def _first(self) -> Holding:
         """As the first holder has it."""
@@ -257,9 +251,6 @@ class _Maker:
             transaction=self.random(16),
         )
         return self._take(before, said)
-
-    def _home(self, held: Holding, *, late: bool = False) -> Deposit:
-        return Deposit(unit=held.unit, hop=held.hop, history=held.history, late=late)
 
 
 def _digest(seed: int, what: bytes, index: int) -> bytes:

@@ -83,9 +83,9 @@ def sign_unit(key: MoneyKey, payload: bytes) -> bytes:
     return cose.sign(key.unit_key, objects.CONTEXT_UNIT, payload, kid=key.kid)
 
 
-def endorse_first(key: MoneyKey, identifier: bytes, *, holder: bytes, transaction: bytes) -> bytes:
-    """The genesis endorsement, 64 bytes: it gives a unit to its first holder at hop 0 (EPP-HIS-001)."""
-    genesis = EndorsementPayload(
+def genesis(identifier: bytes, *, holder: bytes, transaction: bytes) -> EndorsementPayload:
+    """What the issuing centre signs when it gives a unit to its first holder, at hop 0 (EPP-HIS-001)."""
+    return EndorsementPayload(
         unit_id=identifier,
         hop=0,
         history_digest=sha256(b"").digest(),
@@ -93,7 +93,12 @@ def endorse_first(key: MoneyKey, identifier: bytes, *, holder: bytes, transactio
         payee=holder,
         transaction=transaction,
     )
-    return cose.sign_detached(key.unit_key, objects.CONTEXT_ENDORSEMENT, genesis.encode())
+
+
+def endorse_first(key: MoneyKey, identifier: bytes, *, holder: bytes, transaction: bytes) -> bytes:
+    """The genesis endorsement, 64 bytes."""
+    payload = genesis(identifier, holder=holder, transaction=transaction).encode()
+    return cose.sign_detached(key.unit_key, objects.CONTEXT_ENDORSEMENT, payload)
 
 
 def first_holding(

@@ -134,13 +134,16 @@ class Office:
 
     # --- keys and own purses ---
 
-    def money_keys(self) -> tuple[MoneyKey, ...]:
-        """Keys under which units can still come home or be claimed, oldest first; and those announced."""
+    def money_keys(self, *, every: bool = False) -> tuple[MoneyKey, ...]:
+        """Keys under which units can still come home or be claimed, oldest first; and those announced.
+
+        `every`: also the keys whose units are all closed. Raises DatabaseError.
+        """
         with self.database.reading() as connection:
             centre = self.refresh(connection)
         # EPP-CEN-015
         late = centre.unit_lifetime + centre.claim_grace
-        return tuple(key for key in self._keys if key.valid_to + late >= centre.epoch)
+        return tuple(key for key in self._keys if every or key.valid_to + late >= centre.epoch)
 
     def rotate(self, valid_from: int, *, valid_to: int = EPOCH_MAX) -> MoneyKey:
         """Announce a new money key, which signs from `valid_from` on; the present one signs until then.

@@ -62,9 +62,12 @@ class Directory:
         """The issuing centre's own purse, switched on. Raises StoreError."""
         return Device(self.counter_path, self.random)
 
-    def anchor(self) -> TrustAnchor:
-        """What a purse that is made now trusts: keys announced are in it already (EPP-KEY-010)."""
-        return trust_anchor(self.registry, self.issuer, self.scheme_key)
+    def anchor(self, *, every: bool = False) -> TrustAnchor:
+        """What a purse that is made now trusts: keys announced are in it already (EPP-KEY-010).
+
+        `every`: also the money keys whose units are all closed, for old evidence.
+        """
+        return trust_anchor(self.registry, self.issuer, self.scheme_key, every=every)
 
     def provisioning(self, private_key: bytes, purse_id: bytes) -> Provisioning:
         """What fills an empty purse. `private_key`: its seed of 32 bytes; `purse_id`: from the register."""
@@ -161,12 +164,14 @@ class Directory:
         self.issuer.office.database.close()
 
 
-def trust_anchor(registry: Registry, issuer: Issuer, scheme_key: bytes) -> TrustAnchor:
-    """What a purse of these two centres trusts (EPP-KEY-010). `scheme_key`: 32 bytes."""
+def trust_anchor(
+    registry: Registry, issuer: Issuer, scheme_key: bytes, *, every: bool = False
+) -> TrustAnchor:
+    """What a purse of these centres trusts (EPP-KEY-010). `scheme_key`: 32 bytes; `every`: also old keys."""
     return TrustAnchor(
         economies=issuer.office.economies,
         device_keys=registry.keys.announced(),
-        money_keys={key.kid: key.announced for key in issuer.office.money_keys()},
+        money_keys={key.kid: key.announced for key in issuer.office.money_keys(every=every)},
         device_seal=registry.seal,
         money_seal=issuer.office.seal,
         scheme_key=scheme_key,
@@ -203,8 +208,11 @@ def create(
     return open_(path, random=random)
 
 
-def open_(path: Path, *, random: Random = secrets.token_bytes) -> Directory:
-    """Open a folder that `create` made. Raises DirectoryError, PolicyError, RegistryError, DatabaseError."""
+def open_(path: Path, *, random: Random = secrets.token_bytes, read_only: bool = False) -> Directory:
+    """Open a folder that `create` made. Raises DirectoryError, PolicyError, RegistryError, DatabaseError.
+
+    `read_only`: to look at the databases, in which nothing is changed.
+    """
     settings = Settings.from_toml(_read(path / SETTINGS))
     policy = Policy.from_toml(_read(path / POLICY))
     try:
@@ -213,14 +221,17 @@ def open_(path: Path, *, random: Random = secrets.token_bytes) -> Directory:
         scheme_key = b""
     if len(scheme_key) != 32:
         raise DirectoryError(f"{path / SCHEME_KEY}: expected 64 hexadecimal digits; restore it from a backup")
-    device = Database(_url(path, settings.device_database, new=False), DEVICE_SCHEMA)
+    device = Database(_url(path, settings.device_database, new=False), DEVICE_SCHEMA, read_only=read_only)
     try:
         registry = Registry(device, random=random)
-        issuing = Database(_url(path, settings.issuing_database, new=False), ISSUING_SCHEMA)
+        issuing = Database(
+            _url(path, settings.issuing_database, new=False), ISSUING_SCHEMA, read_only=read_only
+        )
         try:
             issuer = Issuer(Office(issuing, public_keys=registry.purses.public_key, random=random))
-            # The bulletin is published first: a loss of power may have come between.
-            issuer.office.advance(registry.bulletins.epoch)
+            if not read_only:
+                # The bulletin is published first: a loss of power may have come between.
+                issuer.office.advance(registry.bulletins.epoch)
         except BaseException:
             issuing.close()
             raise

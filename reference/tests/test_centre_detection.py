@@ -13,13 +13,12 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from eiraku.system.database import Database
-from eiraku.system.issuing import audit
-from eiraku.system.issuing.audit import AuditError, Run
-from eiraku.system.issuing.pools import SameProcess, local
+from eiraku.system.database import Database, DatabaseError
+from eiraku.system.issuing.pools import SameProcess, WorkersLost, local
 from eiraku.system.issuing.schema import SCHEMA, UNIT
-from eiraku.testing import population
-from eiraku.testing.population import KINDS, Deposit, Plan, PlanError
+from eiraku.testing import detection, population
+from eiraku.testing.detection import Run
+from eiraku.testing.population import KINDS, Homecoming, Plan, PlanError
 from eiraku.testing.prefill import MARK, prefill
 
 
@@ -57,11 +56,11 @@ class Told:
 @pytest.mark.parametrize("seed", range(3))
 def test_exactly_the_guilty_are_named(centre_url: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # EPP-CEN-003, EPP-CEN-004; copies come home in another block than the first
-    monkeypatch.setattr(audit, "BLOCK", 25)
-    monkeypatch.setattr(audit, "CHUNK", 4)
+    monkeypatch.setattr(detection, "BLOCK", 25)
+    monkeypatch.setattr(detection, "CHUNK", 4)
     made, told = plan(seed=seed), Told()
     database = Database(centre_url, SCHEMA)
-    done = audit.audit(made, audit.prepare(database, made), SameProcess(), workers=1, watcher=told)
+    done = detection.detect(made, detection.prepare(database, made), SameProcess(), workers=1, watcher=told)
     database.close()
     assert done.problems == []
     assert done.found == done.planted
@@ -78,19 +77,19 @@ def test_exactly_the_guilty_are_named(centre_url: str, seed: int, monkeypatch: p
 @pytest.mark.parametrize("hops", ((1, 1), (2, 2), (3, 3), (12, 12)))
 def test_any_number_of_hops(database: Database, hops: tuple[int, int]) -> None:
     made = plan(hops=hops, units=25, cheats=5)
-    assert not audit.audit(made, audit.prepare(database, made), SameProcess(), workers=1).problems
+    assert not detection.detect(made, detection.prepare(database, made), SameProcess(), workers=1).problems
 
 
 def test_everybody_cheats(database: Database) -> None:
     made = plan(units=20, cheats=20)
-    done = audit.audit(made, audit.prepare(database, made), SameProcess(), workers=1)
+    done = detection.detect(made, detection.prepare(database, made), SameProcess(), workers=1)
     assert not done.problems
     assert done.outcomes["credited"] == 12
 
 
 def test_nobody_cheats(database: Database) -> None:
     made = plan(cheats=0, persons=4)
-    done = audit.audit(made, audit.prepare(database, made), SameProcess(), workers=1)
+    done = detection.detect(made, detection.prepare(database, made), SameProcess(), workers=1)
     assert not done.problems
     assert done.outcomes == {"credited": 60, "repeated": 9}
 
@@ -98,17 +97,17 @@ def test_nobody_cheats(database: Database) -> None:
 def test_workers_are_other_processes(database: Database) -> None:
     made = plan(units=30, cheats=5)
     with local(2) as executor:
-        done = audit.audit(made, audit.prepare(database, made), executor, workers=2)
+        done = detection.detect(made, detection.prepare(database, made), executor, workers=2)
     assert not done.problems
     assert not multiprocessing.active_children()
 
 
 def test_what_is_not_found_or_wrong_is_told(database: Database) -> None:
     made = plan(cheats=5)
-    issuer = audit.prepare(database, made)
-    done = audit.audit(made, issuer, SameProcess(), workers=1)
+    issuer = detection.prepare(database, made)
+    done = detection.detect(made, issuer, SameProcess(), workers=1)
     done.plan = plan(seed=2, cheats=6)
-    audit.judge(done, issuer)
+    detection.judge(done, issuer)
     text = "\n".join(done.problems)
     assert "not found: unit" in text
     assert "wrong: unit" in text
@@ -140,22 +139,22 @@ class Interrupted(SameProcess):
         return super().submit(call, *arguments, **named)
 
 
-def test_a_worker_that_is_lost_ends_the_audit(database: Database) -> None:
+def test_a_worker_that_is_lost_ends_it(database: Database) -> None:
     made = plan()
-    with pytest.raises(AuditError, match="fewer workers"):
-        audit.audit(made, audit.prepare(database, made), Dead(), workers=1)
+    with pytest.raises(WorkersLost, match="fewer workers"):
+        detection.detect(made, detection.prepare(database, made), Dead(), workers=1)
 
 
 def test_an_interrupt_leaves_the_books_in_order(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     # EPP-CEN-016
-    monkeypatch.setattr(audit, "CHUNK", 30)
+    monkeypatch.setattr(detection, "CHUNK", 30)
     made = plan()
-    issuer = audit.prepare(database, made)
+    issuer = detection.prepare(database, made)
     with pytest.raises(KeyboardInterrupt):
-        audit.audit(made, issuer, Interrupted(), workers=1)
+        detection.detect(made, issuer, Interrupted(), workers=1)
     issuer.history.conserved()
-    with pytest.raises(AuditError, match="name an empty one"):
-        audit.audit(made, issuer, SameProcess(), workers=1)
+    with pytest.raises(DatabaseError, match="name an empty one"):
+        detection.detect(made, issuer, SameProcess(), workers=1)
 
 
 def test_a_fault_in_a_worker_is_raised() -> None:
@@ -166,13 +165,13 @@ def test_a_fault_in_a_worker_is_raised() -> None:
 # --- the population ---
 
 
-def deposits(made: Plan, database: Database, parts: Sequence[range]) -> list[Deposit]:
-    run = Run(made, audit.prepare(database, made), SameProcess(), workers=1)
+def deposits(made: Plan, database: Database, parts: Sequence[range]) -> list[Homecoming]:
+    run = Run(made, detection.prepare(database, made), SameProcess(), workers=1)
     issued = run.issue(range(made.units))
     return [
-        deposit
+        home
         for part in parts
-        for deposit in population.make(made, run.history_key, issued[part.start : part.stop])
+        for home in population.make(made, run.history_key, issued[part.start : part.stop])
     ]
 
 
@@ -184,7 +183,7 @@ def test_any_part_can_be_made_by_itself(tmp_path: Path) -> None:
         wholes.append(deposits(pickle.loads(pickle.dumps(made)), database, parts))
         database.close()
     assert wholes[0] == wholes[1]
-    assert len(wholes[0]) == sum(audit.outcomes(made).values())
+    assert sum(map(len, wholes[0])) == sum(detection.outcomes(made).values())
 
 
 def test_the_truth_is_known_before_anything_is_made() -> None:
@@ -236,12 +235,12 @@ def test_an_impossible_plan_is_refused(changes: dict[str, Any]) -> None:
 def test_a_filled_history_is_in_order_and_marked(database: Database) -> None:
     # EPP-CEN-011, EPP-CEN-016
     made = plan(units=30, hops=(5, 5), cheats=0, repeats=0)
-    issuer = audit.prepare(database, made)
+    issuer = detection.prepare(database, made)
     run = Run(made, issuer, SameProcess(), workers=1)
-    run.deposit(run.make(run.issue(range(10))))
+    run.deposit([held for (held,) in run.make(run.issue(range(10)))])
     assert prefill(issuer, 200) == 200
     assert prefill(issuer, 100) == 200
-    run.deposit(run.make(run.issue(range(10, 30))))
+    run.deposit([held for (held,) in run.make(run.issue(range(10, 30)))])
     issuer.history.conserved()
     assert run.done.outcomes == {"credited": 30}
     with database.reading() as connection:

@@ -1,4 +1,4 @@
-"""``eiraku audit``: what it prints, exit codes, an interrupt, a cluster."""
+"""``eiraku detect``: what it prints, exit codes, an interrupt, a cluster."""
 
 import json
 import os
@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 from distributed import LocalCluster
 
-from eiraku.cli.study.audit import main
-from eiraku.cli.study.benchmarks import audit as bench
+from eiraku.cli.study.benchmarks import deposits as bench
+from eiraku.cli.study.detect import main
 from eiraku.models import execute
-from eiraku.system.issuing import audit
+from eiraku.testing import detection
 
 SMALL = ("--units", 30, "--hops", "1-5", "--cheats", 5, "--persons", 12, "--workers", 1)
 
@@ -33,7 +33,7 @@ def code(result: Result) -> int:
 
 
 def test_exactly_the_guilty(tmp_path: Path) -> None:
-    file = tmp_path / "audit.json"
+    file = tmp_path / "figures.json"
     result = run(*SMALL, "--json", file)
     assert code(result) == 0
     assert (
@@ -47,8 +47,8 @@ def test_exactly_the_guilty(tmp_path: Path) -> None:
 
 
 def test_another_outcome_than_planted(monkeypatch: pytest.MonkeyPatch) -> None:
-    planted = audit.planted
-    monkeypatch.setattr(audit, "planted", lambda plan: planted(plan) | {(99, "copy", bytes(8), 3)})
+    planted = detection.planted
+    monkeypatch.setattr(detection, "planted", lambda plan: planted(plan) | {(99, "copy", bytes(8), 3)})
     result = run(*SMALL)
     assert code(result) == 1
     assert "not found: unit 99, copy by 0000000000000000 at hop 3" in result.output
@@ -103,7 +103,7 @@ def test_an_interrupt_ends_it_with_every_process(how: signal.Signals, delay: flo
     program = "from eiraku.cli.main import main; main()"
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     process = subprocess.Popen(
-        [sys.executable, "-c", program, "audit", "--units", "20000", "--workers", "2"],
+        [sys.executable, "-c", program, "detect", "--units", "20000", "--workers", "2"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -111,7 +111,7 @@ def test_an_interrupt_ends_it_with_every_process(how: signal.Signals, delay: flo
         start_new_session=True,
     )
     deadline = time.monotonic() + 30
-    while not list(tmp_path.glob("eiraku-audit-*/issuing.db")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob("eiraku-detect-*/issuing.db")) and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(delay)
     if how is signal.SIGINT:
@@ -123,7 +123,7 @@ def test_an_interrupt_ends_it_with_every_process(how: signal.Signals, delay: flo
     assert process.returncode == 3
     assert "Traceback" not in said
     assert "interrupted" in said
-    assert list(tmp_path.glob("eiraku-audit-*")) == []
+    assert list(tmp_path.glob("eiraku-detect-*")) == []
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:

@@ -1,4 +1,4 @@
-"""``eiraku audit``: does the issuing centre find exactly the cheats among any number of units?"""
+"""``eiraku detect``: does an issuing centre find exactly the cheats among any number of units?"""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from eiraku.system.database import Database
-    from eiraku.system.issuing.audit import Audit, Watcher
+    from eiraku.testing.detection import Detection, Watcher
     from eiraku.testing.population import Plan
 
 
@@ -94,7 +94,7 @@ def main(
     Exit code 0: exactly the guilty were named; 1: not; 2: misuse; 3: interrupted, or no workers.
     """
     from eiraku.system.database import DatabaseError
-    from eiraku.system.issuing.audit import AuditError
+    from eiraku.system.issuing.pools import WorkersLost
     from eiraku.testing.population import Plan, PlanError
 
     if prefills and not measure:
@@ -111,10 +111,10 @@ def main(
                 document = _measure(seed, database, executor if scheduler else None, workers, prefills)
                 code = 0
             else:
-                done = _audit(plan, database, executor, workers)
+                done = _detect(plan, database, executor, workers)
                 _show(done)
                 document, code = done.document(), 1 if done.problems else 0
-    except AuditError as error:
+    except WorkersLost as error:
         click.echo(f"not finished: {error}", err=True)
         return 3
     except DatabaseError as error:
@@ -134,7 +134,7 @@ def _database(url: str | None) -> "Iterator[Database]":
 
     with contextlib.ExitStack() as stack:
         if url is None:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="eiraku-audit-"))
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="eiraku-detect-"))
             url = f"sqlite:///{folder}/issuing.db"
         database = Database(url, SCHEMA)
         stack.callback(database.close)
@@ -144,8 +144,7 @@ def _database(url: str | None) -> "Iterator[Database]":
 @contextlib.contextmanager
 def _executor(scheduler: str | None, workers: int) -> "Iterator[Executor]":
     from eiraku.models.execute import ClusterError, cluster
-    from eiraku.system.issuing.audit import AuditError
-    from eiraku.system.issuing.pools import local
+    from eiraku.system.issuing.pools import WorkersLost, local
 
     if scheduler is None:
         with local(workers) as pool:
@@ -155,29 +154,29 @@ def _executor(scheduler: str | None, workers: int) -> "Iterator[Executor]":
         try:
             executor = stack.enter_context(cluster(scheduler))
         except ClusterError as error:
-            raise AuditError(str(error)) from error
+            raise WorkersLost(str(error)) from error
         yield executor
 
 
-def _audit(plan: "Plan", database: "Database", executor: "Executor", workers: int) -> "Audit":
-    from eiraku.system.issuing.audit import audit, prepare
+def _detect(plan: "Plan", database: "Database", executor: "Executor", workers: int) -> "Detection":
+    from eiraku.testing.detection import detect, prepare
 
     with _progress(plan) as watcher:
-        return audit(plan, prepare(database, plan), executor, workers=workers, watcher=watcher)
+        return detect(plan, prepare(database, plan), executor, workers=workers, watcher=watcher)
 
 
 def _measure(
     seed: int, database: "Database", executor: "Executor | None", workers: int, prefills: tuple[int, ...]
 ) -> dict[str, Any]:
     """Measure, and print the tables; the figures."""
-    from eiraku.cli.study.benchmarks.audit import measure, show
+    from eiraku.cli.study.benchmarks.deposits import measure, show
 
     figures = measure(seed, database, executor, workers=workers, prefills=prefills)
     show(figures)
     return figures
 
 
-def _show(done: "Audit") -> None:
+def _show(done: "Detection") -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -216,7 +215,7 @@ def _progress(plan: "Plan") -> "Iterator[Watcher | None]":
     from rich.console import Console
     from rich.progress import Progress
 
-    from eiraku.system.issuing.audit import outcomes
+    from eiraku.testing.detection import outcomes
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         making = bar.add_task("units made", total=plan.units)
