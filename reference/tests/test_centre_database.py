@@ -64,6 +64,25 @@ def test_everything_is_there_after_reopening(database: Database, centre_url: str
     again.close()
 
 
+def test_who_only_reads_changes_nothing(database: Database, centre_url: str) -> None:
+    """And sees what others write meanwhile."""
+    add(database, 1)
+    reader = Database(centre_url, SCHEMA, read_only=True)
+    assert count(reader) == 1
+    with pytest.raises(DatabaseError, match="cannot be changed; nothing was"):
+        add(reader, 2)
+    add(database, 2)
+    assert count(reader) == count(database) == 2
+    reader.close()
+
+
+def test_who_only_reads_makes_no_database(centre_url: str, tmp_path: Path) -> None:
+    said = "cannot be opened" if centre_url.startswith("sqlite") else "found an empty one"
+    with pytest.raises(DatabaseError, match=said):
+        Database(centre_url, SCHEMA, read_only=True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_reader_sees_one_state(database: Database, centre_url: str) -> None:
     other = Database(centre_url, SCHEMA)
     with database.reading() as connection:

@@ -90,7 +90,7 @@ def cases(
             elif case.kind == BAD_HISTORY:
                 problem = "" if _layer_is_bad(case, opener) else "its history does not show the fault"
             else:
-                problem = "" if _is_unknown(case, opener) and not issued else "its unit was issued here"
+                problem = "" if _is_unknown(case, opener) and not issued else "its unit is not what it says"
             yield [f"case {case.sequence} of kind {case.kind}: {problem}"] if problem else []
 
 
