@@ -5,6 +5,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -22,7 +23,7 @@ from eiraku.system.scheme import directory
 from eiraku.system.scheme.settings import Settings
 
 RANDOM = Drbg(b"audit")
-PURSE = {"tier": 1, "holder": bytes([1]) * 32, "economy": 392}
+PURSE: dict[str, Any] = {"tier": 1, "holder": bytes([1]) * 32, "economy": 392}
 
 
 def run(*arguments: object) -> Result:

@@ -3,16 +3,12 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, Connection, Table, delete, func, select, update
 
-from eiraku.reference.crypto import cose
-from eiraku.spec import objects
 from eiraku.spec.centre_objects import Issue
-from eiraku.spec.objects import ReceiptPayload
 from eiraku.system.issuing import audit as auditing
 from eiraku.system.issuing import review
 from eiraku.system.issuing.audit import Audit, audit
@@ -47,25 +43,12 @@ def looked_at(town: Town, executor: Executor | None = None) -> Audit:
     )
 
 
-def receipt(town: Town, encoded: bytes) -> None:
-    """The vault's receipt for an issue."""
-    issue = Issue.decode(encoded)
-    payload = ReceiptPayload(
-        transaction=issue.transaction,
-        payer=objects.ISSUER_NUMBER,
-        payee=town.numbers[VAULT],
-        amount=issue.amount,
-        offer_digest=sha256(encoded).digest(),
-    ).encode()
-    signature = cose.sign_detached(town.keys[VAULT], objects.CONTEXT_RECEIPT, payload)
-    town.issuer.issues.receipt(town.numbers[VAULT], issue.transaction, signature)
-
-
 def live(town: Town) -> None:
     """A little of everything: copies, bad layers, unknown units, claims, a refund, late deposits."""
     issuer, numbers = town.issuer, town.numbers
     encoded = issuer.issues.issue(town.random(16), numbers[VAULT], ECONOMY, [4, 2, 2, 1, 1, 8])
-    receipt(town, encoded)
+    signature = town.receipt(encoded)
+    issuer.issues.receipt(numbers[VAULT], Issue.decode(encoded).transaction, signature)
     held = [town.move(unit, VAULT, "alice") for unit in town.held(encoded)]
     # one comes home, one is copied and comes home three times
     assert town.outcome(held[0], "alice", "bob") == "credited"

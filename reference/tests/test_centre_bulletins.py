@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from eiraku.reference.anchor import TrustAnchor, parse_purse_id, verify_bulletin
+from eiraku.reference.anchor import parse_purse_id, verify_bulletin
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.gossip import verify_head
@@ -21,6 +21,7 @@ from eiraku.system.device.bulletins import REVOKED_MAX
 from eiraku.system.device.keys import RegistryError
 from eiraku.system.device.registry import Registry
 from eiraku.system.device.schema import PURSE, SCHEMA
+from eiraku.testing.register import anchor
 
 RANDOM = Drbg(b"bulletins")
 
@@ -30,17 +31,6 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
     database = Database(f"sqlite:///{tmp_path / 'device.db'}", SCHEMA)
     yield Registry.create(database, seal=bytes(16), policy_digest=b"p" * 32, epoch=10, random=RANDOM)
     database.close()
-
-
-def anchor(registry: Registry) -> TrustAnchor:
-    return TrustAnchor(
-        economies=frozenset({392}),
-        device_keys=registry.keys.announced(),
-        money_keys={},
-        device_seal=registry.seal,
-        money_seal=bytes(16),
-        scheme_key=bytes(32),
-    )
 
 
 def read(registry: Registry, signed: bytes | None = None) -> Bulletin:

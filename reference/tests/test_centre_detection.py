@@ -1,7 +1,9 @@
 """Deposits in bulk, with a known number of cheats among them (chapter 12)."""
 
+import gc
 import multiprocessing
 import pickle
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -160,6 +162,22 @@ def test_an_interrupt_leaves_the_books_in_order(database: Database, monkeypatch:
 def test_a_fault_in_a_worker_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
         SameProcess().submit(divmod, 1, 0).result()
+
+
+def test_memory_does_not_grow_with_the_units(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detection, "BLOCK", 20)
+    made = plan(units=260, hops=(1, 1), cheats=0, repeats=0)
+    run = Run(made, detection.prepare(database, made), SameProcess(), workers=1)
+    kept = []
+    tracemalloc.start()
+    for part in (range(20), range(20, 60), range(60, 260)):
+        for first in part[::20]:
+            run.deposit([held for (held,) in run.make(run.issue(range(first, first + 20)))])
+        gc.collect()
+        kept.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    # a unit with its history alone would be 400 bytes
+    assert kept[2] - kept[1] < 50 * 200
 
 
 # --- the population ---

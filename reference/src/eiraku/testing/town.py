@@ -5,13 +5,17 @@ be opened again after its process has ended; what they do differs with `run`.
 """
 
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from secrets import token_bytes
 
 from eiraku.reference.anchor import parse_unit
 from eiraku.reference.centres.issuing import Holding, MoneyKey, first_holding
+from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.drbg import Drbg
+from eiraku.spec import objects
 from eiraku.spec.centre_objects import Claim, Issue
 from eiraku.spec.messages import Offer, OfferedUnit
+from eiraku.spec.objects import ReceiptPayload
 from eiraku.system.database import Database
 from eiraku.system.issuing.chain import Endorsement
 from eiraku.system.issuing.deposits import Deposited, open_deposit
@@ -80,6 +84,18 @@ class Town(Village):
         """Fresh units as the vault holds them."""
         name = self.random(16) if request is None else request
         return self.held(self.issuer.issues.issue(name, self.numbers[VAULT], economy, values))
+
+    def receipt(self, encoded: bytes, *, by: str = VAULT) -> bytes:
+        """What the vault signs for an issue; `by`: who signs it."""
+        issue = Issue.decode(encoded)
+        payload = ReceiptPayload(
+            transaction=issue.transaction,
+            payer=objects.ISSUER_NUMBER,
+            payee=self.numbers[VAULT],
+            amount=issue.amount,
+            offer_digest=sha256(encoded).digest(),
+        )
+        return cose.sign_detached(self.keys[by], objects.CONTEXT_RECEIPT, payload.encode())
 
     def held(self, encoded: bytes) -> list[Holding]:
         """The units of an issue as the vault holds them, with the layer that it seals."""
