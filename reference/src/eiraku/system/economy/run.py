@@ -78,7 +78,7 @@ class Run:
         self.claims: Counter[str] = Counter()
         self.refunded = 0
         self.crypto = crypto
-        self.bulletin = self.scheme.registry.bulletin()
+        self.bulletin = self.scheme.registry.bulletins.newest()
         self.interrupted = False
 
     def close(self) -> None:
@@ -310,7 +310,9 @@ class Run:
         if refusal.code in (Code.PURSE_REVOKED, Code.UNIT_SEEN) and who.kind is Kind.SAFE:
             # EPP-VLT-002
             self.meetings.events["reports of vaults"] += 1
-            self.scheme.registry.suspect(who.number, whom.number, int(refusal.code), None, self.scheme.epoch)
+            self.scheme.registry.suspects.report(
+                who.number, whom.number, int(refusal.code), None, self.scheme.epoch
+            )
 
     # --- at the end ---
 

@@ -19,17 +19,19 @@ from eiraku.reference.purse.state import Provisioning
 from eiraku.spec.centre_objects import Claim, Issue
 from eiraku.spec.objects import Role
 from eiraku.system.database import Database
-from eiraku.system.device.registry import SCHEMA as DEVICE_SCHEMA
 from eiraku.system.device.registry import Registry
+from eiraku.system.device.schema import SCHEMA as DEVICE_SCHEMA
 from eiraku.system.economy.meetings import Undelivered
 from eiraku.system.economy.places import Kind, Place, Places
 from eiraku.system.economy.scenario import Scenario
 from eiraku.system.economy.wholesale import Wholesale
+from eiraku.system.issuing.cases import COPY
 from eiraku.system.issuing.counter import Counter
 from eiraku.system.issuing.evidence import Evidence, EvidenceError
-from eiraku.system.issuing.history import COPY
-from eiraku.system.issuing.issuer import Issuer, Rules
+from eiraku.system.issuing.issuer import Issuer
+from eiraku.system.issuing.office import Office
 from eiraku.system.issuing.schema import SCHEMA as ISSUING_SCHEMA
+from eiraku.system.issuing.schema import Rules
 from eiraku.system.scheme.directory import trust_anchor
 from eiraku.testing.device import PowerLost
 
@@ -107,25 +109,27 @@ class Scheme:
             epoch=FIRST_EPOCH,
             random=random,
         )
-        self.issuer = Issuer.create(
-            self._databases[1],
-            seal=random(16),
-            economies=sorted(economy.number for economy in scenario.economies),
-            rules=Rules(
-                redemption_grace=scenario.policy.redemption_grace,
-                claim_grace=scenario.policy.claim_grace,
-                unit_lifetime=scenario.policy.unit_lifetime,
-                max_hops=scenario.max_hops,
-            ),
-            epoch=FIRST_EPOCH,
-            random=random,
-            public_keys=self.registry.public_key,
+        self.issuer = Issuer(
+            Office.create(
+                self._databases[1],
+                seal=random(16),
+                economies=sorted(economy.number for economy in scenario.economies),
+                rules=Rules(
+                    redemption_grace=scenario.policy.redemption_grace,
+                    claim_grace=scenario.policy.claim_grace,
+                    unit_lifetime=scenario.policy.unit_lifetime,
+                    max_hops=scenario.max_hops,
+                ),
+                epoch=FIRST_EPOCH,
+                random=random,
+                public_keys=self.registry.purses.public_key,
+            )
         )
         self.anchor = trust_anchor(self.registry, self.issuer, random(32))
         self._anchor = self.anchor.to_mapping()
         self.wholesale = Wholesale(directory, scenario.economies, random)
         self.centre = self.make(Kind.CENTRE, "issuing centre", scenario.economies[0].number)
-        self.issuer.add_purse(self.centre.number)
+        self.issuer.office.add_purse(self.centre.number)
         self._counter = Counter(places.device(self.centre), self.issuer, economy_of=self._economy_of)
 
     def close(self) -> None:
@@ -144,7 +148,7 @@ class Scheme:
         # Only people's and shops' purses have to be renewed within a run.
         lifetime = self.scenario.policy.purse_lifetime
         expires = self.epoch + (lifetime if kind in (Kind.PERSON, Kind.SHOP) else 100_000)
-        purse_id = self.registry.register(
+        purse_id = self.registry.purses.register(
             SigningKey(key).public,
             role=_ROLES[kind],
             tier=TIER,
@@ -169,7 +173,7 @@ class Scheme:
             purse_id=purse_id,
             anchor=self._anchor,
             policy=self._policy,
-            bulletin=self.registry.bulletin(),
+            bulletin=self.registry.bulletins.newest(),
             holdings=(),
         )
         return self.places.make(place, given, keep=kind is Kind.CENTRE)
@@ -177,13 +181,13 @@ class Scheme:
     def renew(self, place: Place) -> bool:
         """Hand a later purse ID to a purse that comes to its bank; False if it is not to be renewed."""
         # EPP-DEV-003
-        registered = self.registry.lookup(place.number)
+        registered = self.registry.purses.lookup(place.number)
         if registered is None or not registered.active:
             return False
         expires = self.epoch + self.scenario.policy.purse_lifetime
         if expires <= registered.expires:
             return True
-        signed = self.registry.renew(place.number, expires)
+        signed = self.registry.purses.renew(place.number, expires)
         result = self.places.device(place).take_purse_id(signed)
         if isinstance(result, Accepted):
             place.renew = expires
@@ -193,21 +197,21 @@ class Scheme:
 
     def advance(self) -> bytes:
         """The next epoch: its bulletin, and the refunds that have fallen due."""
-        signed = self.registry.advance()
-        self.epoch = self.registry.epoch
-        self.issuer.advance(self.epoch)
+        signed = self.registry.bulletins.advance()
+        self.epoch = self.registry.bulletins.epoch
+        self.issuer.office.advance(self.epoch)
         return signed
 
     # --- money out ---
 
     def fund(self, place: Place, amount: int) -> None:
         """Put `amount` into the account of a vault."""
-        self.issuer.fund(self.random(16), place.number, amount)
+        self.issuer.accounts.fund(self.random(16), place.number, amount)
         self.accounts[place.number] += amount
 
     def issue(self, place: Place, values: Sequence[int]) -> int:
         """Fresh units for a vault, taken into its purse; their value."""
-        encoded = self.issuer.issue(self.random(16), place.number, place.economy, values)
+        encoded = self.issuer.issues.issue(self.random(16), place.number, place.economy, values)
         issue = Issue.decode(encoded)
         device = self.places.device(place)
         result = device.take_issue(encoded)
@@ -216,7 +220,7 @@ class Scheme:
             result = device.take_issue(encoded)
         if not isinstance(result, Accepted) or result.out is None:
             raise ValueError(f"{place.name}: does not take an issue ({result})")
-        self.issuer.receipt(place.number, issue.transaction, result.out)
+        self.issuer.issues.receipt(place.number, issue.transaction, result.out)
         for raw, _ in issue.units:
             unit = parse_unit(raw)
             self.units[unit.unit_id] = IssuedUnit(
@@ -252,12 +256,12 @@ class Scheme:
 
     def _convict(self) -> None:
         """Revoke every purse of which there is new evidence, if it shows what it should to anybody else."""
-        for case in self.issuer.cases(self._cases):
+        for case in self.issuer.history.cases(self._cases):
             self._cases = case.sequence
             self.cases[case.kind] += 1
             if case.kind != COPY:
                 continue
-            registered = self.registry.lookup(case.purse)
+            registered = self.registry.purses.lookup(case.purse)
             written = case.evidence(b"" if registered is None else registered.purse_id).to_json()
             try:
                 # EPP-CEN-005: read and verified with public keys, as anybody would
@@ -271,7 +275,7 @@ class Scheme:
             if case.purse not in self.convicted:
                 self.convicted[case.purse] = self.epoch
                 # EPP-DEV-004
-                self.registry.revoke(case.purse, f"copied a unit: evidence of epoch {self.epoch}")
+                self.registry.purses.revoke(case.purse, f"copied a unit: evidence of epoch {self.epoch}")
 
     # --- claims ---
 
@@ -286,14 +290,14 @@ class Scheme:
             payee=stored.payee,
             beneficiary=beneficiary.number,
         )
-        state = self.issuer.claim(pending.payer.number, claim, economy=beneficiary.economy)
+        state = self.issuer.claims.claim(pending.payer.number, claim, economy=beneficiary.economy)
         self._convict()
         return state
 
     def refund(self) -> int:
         """Settle all claims that are due; the value refunded."""
         total = 0
-        for one in self.issuer.refund(self.epoch):
+        for one in self.issuer.claims.refund(self.epoch):
             unit = self.units[one.unit_id]
             unit.closed = "refunded"
             self.accounts[one.beneficiary] += unit.value

@@ -65,7 +65,7 @@ class Scheme:
         """As HTTP serves it."""
         return Office(
             services=self.services,
-            bulletins=self.directory.registry,
+            bulletins=self.directory.registry.bulletins,
             enrol=self.enrolments.enrol,
             health=self.health,
             settings=self.settings,
@@ -80,9 +80,9 @@ class Scheme:
         """Databases that take writes, and a bulletin that is not too old."""
         facts: dict[str, object] = {"epoch": None, "bulletin_age": None, "databases": "failing"}
         try:
-            epoch = self.directory.registry.epoch
+            epoch = self.directory.registry.bulletins.epoch
             age = self.journal.age(epoch, time.time())
-            for database in (self.directory.registry.database, self.directory.issuer.database):
+            for database in (self.directory.registry.database, self.directory.issuer.office.database):
                 with database.writing():
                     pass
         except DatabaseError:
@@ -136,7 +136,7 @@ def invite(
         closing.callback(directory.close)
         database = _database(path, settings)
         closing.callback(database.close)
-        epoch = directory.registry.epoch
+        epoch = directory.registry.bulletins.epoch
         invitation = Invitation(
             role=role,
             tier=tier,
@@ -168,7 +168,7 @@ def open_(
             ISSUING_CENTRE: make.service(
                 ISSUING_CENTRE,
                 methods.issuing_centre(directory.issuer, directory.registry),
-                CounterHost(counter, directory.registry.bulletin),
+                CounterHost(counter, directory.registry.bulletins.newest),
             ),
             DEVICE_CENTRE: make.service(
                 DEVICE_CENTRE,
@@ -219,7 +219,7 @@ def _counter(directory: Directory, closing: ExitStack) -> Counter:
     closing.callback(device.close)
 
     def economy_of(number: bytes) -> int | None:
-        found = directory.registry.lookup(number)
+        found = directory.registry.purses.lookup(number)
         return None if found is None else found.economy
 
     counter = Counter(device, directory.issuer, economy_of=economy_of)
@@ -249,7 +249,7 @@ class _Maker:
             sessions = SessionTable(
                 host=host, random=self.random, clock=self.clock, limits=self.settings.sessions
             )
-        return Service(gate=gate, bulletin=self.directory.registry.bulletin, sessions=sessions)
+        return Service(gate=gate, bulletin=self.directory.registry.bulletins.newest, sessions=sessions)
 
 
 def _database(path: Path, settings: Settings) -> Database:
