@@ -1,23 +1,29 @@
-"""``eiraku audit``: what it prints, exit codes, an interrupt, a cluster."""
+"""``eiraku audit``: the operator's own centres, good and tampered with; what it prints, exit codes."""
 
+import hashlib
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from distributed import LocalCluster
 
 from eiraku.cli.main import group
-from eiraku.cli.study.benchmarks import audit as bench
-from eiraku.models import execute
-from eiraku.system.issuing import audit
+from eiraku.reference.crypto.drbg import Drbg
+from eiraku.reference.device import Accepted, Device
+from eiraku.reference.meeting import transfer
+from eiraku.reference.purse.state import PayOrder, ReceiveOrder
+from eiraku.spec.centre_objects import Issue
+from eiraku.spec.errors import Unavailable
+from eiraku.spec.objects import Role
+from eiraku.system.issuing.counter import Counter
+from eiraku.system.scheme import directory
+from eiraku.system.scheme.settings import DEFAULT
 
-SMALL = ("--units", 30, "--hops", "1-5", "--cheats", 5, "--persons", 12, "--workers", 1)
+RANDOM = Drbg(b"audit")
+PURSE: dict[str, Any] = {"tier": 1, "holder": bytes([1]) * 32, "economy": 392}
 
 
 def run(*arguments: object) -> Result:
@@ -32,117 +38,143 @@ def code(result: Result) -> int:
     return int(result.return_value)
 
 
-def test_exactly_the_guilty(tmp_path: Path) -> None:
-    file = tmp_path / "audit.json"
-    result = run(*SMALL, "--json", file)
-    assert code(result) == 0
-    assert (
-        "5 units cheated: 6 of 6 copies and bad histories found, exactly the guilty were named"
-        in result.output
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scheme's folder: a purse was copied, and both paid; what came home is in the database."""
+    folder = tmp_path_factory.mktemp("scheme")
+    centres = directory.create(folder / "c", settings=DEFAULT, random=RANDOM)
+    vault = centres.make_purse(folder / "vault.db", role=Role.VAULT, **PURSE)
+    cheat, other = (
+        centres.make_purse(folder / f"{name}.db", role=Role.PERSON, **PURSE) for name in ("cheat", "other")
     )
-    document = json.loads(file.read_text())
-    assert document["units"] == 30
-    assert document["problems"] == []
-    assert document["outcomes"]["credited"] == 28
+    provision = vault.store.provision()
+    assert provision is not None
+    issuer, number = centres.issuer, provision.number
+    issuer.accounts.fund(RANDOM(16), number, 100)
+    issue = issuer.issues.issue(RANDOM(16), number, 392, [8, 1, 1])
+    taken = vault.take_issue(issue)
+    assert isinstance(taken, Accepted)
+    assert taken.out is not None
+    issuer.issues.receipt(number, Issue.decode(issue).transaction, taken.out)
+    transfer(vault, PayOrder(amount=8), cheat, ReceiveOrder())
+    cheat.close()
+    (folder / "copy.db").write_bytes((folder / "cheat.db").read_bytes())
+    cheat = Device(folder / "cheat.db", RANDOM)
+    copied = Device(folder / "copy.db", RANDOM)
+    counter = Counter(centres.counter(), issuer)
+    for payer, way in ((cheat, ()), (copied, (other,))):
+        for payee in way:
+            transfer(payer, PayOrder(amount=8), payee, ReceiveOrder())
+        transfer(way[-1] if way else payer, PayOrder(amount=8), counter.device, ReceiveOrder())
+        counter.collect()
+    for device in (vault, cheat, copied, other, counter.device):
+        device.close()
+    centres.close()
+    return folder / "c"
 
 
-def test_another_outcome_than_planted(monkeypatch: pytest.MonkeyPatch) -> None:
-    planted = audit.planted
-    monkeypatch.setattr(audit, "planted", lambda plan: planted(plan) | {(99, "copy", bytes(8), 3)})
-    result = run(*SMALL)
+@pytest.fixture
+def folder(lived: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    (tmp_path / "c").mkdir()
+    for path in lived.iterdir():
+        (tmp_path / "c" / path.name).write_bytes(path.read_bytes())
+    return tmp_path / "c"
+
+
+def spoil(folder: Path, statement: str) -> None:
+    database = sqlite3.connect(folder / "issuing.db")
+    database.execute(statement)
+    database.commit()
+    database.close()
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.iterdir()
+        if not path.name.endswith(("-wal", "-shm"))
+    }
+
+
+def test_everything_stands(folder: Path) -> None:
+    before = contents(folder)
+    result = run("--centres", folder, "--workers", 1)
+    assert code(result) == 0
+    for line in ("1 issues", "3 units", "2 deposits", "1 cases", "1 deposits credited", "1 deposits copy"):
+        assert f" {line}\n" in result.output
+    assert result.output.endswith("everything stands\n")
+    assert contents(folder) == before
+
+
+def test_for_a_program(folder: Path) -> None:
+    result = run("--centres", folder, "--workers", 1, "--json")
+    assert code(result) == 0
+    assert json.loads(result.output) == {
+        "good": True,
+        "verified": {"cases": 1, "deposits": 2, "issues": 1, "units": 3},
+        "outcomes": {"copy": 1, "credited": 1},
+        "problems_found": 0,
+        "problems": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    (
+        ("DELETE FROM suspicion", ", hop 2: no case"),
+        ("UPDATE deposit SET path = zeroblob(384) WHERE outcome = 'credited'", "deposits 1: "),
+        ("UPDATE balance SET amount = amount + 1", "to sum to zero"),
+    ),
+)
+def test_something_does_not_stand(folder: Path, statement: str, said: str) -> None:
+    spoil(folder, statement)
+    result = run("--centres", folder, "--workers", 1)
     assert code(result) == 1
-    assert "not found: unit 99, copy by 0000000000000000 at hop 3" in result.output
-    assert "5 units cheated: 6 of 7 copies and bad histories found, not as planted" in result.output
+    assert said in result.output
+    assert "do not stand: stop, keep a copy, and look into it" in result.output
+    document = json.loads(run("--centres", folder, "--workers", 1, "--json").output)
+    assert not document["good"]
+    assert document["problems_found"] == len(document["problems"]) > 0
 
 
-def test_a_database_that_is_kept(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'kept.db'}"
-    assert code(run(*SMALL, "--database", url)) == 0
-    again = run(*SMALL, "--database", url)
-    assert code(again) == 2
-    assert "holds a centre already" in str(again.exception)
+def test_more_problems_than_are_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eiraku.system.issuing.audit.TOLD", 1)
+    spoil(folder, "UPDATE deposit SET path = substr(path, 1, 128)")
+    result = run("--centres", folder, "--workers", 1)
+    assert code(result) == 1
+    assert result.output.count("wrong: ") == 2
+    assert " more\n" in result.output
 
 
-def test_misuse(tmp_path: Path) -> None:
-    for arguments in (
-        ("--hops", "x"),
-        ("--hops", "3-"),
-        ("--hops", "-3"),
-        ("--hops", "6-5"),
-        ("--hops", "1-300"),
-        ("--units", 0),
-        ("--units", 5),
-        ("--cheats", -1),
-        ("--workers", 0),
-        ("--prefill", 10),
-        ("--json", tmp_path / "none" / "x.json"),
-        ("--json", tmp_path),
-        ("--database", "nothing"),
-        ("--database", f"sqlite:///{tmp_path}/none/x.db"),
-    ):
-        result = run(*arguments)
-        assert code(result) == 2, arguments
-        assert "\n" not in str(result.exception).strip()
+@pytest.mark.parametrize(
+    ("change", "said"),
+    (
+        (lambda folder: (folder / "issuing.db").unlink(), "expected a database; restore it from a backup"),
+        (lambda folder: (folder / "issuing.db").write_text("no database"), "expected a database of a centre"),
+        (lambda folder: (folder / "issuing.db").write_bytes(b""), "found an empty one"),
+        (lambda folder: (folder / "centre.toml").unlink(), "name a folder made by"),
+    ),
+)
+def test_misuse(folder: Path, change: Callable[[Path], object], said: str) -> None:
+    for name in ("issuing.db-wal", "issuing.db-shm"):
+        (folder / name).unlink(missing_ok=True)
+    change(folder)
+    result = run("--centres", folder)
+    assert code(result) == 2
+    assert said in str(result.exception)
 
 
-def test_a_cluster() -> None:
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as workers:
-        result = run(*SMALL, "--scheduler", workers.scheduler_address)
-    assert code(result) == 0
-    assert "exactly the guilty were named" in result.output
+def test_no_folder(tmp_path: Path) -> None:
+    assert code(run()) == 2
+    assert code(run("--centres", tmp_path / "none")) == 2
 
 
-def test_nobody_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execute, "CONNECT", 1)
-    assert code(run(*SMALL, "--scheduler", "tcp://127.0.0.1:1")) == 3
+def test_workers_that_are_lost(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(*_: object, **__: object) -> None:
+        raise Unavailable("nobody is left")
 
-
-@pytest.mark.parametrize("delay", (0.05, 2))
-@pytest.mark.parametrize("how", (signal.SIGINT, signal.SIGTERM))
-def test_an_interrupt_ends_it_with_every_process(how: signal.Signals, delay: float, tmp_path: Path) -> None:
-    program = "from eiraku.cli.main import main; main()"
-    environment = os.environ | {"TMPDIR": str(tmp_path)}
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, "audit", "--units", "20000", "--workers", "2"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 30
-    while not list(tmp_path.glob("eiraku-audit-*/issuing.db")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(delay)
-    if how is signal.SIGINT:
-        # as a terminal does
-        os.killpg(process.pid, how)
-    else:
-        process.send_signal(how)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 3
-    assert "Traceback" not in said
-    assert "interrupted" in said
-    assert list(tmp_path.glob("eiraku-audit-*")) == []
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(process.pid, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    pytest.fail("a process is left")
-
-
-def test_measuring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"HOPS": (0, 1, 2), "OPENED": 2, "STORED": 40, "SINGLE": 3}.items():
-        monkeypatch.setattr(bench, name, value)
-    file = tmp_path / "figures.json"
-    result = run("--measure", "--prefill", 300, "--workers", 1, "--json", file)
-    assert code(result) == 0
-    figures = json.loads(file.read_text())
-    assert [row["hops"] for row in figures["opening"]] == [0, 1, 2]
-    assert [row["units"] for row in figures["storing"]] == [0, 300]
-    assert [row["workers"] for row in figures["throughput"]] == [1]
-    assert figures["opening"][2]["floor_us"] > figures["opening"][1]["floor_us"] > 0
-    assert "deposits a second with 1 worker" in result.output
+    monkeypatch.setattr("eiraku.system.issuing.audit.completed", nobody)
+    result = run("--centres", folder, "--workers", 1)
+    assert code(result) == 3
+    assert "not finished: nobody is left" in result.output

@@ -11,8 +11,10 @@ from click.testing import CliRunner
 
 from eiraku.cli.main import group
 from eiraku.system.database import Database
-from eiraku.system.issuing.issuer import Issuer, Rules
+from eiraku.system.issuing.issuer import Issuer
+from eiraku.system.issuing.office import Office
 from eiraku.system.issuing.schema import SCHEMA as CENTRE
+from eiraku.system.issuing.schema import Rules
 
 BASKET = """
 unit = "XDR"
@@ -269,21 +271,23 @@ def test_prove_and_checkpoint(file: Path, key: str, tmp_path: Path) -> None:
 def test_sync(file: Path, tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'centre.db'}", CENTRE)
     vault = b"vault..."
-    issuer = Issuer.create(
-        database,
-        seal=bytes(16),
-        economies=(392,),
-        rules=Rules(redemption_grace=1, claim_grace=2, unit_lifetime=10, max_hops=5),
-        epoch=1,
-        random=secrets.token_bytes,
-        public_keys={vault: bytes(32)}.get,
+    issuer = Issuer(
+        Office.create(
+            database,
+            seal=bytes(16),
+            economies=(392,),
+            rules=Rules(redemption_grace=1, claim_grace=2, unit_lifetime=10, max_hops=5),
+            epoch=1,
+            random=secrets.token_bytes,
+            public_keys={vault: bytes(32)}.get,
+        )
     )
     good("init", tmp_path / "empty.db", "--origin", "b.example")
     good("member", tmp_path / "empty.db", 392)
     good("contribute", tmp_path / "empty.db", 392, 100)
-    issuer.fund(bytes(16), vault, 1000)
-    issuer.issue(bytes(16), vault, 392, [64])
-    issuer.issue(b"x" * 16, vault, 392, [64])
+    issuer.accounts.fund(bytes(16), vault, 1000)
+    issuer.issues.issue(bytes(16), vault, 392, [64])
+    issuer.issues.issue(b"x" * 16, vault, 392, [64])
     centre = ("--centre", tmp_path / "centre.db")
     code, said = run("sync", tmp_path / "empty.db", *centre)
     assert (code, "own:392 has 36, issue needs 64" in said) == (1, True)

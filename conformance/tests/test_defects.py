@@ -74,7 +74,8 @@ COMMANDS = {
         ("evidence", "verify", "anchor.json", "--anchor", "anchor.json"),
         "eiraku.reference.crypto.ed25519.key_id",
     ),
-    "audit": (("audit", "--units", 30, "--workers", 1), "eiraku.testing.population.Plan.public_keys"),
+    "audit": (("audit", "--centres", "made"), "eiraku.system.issuing.history.History.problem"),
+    "detect": (("detect", "--units", 30, "--workers", 1), "eiraku.testing.population.Plan.public_keys"),
     "centre": (("centre", "made", "init"), "eiraku.system.device.registry.Registry.create"),
     "serve": (("serve", "made", "--init"), "eiraku.system.device.registry.Registry.create"),
     "purse": (

@@ -208,5 +208,5 @@ def town(centre_url: str) -> Iterator[Town]:
     made = Town(("alice", "bob", "carol", "dave"), centre_url)
     made.fund(1000)
     yield made
-    made.issuer.conserved()
+    made.issuer.history.conserved()
     made.close()

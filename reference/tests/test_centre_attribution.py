@@ -5,10 +5,11 @@ from itertools import permutations
 
 import pytest
 
+from eiraku.reference.centres.issuing import Holding
+from eiraku.spec.errors import Misuse
 from eiraku.system.issuing.attribution import compare, forks
 from eiraku.system.issuing.chain import Chain
 from eiraku.testing import moves
-from eiraku.testing.moves import Copy
 from eiraku.testing.village import Village
 
 NAMES = ("alice", "bob", "carol", "dave", "erin")
@@ -19,7 +20,7 @@ def village() -> Village:
     return Village(NAMES)
 
 
-def home(village: Village, copy: Copy, *way: str) -> Chain:
+def home(village: Village, copy: Holding, *way: str) -> Chain:
     return village.open(village.move(copy, *way, "home"))
 
 
@@ -146,5 +147,5 @@ def test_friends_who_hide_behind_each_other_are_named(village: Village) -> None:
 def test_unverified_chains_are_a_mistake_of_the_caller(village: Village) -> None:
     chain = home(village, village.unit(), "issuer", "vault")
     odd = replace(chain.endorsements[1], payer=village.numbers["alice"])
-    with pytest.raises(ValueError, match="verified"):
+    with pytest.raises(Misuse, match="verified"):
         compare(chain, replace(chain, endorsements=(chain.endorsements[0], odd)))

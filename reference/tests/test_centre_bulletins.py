@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from eiraku.reference.anchor import TrustAnchor, parse_purse_id, verify_bulletin
+from eiraku.reference.anchor import parse_purse_id, verify_bulletin
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.gossip import verify_head
@@ -18,8 +18,10 @@ from eiraku.spec.objects import Bulletin, Role
 from eiraku.system.database import Database, DatabaseError
 from eiraku.system.device import bulletins as registry_bulletins
 from eiraku.system.device.bulletins import REVOKED_MAX
-from eiraku.system.device.registry import SCHEMA, Registry, RegistryError
-from eiraku.system.device.schema import PURSE
+from eiraku.system.device.keys import RegistryError
+from eiraku.system.device.registry import Registry
+from eiraku.system.device.schema import PURSE, SCHEMA
+from eiraku.testing.register import anchor
 
 RANDOM = Drbg(b"bulletins")
 
@@ -31,23 +33,12 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
     database.close()
 
 
-def anchor(registry: Registry) -> TrustAnchor:
-    return TrustAnchor(
-        economies=frozenset({392}),
-        device_keys=registry.device_keys(),
-        money_keys={},
-        device_seal=registry.seal,
-        money_seal=bytes(16),
-        scheme_key=bytes(32),
-    )
-
-
 def read(registry: Registry, signed: bytes | None = None) -> Bulletin:
-    return verify_bulletin(anchor(registry), registry.bulletin() if signed is None else signed)
+    return verify_bulletin(anchor(registry), registry.bulletins.newest() if signed is None else signed)
 
 
 def new(registry: Registry, expires: int = 60) -> bytes:
-    signed = registry.register(
+    signed = registry.purses.register(
         SigningKey(RANDOM(32)).public,
         role=Role.PERSON,
         tier=1,
@@ -75,27 +66,27 @@ def fill(registry: Registry, count: int, expires: int, *, first: int = 1) -> Non
 def test_a_new_centre_has_a_bulletin(registry: Registry) -> None:
     """EPP-DEV-005"""
     assert read(registry) == Bulletin(epoch=10, revoked=(), policy_digest=b"p" * 32)
-    assert [epoch for epoch, _ in registry.bulletins()] == [10]
+    assert [epoch for epoch, _ in registry.bulletins.published()] == [10]
 
 
 def test_epochs_only_rise(registry: Registry) -> None:
     """EPP-DEV-005"""
-    assert read(registry, registry.advance()).epoch == 11
-    assert read(registry, registry.advance(20)).epoch == registry.epoch == 20
+    assert read(registry, registry.bulletins.advance()).epoch == 11
+    assert read(registry, registry.bulletins.advance(20)).epoch == registry.bulletins.epoch == 20
     for epoch in (20, 19, 2**32):
         with pytest.raises(RegistryError, match="expected an epoch after 20"):
-            registry.advance(epoch)
-    assert [epoch for epoch, _ in registry.bulletins()] == [10, 11, 20]
+            registry.bulletins.advance(epoch)
+    assert [epoch for epoch, _ in registry.bulletins.published()] == [10, 11, 20]
 
 
 @pytest.mark.parametrize("end", ("recall", "revoke"))
 def test_on_every_bulletin_until_the_purse_id_has_expired(registry: Registry, end: str) -> None:
     """EPP-DEV-004, EPP-DEV-008"""
     number, other = new(registry, expires=14), new(registry, expires=30)
-    getattr(registry, end)(number, "copied")
-    registry.revoke(other, "copied")
+    getattr(registry.purses, end)(number, "copied")
+    registry.purses.revoke(other, "copied")
     assert read(registry).revoked == ()
-    seen = [number in read(registry, registry.advance()).revoked for _ in range(11, 17)]
+    seen = [number in read(registry, registry.bulletins.advance()).revoked for _ in range(11, 17)]
     assert seen == [True, True, True, True, False, False]
     assert read(registry).revoked == (other,)
 
@@ -103,32 +94,34 @@ def test_on_every_bulletin_until_the_purse_id_has_expired(registry: Registry, en
 def test_a_renewed_purse_id_counts(registry: Registry) -> None:
     """EPP-DEV-004: the last purse ID that was signed."""
     number = new(registry, expires=12)
-    registry.renew(number, 14)
-    registry.revoke(number, "copied")
-    assert [number in read(registry, registry.advance()).revoked for _ in range(5)] == [True] * 4 + [False]
+    registry.purses.renew(number, 14)
+    registry.purses.revoke(number, "copied")
+    assert [number in read(registry, registry.bulletins.advance()).revoked for _ in range(5)] == [
+        True
+    ] * 4 + [False]
 
 
 def test_numbers_ascend(registry: Registry) -> None:
     """EPP-BUL-003"""
     numbers = [new(registry) for _ in range(20)]
     for number in numbers:
-        registry.revoke(number, "copied")
-    assert read(registry, registry.advance()).revoked == tuple(sorted(numbers))
+        registry.purses.revoke(number, "copied")
+    assert read(registry, registry.bulletins.advance()).revoked == tuple(sorted(numbers))
 
 
 def test_the_policy_digest(registry: Registry) -> None:
-    registry.set_policy(b"q" * 32)
+    registry.bulletins.set_policy(b"q" * 32)
     assert read(registry).policy_digest == b"p" * 32
-    assert read(registry, registry.advance()).policy_digest == b"q" * 32
+    assert read(registry, registry.bulletins.advance()).policy_digest == b"q" * 32
     with pytest.raises(RegistryError, match="policy digest of 32 bytes"):
-        registry.set_policy(b"q")
+        registry.bulletins.set_policy(b"q")
 
 
 def test_a_bulletin_is_stored_before_it_is_published(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """EPP-DEV-005: a write that fails publishes nothing, and the epoch is free for the next attempt."""
-    before = registry.bulletin()
+    before = registry.bulletins.newest()
     publish = registry_bulletins.publish
 
     def lose_power(connection: Connection, epoch: int) -> bytes:
@@ -138,25 +131,25 @@ def test_a_bulletin_is_stored_before_it_is_published(
     with monkeypatch.context() as patch:
         patch.setattr(registry_bulletins, "publish", lose_power)
         with pytest.raises(OSError, match="no power"):
-            registry.advance()
-    assert registry.bulletin() == before
-    assert registry.epoch == 10
-    registry.advance()
-    assert registry.epoch == 11
+            registry.bulletins.advance()
+    assert registry.bulletins.newest() == before
+    assert registry.bulletins.epoch == 10
+    registry.bulletins.advance()
+    assert registry.bulletins.epoch == 11
 
 
 @pytest.mark.parametrize("count", (0, 1, 100, 101, 102, 7000, REVOKED_MAX))
 def test_head_and_chunks(registry: Registry, count: int) -> None:
     """EPP-DEV-009, EPP-BUL-005"""
     fill(registry, count, expires=50)
-    signed = registry.advance()
+    signed = registry.bulletins.advance()
     assert len(signed) <= LIMIT
-    chunks = registry.chunks()
-    assert b"".join(chunks) == registry.bulletin() == signed
+    chunks = registry.bulletins.chunks()
+    assert b"".join(chunks) == registry.bulletins.newest() == signed
     assert all(len(chunk) == CHUNK for chunk in chunks[:-1])
     assert 0 < len(chunks[-1]) <= CHUNK
     assert len(chunks) <= CHUNKS_MAX
-    head = verify_head(anchor(registry), registry.head())
+    head = verify_head(anchor(registry), registry.bulletins.head())
     assert (head.epoch, head.digest) == (11, sha256(signed).digest())
     assert head.chunks == tuple(sha256(chunk).digest() for chunk in chunks)
 
@@ -167,16 +160,16 @@ def test_too_many_for_one_bulletin(registry: Registry) -> None:
     fill(registry, 12, expires=40, first=10**6)
     fill(registry, 5, expires=30, first=10**7)
     with pytest.raises(RegistryError, match=r"would name 7266 purses, .* advance to epoch 41,"):
-        registry.advance()
-    assert registry.epoch == 10
+        registry.bulletins.advance()
+    assert registry.bulletins.epoch == 10
     with pytest.raises(RegistryError, match="advance to epoch 41"):
-        registry.advance(40)
-    assert len(read(registry, registry.advance(41)).revoked) == REVOKED_MAX - 10
+        registry.bulletins.advance(40)
+    assert len(read(registry, registry.bulletins.advance(41)).revoked) == REVOKED_MAX - 10
 
 
 def advance_far(registry: Registry) -> None:
     for _ in range(50):
-        registry.advance()
+        registry.bulletins.advance()
 
 
 def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
@@ -190,12 +183,12 @@ def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
     registry = Registry(narrow, random=RANDOM)
     with pytest.raises(DatabaseError, match="make room on the disk"):
         advance_far(registry)
-    epoch = registry.epoch
+    epoch = registry.bulletins.epoch
     assert read(registry).epoch == epoch
     narrow.close()
     again = Registry(Database(url, SCHEMA), random=RANDOM)
-    assert again.epoch == epoch
-    assert read(again, again.advance()).epoch == epoch + 1
+    assert again.bulletins.epoch == epoch
+    assert read(again, again.bulletins.advance()).epoch == epoch + 1
     again.database.close()
 
 

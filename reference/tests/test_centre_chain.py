@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eiraku.reference.centres.issuing import Holding
 from eiraku.reference.crypto import hpke
 from eiraku.reference.history import layer_info
 from eiraku.spec import objects
@@ -16,14 +17,13 @@ from eiraku.spec.errors import Code, Refusal
 from eiraku.system.issuing.attribution import compare, forks
 from eiraku.system.issuing.chain import BadLayer, Chain, Endorsement, Opener
 from eiraku.testing import moves
-from eiraku.testing.moves import Copy
 from eiraku.testing.village import Village
 
 NAMES = ("alice", "bob", "carol", "dave")
 ISSUER = objects.ISSUER_NUMBER
 
 
-def blamed(village: Village, copy: Copy) -> tuple[str, int]:
+def blamed(village: Village, copy: Holding) -> tuple[str, int]:
     """Name of the purse at fault, and hop of the bad layer."""
     with pytest.raises(BadLayer) as caught:
         village.open(copy)
@@ -130,39 +130,39 @@ def test_layers_in_another_order_are_the_fault_of_who_ordered_them(village: Vill
     assert blamed(village, village.move(replace(swapped, hop=2), "bob", "home")) == ("bob", 2)
 
 
-Framing = Callable[[Village, Copy, Endorsement], Copy]
+Framing = Callable[[Village, Holding, Endorsement], Holding]
 
 
-def _forged(village: Village, copy: Copy, _: Endorsement) -> Copy:
+def _forged(village: Village, copy: Holding, _: Endorsement) -> Holding:
     forged = replace(village.endorse(copy, "carol", "bob"), payer=village.numbers["alice"])
     return village.take(copy, forged)
 
 
-def _another_payee(village: Village, copy: Copy, got: Endorsement) -> Copy:
+def _another_payee(village: Village, copy: Holding, got: Endorsement) -> Holding:
     return village.take(copy, replace(got, payee=village.numbers["carol"]))
 
 
-def _another_payer(village: Village, copy: Copy, got: Endorsement) -> Copy:
+def _another_payer(village: Village, copy: Holding, got: Endorsement) -> Holding:
     return village.take(copy, replace(got, payer=village.numbers["carol"]))
 
 
-def _stranger(village: Village, copy: Copy, got: Endorsement) -> Copy:
+def _stranger(village: Village, copy: Holding, got: Endorsement) -> Holding:
     return village.take(copy, replace(got, payer=b"stranger"))
 
 
-def _as_issuer(village: Village, copy: Copy, got: Endorsement) -> Copy:
+def _as_issuer(village: Village, copy: Holding, got: Endorsement) -> Holding:
     return village.take(copy, replace(got, payer=ISSUER))
 
 
-def _another_transaction(village: Village, copy: Copy, got: Endorsement) -> Copy:
+def _another_transaction(village: Village, copy: Holding, got: Endorsement) -> Holding:
     return village.take(copy, replace(got, transaction=bytes(16)))
 
 
-def _another_signature(village: Village, copy: Copy, got: Endorsement) -> Copy:
+def _another_signature(village: Village, copy: Holding, got: Endorsement) -> Holding:
     return village.take(copy, replace(got, signature=bytes(64)))
 
 
-def _another_inner(village: Village, copy: Copy, got: Endorsement) -> Copy:
+def _another_inner(village: Village, copy: Holding, got: Endorsement) -> Holding:
     return village.take(village.move(copy, "alice", "carol"), replace(got, hop=got.hop))
 
 
@@ -255,7 +255,7 @@ def test_a_bad_layer_comes_with_the_endorsement_over_it(village: Village) -> Non
     assert endorsed.history_digest == sha256(rubbish.history).digest()
 
 
-def _claim(village: Village, held: Copy, claimed: Endorsement, payer: str) -> Chain:
+def _claim(village: Village, held: Holding, claimed: Endorsement, payer: str) -> Chain:
     return village.opener.open_offered(
         held.unit,
         held.hop,

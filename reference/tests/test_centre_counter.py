@@ -17,8 +17,9 @@ from eiraku.reference.purse.state import PayOrder, ReceiveOrder
 from eiraku.spec.objects import Role
 from eiraku.system.database import Database, DatabaseError
 from eiraku.system.issuing.counter import Counter
-from eiraku.system.issuing.issuer import Issuer, IssuerError, Rules
-from eiraku.system.issuing.schema import SCHEMA
+from eiraku.system.issuing.issuer import Issuer
+from eiraku.system.issuing.office import Office
+from eiraku.system.issuing.schema import SCHEMA, IssuerError, Rules
 from eiraku.testing.purses import ECONOMY, EPOCH, Member, World
 
 RULES = Rules(redemption_grace=2, claim_grace=4, unit_lifetime=20, max_hops=8)
@@ -44,11 +45,11 @@ class Bank:
 
     def complete(self) -> None:
         """Everything collected; purses hold what is outstanding, and all of it sums to what was funded."""
-        self.issuer.conserved()
+        self.issuer.history.conserved()
         assert self.centre.balance == 0
         held = sum(member.balance for member in self.world.members.values())
-        assert held == sum(self.issuer.outstanding().values())
-        assert held + sum(map(self.issuer.account, self.world.members)) == FUNDS
+        assert held == sum(self.issuer.history.outstanding().values())
+        assert held + sum(map(self.issuer.accounts.amount, self.world.members)) == FUNDS
 
 
 @pytest.fixture
@@ -58,21 +59,23 @@ def bank(world: World, centre_url: str) -> Iterator[Bank]:
         return None if member is None else member.claims.public_key
 
     database = Database(centre_url, SCHEMA)
-    made = Issuer.create(
-        database,
-        seal=world.issuing_centre.seal,
-        economies=(ECONOMY,),
-        rules=RULES,
-        epoch=EPOCH,
-        random=token_bytes,
-        public_keys=lambda number: (
-            member.claims.public_key if (member := world.members.get(number)) else None
-        ),
+    made = Issuer(
+        Office.create(
+            database,
+            seal=world.issuing_centre.seal,
+            economies=(ECONOMY,),
+            rules=RULES,
+            epoch=EPOCH,
+            random=token_bytes,
+            public_keys=registered,
+        )
     )
-    world.issuing_centre = IssuingCentre(keys=made.money_keys(), seal=made.seal, economy=ECONOMY)
+    world.issuing_centre = IssuingCentre(
+        keys=made.office.money_keys(), seal=made.office.seal, economy=ECONOMY
+    )
     vault, centre = world.purse(role=Role.VAULT), world.purse(role=Role.CENTRE)
-    made.fund(bytes(16), vault.number, FUNDS)
-    issue = made.issue(bytes(16), vault.number, ECONOMY, [1, 2, 4, 8, 16, 32])
+    made.accounts.fund(bytes(16), vault.number, FUNDS)
+    issue = made.issues.issue(bytes(16), vault.number, ECONOMY, [1, 2, 4, 8, 16, 32])
     assert isinstance(vault.device.take_issue(issue), Accepted)
     yield Bank(world, made, vault, centre, Counter(centre.device, made))
     database.close()
@@ -87,7 +90,7 @@ def test_money_goes_round(bank: Bank) -> None:
     bank.redeem(8 + 1)
     assert [done.outcome for done in bank.counter.collect()] == ["credited"] * 2
     assert bank.counter.collect() == ()
-    assert bank.issuer.account(bank.vault.number) == FUNDS - 63 + 9
+    assert bank.issuer.accounts.amount(bank.vault.number) == FUNDS - 63 + 9
     bank.complete()
 
 
@@ -105,10 +108,10 @@ def test_both_copies_come_home(bank: Bank) -> None:
     bank.pay(copy, bank.centre.device, 32)
     (done,) = bank.counter.collect()
     assert (done.outcome, done.convicted) == ("copy", alice.number)
-    (case,) = bank.issuer.cases()
+    (case,) = bank.issuer.history.cases()
     convicted = case.evidence(alice.purse_id).verify(bank.world.anchor)
     assert convicted.number == alice.number
-    assert bank.issuer.account(alice.number) == 32
+    assert bank.issuer.accounts.amount(alice.number) == 32
     copy.close()
     bank.complete()
 
@@ -139,7 +142,7 @@ def test_a_purse_that_cannot_write(bank: Bank) -> None:
     bank.centre.device.store._db.execute("PRAGMA query_only = 1")
     with pytest.raises(StoreError):
         bank.counter.collect()
-    assert bank.issuer.account(bank.vault.number) == FUNDS - 63 + 7
+    assert bank.issuer.accounts.amount(bank.vault.number) == FUNDS - 63 + 7
     bank.centre.device.store._db.execute("PRAGMA query_only = 0")
     assert {done.outcome for done in bank.counter.collect()} == {"repeated"}
     bank.complete()
@@ -149,9 +152,9 @@ def test_a_database_that_is_busy(bank: Bank, centre_url: str) -> None:
     # EPP-CEN-037: nothing leaves the purse before it is deposited
     bank.redeem(7)
     hasty = Database(centre_url, SCHEMA, wait=0.05)
-    issuer = Issuer(hasty, public_keys=bank.issuer.public_keys, random=token_bytes)
+    issuer = Issuer(Office(hasty, public_keys=bank.issuer.office.public_keys, random=token_bytes))
     counter = Counter(bank.centre.device, issuer)
-    with bank.issuer.database.writing(), pytest.raises(DatabaseError, match="end the other program"):
+    with bank.issuer.office.database.writing(), pytest.raises(DatabaseError, match="end the other program"):
         counter.collect()
     assert bank.centre.balance == 7
     assert {done.outcome for done in counter.collect()} == {"credited"}
@@ -181,7 +184,7 @@ def test_where_the_depositor_is(bank: Bank) -> None:
     places = {bank.vault.number: 410}
     bank.redeem(7)
     Counter(bank.centre.device, bank.issuer, economy_of=places.get).collect()
-    (_, redeemed) = bank.issuer.bookings()
+    (_, redeemed) = bank.issuer.history.bookings()
     assert (redeemed.kind, redeemed.economy, redeemed.at_economy, redeemed.value) == (
         "redeem",
         ECONOMY,

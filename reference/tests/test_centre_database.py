@@ -64,6 +64,25 @@ def test_everything_is_there_after_reopening(database: Database, centre_url: str
     again.close()
 
 
+def test_who_only_reads_changes_nothing(database: Database, centre_url: str) -> None:
+    """And sees what others write meanwhile."""
+    add(database, 1)
+    reader = Database(centre_url, SCHEMA, read_only=True)
+    assert count(reader) == 1
+    with pytest.raises(DatabaseError, match="cannot be changed; nothing was"):
+        add(reader, 2)
+    add(database, 2)
+    assert count(reader) == count(database) == 2
+    reader.close()
+
+
+def test_who_only_reads_makes_no_database(centre_url: str, tmp_path: Path) -> None:
+    said = "cannot be opened" if centre_url.startswith("sqlite") else "found an empty one"
+    with pytest.raises(DatabaseError, match=said):
+        Database(centre_url, SCHEMA, read_only=True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_reader_sees_one_state(database: Database, centre_url: str) -> None:
     other = Database(centre_url, SCHEMA)
     with database.reading() as connection:
@@ -210,7 +229,7 @@ def test_damage_is_found(path: Path) -> None:
         town(path)
     path.write_bytes(good)
     again = town(path)
-    again.issuer.conserved()
+    again.issuer.history.conserved()
     again.close()
 
 
@@ -232,14 +251,14 @@ def test_damage_while_open(path: Path) -> None:
         connection.execute(text("DROP TABLE unit"))
     with pytest.raises(DatabaseError, match="look at the message"):
         made.issue([1])
-    assert made.issuer.account(made.numbers[VAULT]) == 2000
+    assert made.issuer.accounts.amount(made.numbers[VAULT]) == 2000
     made.close()
 
 
 def fill(made: Town) -> None:
     """Twenty issues of 200 units each."""
     for n in range(20):
-        made.issuer.issue(n.to_bytes(16, "big"), made.numbers[VAULT], ECONOMY, [1] * 200)
+        made.issuer.issues.issue(n.to_bytes(16, "big"), made.numbers[VAULT], ECONOMY, [1] * 200)
 
 
 def test_a_full_database(path: Path) -> None:
@@ -252,14 +271,14 @@ def test_a_full_database(path: Path) -> None:
     vault = full.numbers[VAULT]
     with pytest.raises(DatabaseError, match=r"nothing was.*make room on the disk"):
         fill(full)
-    full.issuer.conserved()
-    left = full.issuer.account(vault)
+    full.issuer.history.conserved()
+    left = full.issuer.accounts.amount(vault)
     full.close()
     again = town(path)
     fill(again)
-    assert again.issuer.account(vault) == 10_000 - 4_000
+    assert again.issuer.accounts.amount(vault) == 10_000 - 4_000
     assert left % 200 == 0
-    again.issuer.conserved()
+    again.issuer.history.conserved()
     again.close()
 
 
@@ -274,14 +293,14 @@ def test_a_disk_that_fills_in_the_middle(path: Path) -> None:
         size = max(p.stat().st_size for p in path.parent.iterdir())
         resource.setrlimit(resource.RLIMIT_FSIZE, (size + room, limits[1]))
         try:
-            made.issuer.issue(bytes([done]) * 16, vault, ECONOMY, [1] * 200)
+            made.issuer.issues.issue(bytes([done]) * 16, vault, ECONOMY, [1] * 200)
             done += 1
         except DatabaseError as error:
             assert "look at the disk" in str(error) or "make room" in str(error)  # noqa: PT017
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        made.issuer.conserved()
-        assert made.issuer.account(vault) == 10_000 - 200 * done
+        made.issuer.history.conserved()
+        assert made.issuer.accounts.amount(vault) == 10_000 - 200 * done
     assert 0 < done < 10
     made.close()
 
@@ -302,12 +321,12 @@ def test_a_locked_issue_is_done_later(path: Path) -> None:
     lock = sqlite3.connect(path, isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     with pytest.raises(DatabaseError, match="end the other program"):
-        made.issuer.issue(request, vault, ECONOMY, [4])
-    assert made.issuer.account(vault) == 10
+        made.issuer.issues.issue(request, vault, ECONOMY, [4])
+    assert made.issuer.accounts.amount(vault) == 10
     lock.execute("ROLLBACK")
     lock.close()
-    made.issuer.issue(request, vault, ECONOMY, [4])
-    assert made.issuer.account(vault) == 6
+    made.issuer.issues.issue(request, vault, ECONOMY, [4])
+    assert made.issuer.accounts.amount(vault) == 6
     made.close()
 
 
@@ -357,8 +376,8 @@ def test_a_server_that_goes_away(centre_url: str) -> None:
     vault = made.numbers[VAULT]
     with pytest.raises(DatabaseError, match=r"start the server|look at the message"):
         cut_while_writing(made, centre_url)
-    made.issuer.issue(bytes(16), vault, ECONOMY, [4])
+    made.issuer.issues.issue(bytes(16), vault, ECONOMY, [4])
     cut(made, centre_url)
-    made.issuer.issue(bytes(16), vault, ECONOMY, [4])
-    assert made.issuer.account(vault) == 6
+    made.issuer.issues.issue(bytes(16), vault, ECONOMY, [4])
+    assert made.issuer.accounts.amount(vault) == 6
     made.close()

@@ -6,35 +6,22 @@ from itertools import permutations
 import pytest
 
 from eiraku.reference.anchor import TrustAnchor
-from eiraku.reference.purse.ledger import Holding
+from eiraku.reference.centres.issuing import Holding
 from eiraku.spec import objects
 from eiraku.system.issuing.chain import Chain
 from eiraku.system.issuing.deposits import Opened, open_deposit
-from eiraku.system.issuing.issuer import IssuerError
-from eiraku.system.issuing.schema import State
-from eiraku.testing.moves import Copy, taken
+from eiraku.system.issuing.schema import IssuerError, State
+from eiraku.testing.moves import taken
 from eiraku.testing.town import EPOCH, OTHER_ECONOMY, RULES, Town
 from eiraku.testing.village import ECONOMY, HOME, VAULT, Village
 
 
-def opened(town: Town, copy: Copy, economy: int | None = None) -> Opened:
-    return open_deposit(town.issuer.opener(), copy.unit, copy.hop, copy.history, economy=economy)
-
-
-def holding(copy: Copy) -> Holding:
-    return Holding(
-        unit_id=copy.unit_id,
-        unit=copy.unit,
-        value=1,
-        expires=9,
-        max_hops=9,
-        hop=copy.hop,
-        history=copy.history,
-    )
+def opened(town: Town, copy: Holding, economy: int | None = None) -> Opened:
+    return open_deposit(town.issuer.office.opener(), copy.unit, copy.hop, copy.history, economy=economy)
 
 
 def anchor(town: Town) -> TrustAnchor:
-    return replace(town.anchor, money_seal=town.issuer.seal)
+    return replace(town.anchor, money_seal=town.issuer.office.seal)
 
 
 def test_a_repeated_deposit_is_credited_once(town: Town) -> None:
@@ -47,8 +34,8 @@ def test_a_repeated_deposit_is_credited_once(town: Town) -> None:
     other = town.move(town.issue([4])[0], VAULT, "alice")
     given = [town.endorse(other, "alice", HOME, transaction=bytes(16)) for _ in range(2)]
     assert [town.bring(town.take(other, g))[0].outcome for g in given] == ["credited", "repeated"]
-    assert town.issuer.account(town.numbers["alice"]) == 8
-    assert town.issuer.cases() == ()
+    assert town.issuer.accounts.amount(town.numbers["alice"]) == 8
+    assert town.issuer.history.cases() == ()
 
 
 def test_a_copy_is_not_credited_and_its_maker_is_named(town: Town) -> None:
@@ -58,15 +45,15 @@ def test_a_copy_is_not_credited_and_its_maker_is_named(town: Town) -> None:
     assert town.bring(first)[0].outcome == "credited"
     (copy,) = town.bring(second)
     assert (copy.outcome, copy.convicted) == ("copy", town.numbers["bob"])
-    assert town.issuer.account(town.numbers["dave"]) == 0
-    (case,) = town.issuer.cases()
+    assert town.issuer.accounts.amount(town.numbers["dave"]) == 0
+    (case,) = town.issuer.history.cases()
     assert (case.kind, case.purse, case.hop) == ("copy", town.numbers["bob"], 3)
     evidence = case.evidence(town.purse_ids["bob"])
     assert evidence.verify(anchor(town)).number == town.numbers["bob"]
-    assert town.issuer.convicted() == {town.numbers["bob"]}
+    assert town.issuer.history.convicted() == {town.numbers["bob"]}
     assert town.bring(second)[0].outcome == "repeated"
-    assert town.issuer.cases() == (case,)
-    assert town.issuer.cases(after=case.sequence) == ()
+    assert town.issuer.history.cases() == (case,)
+    assert town.issuer.history.cases(after=case.sequence) == ()
 
 
 def test_every_cheat_in_one_unit_is_named(town: Town) -> None:
@@ -78,8 +65,8 @@ def test_every_cheat_in_one_unit_is_named(town: Town) -> None:
     for order in permutations(copies):
         done = town.bring(*order)
         assert {d.outcome for d in done} <= {"credited", "copy", "repeated"}
-    assert town.issuer.convicted() == {town.numbers["alice"], town.numbers["bob"]}
-    assert {(case.purse, case.hop) for case in town.issuer.cases()} == {
+    assert town.issuer.history.convicted() == {town.numbers["alice"], town.numbers["bob"]}
+    assert {(case.purse, case.hop) for case in town.issuer.history.cases()} == {
         (town.numbers["alice"], 2),
         (town.numbers["bob"], 3),
     }
@@ -99,7 +86,7 @@ def test_money_goes_in_circles(town: Town) -> None:
     # EPP-CEN-006
     copy = town.issue([4])[0]
     assert town.outcome(copy, VAULT, "alice", "bob", "alice", "bob", "alice") == "credited"
-    assert town.issuer.cases() == ()
+    assert town.issuer.history.cases() == ()
 
 
 def test_a_bad_layer_is_a_case_against_its_maker(town: Town) -> None:
@@ -111,7 +98,7 @@ def test_a_bad_layer_is_a_case_against_its_maker(town: Town) -> None:
     for _ in range(2):
         (bad,) = town.bring(home)
         assert (bad.outcome, bad.convicted) == ("bad-history", town.numbers["bob"])
-    (case,) = town.issuer.cases()
+    (case,) = town.issuer.history.cases()
     assert (case.kind, case.purse, case.hop, case.history) == (
         "bad-history",
         town.numbers["bob"],
@@ -120,7 +107,7 @@ def test_a_bad_layer_is_a_case_against_its_maker(town: Town) -> None:
     )
     assert case.second is not None
     assert (case.second.payer, case.second.hop) == (town.numbers["bob"], 3)
-    assert town.issuer.convicted() == frozenset(), "a bad layer is no evidence of copying"
+    assert town.issuer.history.convicted() == frozenset(), "a bad layer is no evidence of copying"
     with pytest.raises(IssuerError, match="convicts nobody"):
         case.evidence(town.purse_ids["bob"])
     assert town.outcome(at_alice, "alice", "carol") == "credited", "the unit itself is still owed"
@@ -129,14 +116,14 @@ def test_a_bad_layer_is_a_case_against_its_maker(town: Town) -> None:
 def test_a_unit_that_was_never_issued(town: Town) -> None:
     # EPP-CEN-030: the key was used elsewhere, or the database is an old one
     village = Village(("alice",), seed=b"town")
-    village.money, village.seal = town.money, town.issuer.seal
+    village.money, village.seal = town.money, town.issuer.office.seal
     forged = village.move(village.unit(), "issuer", VAULT, "alice", HOME)
     stranger = Village(("alice",), seed=b"elsewhere")
     foreign = stranger.move(stranger.unit(), "issuer", VAULT, HOME)
     done = town.bring(forged, foreign)
     assert [(d.outcome, d.convicted) for d in done] == [("unknown", None)] * 2
-    assert [(case.kind, case.purse) for case in town.issuer.cases()] == [("unknown", bytes(8))] * 2
-    assert town.issuer.bookings() == ()
+    assert [(case.kind, case.purse) for case in town.issuer.history.cases()] == [("unknown", bytes(8))] * 2
+    assert town.issuer.history.bookings() == ()
 
 
 def test_a_late_deposit_is_stored_and_not_credited(town: Town) -> None:
@@ -144,24 +131,24 @@ def test_a_late_deposit_is_stored_and_not_credited(town: Town) -> None:
     last = EPOCH + RULES.unit_lifetime + RULES.redemption_grace
     good, late, copied = town.issue([1, 2, 4])
     at_alice = town.move(copied, VAULT, "alice")
-    town.issuer.advance(last)
+    town.issuer.office.advance(last)
     assert town.outcome(good, VAULT, "alice") == "credited"
-    town.issuer.advance(last + 1)
+    town.issuer.office.advance(last + 1)
     assert town.outcome(late, VAULT, "alice") == "late"
-    assert town.issuer.account(town.numbers["alice"]) == 1
-    record = town.issuer.holdings_at(late.unit_id)
+    assert town.issuer.accounts.amount(town.numbers["alice"]) == 1
+    record = town.issuer.history.holdings_at(late.unit_id)
     assert record is not None
     assert (record.state, len(record.chains)) == (State.OUTSTANDING, 1)
     for name in ("bob", "carol"):
         assert town.outcome(at_alice, "alice", name) == "late"
-    assert town.issuer.convicted() == {town.numbers["alice"]}, "a copy is found even when it is late"
+    assert town.issuer.history.convicted() == {town.numbers["alice"]}, "a copy is found even when it is late"
 
 
 def test_the_history_database_knows_the_way(town: Town) -> None:
     # EPP-CEN-035
     copy, still = town.issue([4, 2])
     town.outcome(copy, VAULT, "alice", "bob", "alice")
-    record = town.issuer.holdings_at(copy.unit_id)
+    record = town.issuer.history.holdings_at(copy.unit_id)
     assert record is not None
     assert (record.number, record.issue, record.value, record.economy) == (1, 0, 4, ECONOMY)
     assert (record.issued, record.expires) == (EPOCH, EPOCH + RULES.unit_lifetime)
@@ -175,33 +162,33 @@ def test_the_history_database_knows_the_way(town: Town) -> None:
         town.numbers["bob"]: 3,
         town.numbers["alice"]: 4,
     }
-    (other,) = town.issuer.path(2)
+    (other,) = town.issuer.history.path(2)
     assert (other.unit_id, other.state, other.chains) == (still.unit_id, State.OUTSTANDING, ())
-    assert town.issuer.holdings_at(bytes(32)) is None
+    assert town.issuer.history.holdings_at(bytes(32)) is None
 
 
 def test_one_transaction_by_its_name(town: Town) -> None:
     copies = town.issue([4, 2])
     transaction = bytes(16)
     given = [town.endorse(copy, VAULT, HOME, transaction=transaction) for copy in copies]
-    homes = [holding(town.take(copy, each)) for copy, each in zip(copies, given, strict=True)]
+    homes = [town.take(copy, each) for copy, each in zip(copies, given, strict=True)]
     vault = town.numbers[VAULT]
     for payer, name in ((vault, b"x" * 16), (town.numbers["bob"], transaction)):
         with pytest.raises(IssuerError, match="deposit each transaction by itself"):
-            town.issuer.deposit(payer, ECONOMY, name, homes)
-    done = town.issuer.deposit(vault, OTHER_ECONOMY, transaction, homes)
+            town.issuer.deposits.deposit(payer, ECONOMY, name, homes)
+    done = town.issuer.deposits.deposit(vault, OTHER_ECONOMY, transaction, homes)
     assert [d.outcome for d in done] == ["credited"] * 2
-    assert town.issuer.account(vault) == 1000
-    assert town.issuer.deposit_opened(()) == ()
+    assert town.issuer.accounts.amount(vault) == 1000
+    assert town.issuer.deposits.store(()) == ()
 
 
 def test_bookings_for_the_wholesale_register(town: Town) -> None:
     # EPP-CEN-036
     copies = town.issue([4, 2, 1]) + town.issue([8], economy=OTHER_ECONOMY)
     homes = [town.move(copy, VAULT, HOME) for copy in copies]
-    town.issuer.deposit_opened([opened(town, homes[0]), opened(town, homes[1], OTHER_ECONOMY)])
-    town.issuer.deposit_opened([opened(town, home) for home in homes])
-    found = [(b.kind, b.economy, b.at_economy, b.value) for b in town.issuer.bookings()]
+    town.issuer.deposits.store([opened(town, homes[0]), opened(town, homes[1], OTHER_ECONOMY)])
+    town.issuer.deposits.store([opened(town, home) for home in homes])
+    found = [(b.kind, b.economy, b.at_economy, b.value) for b in town.issuer.history.bookings()]
     assert found == [
         ("issue", ECONOMY, ECONOMY, 7),
         ("issue", OTHER_ECONOMY, OTHER_ECONOMY, 8),
@@ -210,15 +197,15 @@ def test_bookings_for_the_wholesale_register(town: Town) -> None:
         ("redeem", ECONOMY, ECONOMY, 1),
         ("redeem", OTHER_ECONOMY, OTHER_ECONOMY, 8),
     ]
-    sequences = [booking.sequence for booking in town.issuer.bookings()]
+    sequences = [booking.sequence for booking in town.issuer.history.bookings()]
     assert sequences == sorted(set(sequences))
-    assert town.issuer.bookings(after=sequences[3]) == town.issuer.bookings()[4:]
+    assert town.issuer.history.bookings(after=sequences[3]) == town.issuer.history.bookings()[4:]
 
 
 def test_an_issue_to_a_vault_of_another_economy_is_booked_there(town: Town) -> None:
     # EPP-CEN-036, EPP-WHS-011: the account that was debited is one of that economy
-    town.issuer.issue(bytes(16), town.numbers[VAULT], ECONOMY, [2, 1], at_economy=OTHER_ECONOMY)
-    (booking,) = town.issuer.bookings()
+    town.issuer.issues.issue(bytes(16), town.numbers[VAULT], ECONOMY, [2, 1], at_economy=OTHER_ECONOMY)
+    (booking,) = town.issuer.history.bookings()
     assert (booking.kind, booking.economy, booking.at_economy, booking.value) == (
         "issue",
         ECONOMY,
@@ -230,12 +217,12 @@ def test_an_issue_to_a_vault_of_another_economy_is_booked_there(town: Town) -> N
 def test_many_in_one_write(town: Town) -> None:
     """More units than one statement has room for."""
     copies = [copy for _ in range(3) for copy in town.issue([1] * 200)]
-    opener = town.issuer.opener()
+    opener = town.issuer.office.opener()
     homes = [town.move(copy, VAULT, HOME) for copy in copies]
     found = [open_deposit(opener, home.unit, home.hop, home.history) for home in homes]
-    assert {d.outcome for d in town.issuer.deposit_opened(found)} == {"credited"}
-    assert {d.outcome for d in town.issuer.deposit_opened(found[::-1])} == {"repeated"}
-    assert town.issuer.outstanding() == {}
+    assert {d.outcome for d in town.issuer.deposits.store(found)} == {"credited"}
+    assert {d.outcome for d in town.issuer.deposits.store(found[::-1])} == {"repeated"}
+    assert town.issuer.history.outstanding() == {}
 
 
 def test_what_is_kept_of_a_deposit_that_was_opened(town: Town) -> None:

@@ -17,7 +17,7 @@ from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.settings import SettingsError
 from eiraku.spec.objects import Role
 from eiraku.system.database import DatabaseError
-from eiraku.system.device.registry import RegistryError
+from eiraku.system.device.keys import RegistryError
 from eiraku.system.scheme import directory
 from eiraku.system.scheme.directory import Directory
 from eiraku.system.scheme.settings import DEFAULT, DirectoryError, Settings
@@ -35,13 +35,13 @@ def made(path: Path, **settings: Any) -> Directory:
 
 def test_a_new_folder(tmp_path: Path) -> None:
     centres = made(tmp_path / "new" / "scheme", economies=(392, 410), first_epoch=5)
-    assert centres.registry.epoch == centres.issuer.epoch == 5
+    assert centres.registry.bulletins.epoch == centres.issuer.office.epoch == 5
     anchor = centres.anchor()
     assert anchor.economies == {392, 410}
-    assert verify_bulletin(anchor, centres.registry.bulletin()).epoch == 5
-    (own,) = centres.registry.purses(role=Role.CENTRE)
+    assert verify_bulletin(anchor, centres.registry.bulletins.newest()).epoch == 5
+    (own,) = centres.registry.purses.known(role=Role.CENTRE)
     assert verify_purse_id(anchor, own.purse_id).claims.number == own.number
-    assert centres.issuer.opener().centres == {own.number}
+    assert centres.issuer.office.opener().centres == {own.number}
     counter = centres.counter()
     provision = counter.store.provision()
     assert provision is not None
@@ -58,7 +58,7 @@ def test_opened_again(tmp_path: Path) -> None:
     centres.advance()
     centres.close()
     again = directory.open_(tmp_path / "scheme", random=RANDOM)
-    assert (again.anchor(), again.scheme_key, again.registry.epoch) == (anchor, key, 2)
+    assert (again.anchor(), again.scheme_key, again.registry.bulletins.epoch) == (anchor, key, 2)
     assert again.settings == DEFAULT
     again.close()
 
@@ -66,11 +66,11 @@ def test_opened_again(tmp_path: Path) -> None:
 def test_the_issuing_centre_follows(tmp_path: Path) -> None:
     """EPP-DEV-005: the bulletin is first; power may fail before the issuing centre knows."""
     centres = made(tmp_path / "scheme")
-    centres.registry.advance()
-    assert (centres.registry.epoch, centres.issuer.epoch) == (2, 1)
+    centres.registry.bulletins.advance()
+    assert (centres.registry.bulletins.epoch, centres.issuer.office.epoch) == (2, 1)
     centres.close()
     again = directory.open_(tmp_path / "scheme", random=RANDOM)
-    assert again.issuer.epoch == 2
+    assert again.issuer.office.epoch == 2
     again.close()
 
 
@@ -85,15 +85,15 @@ def test_purses_are_made_and_refused(tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match="not of this scheme; name one of 392"):
         centres.make_purse(tmp_path / "two.db", **wanted | {"economy": 1})
     assert not (tmp_path / "two.db").exists()
-    assert len(centres.registry.purses()) == 2
+    assert len(centres.registry.purses.known()) == 2
     centres.close()
 
 
 def test_keys_that_are_announced_are_in_the_anchor(tmp_path: Path) -> None:
     """EPP-DEV-013, EPP-KEY-010, EPP-CEN-015"""
     centres = made(tmp_path / "scheme")
-    centres.registry.rotate(valid_from=3)
-    centres.issuer.rotate(3)
+    centres.registry.keys.rotate(valid_from=3)
+    centres.issuer.office.rotate(3)
     anchor = centres.anchor()
     assert (len(anchor.device_keys), len(anchor.money_keys)) == (2, 2)
     for _ in range(3):
@@ -167,7 +167,7 @@ def test_databases_elsewhere(tmp_path: Path, postgresql: Server) -> None:
     centres.advance()
     centres.close()
     again = directory.open_(tmp_path / "scheme", random=RANDOM)
-    assert again.registry.epoch == again.issuer.epoch == 2
+    assert again.registry.bulletins.epoch == again.issuer.office.epoch == 2
     again.close()
     assert not (tmp_path / "scheme" / "device.db").exists()
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eiraku.reference.anchor import AnchorError, TrustAnchor
+from eiraku.reference.centres.issuing import Holding
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import objects
@@ -17,14 +18,13 @@ from eiraku.spec.cbor import encode
 from eiraku.system.issuing.attribution import compare
 from eiraku.system.issuing.evidence import SIZE_MAX, Evidence, EvidenceError
 from eiraku.testing import moves
-from eiraku.testing.moves import Copy
 from eiraku.testing.village import Village
 
 VILLAGE = Village(("alice", "bob", "carol"))
 ANCHOR = VILLAGE.anchor
 
 
-def found(copy: Copy, signer: str, *payees: str) -> Evidence:
+def found(copy: Holding, signer: str, *payees: str) -> Evidence:
     """The signer gives one copy to two."""
     chains = [VILLAGE.open(VILLAGE.move(copy, signer, payee, "home")) for payee in payees]
     fork = compare(*chains)
@@ -60,7 +60,7 @@ def test_the_issuing_centre_is_bound_by_the_same_rule() -> None:
     refused(replace(ISSUED_TWICE, purse_id=VILLAGE.purse_ids["alice"]), "EPP-CEN-024")
 
 
-def signed_twice(copy: Copy, key: SigningKey, *, payer: str, purse_id: bytes) -> Evidence:
+def signed_twice(copy: Holding, key: SigningKey, *, payer: str, purse_id: bytes) -> Evidence:
     """Two endorsements by any key, that name any payer."""
     first, second = (
         moves.endorse(
@@ -117,8 +117,7 @@ def test_the_same_content_signed_again_is_no_evidence() -> None:
 def test_endorsements_of_two_hops_or_payers_are_no_evidence() -> None:
     # EPP-CEN-022, EPP-CEN-006
     held = VILLAGE.move(VILLAGE.unit(), "issuer", "vault", "alice", "bob", "alice")
-    copy = moves.Copy(unit_id=held.unit_id, unit=held.unit, hop=held.hop, history=held.history)
-    at = VILLAGE.open(VILLAGE.move(copy, "alice", "home")).endorsements
+    at = VILLAGE.open(VILLAGE.move(held, "alice", "home")).endorsements
     circle = Evidence(unit=held.unit, purse_id=VILLAGE.purse_ids["alice"], first=at[2], second=at[4])
     refused(circle, "EPP-CEN-022")
     refused(replace(circle, second=replace(at[3], hop=2)), "EPP-CEN-022")

@@ -15,12 +15,12 @@ from functools import lru_cache
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from eiraku.reference.centres.issuing import Holding
 from eiraku.reference.history import seal_layer
 from eiraku.spec.objects import Layer, history_size
 from eiraku.system.issuing.attribution import forks
 from eiraku.system.issuing.chain import BadLayer, Chain, Endorsement
 from eiraku.system.issuing.evidence import Evidence
-from eiraku.testing.moves import Copy
 from eiraku.testing.village import HOME, ISSUER, VAULT, Village
 
 EXAMPLES = int(os.environ.get("EIRAKU_EXAMPLES", "120"))
@@ -48,11 +48,11 @@ class Event:
 class Token:
     """A copy as somebody has it, and what the oracle knows of it; `before`, `got`: what it was made of."""
 
-    copy: Copy
+    copy: Holding
     owner: str
     spoiled: bool
     events: tuple[Event, ...]
-    before: Copy
+    before: Holding
     got: Endorsement
 
 
@@ -65,7 +65,7 @@ class Population:
         self.corrupt = corrupt
         self.held: dict[str, list[Token]] = {name: [] for name in (VAULT, *NAMES)}
         self.seen: Counter[tuple[str, bytes]] = Counter()
-        self.deposited: list[tuple[Copy, tuple[Event, ...]]] = []
+        self.deposited: list[tuple[Holding, tuple[Event, ...]]] = []
         self.signed: dict[tuple[str, bytes, int], set[Event]] = {}
         for _ in range(UNITS):
             self.issue()
@@ -146,7 +146,7 @@ class Population:
                 self.held[actor].append(token)
             self.give(token, actor, self.payee(actor))
 
-    def put(self, actor: str, token: Token, copy: Copy) -> None:
+    def put(self, actor: str, token: Token, copy: Holding) -> None:
         """A spoiled copy is given away like any other."""
         spoiled = replace(token, copy=copy, spoiled=True)
         self.held[actor].append(spoiled)
@@ -211,7 +211,7 @@ class Population:
             return
         self.held[actor].append(replace(token, copy=self.village.take(token.before, token.got)))
 
-    def seal(self, copy: Copy, layer: Layer) -> bytes:
+    def seal(self, copy: Holding, layer: Layer) -> bytes:
         return seal_layer(
             layer,
             history_key=self.village.money.history_key.public,
@@ -247,7 +247,7 @@ def good(events: Sequence[Event]) -> bool:
 # --- what is tested ---
 
 
-def audited(copy: Copy, earlier: Sequence[Chain]) -> tuple[set[Verdict], Chain | None]:
+def audited(copy: Holding, earlier: Sequence[Chain]) -> tuple[set[Verdict], Chain | None]:
     world = village()
     try:
         chain = world.open(copy)

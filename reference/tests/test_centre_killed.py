@@ -21,9 +21,9 @@ import pytest
 from sqlalchemy import event
 
 from eiraku.reference.anchor import parse_unit
+from eiraku.reference.centres.issuing import Holding
 from eiraku.spec.centre_objects import Claim
-from eiraku.system.issuing.issuer import Rules
-from eiraku.testing.moves import Copy
+from eiraku.system.issuing.schema import Rules
 from eiraku.testing.town import Town
 from eiraku.testing.village import ECONOMY, HOME, VAULT
 
@@ -60,33 +60,33 @@ class Worker:
             self.deposit(VAULT, copies[4])
             self.issue(1)
             self.write(begin="epoch")
-            self.town.issuer.advance(self.town.issuer.epoch + 1)
-            refunds = self.town.issuer.refund()
+            self.town.issuer.office.advance(self.town.issuer.office.epoch + 1)
+            refunds = self.town.issuer.claims.refund()
             self.write(done="epoch", result=len(refunds))
 
-    def issue(self, count: int) -> list[Copy]:
+    def issue(self, count: int) -> list[Holding]:
         request = self.town.random(16)
         self.write(begin="issue", request=request.hex(), count=count)
-        encoded = self.town.issuer.issue(request, self.town.numbers[VAULT], ECONOMY, [1] * count)
+        encoded = self.town.issuer.issues.issue(request, self.town.numbers[VAULT], ECONOMY, [1] * count)
         self.write(done="issue", result=sha256(encoded).hexdigest())
         return self.town.held(encoded)
 
-    def deposit(self, payer: str, *copies: Copy) -> None:
+    def deposit(self, payer: str, *copies: Holding) -> None:
         homes = [self.town.move(copy, payer, HOME) for copy in (self._at(copy, payer) for copy in copies)]
-        given = [(home.unit_id.hex(), home.unit.hex(), home.hop, home.history.hex()) for home in homes]
+        given = [(home.unit.hex(), home.hop, home.history.hex()) for home in homes]
         self.write(begin="deposit", payer=payer, copies=given)
         self.write(done="deposit", result=[done.outcome for done in self.town.bring(*homes)])
 
-    def _at(self, copy: Copy, payer: str) -> Copy:
+    def _at(self, copy: Holding, payer: str) -> Holding:
         return self.town.move(copy, VAULT, payer) if copy.hop == 0 and payer != VAULT else copy
 
-    def claim(self, copies: list[Copy]) -> None:
+    def claim(self, copies: list[Holding]) -> None:
         claim, _ = self.town.pending(
             [self.town.move(copy, VAULT, "alice") for copy in copies], "alice", "bob"
         )
         units = [(copy.unit_id.hex(), parse_unit(copy.unit).unit.expires) for copy in copies]
         self.write(begin="claim", claim=claim.encode().hex(), units=units)
-        self.write(done="claim", result=self.town.issuer.claim(self.town.numbers["alice"], claim))
+        self.write(done="claim", result=self.town.issuer.claims.claim(self.town.numbers["alice"], claim))
 
 
 def live(url: str, run: bytes, log: Path, fuse: int, delay: float) -> None:
@@ -160,13 +160,13 @@ class Expected:
         match begun["begin"]:
             case "issue":
                 request, count = bytes.fromhex(begun["request"]), begun["count"]
-                encoded = town.issuer.issue(request, town.numbers[VAULT], ECONOMY, [1] * count)
+                encoded = town.issuer.issues.issue(request, town.numbers[VAULT], ECONOMY, [1] * count)
                 assert result in (None, sha256(encoded).hexdigest())
                 self.issued += 0 if again else count
             case "deposit":
                 copies = [
-                    Copy(unit_id=bytes.fromhex(u), unit=bytes.fromhex(s), hop=h, history=bytes.fromhex(y))
-                    for u, s, h, y in begun["copies"]
+                    Holding(unit=bytes.fromhex(s), hop=h, history=bytes.fromhex(y))
+                    for s, h, y in begun["copies"]
                 ]
                 outcomes = [done.outcome for done in town.bring(*copies)]
                 assert not known or set(outcomes) == {"repeated"}
@@ -177,26 +177,26 @@ class Expected:
                     self.credited.setdefault(copy.unit_id.hex(), begun["payer"])
             case "claim":
                 claim = Claim.decode(bytes.fromhex(begun["claim"]))
-                state = town.issuer.claim(town.numbers["alice"], claim)
+                state = town.issuer.claims.claim(town.numbers["alice"], claim)
                 assert (result, state) in ((None, "open"), ("open", "open"), ("open", "refunded"))
                 self.claimed.update(begun["units"])
             case "epoch":
-                town.issuer.refund()
+                town.issuer.claims.refund()
 
     def compare(self, town: Town) -> None:
         """Books, units and claims."""
         issuer = town.issuer
-        issuer.conserved()
-        due = {u for u, expires in self.claimed.items() if expires + RULES.claim_grace < issuer.epoch}
-        refunded = [unit.unit_id.hex() for unit in issuer.claims() if unit.state == "refunded"]
+        issuer.history.conserved()
+        due = {u for u, expires in self.claimed.items() if expires + RULES.claim_grace < issuer.office.epoch}
+        refunded = [unit.unit_id.hex() for unit in issuer.claims.units() if unit.state == "refunded"]
         assert sorted(refunded) == sorted(due)
         home = Counter(self.credited.values())
         for name in NAMES:
-            assert issuer.account(town.numbers[name]) == home[name]
-        assert issuer.account(town.numbers[VAULT]) == FUNDS - self.issued + home[VAULT] + len(due)
+            assert issuer.accounts.amount(town.numbers[name]) == home[name]
+        assert issuer.accounts.amount(town.numbers[VAULT]) == FUNDS - self.issued + home[VAULT] + len(due)
         outstanding = self.issued - len(self.credited) - len(due)
-        assert issuer.outstanding() == ({ECONOMY: outstanding} if outstanding else {})
-        assert sum(b.value for b in issuer.bookings() if b.kind == "issue") == self.issued
+        assert issuer.history.outstanding() == ({ECONOMY: outstanding} if outstanding else {})
+        assert sum(b.value for b in issuer.history.bookings() if b.kind == "issue") == self.issued
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from hypothesis import settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from eiraku.reference.anchor import parse_unit
+from eiraku.reference.centres.issuing import Holding
 from eiraku.spec import messages
 from eiraku.spec.centre_objects import Claim
 from eiraku.spec.errors import Refusal
-from eiraku.system.issuing.issuer import Rules
-from eiraku.testing.moves import Copy
+from eiraku.system.issuing.schema import Rules
 from eiraku.testing.town import EPOCH, Town
 from eiraku.testing.village import HOME, VAULT
 
@@ -33,7 +33,7 @@ Step = tuple[bytes, str, str]
 class Held:
     """One copy of a unit, and the way it really came."""
 
-    copy: Copy
+    copy: Holding
     value: int
     expires: int
     way: tuple[Step, ...]
@@ -165,7 +165,7 @@ class Centre(RuleBasedStateMachine):
         transaction = parse_transaction(claim)
         truth = self.units[held.copy.unit_id]
         in_time = self.epoch <= held.expires + RULES.claim_grace
-        state = self.town.issuer.claim(self.town.numbers[claimant], claim)
+        state = self.town.issuer.claims.claim(self.town.numbers[claimant], claim)
         assert state == ("open" if in_time else "refused")
         step = transaction, claimant, payee
         claimed = Claimed(claimant=claimant, offered=held.way, step=step, in_time=in_time, state=state)
@@ -178,8 +178,8 @@ class Centre(RuleBasedStateMachine):
     @rule(by=st.integers(1, 2), times=st.integers(1, 2))
     def advance(self, by: int, times: int) -> None:
         self.epoch += by
-        self.town.issuer.advance(self.epoch)
-        refunds = [refund for _ in range(times) for refund in self.town.issuer.refund()]
+        self.town.issuer.office.advance(self.epoch)
+        refunds = [refund for _ in range(times) for refund in self.town.issuer.claims.refund()]
         expected = []
         for truth in self.units.values():
             if truth.expires + RULES.claim_grace < self.epoch and truth.expires > self.settled:
@@ -213,12 +213,12 @@ class Centre(RuleBasedStateMachine):
     @rule()
     def claim_again(self) -> None:
         for claimant, claim in self.claims:
-            before = self.town.issuer.claims()
-            self.town.issuer.claim(self.town.numbers[claimant], claim)
-            assert self.town.issuer.claims() == before
+            before = self.town.issuer.claims.units()
+            self.town.issuer.claims.claim(self.town.numbers[claimant], claim)
+            assert self.town.issuer.claims.units() == before
 
     def named(self) -> set[str]:
-        return {self.town.name(number) for number in self.town.issuer.convicted()}
+        return {self.town.name(number) for number in self.town.issuer.history.convicted()}
 
     @invariant()
     def just_the_guilty_are_named(self) -> None:
@@ -229,11 +229,11 @@ class Centre(RuleBasedStateMachine):
     def everybody_has_what_is_due(self) -> None:
         if not hasattr(self, "town"):
             return
-        self.town.issuer.conserved()
+        self.town.issuer.history.conserved()
         for name, amount in self.accounts.items():
-            assert self.town.issuer.account(self.town.numbers[name]) == amount
+            assert self.town.issuer.accounts.amount(self.town.numbers[name]) == amount
         owed = sum(t.value for t in self.units.values() if t.state in {"outstanding", "expired"})
-        assert sum(self.town.issuer.outstanding().values()) == owed
+        assert sum(self.town.issuer.history.outstanding().values()) == owed
         assert owed + sum(self.accounts.values()) == FUNDS
 
 

@@ -260,7 +260,7 @@ def test_a_session_that_makes_money_is_noticed(started: Run, monkeypatch: pytest
 
 
 def test_a_changed_database_is_noticed(started: Run) -> None:
-    with started.scheme.issuer.database.writing() as connection:
+    with started.scheme.issuer.office.database.writing() as connection:
         connection.execute(text("UPDATE unit SET state = 1 WHERE number = 1"))
     with pytest.raises(Exception, match=r"not conserved|expected|redeemed"):
         started.count.full()

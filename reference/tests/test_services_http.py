@@ -37,7 +37,7 @@ OCTETS = {"Content-Type": "application/octet-stream"}
 
 
 class Bulletins:
-    def bulletin(self) -> bytes:
+    def newest(self) -> bytes:
         return b"whole"
 
     def head(self) -> bytes:

@@ -119,7 +119,7 @@ class Town:
                     number = self.people[name].claims.number
                     assert pending.payee == number
             assert self.total(scheme) == sum(FUNDS.values())
-            scheme.directory.issuer.conserved()
+            scheme.directory.issuer.history.conserved()
         self.served.start()
 
     def total(self, scheme: Scheme) -> int:
@@ -134,7 +134,7 @@ class Town:
                 }
                 if (vault.number, pending.transaction) not in credited:
                     underway += pending.amount
-        outstanding = sum(scheme.directory.issuer.outstanding().values())
+        outstanding = sum(scheme.directory.issuer.history.outstanding().values())
         assert outstanding == held + purses + underway
         return accounts + outstanding
 

@@ -43,7 +43,7 @@ class Monkey:
             "device-centre": "device-centre",
             f"vaults/{vault.number.hex()}": vault_audience(vault.number),
         }
-        purse_id = scheme.directory.registry.register(
+        purse_id = scheme.directory.registry.purses.register(
             KEY.public,
             role=Role.PERSON,
             tier=1,

@@ -327,7 +327,7 @@ def test_a_revoked_purse(place: Place, tmp_path: Path) -> None:
     with place.served.wallet(tmp_path / "thief", "alice") as thief:
         assert place.served.stop() == 0
         with place.served.opened() as scheme:
-            scheme.directory.registry.revoke(thief.claims.number, "stolen")
+            scheme.directory.registry.purses.revoke(thief.claims.number, "stolen")
         place.served.start()
         audience = vault_audience(bytes.fromhex(thief.notes.vault))
         assert place.refused(ISSUING_CENTRE, place.signed(ISSUING_CENTRE, "account", (), who=thief)) == (

@@ -238,7 +238,7 @@ def test_the_same_bulletin_confirms_and_a_new_one_counts(bank: Bank) -> None:
 
 def test_an_older_bulletin_confirms_nothing(bank: Bank) -> None:
     bank.vault.issue([1])
-    old = bank.directory.registry.bulletin()
+    old = bank.directory.registry.bulletins.newest()
     bank.directory.advance()
     bank.vault.refresh()
     bank.now += 61

@@ -316,7 +316,7 @@ def test_a_payment_home_that_can_no_longer_arrive_is_claimed(bank: Bank) -> None
         bank.vault.redeem(64)
     (pending,) = bank.device.store.pendings()
     bank.fine()
-    bank.directory.advance(bank.directory.registry.epoch + 501)
+    bank.directory.advance(bank.directory.registry.bulletins.epoch + 501)
     bank.vault.refresh()
     with pytest.raises(PeerRefused, match="unit-expired"):
         bank.vault.settle()
@@ -324,7 +324,7 @@ def test_a_payment_home_that_can_no_longer_arrive_is_claimed(bank: Bank) -> None
     assert bank.vault.claim(pending.transaction) == "open"
     bank.vault.settle()
     assert bank.restart().tick() == ()
-    bank.directory.advance(bank.directory.registry.epoch + 100)
-    bank.directory.issuer.refund()
+    bank.directory.advance(bank.directory.registry.bulletins.epoch + 100)
+    bank.directory.issuer.claims.refund()
     bank.vault.refresh()
     assert bank.account() == FUNDS - 7 * 64 - 2

@@ -48,7 +48,9 @@ def other(bank: Bank) -> Iterator[Vault]:
 def line_to(bank: Bank, vault: Vault) -> Line:
     table = SessionTable(host=vault, random=bank.directory.random, clock=map(float, count()).__next__)
     gate = Gate(audience="vault", journal=None, callers=lambda _n: None, methods={})  # type: ignore[arg-type]
-    return Line(LocalCarrier(Service(gate=gate, bulletin=bank.directory.registry.bulletin, sessions=table)))
+    return Line(
+        LocalCarrier(Service(gate=gate, bulletin=bank.directory.registry.bulletins.newest, sessions=table))
+    )
 
 
 def test_vault_to_vault(bank: Bank, other: Vault) -> None:
@@ -78,25 +80,25 @@ def test_a_lost_answer_between_vaults(bank: Bank, other: Vault) -> None:
 
 def test_another_vault_that_refuses(bank: Bank, other: Vault) -> None:
     bank.vault.issue([8])
-    bank.directory.registry.revoke(bank.vault.number, "closed")
+    bank.directory.registry.purses.revoke(bank.vault.number, "closed")
     bank.directory.advance()
     other.refresh()
     with pytest.raises(PeerRefused):
         bank.vault.pay(line_to(bank, other), 8)
     assert bank.vault.balance == 8
-    assert [found.reporter for found in bank.directory.registry.suspects()] == [other.number]
+    assert [found.reporter for found in bank.directory.registry.suspects.after()] == [other.number]
 
 
 def test_another_vault_that_is_refused_is_reported(bank: Bank, other: Vault) -> None:
     """EPP-VLT-002: also when the vault is the one that leads the session."""
     bank.vault.issue([8])
-    bank.directory.registry.revoke(other.number, "closed")
+    bank.directory.registry.purses.revoke(other.number, "closed")
     bank.directory.advance()
     bank.vault.refresh()
     with pytest.raises(Refusal, match="purse-revoked"):
         bank.vault.pay(line_to(bank, other), 8)
     assert bank.vault.balance == 8
-    (found,) = bank.directory.registry.suspects()
+    (found,) = bank.directory.registry.suspects.after()
     assert (found.reporter, found.number) == (bank.vault.number, other.number)
 
 

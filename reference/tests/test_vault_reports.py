@@ -31,14 +31,14 @@ def revoked(bank: Bank) -> Device:
     """A purse with money that is on the bulletin."""
     alice = bank.purse()
     assert bank.meet(alice, RequestOrder(amount=1), 1) == ()
-    bank.directory.registry.revoke(number_of(alice), "stolen")
+    bank.directory.registry.purses.revoke(number_of(alice), "stolen")
     bank.directory.advance()
     bank.vault.refresh()
     return alice
 
 
 def suspects(bank: Bank) -> list[tuple[bytes, int]]:
-    return [(found.number, found.code) for found in bank.directory.registry.suspects()]
+    return [(found.number, found.code) for found in bank.directory.registry.suspects.after()]
 
 
 def due(bank: Bank) -> list[int]:
@@ -52,7 +52,7 @@ def test_a_revoked_purse_is_reported_at_once(bank: Bank) -> None:
     assert suspects(bank) == [(number_of(alice), Code.PURSE_REVOKED)]
     assert bank.issuing.calls == calls + 1, "the issuing centre has it too"
     assert due(bank) == [0, 0]
-    (found,) = bank.directory.registry.suspects()
+    (found,) = bank.directory.registry.suspects.after()
     assert (found.reporter, found.epoch) == (bank.vault.number, bank.vault.epoch)
 
 
@@ -71,7 +71,7 @@ def test_a_copy_is_reported_with_its_unit(bank: Bank, *, spent: bool) -> None:
         bank.vault.redeem(2)
     code = "unit-seen" if spent else "unit-held"
     assert bank.meet(copy, PayOrder(amount=2)) == (code,)
-    (found,) = bank.directory.registry.suspects()
+    (found,) = bank.directory.registry.suspects.after()
     assert (found.number, Code(found.code).label) == (number_of(alice), code)
     assert found.unit_id == unit.unit_id
     copy.close()
@@ -140,7 +140,7 @@ def test_a_unit_that_comes_back_too_early_is_not_reported(bank: Bank) -> None:
 def test_a_report_that_is_refused_is_kept_for_the_operator(bank: Bank) -> None:
     """The vault itself is revoked: no centre listens to it; the report is not sent for ever."""
     alice = revoked(bank)
-    bank.directory.registry.revoke(bank.vault.number, "closed")
+    bank.directory.registry.purses.revoke(bank.vault.number, "closed")
     bank.meet(alice, PayOrder(amount=1))
     assert due(bank) == [0, 0]
     assert [len(bank.vault.reports.due(audience, refused=True)) for audience in BOTH] == [1, 1]
@@ -182,6 +182,6 @@ def test_a_customer_in_session_is_not_disturbed(bank: Bank) -> None:
 
 
 def test_a_revoked_vault_learns_why(bank: Bank) -> None:
-    bank.directory.registry.revoke(bank.vault.number, "closed")
+    bank.directory.registry.purses.revoke(bank.vault.number, "closed")
     with pytest.raises(ServiceRefused, match="revoked"):
         bank.vault.account()

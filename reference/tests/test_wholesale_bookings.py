@@ -196,17 +196,17 @@ def test_the_register_equals_what_an_issuing_centre_has_outstanding(town: Town, 
         register.contribute(bytes([number + 10]) * 16, economy, 10_000)
     follower = Follower(database)
     copies = town.issue([8, 4, 2, 1]) + town.issue([16, 32], economy=OTHER_ECONOMY)
-    follower.sync(town.issuer)
-    assert follower.reconcile(town.issuer) == ()
+    follower.sync(town.issuer.history)
+    assert follower.reconcile(town.issuer.history) == ()
     assert register.issued(ECONOMY) == 15
     for copy in copies[1:5]:
         assert town.outcome(copy, VAULT, "alice", "bob") == "credited"
-    waiting = follower.reconcile(town.issuer)
+    waiting = follower.reconcile(town.issuer.history)
     assert [difference.economy for difference in waiting] == [ECONOMY, OTHER_ECONOMY]
     assert all(d.issued + d.waiting == d.outstanding for d in waiting)
-    follower.sync(town.issuer)
-    assert follower.reconcile(town.issuer) == ()
+    follower.sync(town.issuer.history)
+    assert follower.reconcile(town.issuer.history) == ()
     assert {economy: held.issued for economy, held in register.standings().items() if held.issued} == (
-        town.issuer.outstanding()
+        town.issuer.history.outstanding()
     )
     assert register.problems() == []

@@ -30,11 +30,12 @@ _GROUPS = {
         "purse": ("eiraku.cli.operate.purse", "A person's purse: pay, get paid, pay in and out."),
         "vault": ("eiraku.cli.operate.vault", "A vault's units and account, while it is not served."),
         "wholesale": ("eiraku.cli.operate.wholesale", "What backs the coin: register, log, basket."),
+        "audit": ("eiraku.cli.operate.audit", "Audit the issuing centre's own database."),
         "evidence": ("eiraku.cli.operate.evidence", "Verify evidence that a purse copied money."),
     },
     "Study": {
         "simulate": ("eiraku.cli.study.simulate", "Simulate economies that use the money system."),
-        "audit": ("eiraku.cli.study.audit", "Find the cheats among any number of units."),
+        "detect": ("eiraku.cli.study.detect", "Find planted cheats among any number of units."),
         "bench": ("eiraku.cli.study.bench", "Measure a wallet and the reference."),
         "measure": ("eiraku.cli.study.measure", "Measure services and the register."),
     },

@@ -11,13 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import (
+    URL,
     Column,
     Connection,
     Engine,
     Integer,
     MetaData,
+    Row,
+    Select,
     String,
     Table,
     create_engine,
@@ -61,13 +65,23 @@ class Schema:
 class Database:
     """An open database of one kind of centre. `url`: as SQLAlchemy takes it."""
 
-    def __init__(self, url: str, schema: Schema, *, wait: float = 5.0, max_pages: int | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        schema: Schema,
+        *,
+        wait: float = 5.0,
+        max_pages: int | None = None,
+        read_only: bool = False,
+    ) -> None:
         """Open, or create. `wait`: seconds to wait for another writer. Raises DatabaseError.
 
-        `max_pages` bounds a SQLite file, in pages of 4 096 bytes; PostgreSQL has its own means.
+        `max_pages` bounds a SQLite file, in pages of 4 096 bytes; PostgreSQL has its own means. `read_only`:
+        the database must be there, and no change to it can be made through this.
         """
         self.schema = schema
-        self.name, self._engine = _engine(url, wait, max_pages)
+        self._read_only = read_only
+        self.name, self._engine = _engine(url, wait, max_pages, read_only=read_only)
         try:
             # Looked at as a reader first: who has made a database goes on writing to it.
             with self._guard("opened"), self._engine.connect() as connection:
@@ -117,6 +131,10 @@ class Database:
         """Whether there is nothing yet. Raises DatabaseError for what cannot be used."""
         mark = self.schema.mark
         tables = set(inspect(connection).get_table_names())
+        if not tables and self._read_only:
+            raise DatabaseError(
+                f"{self.name}: expected the database of {self.schema.name}, found an empty one"
+            )
         if not tables:
             return True
         row = connection.execute(select(mark)).one_or_none() if "eiraku" in tables else None
@@ -150,7 +168,18 @@ def batches(items: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
     return (items[at : at + size] for at in range(0, len(items), size))
 
 
-def _engine(url: str, wait: float, max_pages: int | None) -> tuple[str, Engine]:
+def pages(
+    connection: Connection, query: Select[Any], key: Column[Any], size: int
+) -> Iterator[Sequence[Row[Any]]]:
+    """All rows of a query by its unique column `key`, so many at once: no more of them are in memory."""
+    more = query.order_by(key).limit(size)
+    page = connection.execute(more).all()
+    while page:
+        yield page
+        page = connection.execute(more.where(key > page[-1]._mapping[key])).all()  # noqa: SLF001 - its public name
+
+
+def _engine(url: str, wait: float, max_pages: int | None, *, read_only: bool) -> tuple[str, Engine]:
     try:
         # A connection that a server has closed meanwhile is replaced before it is used.
         engine = create_engine(url, pool_pre_ping=True)
@@ -166,12 +195,20 @@ def _engine(url: str, wait: float, max_pages: int | None) -> tuple[str, Engine]:
     name = engine.url.render_as_string(hide_password=True)
     match engine.dialect.name:
         case "sqlite":
+            if read_only:
+                engine = create_engine(_read_only(engine.url))
+                event.listen(engine, "connect", lambda connection, _: _sqlite_reader(connection, wait))
+                return name, engine
             if engine.url.database not in (None, "", ":memory:"):
                 _owned(Path(str(engine.url.database)))
             event.listen(engine, "connect", lambda connection, _: _sqlite(connection, wait, max_pages))
         case "postgresql":
             milliseconds = int(wait * 1000)
-            event.listen(engine, "connect", lambda connection, _: _postgresql(connection, milliseconds))
+            event.listen(
+                engine,
+                "connect",
+                lambda connection, _: _postgresql(connection, milliseconds, read_only=read_only),
+            )
         case other:
             raise DatabaseError(f"{name}: expected sqlite or postgresql, found {other}")
     return name, engine
@@ -185,10 +222,19 @@ def _owned(path: Path) -> None:
         raise DatabaseError(f"{path}: expected a file that can be read and written ({error})") from error
 
 
-def _sqlite(connection: Any, wait: float, max_pages: int | None) -> None:
-    # SQLAlchemy's own BEGIN would be deferred, and two writers could both read before either writes.
+def _read_only(url: URL) -> URL:
+    path = quote(str(Path(url.database or "").absolute()))
+    return url.set(database=f"file:{path}", query={**url.query, "mode": "ro", "uri": "true"})
+
+
+def _sqlite_reader(connection: Any, wait: float) -> None:
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {int(wait * 1000):d}")
+
+
+def _sqlite(connection: Any, wait: float, max_pages: int | None) -> None:
+    # SQLAlchemy's own BEGIN would be deferred, and two writers could both read before either writes.
+    _sqlite_reader(connection, wait)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -200,8 +246,10 @@ def _sqlite(connection: Any, wait: float, max_pages: int | None) -> None:
         connection.execute(f"PRAGMA max_page_count = {max_pages:d}")
 
 
-def _postgresql(connection: Any, milliseconds: int) -> None:
+def _postgresql(connection: Any, milliseconds: int, *, read_only: bool) -> None:
     with connection.cursor() as cursor:
+        if read_only:
+            cursor.execute("SET default_transaction_read_only = on")
         cursor.execute(f"SET lock_timeout = {milliseconds:d}")
         cursor.execute("SET synchronous_commit = on")
     connection.commit()

@@ -59,7 +59,7 @@ class Bank:
         directory.make_purse(store, role=Role.VAULT, tier=2, holder=HOLDER, economy=392)
         device = BenchDevice(store, random)
         bank = cls._of(folder, directory, device, policy)
-        directory.issuer.fund(random(16), bank.vault.number, FUNDS)
+        directory.issuer.accounts.fund(random(16), bank.vault.number, FUNDS)
         bank.vault.refresh()
         return bank
 
@@ -163,11 +163,11 @@ class Bank:
 
     def outstanding(self) -> int:
         """What the issuing centre has issued and not got back."""
-        return sum(self.directory.issuer.outstanding().values())
+        return sum(self.directory.issuer.history.outstanding().values())
 
     def account(self) -> int:
         """Of the vault, at the issuing centre."""
-        return self.directory.issuer.account(self.vault.number)
+        return self.directory.issuer.accounts.amount(self.vault.number)
 
     def held(self) -> int:
         """In all purses: spendable, or pending and not credited where it went; and in issues that wait."""
@@ -183,7 +183,7 @@ class Bank:
 
     def missing(self) -> int:
         """What was funded, less what can be found. After `settle`: 0."""
-        self.directory.issuer.conserved()
+        self.directory.issuer.history.conserved()
         self.counter.collect()
         return FUNDS - self.account() - self.held()
 

@@ -12,16 +12,14 @@ from hashlib import sha256
 from itertools import pairwise
 from random import Random
 
-from eiraku.reference.crypto import cose
+from eiraku.reference.centres.issuing import Holding, first_holding
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.history import unit_id
 from eiraku.spec import objects
 from eiraku.spec.errors import Misuse
 from eiraku.spec.objects import history_size
 from eiraku.system.issuing.chain import Endorsement
 from eiraku.testing import moves
-from eiraku.testing.moves import Copy
 
 FORK = "fork"
 FORK_AND_BACK = "fork-and-back"
@@ -51,14 +49,8 @@ class Cheat:
     hops: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deposit:
-    """A unit as the issuing centre's purse holds it. `late`: it comes home long after others."""
-
-    unit: bytes
-    hop: int
-    history: bytes
-    late: bool = False
+Homecoming = tuple[Holding, ...]
+"""What the issuing centre's purse gets of one unit: the first at once, the others long after."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,9 +162,9 @@ class Plan:
         return {self.number(n): self.key(n).public for n in range(1 + VAULTS + self.persons)}
 
 
-def make(plan: Plan, history_key: bytes, issued: Sequence[Issued]) -> list[Deposit]:
-    """The deposits of these units, in their order. `history_key`: public, of the units' money key."""
-    return [deposit for each in issued for deposit in _Maker(plan, history_key, each).deposits()]
+def make(plan: Plan, history_key: bytes, issued: Sequence[Issued]) -> list[Homecoming]:
+    """What comes home of these units, in their order. `history_key`: public, of the units' money key."""
+    return [_Maker(plan, history_key, each).deposits() for each in issued]
 
 
 class _Maker:
@@ -184,77 +176,67 @@ class _Maker:
         self.way = plan.way(issued.index)
         self.genesis = issued
 
-    def deposits(self) -> list[Deposit]:
+    def deposits(self) -> Homecoming:
         plan, way = self.plan, self.way
         cheat = plan.cheated.get(self.index)
         first = self._first()
         if cheat is None:
-            home = self._home(self._along(first, way))
-            return [home, replace(home, late=True)] if plan.repeated(self.index) else [home]
+            home = self._along(first, way)
+            return (home, home) if plan.repeated(self.index) else (home,)
         hop = cheat.hops[0]
         held = self._along(first, way[:hop])
         rest = way[hop - 1 :]
         if cheat.kind == RUBBISH:
-            noise = Copy(
-                unit_id=held.unit_id,
-                unit=held.unit,
-                hop=held.hop,
-                history=self.random(history_size(held.hop)),
-            )
-            return [self._home(self._along(noise, rest))]
+            noise = replace(held, history=self.random(history_size(held.hop)))
+            return (self._along(noise, rest),)
         if cheat.kind == FRAME:
-            return [self._home(self._along(self._framed(first, hop), rest))]
+            return (self._along(self._framed(first, hop), rest),)
         other = plan.other(way, hop)
         vault = 1 + self.index % VAULTS
         if cheat.kind == FORK_AND_BACK:
             # a circle back to the cheat; the other copy goes straight home
             guilty = cheat.guilty[0]
-            return [
-                self._home(self._along(held, (*rest[:2], guilty, *rest[1:]))),
-                self._home(self._along(held, (guilty, other, vault, HOME)), late=True),
-            ]
-        copies = [self._home(self._along(held, rest))]
+            return (
+                self._along(held, (*rest[:2], guilty, *rest[1:])),
+                self._along(held, (guilty, other, vault, HOME)),
+            )
+        copies = [self._along(held, rest)]
         second = self._along(held, (way[hop - 1], other))
-        copies.append(self._home(self._along(second, (other, vault, HOME)), late=True))
+        copies.append(self._along(second, (other, vault, HOME)))
         if cheat.kind == FORK_TWICE:
-            copies.append(self._home(self._along(second, (other, way[hop], HOME)), late=True))
-        return copies
+            copies.append(self._along(second, (other, way[hop], HOME)))
+        return tuple(copies)
 
-    def _first(self) -> Copy:
+    def _first(self) -> Holding:
         """As the first holder has it."""
-        signed = cose.parse(self.genesis.unit)
-        unit = Copy(
-            unit_id=unit_id(signed.kid or b"", signed.payload), unit=self.genesis.unit, hop=-1, history=b""
-        )
-        genesis = Endorsement(
-            hop=0,
-            history_digest=sha256(b"").digest(),
-            payer=objects.ISSUER_NUMBER,
-            payee=self.plan.number(self.way[0]),
+        return first_holding(
+            self.genesis.unit,
+            holder=self.plan.number(self.way[0]),
             transaction=self.genesis.transaction,
             signature=self.genesis.signature,
+            history_key=self.history_key,
+            ephemeral=self.random(32),
         )
-        return self._take(unit, genesis)
 
-    def _along(self, copy: Copy, way: Sequence[int]) -> Copy:
+    def _along(self, held: Holding, way: Sequence[int]) -> Holding:
         """From purse to purse; the first is the payer."""
         for payer, payee in pairwise(way):
-            copy = self._take(copy, self._endorse(copy, payer, payee))
-        return copy
+            held = self._take(held, self._endorse(held, payer, payee))
+        return held
 
-    def _endorse(self, copy: Copy, payer: int, payee: int) -> Endorsement:
+    def _endorse(self, held: Holding, payer: int, payee: int) -> Endorsement:
         return moves.endorse(
-            copy,
+            held,
             self.plan.key(payer),
             payer=self.plan.number(payer),
             payee=self.plan.number(payee),
             transaction=self.random(16),
         )
 
-    def _take(self, copy: Copy, endorsement: Endorsement) -> Copy:
-        return moves.taken(copy, endorsement, history_key=self.history_key, ephemeral=self.random(32))
+    def _take(self, held: Holding, endorsement: Endorsement) -> Holding:
+        return moves.taken(held, endorsement, history_key=self.history_key, ephemeral=self.random(32))
 
-    def _framed(self, first: Copy, hop: int) -> Copy:
+    def _framed(self, first: Holding, hop: int) -> Holding:
         """What the cheat holds at `hop` - 1 with a layer that says somebody else had paid it."""
         before = self._along(first, self.way[: hop - 1])
         framed = self.plan.other(self.way, hop)
@@ -266,9 +248,6 @@ class _Maker:
             transaction=self.random(16),
         )
         return self._take(before, said)
-
-    def _home(self, copy: Copy, *, late: bool = False) -> Deposit:
-        return Deposit(unit=copy.unit, hop=copy.hop, history=copy.history, late=late)
 
 
 def _digest(seed: int, what: bytes, index: int) -> bytes:

@@ -21,12 +21,12 @@ def prefill(issuer: Issuer, units: int, *, hops: int = 5) -> int:
 
     Raises DatabaseError.
     """
-    with issuer.database.reading() as connection:
+    with issuer.office.database.reading() as connection:
         there = connection.execute(select(func.count()).select_from(UNIT)).scalar_one()
     chance = Random(there)  # noqa: S311 - noise
     while there < units:
         count = min(BATCH, units - there)
-        with issuer.database.writing() as connection:
+        with issuer.office.database.writing() as connection:
             centre = connection.execute(select(CENTRE)).one()
             first = centre.next_number
             ids = [chance.randbytes(32) for _ in range(count)]
@@ -63,8 +63,8 @@ def prefill(issuer: Issuer, units: int, *, hops: int = 5) -> int:
             )
             connection.execute(CENTRE.update().values(next_number=first + count))
         there += count
-    if issuer.database.dialect == "sqlite":
+    if issuer.office.database.dialect == "sqlite":
         # What comes next is not to pay for what was written here.
-        with issuer.database.reading() as connection:
+        with issuer.office.database.reading() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     return int(there)

@@ -43,7 +43,9 @@ class Served:
             for name, amount in funds.items():
                 self.codes[name] = schemes.invite(self.folder, name, count=4)
                 if amount:
-                    scheme.directory.issuer.fund(name.encode().ljust(16), scheme.vaults[name].number, amount)
+                    scheme.directory.issuer.accounts.fund(
+                        name.encode().ljust(16), scheme.vaults[name].number, amount
+                    )
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]

@@ -10,7 +10,7 @@ from typing import Any
 
 from eiraku.reference.anchor import DeviceKey, TrustAnchor
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
-from eiraku.reference.centres.issuing import MoneyKey
+from eiraku.reference.centres.issuing import Holding, MoneyKey, sign_unit
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
@@ -18,7 +18,6 @@ from eiraku.spec import objects
 from eiraku.spec.objects import Role, Unit
 from eiraku.system.issuing.chain import Chain, Endorsement, Opener
 from eiraku.testing import moves
-from eiraku.testing.moves import Copy
 
 ISSUER = "issuer"
 """The name of the issuing centre, as payer of hop 0."""
@@ -92,7 +91,7 @@ class Village:
         """Whose purse number it is."""
         return next(name for name, each in self.numbers.items() if each == number)
 
-    def unit(self, **changes: Any) -> Copy:
+    def unit(self, **changes: Any) -> Holding:
         """The next unit, signed, of value 1, endorsed to nobody yet."""
         self._units += 1
         base = Unit(
@@ -105,14 +104,20 @@ class Village:
             max_hops=255,
             seal=self.seal,
         )
-        return moves.minted(self.money, replace(base, **changes))
+        return Holding(unit=sign_unit(self.money, replace(base, **changes).encode()), hop=-1, history=b"")
 
     def endorse(
-        self, copy: Copy, payer: str, payee: str, *, hop: int | None = None, transaction: bytes | None = None
+        self,
+        held: Holding,
+        payer: str,
+        payee: str,
+        *,
+        hop: int | None = None,
+        transaction: bytes | None = None,
     ) -> Endorsement:
-        """The payer gives the copy away, by default under a transaction of its own; `hop`: the next one."""
+        """The payer gives the unit away, by default under a transaction of its own; `hop`: the next one."""
         return moves.endorse(
-            copy,
+            held,
             self.money.unit_key if payer == ISSUER else self.keys[payer],
             payer=self.numbers[payer],
             payee=self.numbers[payee],
@@ -120,17 +125,17 @@ class Village:
             hop=hop,
         )
 
-    def take(self, copy: Copy, endorsement: Endorsement) -> Copy:
+    def take(self, held: Holding, endorsement: Endorsement) -> Holding:
         """What the payee then holds."""
         history_key = self.money.history_key.public
-        return moves.taken(copy, endorsement, history_key=history_key, ephemeral=self.random(32))
+        return moves.taken(held, endorsement, history_key=history_key, ephemeral=self.random(32))
 
-    def move(self, copy: Copy, *way: str) -> Copy:
+    def move(self, held: Holding, *way: str) -> Holding:
         """From purse to purse; the first name is that of the payer."""
         for payer, payee in pairwise(way):
-            copy = self.take(copy, self.endorse(copy, payer, payee))
-        return copy
+            held = self.take(held, self.endorse(held, payer, payee))
+        return held
 
-    def open(self, copy: Copy) -> Chain:
+    def open(self, held: Holding) -> Chain:
         """The chain of a deposit. Raises BadLayer and Refusal."""
-        return self.opener.open(copy.unit, copy.hop, copy.history)
+        return self.opener.open(held.unit, held.hop, held.history)

@@ -13,7 +13,7 @@ from eiraku.cli.options import Hex
 
 if TYPE_CHECKING:
     from eiraku.reference.device import Device
-    from eiraku.system.device.registry import Registered
+    from eiraku.system.device.purses import Registered
     from eiraku.system.scheme.directory import Directory
 
 EPOCHS = click.IntRange(0, 2**32 - 1)
@@ -95,16 +95,20 @@ def status(path: Path, *, as_json: bool) -> int:
     with _opened(path) as centres:
         registry, issuer = centres.registry, centres.issuer
         facts: dict[str, Any] = {
-            "epoch": registry.epoch,
-            "purses": registry.counts(),
-            "bulletin_bytes": len(registry.bulletin()),
+            "epoch": registry.bulletins.epoch,
+            "purses": registry.purses.counts(),
+            "bulletin_bytes": len(registry.bulletins.newest()),
             "device_keys": {
-                kid.hex(): [k.valid_from, k.valid_to] for kid, k in registry.device_keys().items()
+                kid.hex(): [k.valid_from, k.valid_to] for kid, k in registry.keys.announced().items()
             },
-            "money_keys": {key.kid.hex(): [key.valid_from, key.valid_to] for key in issuer.money_keys()},
-            "outstanding": {str(economy): amount for economy, amount in sorted(issuer.outstanding().items())},
-            "cases": len(issuer.cases()),
-            "suspects": len(registry.suspects()),
+            "money_keys": {
+                key.kid.hex(): [key.valid_from, key.valid_to] for key in issuer.office.money_keys()
+            },
+            "outstanding": {
+                str(economy): amount for economy, amount in sorted(issuer.history.outstanding().items())
+            },
+            "cases": len(issuer.history.cases()),
+            "suspects": len(registry.suspects.after()),
         }
     if as_json:
         click.echo(json.dumps(facts, indent=1))
@@ -156,7 +160,7 @@ def register(
         wanted["economy"] = centres.settings.economies[0] if economy is None else economy
         centres.check_economy(wanted["economy"])
         if expires is None:
-            expires = registry.epoch + centres.settings.purse_lifetime
+            expires = registry.bulletins.epoch + centres.settings.purse_lifetime
         if purse is not None:
             if purse.exists():
                 raise click.ClickException(f"{purse}: exists already; name a new file")
@@ -165,7 +169,7 @@ def register(
             signed = b"" if provision is None else provision.purse_id
             device.close()
         else:
-            signed = registry.register(b"" if key is None else key, **wanted, expires=expires)
+            signed = registry.purses.register(b"" if key is None else key, **wanted, expires=expires)
         click.echo(f"number    {parse_purse_id(signed).claims.number.hex()}")
         click.echo(f"purse ID  {signed.hex()}")
     return 0
@@ -183,11 +187,11 @@ def show(path: Path, *, number: bytes) -> int:
         click.echo(f"role        {purse.role.name.lower()}, tier {purse.tier}, economy {purse.economy}")
         click.echo(f"state       {purse.state} since epoch {purse.since} {purse.reason}".rstrip())
         click.echo(f"purse ID    issued {purse.issued}, expires {purse.expires}")
-        for event in registry.events(number):
+        for event in registry.purses.events(number):
             click.echo(f"  epoch {event.epoch}: {event.kind}, {event.note}")
-        for finding in registry.findings(number):
+        for finding in registry.inspections.findings(number):
             click.echo(f"  finding: {finding.text}")
-        for suspect in registry.suspects():
+        for suspect in registry.suspects.after():
             if suspect.number == number:
                 click.echo(f"  epoch {suspect.epoch}: {_suspect(suspect)}")
     return 0
@@ -203,9 +207,9 @@ def renew(path: Path, *, number: bytes, expires: int | None, tier: int | None, p
     """Print a purse ID that is good for longer."""
     with _opened(path) as centres:
         if expires is None:
-            expires = centres.registry.epoch + centres.settings.purse_lifetime
+            expires = centres.registry.bulletins.epoch + centres.settings.purse_lifetime
         with _device(centres, purse) as device:
-            signed = centres.registry.renew(number, expires, tier)
+            signed = centres.registry.purses.renew(number, expires, tier)
             result = None if device is None else device.take_purse_id(signed)
         from eiraku.reference.device import Rejected
 
@@ -222,7 +226,7 @@ def renew(path: Path, *, number: bytes, expires: int | None, tier: int | None, p
 def recall(path: Path, *, number: bytes, reason: str) -> int:
     """Take a purse out of use for good; say why."""
     with _opened(path) as centres:
-        centres.registry.recall(number, reason)
+        centres.registry.purses.recall(number, reason)
         _on_next(centres, number)
     return 0
 
@@ -234,7 +238,7 @@ def recall(path: Path, *, number: bytes, reason: str) -> int:
 def revoke(path: Path, *, number: bytes, reason: str) -> int:
     """Name a purse with which nobody should deal; say why."""
     with _opened(path) as centres:
-        centres.registry.revoke(number, reason)
+        centres.registry.purses.revoke(number, reason)
         _on_next(centres, number)
     return 0
 
@@ -261,12 +265,12 @@ def inspect(path: Path, *, number: bytes, report: Path | None, purse: Path | Non
             signed = report.read_bytes()
         else:
             with _device(centres, purse) as device:
-                challenge = registry.challenge(number, issuer)
+                challenge = registry.inspections.challenge(number, issuer.history)
                 if device is None:
                     click.echo(f"challenge  {challenge.hex()}")
                     return 0
                 signed = device.self_report(challenge)
-        found = registry.inspect(number, signed, issuer)
+        found = registry.inspections.inspect(number, signed, issuer.history)
     for finding in found:
         click.echo(finding.text)
     if found:
@@ -296,15 +300,15 @@ def bulletin(path: Path, *, advance: bool, epoch: int | None, out: Path | None, 
             centres.advance(epoch)
             for number in convicted:
                 click.echo(f"revoked {number.hex()}: convicted of copying")
-        signed = registry.bulletin()
+        signed = registry.bulletins.newest()
         if out is not None:
             _write(out, signed)
         if head is not None:
-            _write(head, registry.head())
+            _write(head, registry.bulletins.head())
         from eiraku.reference.anchor import verify_bulletin
 
         said = verify_bulletin(centres.anchor(), signed)
-        click.echo(f"epoch {said.epoch}, {len(signed)} bytes, {len(registry.chunks())} chunks")
+        click.echo(f"epoch {said.epoch}, {len(signed)} bytes, {len(registry.bulletins.chunks())} chunks")
         for number in said.revoked:
             click.echo(f"  {number.hex()} {_known(centres, number).reason}")
     return 0
@@ -319,9 +323,9 @@ def rotate(path: Path, *, centre: str, valid_from: int, valid_to: int) -> int:
     """Announce a new key; purses made from now on know it, and it signs later."""
     with _opened(path) as centres:
         if centre == "device":
-            kid = centres.registry.rotate(valid_from=valid_from, valid_to=valid_to)
+            kid = centres.registry.keys.rotate(valid_from=valid_from, valid_to=valid_to)
         else:
-            kid = centres.issuer.rotate(valid_from, valid_to=valid_to).kid
+            kid = centres.issuer.office.rotate(valid_from, valid_to=valid_to).kid
     click.echo(f"key {kid.hex()}, epochs {valid_from} to {valid_to}")
     return 0
 
@@ -341,9 +345,9 @@ def fund(path: Path, *, number: bytes, amount: int, posting: bytes | None) -> in
 
         if _known(centres, number).role is not Role.VAULT:
             raise click.ClickException(f"purse {number.hex()}: expected a vault; accounts are for vaults")
-        new = centres.issuer.fund(posting, number, amount)
+        new = centres.issuer.accounts.fund(posting, number, amount)
         said = "posted" if new else "was posted before"
-        click.echo(f"{said} as {posting.hex()}, balance {centres.issuer.account(number)}")
+        click.echo(f"{said} as {posting.hex()}, balance {centres.issuer.accounts.amount(number)}")
     return 0
 
 
@@ -353,7 +357,7 @@ def fund(path: Path, *, number: bytes, amount: int, posting: bytes | None) -> in
 def cases(path: Path, *, out: Path | None) -> int:
     """List the issuing centre's cases, and write the evidence of each copy to a file."""
     with _opened(path) as centres:
-        found = centres.issuer.cases()
+        found = centres.issuer.history.cases()
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
         for case in found:
@@ -362,7 +366,7 @@ def cases(path: Path, *, out: Path | None) -> int:
             )
             if out is None or case.kind != "copy":
                 continue
-            purse = centres.registry.lookup(case.purse)
+            purse = centres.registry.purses.lookup(case.purse)
             evidence = case.evidence(b"" if purse is None else purse.purse_id)
             file = out / f"case-{case.sequence}.json"
             file.write_bytes(evidence.to_json())
@@ -377,7 +381,7 @@ def cases(path: Path, *, out: Path | None) -> int:
 def suspects(path: Path, *, after: int) -> int:
     """List what vaults reported about purses that they refused."""
     with _opened(path) as centres:
-        for suspect in centres.registry.suspects(after):
+        for suspect in centres.registry.suspects.after(after):
             click.echo(f"{suspect.sequence}  purse {suspect.number.hex()}  {_suspect(suspect)}")
     return 0
 
@@ -395,7 +399,7 @@ def anchor(path: Path, *, scheme_key: bool) -> int:
 
 
 def _known(centres: "Directory", number: bytes) -> "Registered":
-    purse = centres.registry.lookup(number)
+    purse = centres.registry.purses.lookup(number)
     if purse is None:
         raise click.ClickException(f"purse {number.hex()} is not registered; check the number")
     return purse
@@ -404,8 +408,8 @@ def _known(centres: "Directory", number: bytes) -> "Registered":
 def _on_next(centres: "Directory", number: bytes) -> None:
     click.echo(
         f"purse {number.hex()} is {_known(centres, number).state}; "
-        f"on the bulletin of epoch {centres.registry.epoch + 1} and later: eiraku centre {centres.path} "
-        "bulletin --next"
+        f"on the bulletin of epoch {centres.registry.bulletins.epoch + 1} and later: "
+        f"eiraku centre {centres.path} bulletin --next"
     )
 
 

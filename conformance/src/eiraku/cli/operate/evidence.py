@@ -61,22 +61,15 @@ def example(*, folder: Path) -> int:
 
     They are the same every time, for whoever writes a verifier.
     """
-    from eiraku.system.issuing.evidence import Evidence
-    from eiraku.testing.village import ISSUER, Village
+    from eiraku.cli.operate.evidence_example import files
 
-    village = Village(("alice", "bob"))
-    held = village.move(village.unit(), ISSUER, "vault", "alice")
-    files = {"anchor.json": village.anchor.to_json()}
-    for name, signer, copy in (("purse", "alice", held), ("centre", ISSUER, village.unit())):
-        first, second = (village.endorse(copy, signer, payee) for payee in ("bob", "vault"))
-        evidence = Evidence(unit=copy.unit, purse_id=village.purse_ids[signer], first=first, second=second)
-        files[f"{name}.json"] = evidence.to_json()
+    made = files()
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise Misuse(f"{folder}: expected a new or an empty folder; name another one")
-    for file, data in files.items():
+    for file, data in made.items():
         (folder / file).write_bytes(data)
-    click.echo(f"wrote {', '.join(files)} to {folder}")
+    click.echo(f"wrote {', '.join(made)} to {folder}")
     return 0
 
 

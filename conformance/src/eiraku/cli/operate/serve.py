@@ -120,7 +120,7 @@ def _init(directory: Path, vaults: tuple[str, ...]) -> int:
         for name, amount in wanted.items():
             vault = scheme.vaults[name]
             if amount:
-                scheme.directory.issuer.fund(secrets.token_bytes(16), vault.number, amount)
+                scheme.directory.issuer.accounts.fund(secrets.token_bytes(16), vault.number, amount)
             click.echo(f"vault of {name}: {vault.number.hex()}, account {amount}")
             code = schemes.invite(directory, name)[0]
             click.echo(f"  enrolment code for a purse of {name}: {code}")

@@ -144,6 +144,7 @@ def sync(*, file: str, centre: str) -> int:
 
     from eiraku.system.database import Database
     from eiraku.system.issuing.issuer import Issuer
+    from eiraku.system.issuing.office import Office
     from eiraku.system.issuing.schema import SCHEMA as CENTRE
     from eiraku.system.wholesale.bookings import Follower
 
@@ -151,10 +152,10 @@ def sync(*, file: str, centre: str) -> int:
     with opened(file) as register:
         database = Database(files.url(centre), CENTRE)
         try:
-            issuer = Issuer(database, public_keys=lambda _: None, random=secrets.token_bytes)
+            issuer = Issuer(Office(database, public_keys=lambda _: None, random=secrets.token_bytes))
             follower = Follower(register.database)
-            click.echo(f"{follower.sync(issuer)} bookings posted")
-            differences = follower.reconcile(issuer)
+            click.echo(f"{follower.sync(issuer.history)} bookings posted")
+            differences = follower.reconcile(issuer.history)
         finally:
             database.close()
     for difference in differences:

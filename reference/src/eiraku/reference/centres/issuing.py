@@ -6,15 +6,16 @@ claims are not here.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
+from functools import cached_property
 
 from eiraku.reference import anchor
 from eiraku.reference.crypto import cose, ed25519, hpke
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.history import layer_info, seal_layer, unit_id
+from eiraku.reference.purse import units
 from eiraku.spec import objects
-from eiraku.spec.objects import EndorsementPayload, Layer, Unit
+from eiraku.spec.objects import Layer, Unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +43,64 @@ class MoneyKey:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Holding:
-    """A unit as a purse holds it: signed bytes, the hop by which it came, its sealed history."""
+    """A unit as somebody holds it: signed bytes, hop (-1 before it is given to anybody), sealed history."""
 
     unit: bytes
     hop: int
     history: bytes
+
+    @cached_property
+    def unit_id(self) -> bytes:
+        """Identifier of the unit, 32 bytes (EPP-UNI-009). Raises Refusal if they are not signed."""
+        signed = cose.parse(self.unit)
+        return unit_id(signed.kid or bytes(8), signed.payload)
+
+    def taken(
+        self,
+        *,
+        payer: bytes,
+        payee: bytes,
+        transaction: bytes,
+        signature: bytes,
+        history_key: bytes,
+        ephemeral: bytes,
+    ) -> "Holding":
+        """What `payee` holds after it wrapped this history and the payer's endorsement (EPP-HIS-003).
+
+        `history_key`: public, 32 bytes, of the unit's money key; `ephemeral`: 32 fresh random bytes.
+        """
+        layer = Layer(
+            inner=self.history, payer=payer, payee=payee, transaction=transaction, signature=signature
+        )
+        sealed = seal_layer(layer, history_key=history_key, identifier=self.unit_id, ephemeral=ephemeral)
+        return Holding(unit=self.unit, hop=self.hop + 1, history=sealed)
+
+
+def sign_unit(key: MoneyKey, payload: bytes) -> bytes:
+    """An encoded unit as signed (EPP-UNI-002)."""
+    return cose.sign(key.unit_key, objects.CONTEXT_UNIT, payload, kid=key.kid)
+
+
+def first_holding(
+    unit: bytes,
+    *,
+    holder: bytes,
+    transaction: bytes,
+    signature: bytes,
+    history_key: bytes,
+    ephemeral: bytes,
+) -> Holding:
+    """A unit as its first holder has it, with the genesis endorsement `signature` sealed (EPP-CEN-012)."""
+    return Holding(unit=unit, hop=-1, history=b"").taken(
+        payer=objects.ISSUER_NUMBER,
+        payee=holder,
+        transaction=transaction,
+        signature=signature,
+        history_key=history_key,
+        ephemeral=ephemeral,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,27 +118,15 @@ class IssuingCentre:
         key = self.keys[-1]
         payload = unit.encode()
         identifier = unit_id(key.kid, payload)
-        genesis = EndorsementPayload(
-            unit_id=identifier,
-            hop=0,
-            history_digest=sha256(b"").digest(),
-            payer=objects.ISSUER_NUMBER,
-            payee=holder,
+        return first_holding(
+            sign_unit(key, payload),
+            holder=holder,
             transaction=transaction,
-        )
-        layer = Layer(
-            inner=b"",
-            payer=objects.ISSUER_NUMBER,
-            payee=holder,
-            transaction=transaction,
-            signature=cose.sign_detached(key.unit_key, objects.CONTEXT_ENDORSEMENT, genesis.encode()),
-        )
-        return Holding(
-            unit=cose.sign(key.unit_key, objects.CONTEXT_UNIT, payload, kid=key.kid),
-            hop=0,
-            history=seal_layer(
-                layer, history_key=key.history_key.public, identifier=identifier, ephemeral=random(32)
+            signature=units.endorse(
+                key.unit_key, units.genesis(identifier, holder=holder, transaction=transaction)
             ),
+            history_key=key.history_key.public,
+            ephemeral=random(32),
         )
 
     def open_history(self, holding: Holding) -> tuple[Layer, ...]:

@@ -1,19 +1,79 @@
-"""Putting a bulletin together: who is on it, its size, its head and its chunks (EPP-DEV-004 to 012)."""
+"""Bulletins and epochs: who is on a bulletin, its size, its head and its chunks (EPP-DEV-004 to 012)."""
 
+from collections.abc import Sequence
 from hashlib import sha256
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from eiraku.reference.crypto import cose
-from eiraku.spec import centre_objects, objects
+from eiraku.spec import centre_objects, objects, shape
 from eiraku.spec.cbor import LIMIT
 from eiraku.spec.centre_objects import CHUNK, BulletinHead
 from eiraku.spec.objects import Bulletin
+from eiraku.system.database import Database
 from eiraku.system.device.keys import RegistryError, key_for
-from eiraku.system.device.schema import BULLETIN, CENTRE, PURSE
+from eiraku.system.device.schema import BULLETIN, CENTRE, PURSE, epoch_of
 
 REVOKED_MAX = (LIMIT - 200) // 9
 """Numbers in a bulletin: 9 bytes each, and less than 200 bytes besides (EPP-BUL-005)."""
+
+
+class Bulletins:
+    """Every bulletin that was published; the epoch is that of the newest."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def epoch(self) -> int:
+        """Epoch of the newest bulletin."""
+        with self._database.reading() as connection:
+            return epoch_of(connection)
+
+    def advance(self, to: int | None = None) -> bytes:
+        """Publish the bulletin of the next epoch, or of a later one: stored, then returned (EPP-DEV-005).
+
+        Raises RegistryError (too many revoked purses, no valid key), DatabaseError.
+        """
+        with self._database.writing() as connection:
+            now = epoch_of(connection)
+            epoch = now + 1 if to is None else to
+            # EPP-DEV-005
+            if not now < epoch <= shape.EPOCH_MAX:
+                raise RegistryError(f"expected an epoch after {now}, found {epoch}")
+            signed = publish(connection, epoch)
+            connection.execute(CENTRE.update().values(epoch=epoch))
+            return signed
+
+    def newest(self) -> bytes:
+        """The newest bulletin, as signed."""
+        return bytes(self._row().signed)
+
+    def published(self) -> Sequence[tuple[int, bytes]]:
+        """Epoch and bytes of every bulletin ever published, oldest first."""
+        with self._database.reading() as connection:
+            query = select(BULLETIN.c.epoch, BULLETIN.c.signed).order_by(BULLETIN.c.epoch)
+            return [(row.epoch, bytes(row.signed)) for row in connection.execute(query)]
+
+    def head(self) -> bytes:
+        """The signed head of the newest bulletin (EPP-DEV-009)."""
+        return bytes(self._row().head)
+
+    def chunks(self) -> tuple[bytes, ...]:
+        """The newest bulletin in chunks of 1 024 bytes, the last shorter."""
+        return cut(self.newest())
+
+    def set_policy(self, digest: bytes) -> None:
+        """The policy digest (32 bytes) of every later bulletin. Raises RegistryError, DatabaseError."""
+        if len(digest) != 32:
+            raise RegistryError(f"expected a policy digest of 32 bytes, found {len(digest)}")
+        with self._database.writing() as connection:
+            connection.execute(CENTRE.update().values(policy_digest=digest))
+
+    def _row(self) -> Any:
+        with self._database.reading() as connection:
+            return connection.execute(select(BULLETIN).order_by(BULLETIN.c.epoch.desc()).limit(1)).one()
 
 
 def publish(connection: Connection, epoch: int) -> bytes:

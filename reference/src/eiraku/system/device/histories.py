@@ -1,38 +1,30 @@
 """What the device centre reads in the issuing centre's database for an inspection (EPP-DEV-019)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 from sqlalchemy import func, select
 
-from eiraku.system.database import Database, batches
+from eiraku.system.database import batches
 from eiraku.system.device.inspection import UnitKnown
+from eiraku.system.issuing.history import History
 from eiraku.system.issuing.schema import DEPOSIT, UNIT, State, read_path
 
 
-class History(Protocol):
-    """An issuing centre, as far as an inspection reads it."""
-
-    @property
-    def database(self) -> Database:
-        """The history database (S-13)."""
-
-
-def last_deposit(issuer: History) -> int:
+def last_deposit(history: History) -> int:
     """Sequence number of the last deposit; 0 before the first."""
-    with issuer.database.reading() as connection:
+    with history.database.reading() as connection:
         return int(connection.execute(select(func.max(DEPOSIT.c.sequence))).scalar_one() or 0)
 
 
 def units_known(
-    issuer: History, unit_ids: Sequence[bytes], *, until: int | None
+    history: History, unit_ids: Sequence[bytes], *, until: int | None
 ) -> Mapping[bytes, UnitKnown | None]:
     """What was known of each unit (32-byte identifiers) when deposit `until` was the last; None: not issued.
 
     Without `until` everything known now.
     """
     known: dict[bytes, UnitKnown | None] = dict.fromkeys(unit_ids)
-    with issuer.database.reading() as connection:
+    with history.database.reading() as connection:
         for some in batches(unit_ids):
             query = select(DEPOSIT).where(DEPOSIT.c.unit_id.in_(some)).order_by(DEPOSIT.c.sequence)
             if until is not None:

@@ -12,7 +12,7 @@ from eiraku.spec.errors import Refusal
 from eiraku.spec.objects import PurseId, Role
 from eiraku.system.database import Database
 from eiraku.system.device.keys import RegistryError, key_for
-from eiraku.system.device.schema import CENTRE, EVENT, PURSE
+from eiraku.system.device.schema import EVENT, PURSE, epoch_of
 
 NOTE = 500
 """Greatest length of a reason, in characters."""
@@ -54,18 +54,13 @@ class Event:
 
 
 class Purses:
-    """The register in an open database. `random`: so many fresh random bytes."""
+    """The register. `random`: so many fresh random bytes; `seal`: the centre's, 16 bytes."""
 
-    def __init__(self, database: Database, *, random: Callable[[int], bytes]) -> None:
-        """Open one that was created. Raises RegistryError, DatabaseError."""
-        self.database = database
+    def __init__(self, database: Database, random: Callable[[int], bytes], seal: bytes) -> None:
+        self._database = database
         self._random = random
+        self._seal = seal
         self._keys: dict[bytes, bytes] = {}
-        with database.reading() as connection:
-            row = connection.execute(select(CENTRE)).one_or_none()
-        if row is None:
-            raise RegistryError(f"{database.name}: expected a device centre, found none; create it first")
-        self.seal: bytes = row.seal
 
     def register(
         self,
@@ -87,7 +82,7 @@ class Purses:
             raise RegistryError("expected an Ed25519 public key of 32 bytes that is not of small order")
         wanted: dict[str, Any] = {"role": int(role), "tier": tier, "holder": holder, "economy": economy}
         wanted |= {"expires": expires, "reserved": reserved}
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             # EPP-DEV-001, EPP-DEV-011
             known = connection.execute(select(PURSE).where(PURSE.c.public_key == public_key)).one_or_none()
             if known is not None:
@@ -106,7 +101,7 @@ class Purses:
 
         Raises RegistryError (unknown, revoked or recalled, not later), DatabaseError.
         """
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             row = purse_row(connection, number)
             # EPP-DEV-003
             if row.state != "active":
@@ -151,13 +146,13 @@ class Purses:
 
     def lookup(self, number: bytes) -> Registered | None:
         """What is registered of a purse number."""
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(select(PURSE).where(PURSE.c.number == number)).one_or_none()
         return None if row is None else registered(row)
 
     def lookup_key(self, public_key: bytes) -> Registered | None:
         """What is registered of a public key (32 bytes)."""
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(select(PURSE).where(PURSE.c.public_key == public_key)).one_or_none()
         return None if row is None else registered(row)
 
@@ -165,14 +160,14 @@ class Purses:
         """The one key that a number ever had (EPP-CEN-002)."""
         known = self._keys.get(number)
         if known is None:
-            with self.database.reading() as connection:
+            with self._database.reading() as connection:
                 query = select(PURSE.c.public_key).where(PURSE.c.number == number)
                 known = connection.execute(query).scalar_one_or_none()
             if known is not None:
                 self._keys[number] = known
         return known
 
-    def purses(
+    def known(
         self, *, state: str | None = None, role: Role | None = None, after: bytes = b"", limit: int = 1000
     ) -> Sequence[Registered]:
         """Purses by number, at most `limit` after the number `after`."""
@@ -181,19 +176,19 @@ class Purses:
             query = query.where(PURSE.c.state == state)
         if role is not None:
             query = query.where(PURSE.c.role == int(role))
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return [registered(row) for row in connection.execute(query)]
 
     def counts(self) -> dict[str, int]:
         """How many purses are in each state."""
         query = select(PURSE.c.state, func.count()).group_by(PURSE.c.state).order_by(PURSE.c.state)
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return {state: int(count) for state, count in connection.execute(query)}
 
     def events(self, number: bytes) -> Sequence[Event]:
         """Everything that happened to a purse, in order."""
         query = select(EVENT).where(EVENT.c.number == number).order_by(EVENT.c.sequence)
-        with self.database.reading() as connection:
+        with self._database.reading() as connection:
             return [Event(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - its public name
 
     def _number(self, connection: Connection) -> bytes:
@@ -211,7 +206,7 @@ class Purses:
         except ValueError as error:
             raise RegistryError(f"a purse ID cannot be made of this: {error}; correct it") from None
         try:
-            purse_id = PurseId(number=number, public_key=public_key, role=known, seal=self.seal, **claims)
+            purse_id = PurseId(number=number, public_key=public_key, role=known, seal=self._seal, **claims)
             payload = purse_id.encode()
             PurseId.decode(payload)
         except Refusal as error:
@@ -222,7 +217,7 @@ class Purses:
     def _end(self, number: bytes, state: str, reason: str) -> None:
         if not reason.strip() or len(reason) > NOTE:
             raise RegistryError(f"expected a reason of 1 to {NOTE} characters; say why it is {state}")
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             row = purse_row(connection, number)
             if (row.state, row.reason) == (state, reason):
                 return
@@ -232,11 +227,6 @@ class Purses:
                 change = {"state": state, "since": epoch, "reason": reason}
                 connection.execute(PURSE.update().where(PURSE.c.number == number).values(**change))
             _event(connection, number, epoch, state, reason)
-
-
-def epoch_of(connection: Connection) -> int:
-    """Epoch of the newest bulletin."""
-    return int(connection.execute(select(CENTRE.c.epoch)).scalar_one())
 
 
 def purse_row(connection: Connection, number: bytes) -> Any:

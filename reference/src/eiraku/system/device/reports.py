@@ -4,7 +4,7 @@ A challenge is used up by the first report over it, which is stored with its fin
 change; the very same report again gives the same findings.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -13,15 +13,64 @@ from eiraku.reference.crypto import cose
 from eiraku.spec.centre_objects import REQUEST_MAX, SelfReport
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import Role
-from eiraku.system.database import batches
+from eiraku.system.database import Database, batches
 from eiraku.system.device import inspection
+from eiraku.system.device.histories import last_deposit, units_known
 from eiraku.system.device.inspection import Finding, HeldBefore, UnitKnown
+from eiraku.system.device.purses import purse_row, registered
 from eiraku.system.device.schema import CENTRE, CHALLENGE, EVENT, FINDING, HELD, REPORT
+from eiraku.system.issuing.history import History
 
 _WORDS = 500
 
 
-def new_challenge(connection: Connection, number: bytes, challenge: bytes, *, deposits: int | None) -> bytes:
+class Inspections:
+    """Challenges, and what comes of the reports over them. `random`: so many fresh random bytes."""
+
+    def __init__(self, database: Database, random: Callable[[int], bytes]) -> None:
+        self._database = database
+        self._random = random
+
+    def challenge(self, number: bytes, history: History | None = None) -> bytes:
+        """A fresh challenge of 16 bytes for a self-report; an earlier one is void. Raises RegistryError.
+
+        With `history`, only what was deposited before this challenge counts against the report.
+        """
+        deposits = None if history is None else last_deposit(history)
+        with self._database.writing() as connection:
+            purse_row(connection, number)
+            return _new_challenge(connection, number, self._random(16), deposits=deposits)
+
+    def inspect(self, number: bytes, signed_report: bytes, history: History | None) -> Sequence[Finding]:
+        """Verify a self-report and compare it (EPP-DEV-007): what contradicts, both sides of it.
+
+        The same report again gives the same findings. Raises Refusal for what is not a report of this purse
+        over its newest challenge, RegistryError for an unknown number, DatabaseError.
+        """
+        with self._database.reading() as connection:
+            purse = registered(purse_row(connection, number))
+            deposits = _deposits_at_challenge(connection, number)
+        report = inspection.read(number, purse.public_key, signed_report)
+        known = None if history is None else units_known(history, self._units(report), until=deposits)
+        with self._database.writing() as connection:
+            before = _stored(connection, number, signed_report)
+            if before is not None:
+                return before
+            return _compare_and_store(connection, report, signed_report, role=purse.role, known=known)
+
+    def findings(self, number: bytes) -> Sequence[Finding]:
+        """What inspections of a purse found, oldest first."""
+        with self._database.reading() as connection:
+            return _all_findings(connection, number)
+
+    def _units(self, report: SelfReport) -> list[bytes]:
+        """Units of a report and of the one before."""
+        with self._database.reading() as connection:
+            before = _last_report(connection, report.number)
+        return sorted({unit_id for each in (report, before) if each for unit_id, _ in each.units})
+
+
+def _new_challenge(connection: Connection, number: bytes, challenge: bytes, *, deposits: int | None) -> bytes:
     """Keep a challenge; an earlier one of this purse is void (EPP-DEV-016)."""
     connection.execute(CHALLENGE.delete().where(CHALLENGE.c.number == number))
     row = {"number": number, "challenge": challenge, "at": _tick(connection), "deposits": deposits}
@@ -29,20 +78,20 @@ def new_challenge(connection: Connection, number: bytes, challenge: bytes, *, de
     return challenge
 
 
-def deposits_at_challenge(connection: Connection, number: bytes) -> int | None:
+def _deposits_at_challenge(connection: Connection, number: bytes) -> int | None:
     """The issuing centre's last deposit at the newest challenge; None: not known."""
     query = select(CHALLENGE.c.deposits).where(CHALLENGE.c.number == number)
     return connection.execute(query).scalar_one_or_none()
 
 
-def stored(connection: Connection, number: bytes, signed: bytes) -> Sequence[Finding] | None:
+def _stored(connection: Connection, number: bytes, signed: bytes) -> Sequence[Finding] | None:
     """Findings of the very same report, if it came before."""
     query = select(REPORT.c.at).where(REPORT.c.number == number, REPORT.c.signed == signed)
     at = connection.execute(query).scalars().first()
     return None if at is None else _findings(connection, at)
 
 
-def compare_and_store(
+def _compare_and_store(
     connection: Connection,
     report: SelfReport,
     signed: bytes,
@@ -87,13 +136,13 @@ def compare_and_store(
     return found
 
 
-def last_report(connection: Connection, number: bytes) -> SelfReport | None:
+def _last_report(connection: Connection, number: bytes) -> SelfReport | None:
     """The newest report of a purse."""
     last = _last(connection, number)
     return None if last is None else _decoded(last.signed)
 
 
-def all_findings(connection: Connection, number: bytes) -> Sequence[Finding]:
+def _all_findings(connection: Connection, number: bytes) -> Sequence[Finding]:
     """Of every report of a purse, oldest first."""
     query = select(REPORT.c.at).where(REPORT.c.number == number).order_by(REPORT.c.at)
     return [

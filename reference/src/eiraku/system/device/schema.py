@@ -4,7 +4,18 @@ Purse numbers are 8 bytes, keys, holders, digests and unit identifiers 32, chall
 integers. `clock` counts challenges and reports, so that it is known which came first.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    select,
+)
 
 from eiraku.system.database import Schema
 
@@ -127,3 +138,8 @@ SUSPECT = Table(
     Index("suspect_by_reporter", "reporter", "number", "code", "epoch"),
 )
 """What vaults report (EPP-VLT-002). `epoch`: the vault's; `received`: the centre's."""
+
+
+def epoch_of(connection: Connection) -> int:
+    """Epoch of the newest bulletin."""
+    return int(connection.execute(select(CENTRE.c.epoch)).scalar_one())

@@ -131,8 +131,8 @@ class Count:
         """Sums of what is outstanding and of all accounts, when every book agrees."""
         scheme = self._scheme
         # EPP-CEN-016
-        scheme.issuer.conserved()
-        outstanding = scheme.issuer.outstanding()
+        scheme.issuer.history.conserved()
+        outstanding = scheme.issuer.history.outstanding()
         expected = Counter[int]()
         for unit in scheme.units.values():
             expected[unit.economy] += 0 if unit.closed else unit.value
@@ -143,11 +143,10 @@ class Count:
                     f"{outstanding.get(economy, 0)} outstanding at the issuing centre"
                 )
         for number, amount in scheme.accounts.items():
-            if scheme.issuer.account(number) != amount:
-                raise self._fault(
-                    f"account of {self._places.by_number[number].name}: {scheme.issuer.account(number)}, "
-                    f"expected {amount}"
-                )
+            found = scheme.issuer.accounts.amount(number)
+            if found != amount:
+                name = self._places.by_number[number].name
+                raise self._fault(f"account of {name}: {found}, expected {amount}")
         self._wholesale()
         return sum(outstanding.values()), sum(scheme.accounts.values())
 

@@ -90,7 +90,7 @@ class Run:
         self.claims: Counter[str] = Counter()
         self.refunded = 0
         self.crypto = crypto
-        self.bulletin = self.scheme.registry.bulletin()
+        self.bulletin = self.scheme.registry.bulletins.newest()
         self.interrupted = False
 
     def close(self) -> None:
@@ -316,7 +316,7 @@ class Run:
 
     def _reported(self) -> Counter[str]:
         """What the device centre has from vaults (EPP-VLT-002)."""
-        return Counter({"reports of vaults": len(self.scheme.registry.suspects())})
+        return Counter({"reports of vaults": len(self.scheme.registry.suspects.after())})
 
     def results(self) -> Results:
         """Everything that was found."""

@@ -20,19 +20,21 @@ from eiraku.reference.purse.state import Provisioning
 from eiraku.spec.centre_objects import Claim
 from eiraku.spec.objects import Role
 from eiraku.system.database import Database
-from eiraku.system.device.registry import SCHEMA as DEVICE_SCHEMA
 from eiraku.system.device.registry import Registry
+from eiraku.system.device.schema import SCHEMA as DEVICE_SCHEMA
 from eiraku.system.economy.meetings import Undelivered
 from eiraku.system.economy.places import Kind, Place, Places
 from eiraku.system.economy.scenario import Scenario
 from eiraku.system.economy.truth import Truth
 from eiraku.system.economy.wholesale import Wholesale
+from eiraku.system.issuing.cases import COPY
 from eiraku.system.issuing.counter import Counter, EconomyOf
 from eiraku.system.issuing.deposits import Deposited
 from eiraku.system.issuing.evidence import Evidence, EvidenceError
-from eiraku.system.issuing.history import COPY
-from eiraku.system.issuing.issuer import Issuer, Rules
+from eiraku.system.issuing.issuer import Issuer
+from eiraku.system.issuing.office import Office
 from eiraku.system.issuing.schema import SCHEMA as ISSUING_SCHEMA
+from eiraku.system.issuing.schema import Rules
 from eiraku.system.scheme.directory import trust_anchor
 
 FIRST_EPOCH = 1
@@ -132,25 +134,27 @@ class Scheme:
             epoch=FIRST_EPOCH,
             random=random,
         )
-        self.issuer = Issuer.create(
-            self._databases[1],
-            seal=random(16),
-            economies=sorted(economy.number for economy in scenario.economies),
-            rules=Rules(
-                redemption_grace=scenario.policy.redemption_grace,
-                claim_grace=scenario.policy.claim_grace,
-                unit_lifetime=scenario.policy.unit_lifetime,
-                max_hops=scenario.max_hops,
-            ),
-            epoch=FIRST_EPOCH,
-            random=random,
-            public_keys=self.registry.public_key,
+        self.issuer = Issuer(
+            Office.create(
+                self._databases[1],
+                seal=random(16),
+                economies=sorted(economy.number for economy in scenario.economies),
+                rules=Rules(
+                    redemption_grace=scenario.policy.redemption_grace,
+                    claim_grace=scenario.policy.claim_grace,
+                    unit_lifetime=scenario.policy.unit_lifetime,
+                    max_hops=scenario.max_hops,
+                ),
+                epoch=FIRST_EPOCH,
+                random=random,
+                public_keys=self.registry.purses.public_key,
+            )
         )
         self.anchor = trust_anchor(self.registry, self.issuer, random(32))
         self._anchor = self.anchor.to_mapping()
         self.wholesale = Wholesale(directory, scenario.economies, random)
         self.centre = self.make(Kind.CENTRE, "issuing centre", scenario.economies[0].number)
-        self.issuer.add_purse(self.centre.number)
+        self.issuer.office.add_purse(self.centre.number)
         self.depositor = self.centre
         self.counter = Till(
             places.device(self.centre),
@@ -175,7 +179,7 @@ class Scheme:
         # Only people's and shops' purses have to be renewed within a run.
         lifetime = self.scenario.policy.purse_lifetime
         expires = self.epoch + (lifetime if kind in (Kind.PERSON, Kind.SHOP) else 100_000)
-        purse_id = self.registry.register(
+        purse_id = self.registry.purses.register(
             SigningKey(key).public,
             role=_ROLES[kind],
             tier=TIER,
@@ -200,7 +204,7 @@ class Scheme:
             purse_id=purse_id,
             anchor=self._anchor,
             policy=self._policy,
-            bulletin=self.registry.bulletin(),
+            bulletin=self.registry.bulletins.newest(),
             holdings=(),
         )
         return self.places.make(place, given, keep=kind in (Kind.BANK, Kind.CENTRE))
@@ -208,13 +212,13 @@ class Scheme:
     def renew(self, place: Place) -> bool:
         """Hand a later purse ID to a purse that comes to its bank; False if it is not to be renewed."""
         # EPP-DEV-003
-        registered = self.registry.lookup(place.number)
+        registered = self.registry.purses.lookup(place.number)
         if registered is None or not registered.active:
             return False
         expires = self.epoch + self.scenario.policy.purse_lifetime
         if expires <= registered.expires:
             return True
-        signed = self.registry.renew(place.number, expires)
+        signed = self.registry.purses.renew(place.number, expires)
         result = self.places.device(place).take_purse_id(signed)
         if isinstance(result, Accepted):
             place.renew = expires
@@ -224,16 +228,16 @@ class Scheme:
 
     def advance(self) -> bytes:
         """The next epoch: its bulletin, and the refunds that have fallen due."""
-        signed = self.registry.advance()
-        self.epoch = self.registry.epoch
-        self.issuer.advance(self.epoch)
+        signed = self.registry.bulletins.advance()
+        self.epoch = self.registry.bulletins.epoch
+        self.issuer.office.advance(self.epoch)
         return signed
 
     # --- money out ---
 
     def fund(self, place: Place, amount: int) -> None:
         """Put `amount` into the account of a vault."""
-        self.issuer.fund(self.random(16), place.number, amount)
+        self.issuer.accounts.fund(self.random(16), place.number, amount)
         self.accounts[place.number] += amount
 
     def observe(self, place: Place) -> int:
@@ -280,12 +284,12 @@ class Scheme:
 
     def _convict(self) -> None:
         """Revoke every purse of which there is new evidence, if it shows what it should to anybody else."""
-        for case in self.issuer.cases(self._cases):
+        for case in self.issuer.history.cases(self._cases):
             self._cases = case.sequence
             self.cases[case.kind] += 1
             if case.kind != COPY:
                 continue
-            registered = self.registry.lookup(case.purse)
+            registered = self.registry.purses.lookup(case.purse)
             written = case.evidence(b"" if registered is None else registered.purse_id).to_json()
             try:
                 # EPP-CEN-005: read and verified with public keys, as anybody would
@@ -299,7 +303,7 @@ class Scheme:
             if case.purse not in self.convicted:
                 self.convicted[case.purse] = self.epoch
                 # EPP-DEV-004
-                self.registry.revoke(case.purse, f"copied a unit: evidence of epoch {self.epoch}")
+                self.registry.purses.revoke(case.purse, f"copied a unit: evidence of epoch {self.epoch}")
 
     # --- claims ---
 
@@ -314,14 +318,14 @@ class Scheme:
             payee=stored.payee,
             beneficiary=beneficiary.number,
         )
-        state = self.issuer.claim(pending.payer.number, claim, economy=beneficiary.economy)
+        state = self.issuer.claims.claim(pending.payer.number, claim, economy=beneficiary.economy)
         self._convict()
         return state
 
     def refund(self) -> int:
         """Settle all claims that are due; the value refunded."""
         total = 0
-        for one in self.issuer.refund(self.epoch):
+        for one in self.issuer.claims.refund(self.epoch):
             unit = self.units[one.unit_id]
             unit.closed = "refunded"
             self.accounts[one.beneficiary] += unit.value

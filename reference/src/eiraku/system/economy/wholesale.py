@@ -31,11 +31,11 @@ class Wholesale:
     def follow(self, issuer: Issuer, epoch: int) -> None:
         """Post every new booking of the issuing centre."""
         self.register.advance(epoch)
-        self._follower.sync(issuer)
+        self._follower.sync(issuer.history)
 
     def differences(self, issuer: Issuer) -> list[str]:
         """Economies whose issued account is not what is outstanding, in words."""
-        return [str(difference) for difference in self._follower.reconcile(issuer)]
+        return [str(difference) for difference in self._follower.reconcile(issuer.history)]
 
     def standings(self) -> dict[int, Standing]:
         """Own account, issued account and bonds of every economy."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from eiraku.spec.errors import Misuse
 from eiraku.system.issuing.chain import Chain, Endorsement
 
 
@@ -22,16 +23,17 @@ def compare(first: Chain, second: Chain) -> Fork | None:
 
     Signatures are not compared, only what is signed: a purse may sign one endorsement twice. Where one chain
     is the beginning of the other there is no difference; among deposits only equal chains are so, because
-    each ends with its first endorsement to the centre (EPP-CEN-001). Raises ValueError for different units.
+    each ends with its first endorsement to the centre (EPP-CEN-001). Raises Misuse for different units, and
+    for chains that were not verified.
     """
     if first.unit_id != second.unit_id:
-        raise ValueError("expected two chains of one unit, found those of two units")
+        raise Misuse("expected two chains of one unit, found those of two units")
     # EPP-CEN-004; EPP-CEN-006: hop by hop, so a purse that occurs twice in a circle is compared with itself
     # at each hop apart
     for one, other in zip(first.endorsements, second.endorsements, strict=False):
         if one.content != other.content:
             if one.payer != other.payer:
-                raise ValueError("expected verified chains, found different payers after equal endorsements")
+                raise Misuse("expected verified chains, found different payers after equal endorsements")
             return Fork(unit_id=first.unit_id, signer=one.payer, hop=one.hop, first=one, second=other)
     return None
 

@@ -7,6 +7,7 @@ signed its digest. Purse numbers are 8 bytes, transactions 16, digests and unit 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any
 
 from eiraku.reference.anchor import SignedUnit, parse_unit
@@ -18,6 +19,10 @@ from eiraku.reference.history import layer_info
 from eiraku.spec import objects
 from eiraku.spec.errors import Code, Refusal, Refused
 from eiraku.spec.objects import EndorsementPayload, Layer
+
+NOT_HOME = "not given to a purse of the centre"
+GIVEN_ON = "given on by a purse of the centre"
+"""Reasons of `BadLayer` that are the centre's own fault."""
 
 PublicKeys = Callable[[bytes], bytes | None]
 """The public key (32 bytes) that the device centre registered for a purse number; None: not registered."""
@@ -142,6 +147,11 @@ class Opener:
             centres,
         )
 
+    def unit_key(self, kid: bytes) -> bytes | None:
+        """The public unit key, 32 bytes, of a key identifier; None: it is none of this centre."""
+        key = self._keys.get(kid)
+        return None if key is None else key.public
+
     def unit(self, raw: bytes) -> SignedUnit:
         """A unit that this centre issued. Raises Refusal (MALFORMED, UNIT_SIGNATURE)."""
         unit = parse_unit(raw)
@@ -163,10 +173,14 @@ class Opener:
         endorsements = self._peel(signed, hop, history, None)
         # EPP-CEN-001
         if not endorsements or endorsements[-1].payee not in self.centres:
-            raise BadLayer(objects.ISSUER_NUMBER, hop, "not given to a purse of the centre")
+            raise BadLayer(objects.ISSUER_NUMBER, hop, NOT_HOME)
         # EPP-CEN-001
         end = next(i for i, each in enumerate(endorsements) if each.payee in self.centres)
         return Chain(unit_id=signed.unit_id, endorsements=tuple(endorsements[: end + 1]))
+
+    def layers(self, unit: bytes, hop: int, history: bytes) -> Sequence[Endorsement]:
+        """The endorsements of a unit held at `hop` by anybody, hop 0 first. Raises as `open`."""
+        return self._peel(self.unit(unit), hop, history, None)
 
     def open_offered(
         self,
@@ -194,26 +208,26 @@ class Opener:
             signature=signature,
         )
         # EPP-CEN-008
-        problem = self._problem(signed, claimed)
+        problem = _problem(signed.unit_id, claimed, self._keys[signed.kid].public, self.public_keys)
         if problem:
             raise Refusal(Code.ENDORSEMENT, "EPP-CEN-008", f"claimed endorsement: {problem}")
         endorsements = self._peel(signed, hop, history, claimed)
         for each in endorsements[:-1]:
             # EPP-CEN-001
             if each.payee in self.centres:
-                raise BadLayer(objects.ISSUER_NUMBER, each.hop, "given on by a purse of the centre")
+                raise BadLayer(objects.ISSUER_NUMBER, each.hop, GIVEN_ON)
         return Chain(unit_id=signed.unit_id, endorsements=tuple(endorsements))
 
     def _peel(self, unit: SignedUnit, hop: int, sealed: bytes, over: Endorsement | None) -> list[Endorsement]:
         """All endorsements down to hop 0, hop 0 first. `over`: the endorsement over the outermost layer."""
-        key, info = self._keys[unit.kid].history, layer_info(unit.unit_id)
+        key, info = self._keys[unit.kid], layer_info(unit.unit_id)
         found = [] if over is None else [over]
         for at in range(hop, -1, -1):
             # EPP-CEN-003
             maker = objects.ISSUER_NUMBER if over is None or over.payer in self.centres else over.payer
             try:
                 # EPP-CEN-002
-                layer = Layer.decode(hpke.open_(key, info, sealed))
+                layer = Layer.decode(hpke.open_(key.history, info, sealed))
             except (CannotOpen, Refusal) as error:
                 raise BadLayer(maker, at, "does not open", over) from error
             # EPP-CEN-003
@@ -227,7 +241,7 @@ class Opener:
                 transaction=layer.transaction,
                 signature=layer.signature,
             )
-            problem = self._problem(unit, endorsement)
+            problem = _problem(unit.unit_id, endorsement, key.public, self.public_keys)
             if problem:
                 raise BadLayer(maker, at, problem, over)
             # EPP-CEN-002
@@ -238,20 +252,43 @@ class Opener:
         found.reverse()
         return found
 
-    def _problem(self, unit: SignedUnit, endorsement: Endorsement) -> str:
-        """Why an endorsement does not verify (EPP-CEN-002); empty if it does."""
+
+def walk(chain: Chain, *, unit_key: bytes, public_keys: PublicKeys) -> str:
+    """Why a chain that was stored does not stand when it is verified again; empty if it does (EPP-CEN-002).
+
+    Each endorsement is by the payee of the one before, and each signature verifies; the layers themselves are
+    not stored. `unit_key`: public, 32 bytes, of the money key under which the unit was issued.
+    """
+    if not chain.endorsements:
+        return "no endorsement at all"
+    # EPP-HIS-001
+    if chain.endorsements[0].history_digest != sha256(b"").digest():
+        return "hop 0: it has a history before its issue"
+    for before, each in pairwise(chain.endorsements):
         # EPP-CEN-002
-        if endorsement.hop == 0:
-            if endorsement.payer != objects.ISSUER_NUMBER:
-                return "the first payer is not the issuing centre"
-            public: bytes | None = self._keys[unit.kid].public
-        elif endorsement.payer == objects.ISSUER_NUMBER:
-            return "the issuing centre is the payer of a later hop"
-        else:
-            public = self.public_keys(endorsement.payer)
-        if public is None:
-            return "its payer is not registered"
-        payload = endorsement.payload(unit.unit_id).encode()
-        if not cose.verify_detached(public, objects.CONTEXT_ENDORSEMENT, payload, endorsement.signature):
-            return "its endorsement does not verify"
-        return ""
+        if each.payer != before.payee:
+            return f"hop {each.hop}: given on by another purse than the one that got it"
+    for each in chain.endorsements:
+        problem = _problem(chain.unit_id, each, unit_key, public_keys)
+        if problem:
+            return f"hop {each.hop}: {problem}"
+    return ""
+
+
+def _problem(unit_id: bytes, endorsement: Endorsement, unit_key: bytes, public_keys: PublicKeys) -> str:
+    """Why an endorsement does not verify (EPP-CEN-002); empty if it does."""
+    # EPP-CEN-002
+    if endorsement.hop == 0:
+        if endorsement.payer != objects.ISSUER_NUMBER:
+            return "the first payer is not the issuing centre"
+        public: bytes | None = unit_key
+    elif endorsement.payer == objects.ISSUER_NUMBER:
+        return "the issuing centre is the payer of a later hop"
+    else:
+        public = public_keys(endorsement.payer)
+    if public is None:
+        return "its payer is not registered"
+    payload = endorsement.payload(unit_id).encode()
+    if not cose.verify_detached(public, objects.CONTEXT_ENDORSEMENT, payload, endorsement.signature):
+        return "its endorsement does not verify"
+    return ""

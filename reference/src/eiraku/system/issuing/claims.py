@@ -14,18 +14,19 @@ from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Offer, OfferedUnit
 from eiraku.spec.objects import EndorsementPayload
 from eiraku.system.issuing.attribution import forks
-from eiraku.system.issuing.chain import BadLayer, Chain, Opener
-from eiraku.system.issuing.history import (
+from eiraku.system.issuing.cases import (
     COPY,
     NOT_ISSUED,
-    History,
     copy_case,
     layer_case,
     store_cases,
     unknown_case,
 )
+from eiraku.system.issuing.chain import BadLayer, Chain, Opener
+from eiraku.system.issuing.office import Office
 from eiraku.system.issuing.schema import (
     BOOKING,
+    BOOKS,
     CASE,
     CENTRE,
     CLAIM,
@@ -96,8 +97,11 @@ class _Item:
         return self.claimed.unit_id
 
 
-class Claims(History):
+class Claims:
     """Taking claims, and refunding them."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
 
     def claim(self, claimant: bytes, claim: Claim, *, economy: int | None = None) -> str:
         """Take a claim of the purse `claimant`: `open`, `refunded`, `partly-refunded` or `refused`.
@@ -108,9 +112,9 @@ class Claims(History):
         """
         offer = _offer(claim)
         # EPP-CEN-032
-        if self.public_keys(claim.beneficiary) is None:
+        if self._office.public_keys(claim.beneficiary) is None:
             raise Refusal(Code.AUTHENTICATION, "EPP-CEN-032", "the beneficiary is not a registered purse")
-        opener = self.opener()
+        opener = self._office.opener()
         items = [
             _open(opener, unit, _claimed(unit, claimant, claim.payee, offer.transaction), signature)
             for unit, signature in zip(offer.units, claim.endorsements, strict=True)
@@ -118,20 +122,20 @@ class Claims(History):
         # EPP-TRF-033
         if len({item.unit_id for item in items}) < len(items):
             raise Refusal(Code.DUPLICATE_UNIT, "EPP-CEN-032", "one unit twice in a claim")
-        with self.database.writing() as connection:
-            centre = self._refresh(connection)
+        with self._office.database.writing() as connection:
+            centre = self._office.refresh(connection)
             states = [
-                self._take(connection=connection, centre=centre, item=item, claim=claim, economy=economy)
+                _take(connection=connection, centre=centre, item=item, claim=claim, economy=economy)
                 for item in items
             ]
         return _together(states)
 
-    def claims(self, claimant: bytes | None = None) -> tuple[ClaimedUnit, ...]:
+    def units(self, claimant: bytes | None = None) -> tuple[ClaimedUnit, ...]:
         """All claimed units, or those of one purse, as they arrived. Raises DatabaseError."""
         query = select(CLAIM).order_by(CLAIM.c.sequence)
         if claimant is not None:
             query = query.where(CLAIM.c.claimant == claimant)
-        with self.database.reading() as connection:
+        with self._office.database.reading() as connection:
             return tuple(
                 ClaimedUnit(
                     sequence=row.sequence,
@@ -152,8 +156,8 @@ class Claims(History):
         Open claims are refunded or refused, what nobody claimed is expired, and numbers are closed; what was
         settled before is left alone. Raises IssuerError, DatabaseError.
         """
-        with self.database.writing() as connection:
-            centre = self._refresh(connection)
+        with self._office.database.writing() as connection:
+            centre = self._office.refresh(connection)
             at = centre.epoch if epoch is None else epoch
             # EPP-CEN-008
             if at > centre.epoch:
@@ -162,7 +166,7 @@ class Claims(History):
             if last <= centre.settled:
                 return ()
             due = UNIT.c.expires > centre.settled, UNIT.c.expires <= last
-            refunds = self._settle(connection, centre, due)
+            refunds = _settle(connection, centre, due)
             connection.execute(
                 UNIT.update()
                 .where(*due, UNIT.c.state == int(State.OUTSTANDING))
@@ -175,139 +179,142 @@ class Claims(History):
             connection.execute(CENTRE.update().values(settled=last))
         return refunds
 
-    # --- taking ---
 
-    def _take(
-        self,
-        *,
-        connection: Connection,
-        centre: Any,
-        item: _Item,
-        claim: Claim,
-        economy: int | None,
-    ) -> str:
-        """Store one unit of a claim unless it is known, and tell its state."""
-        # EPP-CEN-009
-        known = select(CLAIM.c.state).where(CLAIM.c.endorsement == item.endorsement)
-        state = connection.execute(known).scalar_one_or_none()
-        if state is not None:
-            return str(state)
-        unit = connection.execute(select(UNIT).where(UNIT.c.unit_id == item.unit_id)).one_or_none()
-        path, reason = b"", ""
-        if isinstance(item.found, BadLayer):
-            # EPP-CEN-003
-            reason = "bad-history"
-            cases = [layer_case(item.found, item.unit_id, item.unit, item.history, centre.epoch)]
-        else:
-            path = write_path(item.found.endorsements)
-            # EPP-CEN-005
-            copies = forks(item.found, _chains(connection, item.unit_id))
-            cases = [copy_case(fork, item.unit, centre.epoch) for fork in copies]
-            if unit is None:
-                # EPP-CEN-030
-                reason = "unknown"
-                cases.append(unknown_case(item.unit_id, item.unit, centre.epoch, NOT_ISSUED))
-            # EPP-CEN-008
-            elif centre.epoch > unit.expires + centre.claim_grace:
-                reason = "late"
-        store_cases(connection, cases)
-        state = REFUSED if reason else OPEN
-        connection.execute(
-            CLAIM.insert().values(
-                endorsement=item.endorsement,
-                unit_id=item.unit_id,
-                claimant=item.claimed.payer,
-                beneficiary=claim.beneficiary,
-                economy=economy,
-                transaction_id=item.claimed.transaction,
-                epoch=centre.epoch,
-                path=path,
-                state=state,
-                reason=reason,
-            )
-        )
-        return state
+# --- taking ---
 
-    # --- settling ---
 
-    def _settle(self, connection: Connection, centre: Any, due: tuple[Any, ...]) -> tuple[Refund, ...]:
-        """Refund or refuse the open claims of units that are due, as they arrived."""
-        both = CLAIM.join(UNIT, CLAIM.c.unit_id == UNIT.c.unit_id)
-        claim_columns = [column for column in CLAIM.c if column.name != "economy"]
-        query = (
-            select(
-                *claim_columns,
-                UNIT.c.state.label("unit_state"),
-                UNIT.c.value,
-                UNIT.c.economy,
-                func.coalesce(CLAIM.c.economy, UNIT.c.economy).label("at_economy"),
-            )
-            .select_from(both)
-            .where(CLAIM.c.state == OPEN, *due)
-            .order_by(CLAIM.c.sequence)
-        )
-        paid: set[bytes] = set()
-        refunds: list[Refund] = []
-        for row in connection.execute(query).all():
-            reason = self._objection(connection, row, paid)
-            state = REFUSED if reason else REFUNDED
-            which = CLAIM.c.sequence == row.sequence
-            connection.execute(CLAIM.update().where(which).values(state=state, reason=reason))
-            if not reason:
-                paid.add(row.unit_id)
-                refunds.append(self._pay(connection, centre, row))
-        return tuple(refunds)
-
-    def _objection(self, connection: Connection, row: Any, paid: set[bytes]) -> str:
-        """Why a claim is not refunded; empty if it is."""
-        claimed = read_path(row.unit_id, row.path).endorsements[-1]
-        # EPP-CEN-009
-        evidence = select(CASE.c.sequence).where(
-            CASE.c.unit_id == row.unit_id, CASE.c.kind == COPY, CASE.c.purse == row.claimant
-        )
-        if connection.execute(evidence.limit(1)).one_or_none() is not None:
-            return "copied"
-        # EPP-CEN-008; a deposit that was late is none (EPP-CEN-031)
-        deposits = select(DEPOSIT.c.path).where(DEPOSIT.c.unit_id == row.unit_id, DEPOSIT.c.outcome != "late")
-        if any(read_path(row.unit_id, p).contains(claimed) for p in connection.execute(deposits).scalars()):
-            return "deposited"
+def _take(
+    *,
+    connection: Connection,
+    centre: Any,
+    item: _Item,
+    claim: Claim,
+    economy: int | None,
+) -> str:
+    """Store one unit of a claim unless it is known, and tell its state."""
+    # EPP-CEN-009
+    known = select(CLAIM.c.state).where(CLAIM.c.endorsement == item.endorsement)
+    state = connection.execute(known).scalar_one_or_none()
+    if state is not None:
+        return str(state)
+    unit = connection.execute(select(UNIT).where(UNIT.c.unit_id == item.unit_id)).one_or_none()
+    path, reason = b"", ""
+    if isinstance(item.found, BadLayer):
+        # EPP-CEN-003
+        reason = "bad-history"
+        cases = [layer_case(item.found, item.unit_id, item.unit, item.history, centre.epoch)]
+    else:
+        path = write_path(item.found.endorsements)
+        # EPP-CEN-005
+        copies = forks(item.found, _chains(connection, item.unit_id))
+        cases = [copy_case(fork, item.unit, centre.epoch) for fork in copies]
+        if unit is None:
+            # EPP-CEN-030
+            reason = "unknown"
+            cases.append(unknown_case(item.unit_id, item.unit, centre.epoch, NOT_ISSUED))
         # EPP-CEN-008
-        others = select(CLAIM.c.path).where(
-            CLAIM.c.unit_id == row.unit_id, CLAIM.c.sequence != row.sequence, CLAIM.c.reason != "late"
+        elif centre.epoch > unit.expires + centre.claim_grace:
+            reason = "late"
+    store_cases(connection, cases)
+    state = REFUSED if reason else OPEN
+    connection.execute(
+        CLAIM.insert().values(
+            endorsement=item.endorsement,
+            unit_id=item.unit_id,
+            claimant=item.claimed.payer,
+            beneficiary=claim.beneficiary,
+            economy=economy,
+            transaction_id=item.claimed.transaction,
+            epoch=centre.epoch,
+            path=path,
+            state=state,
+            reason=reason,
         )
-        for path in connection.execute(others).scalars():
-            offered = read_path(row.unit_id, path).endorsements[:-1]
-            if Chain(unit_id=row.unit_id, endorsements=offered).contains(claimed):
-                return "claimed-on"
-        # EPP-CEN-033
-        if row.unit_state != int(State.OUTSTANDING) or row.unit_id in paid:
-            return "paid"
-        return ""
+    )
+    return state
 
-    def _pay(self, connection: Connection, centre: Any, row: Any) -> Refund:
-        # EPP-CEN-009: named after the endorsement, so the books would refuse a second refund of it
-        posting = sha256(b"refund" + row.endorsement).digest()[:16]
-        amounts = {vault_account(row.beneficiary): row.value, outstanding_account(row.economy): -row.value}
-        self.books.post(connection, posting, amounts)
-        connection.execute(
-            UNIT.update().where(UNIT.c.unit_id == row.unit_id).values(state=int(State.REFUNDED))
+
+# --- settling ---
+
+
+def _settle(connection: Connection, centre: Any, due: tuple[Any, ...]) -> tuple[Refund, ...]:
+    """Refund or refuse the open claims of units that are due, as they arrived."""
+    both = CLAIM.join(UNIT, CLAIM.c.unit_id == UNIT.c.unit_id)
+    claim_columns = [column for column in CLAIM.c if column.name != "economy"]
+    query = (
+        select(
+            *claim_columns,
+            UNIT.c.state.label("unit_state"),
+            UNIT.c.value,
+            UNIT.c.economy,
+            func.coalesce(CLAIM.c.economy, UNIT.c.economy).label("at_economy"),
         )
-        connection.execute(
-            BOOKING.insert().values(
-                kind="refund",
-                economy=row.economy,
-                at_economy=row.at_economy,
-                value=row.value,
-                epoch=centre.epoch,
-            )
-        )
-        return Refund(
-            unit_id=row.unit_id,
-            claimant=row.claimant,
-            beneficiary=row.beneficiary,
+        .select_from(both)
+        .where(CLAIM.c.state == OPEN, *due)
+        .order_by(CLAIM.c.sequence)
+    )
+    paid: set[bytes] = set()
+    refunds: list[Refund] = []
+    for row in connection.execute(query).all():
+        reason = _objection(connection, row, paid)
+        state = REFUSED if reason else REFUNDED
+        which = CLAIM.c.sequence == row.sequence
+        connection.execute(CLAIM.update().where(which).values(state=state, reason=reason))
+        if not reason:
+            paid.add(row.unit_id)
+            refunds.append(_pay(connection, centre, row))
+    return tuple(refunds)
+
+
+def _objection(connection: Connection, row: Any, paid: set[bytes]) -> str:
+    """Why a claim is not refunded; empty if it is."""
+    claimed = read_path(row.unit_id, row.path).endorsements[-1]
+    # EPP-CEN-009
+    evidence = select(CASE.c.sequence).where(
+        CASE.c.unit_id == row.unit_id, CASE.c.kind == COPY, CASE.c.purse == row.claimant
+    )
+    if connection.execute(evidence.limit(1)).one_or_none() is not None:
+        return "copied"
+    # EPP-CEN-008; a deposit that was late is none (EPP-CEN-031)
+    deposits = select(DEPOSIT.c.path).where(DEPOSIT.c.unit_id == row.unit_id, DEPOSIT.c.outcome != "late")
+    if any(read_path(row.unit_id, p).contains(claimed) for p in connection.execute(deposits).scalars()):
+        return "deposited"
+    # EPP-CEN-008
+    others = select(CLAIM.c.path).where(
+        CLAIM.c.unit_id == row.unit_id, CLAIM.c.sequence != row.sequence, CLAIM.c.reason != "late"
+    )
+    for path in connection.execute(others).scalars():
+        offered = read_path(row.unit_id, path).endorsements[:-1]
+        if Chain(unit_id=row.unit_id, endorsements=offered).contains(claimed):
+            return "claimed-on"
+    # EPP-CEN-033
+    if row.unit_state != int(State.OUTSTANDING) or row.unit_id in paid:
+        return "paid"
+    return ""
+
+
+def _pay(connection: Connection, centre: Any, row: Any) -> Refund:
+    # EPP-CEN-009: named after the endorsement, so the books would refuse a second refund of it
+    posting = sha256(b"refund" + row.endorsement).digest()[:16]
+    amounts = {vault_account(row.beneficiary): row.value, outstanding_account(row.economy): -row.value}
+    BOOKS.post(connection, posting, amounts)
+    connection.execute(UNIT.update().where(UNIT.c.unit_id == row.unit_id).values(state=int(State.REFUNDED)))
+    connection.execute(
+        BOOKING.insert().values(
+            kind="refund",
             economy=row.economy,
+            at_economy=row.at_economy,
             value=row.value,
+            epoch=centre.epoch,
         )
+    )
+    return Refund(
+        unit_id=row.unit_id,
+        claimant=row.claimant,
+        beneficiary=row.beneficiary,
+        economy=row.economy,
+        value=row.value,
+    )
 
 
 def _offer(claim: Claim) -> Offer:

@@ -12,7 +12,8 @@ from eiraku.reference.device import Device, Rejected
 from eiraku.spec.objects import Role
 from eiraku.system.issuing.chain import Chain
 from eiraku.system.issuing.deposits import Deposited, Opened, open_deposit
-from eiraku.system.issuing.issuer import Issuer, IssuerError
+from eiraku.system.issuing.issuer import Issuer
+from eiraku.system.issuing.schema import IssuerError
 
 EconomyOf = Callable[[bytes], int | None]
 """The economy of a registered purse, by number; None: not registered."""
@@ -38,7 +39,7 @@ class Counter:
         self.device = device
         self.issuer = issuer
         self.economy_of = economy_of
-        issuer.add_purse(claims.number)
+        issuer.office.add_purse(claims.number)
 
     def collect(self) -> tuple[Deposited, ...]:
         """Deposit everything the purse holds, then take it out of the purse.
@@ -55,10 +56,10 @@ class Counter:
         return tuple(done)
 
     def _deposit(self, unit_ids: Sequence[bytes]) -> tuple[Deposited, ...]:
-        opener = self.issuer.opener()
+        opener = self.issuer.office.opener()
         holdings = self.device.store.holdings(unit_ids)
         opened = [open_deposit(opener, each.unit, each.hop, each.history) for each in holdings]
-        return self.issuer.deposit_opened([self._placed(each) for each in opened])
+        return self.issuer.deposits.store([self._placed(each) for each in opened])
 
     def _placed(self, opened: Opened) -> Opened:
         """With the economy of the depositor, who is the payer of the last endorsement."""

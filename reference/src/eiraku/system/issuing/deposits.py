@@ -1,7 +1,7 @@
 """Deposits: what becomes of a unit that came home (EPP-CEN-004 to 007, 014).
 
-Opening and verifying chains needs no database and may be done elsewhere; `deposit_opened` then stores any
-number of them in one durable write.
+Opening and verifying chains needs no database and may be done elsewhere; `Deposits.store` then stores
+any number of them in one durable write.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,23 +12,24 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from eiraku.reference.anchor import parse_unit
-from eiraku.reference.purse.ledger import Holding
+from eiraku.reference.centres.issuing import Holding
 from eiraku.spec.errors import Refusal
 from eiraku.system.database import batches
 from eiraku.system.issuing.attribution import Fork, forks
-from eiraku.system.issuing.chain import BadLayer, Chain, Opener
-from eiraku.system.issuing.history import (
+from eiraku.system.issuing.cases import (
     BAD_HISTORY,
     NOT_ISSUED,
     UNKNOWN,
-    History,
     copy_case,
     layer_case,
     store_cases,
     unknown_case,
 )
+from eiraku.system.issuing.chain import BadLayer, Chain, Opener
+from eiraku.system.issuing.office import Office
 from eiraku.system.issuing.schema import (
     BOOKING,
+    BOOKS,
     CLAIM,
     DEPOSIT,
     UNIT,
@@ -98,8 +99,11 @@ def open_deposit(
     return Opened(unit_id=identifier, unit=unit, history=kept, economy=economy, found=found)
 
 
-class Deposits(History):
+class Deposits:
     """Taking units home."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
 
     def deposit(
         self, payer: bytes, payer_economy: int | None, transaction: bytes, holdings: Sequence[Holding]
@@ -108,49 +112,28 @@ class Deposits(History):
 
         `payer_economy`: None stands for that of each unit. Raises DatabaseError.
         """
-        opener = self.opener()
-        return self.deposit_opened(
+        opener = self._office.opener()
+        return self.store(
             [
                 _of(open_deposit(opener, h.unit, h.hop, h.history, economy=payer_economy), payer, transaction)
                 for h in holdings
             ]
         )
 
-    def deposit_opened(self, opened: Sequence[Opened]) -> tuple[Deposited, ...]:
+    def store(self, opened: Sequence[Opened]) -> tuple[Deposited, ...]:
         """Store deposits that were opened, in one durable write and in the order given.
 
         Each unit is credited to the payer of the last endorsement of its chain. Raises DatabaseError.
         """
         if not opened:
             return ()
-        with self.database.writing() as connection:
-            writing = _Writing(connection, self._refresh(connection), opened)
+        with self._office.database.writing() as connection:
+            writing = _Writing(connection, self._office.refresh(connection), opened)
             done = tuple(writing.take(each) for each in opened)
             # EPP-CEN-007
             writing.store()
-            self._credit(connection, writing)
+            _credit(connection, writing)
         return done
-
-    def _credit(self, connection: Connection, writing: "_Writing") -> None:
-        if not writing.credits:
-            return
-        amounts: dict[str, int] = {}
-        booked: dict[tuple[int, int], int] = {}
-        for credit in writing.credits:
-            vault, owed = vault_account(credit.payer), outstanding_account(credit.economy)
-            amounts[vault] = amounts.get(vault, 0) + credit.value
-            amounts[owed] = amounts.get(owed, 0) - credit.value
-            pair = credit.economy, credit.at_economy
-            booked[pair] = booked.get(pair, 0) + credit.value
-        # Each unit is credited once, so this name is never made twice.
-        name = b"".join(credit.unit_id for credit in writing.credits)
-        self.books.post(connection, sha256(b"deposit" + name).digest()[:16], amounts)
-        now = writing.centre.epoch
-        rows = [
-            {"kind": "redeem", "economy": economy, "at_economy": at, "value": value, "epoch": now}
-            for (economy, at), value in sorted(booked.items())
-        ]
-        connection.execute(BOOKING.insert(), rows)
 
 
 class _Writing:
@@ -242,6 +225,28 @@ class _Writing:
     def _suspect(self, opened: Opened, outcome: str, case: dict[str, Any], purse: bytes | None) -> Deposited:
         self.cases.append(case)
         return Deposited(unit_id=opened.unit_id, outcome=outcome, convicted=purse)
+
+
+def _credit(connection: Connection, writing: _Writing) -> None:
+    if not writing.credits:
+        return
+    amounts: dict[str, int] = {}
+    booked: dict[tuple[int, int], int] = {}
+    for credit in writing.credits:
+        vault, owed = vault_account(credit.payer), outstanding_account(credit.economy)
+        amounts[vault] = amounts.get(vault, 0) + credit.value
+        amounts[owed] = amounts.get(owed, 0) - credit.value
+        pair = credit.economy, credit.at_economy
+        booked[pair] = booked.get(pair, 0) + credit.value
+    # Each unit is credited once, so this name is never made twice.
+    name = b"".join(credit.unit_id for credit in writing.credits)
+    BOOKS.post(connection, sha256(b"deposit" + name).digest()[:16], amounts)
+    now = writing.centre.epoch
+    rows = [
+        {"kind": "redeem", "economy": economy, "at_economy": at, "value": value, "epoch": now}
+        for (economy, at), value in sorted(booked.items())
+    ]
+    connection.execute(BOOKING.insert(), rows)
 
 
 def _of(opened: Opened, payer: bytes, transaction: bytes) -> Opened:

@@ -6,30 +6,21 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from eiraku.spec import objects
 from eiraku.system.database import DatabaseError
-from eiraku.system.issuing.attribution import Fork
-from eiraku.system.issuing.chain import BadLayer, Chain, Endorsement
-from eiraku.system.issuing.evidence import Evidence
+from eiraku.system.issuing.cases import COPY, Case, read_case
+from eiraku.system.issuing.chain import Chain
 from eiraku.system.issuing.office import Office
 from eiraku.system.issuing.schema import (
     BOOKING,
+    BOOKS,
     CASE,
     CLAIM,
     CLOSED_NUMBER,
     DEPOSIT,
     UNIT,
-    IssuerError,
     State,
-    read_endorsement,
     read_path,
-    write_endorsement,
 )
-
-COPY = "copy"
-BAD_HISTORY = "bad-history"
-UNKNOWN = "unknown"
-NOT_ISSUED = "under our key, and not in the history database"
 
 
 class NotConserved(DatabaseError):
@@ -62,41 +53,6 @@ class UnitRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """What must be looked into, in the order of its `sequence`.
-
-    `kind`: `copy` (`first`, `second`: two endorsements that `purse` signed for the unit and hop),
-    `bad-history` (`history`: what was deposited; `second`: the endorsement by which `purse` gave the bad
-    layer away, if there is one), or `unknown` (a unit under our key that the history database does not
-    have; `purse`: eight zero bytes). `unit`: as signed.
-    """
-
-    sequence: int
-    kind: str
-    purse: bytes
-    unit_id: bytes
-    hop: int
-    epoch: int
-    unit: bytes
-    detail: str
-    first: Endorsement | None
-    second: Endorsement | None
-    history: bytes | None
-
-    def evidence(self, purse_id: bytes) -> Evidence:
-        """The evidence of a copy, for a file. `purse_id`: of `purse`, as signed; empty at hop 0.
-
-        Raises IssuerError for another kind of case: there is no evidence of copying in it (EPP-CEN-005).
-        """
-        # EPP-CEN-005
-        if self.kind != COPY or self.first is None or self.second is None:
-            raise IssuerError(
-                f"case {self.sequence} is of kind {self.kind}, expected {COPY}: it convicts nobody"
-            )
-        return Evidence(unit=self.unit, purse_id=purse_id, first=self.first, second=self.second)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
     """What the wholesale register is to know: `kind` is `issue`, `redeem` or `refund`.
 
@@ -111,8 +67,12 @@ class Booking:
     epoch: int
 
 
-class History(Office):
+class History:
     """Questions to the history database; each is answered from one consistent view."""
+
+    def __init__(self, office: Office) -> None:
+        self.database = office.database
+        self._office = office
 
     def holdings_at(self, unit_id: bytes) -> UnitRecord | None:
         """What is known of a unit (32 bytes); None: it was never issued. Raises DatabaseError."""
@@ -130,7 +90,7 @@ class History(Office):
         """Cases with a greater sequence than `after`. Raises DatabaseError."""
         with self.database.reading() as connection:
             query = select(CASE).where(CASE.c.sequence > after).order_by(CASE.c.sequence)
-            return tuple(_case(row) for row in connection.execute(query))
+            return tuple(read_case(row) for row in connection.execute(query))
 
     def convicted(self) -> frozenset[bytes]:
         """Numbers of all purses of which there is evidence of copying (EPP-CEN-005). Raises DatabaseError."""
@@ -146,7 +106,7 @@ class History(Office):
     def outstanding(self) -> dict[int, int]:
         """For each economy, the value issued and neither redeemed nor refunded, expired units among it."""
         with self.database.reading() as connection:
-            return self._owed(connection)
+            return _owed(connection)
 
     def expired(self) -> dict[int, int]:
         """For each economy, the part of `outstanding` that can no longer be deposited or claimed."""
@@ -163,26 +123,28 @@ class History(Office):
     def problem(self, connection: Connection) -> str | None:
         """What is wrong, in words; None if nothing is."""
         return (
-            self.books.problem(connection)
-            or self._units_problem(connection)
+            BOOKS.problem(connection)
+            or _units_problem(connection)
             or _credits_problem(connection)
-            or _numbers_problem(connection, self._centre(connection).next_number)
+            or _numbers_problem(connection, self._office.centre(connection).next_number)
         )
 
-    def _units_problem(self, connection: Connection) -> str | None:
-        owed: dict[int, int] = {}
-        for state in (State.OUTSTANDING, State.EXPIRED):
-            for economy, value in _values(connection, state).items():
-                owed[economy] = owed.get(economy, 0) + value
-        found = self._owed(connection)
-        if found != owed:
-            return f"expected the units outstanding to be worth {owed} by economy, the books have {found}"
-        return None
 
-    def _owed(self, connection: Connection) -> dict[int, int]:
-        """What the books have outstanding, by economy."""
-        booked = self.books.amounts(connection, "outstanding:")
-        return {int(account.partition(":")[2]): amount for account, amount in booked.items() if amount}
+def _units_problem(connection: Connection) -> str | None:
+    owed: dict[int, int] = {}
+    for state in (State.OUTSTANDING, State.EXPIRED):
+        for economy, value in _values(connection, state).items():
+            owed[economy] = owed.get(economy, 0) + value
+    found = _owed(connection)
+    if found != owed:
+        return f"expected the units outstanding to be worth {owed} by economy, the books have {found}"
+    return None
+
+
+def _owed(connection: Connection) -> dict[int, int]:
+    """What the books have outstanding, by economy."""
+    booked = BOOKS.amounts(connection, "outstanding:")
+    return {int(account.partition(":")[2]): amount for account, amount in booked.items() if amount}
 
 
 def _record(connection: Connection, row: Row[Any]) -> UnitRecord:
@@ -202,27 +164,6 @@ def _record(connection: Connection, row: Row[Any]) -> UnitRecord:
         state=State(row.state),
         chains=tuple(chains),
     )
-
-
-def _case(row: Row[Any]) -> Case:
-    return Case(
-        sequence=row.sequence,
-        kind=row.kind,
-        purse=row.purse,
-        unit_id=row.unit_id,
-        hop=row.hop,
-        epoch=row.epoch,
-        unit=row.unit,
-        detail=row.detail,
-        first=None if row.first is None else read_endorsement(row.first, row.hop),
-        second=None if row.second is None else read_endorsement(row.second, _second_hop(row)),
-        history=row.history,
-    )
-
-
-def _second_hop(row: Row[Any]) -> int:
-    """The hop of the second endorsement: a bad layer of one hop is given away at the next."""
-    return int(row.hop) + int(row.kind == BAD_HISTORY)
 
 
 def _values(connection: Connection, state: State) -> dict[int, int]:
@@ -270,85 +211,3 @@ def _numbers_problem(connection: Connection, next_number: int) -> str | None:
     if connection.execute(waiting.where(UNIT.c.issue > CLOSED_NUMBER.c.issue)).scalar_one():
         return "a number waits to be issued again that was issued again already"
     return None
-
-
-# --- writing cases ---
-
-
-def copy_case(fork: Fork, unit: bytes, epoch: int) -> dict[str, Any]:
-    """The row of a fork (EPP-CEN-005)."""
-    return _row(
-        kind=COPY,
-        purse=fork.signer,
-        unit_id=fork.unit_id,
-        hop=fork.hop,
-        epoch=epoch,
-        unit=unit,
-        detail=f"signed two endorsements of hop {fork.hop}",
-        first=write_endorsement(fork.first),
-        second=write_endorsement(fork.second),
-    )
-
-
-def layer_case(fault: BadLayer, unit_id: bytes, unit: bytes, history: bytes, epoch: int) -> dict[str, Any]:
-    """The row of a bad layer (EPP-CEN-003)."""
-    endorsed = None if fault.endorsed is None else write_endorsement(fault.endorsed)
-    return _row(
-        kind=BAD_HISTORY,
-        purse=fault.purse,
-        unit_id=unit_id,
-        hop=fault.hop,
-        epoch=epoch,
-        unit=unit,
-        detail=fault.reason,
-        second=endorsed,
-        history=history,
-    )
-
-
-def unknown_case(unit_id: bytes, unit: bytes, epoch: int, detail: str) -> dict[str, Any]:
-    """The row of a unit that was never issued."""
-    return _row(
-        kind=UNKNOWN,
-        purse=objects.ISSUER_NUMBER,
-        unit_id=unit_id,
-        hop=0,
-        epoch=epoch,
-        unit=unit,
-        detail=detail,
-    )
-
-
-def _row(
-    *,
-    kind: str,
-    purse: bytes,
-    unit_id: bytes,
-    hop: int,
-    epoch: int,
-    unit: bytes,
-    detail: str,
-    first: bytes | None = None,
-    second: bytes | None = None,
-    history: bytes | None = None,
-) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "purse": purse,
-        "unit_id": unit_id,
-        "hop": hop,
-        "epoch": epoch,
-        "unit": unit,
-        "detail": detail,
-        "first": first,
-        "second": second,
-        "history": history,
-    }
-
-
-def store_cases(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    """Add the cases that are not known yet: one for each unit, kind, purse and hop."""
-    for row in rows:
-        same = [CASE.c[name] == row[name] for name in ("unit_id", "kind", "purse", "hop")]
-        if connection.execute(select(CASE.c.sequence).where(*same)).one_or_none() is None:
-            connection.execute(CASE.insert().values(**row))

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from eiraku.reference.centres.issuing import MoneyKey
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
+from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.shape import EPOCH_MAX
 from eiraku.system.database import Database, DatabaseError
 from eiraku.system.issuing.chain import Opener, PublicKeys
@@ -43,7 +44,7 @@ class Office:
         self._keys: tuple[MoneyKey, ...] = ()
         self._opener = Opener((), public_keys)
         with database.reading() as connection:
-            self._refresh(connection)
+            self.refresh(connection)
 
     @classmethod
     def create(
@@ -100,12 +101,12 @@ class Office:
     def epoch(self) -> int:
         """The centre's current epoch."""
         with self.database.reading() as connection:
-            return int(self._centre(connection).epoch)
+            return int(self.centre(connection).epoch)
 
     def advance(self, epoch: int) -> None:
         """Go on to `epoch`; the same again changes nothing. Raises IssuerError, DatabaseError."""
         with self.database.writing() as connection:
-            centre = self._centre(connection)
+            centre = self.centre(connection)
             now = centre.epoch
             # EPP-CEN-017
             if epoch < now:
@@ -117,29 +118,32 @@ class Office:
     def rules(self) -> Rules:
         """What the scheme makes known."""
         with self.database.reading() as connection:
-            return _rules(self._centre(connection))
+            return _rules(self.centre(connection))
 
     @property
     def seal(self) -> bytes:
         """The constant seal of the centre, 16 bytes."""
         with self.database.reading() as connection:
-            return bytes(self._centre(connection).seal)
+            return bytes(self.centre(connection).seal)
 
     @property
     def economies(self) -> frozenset[int]:
         """The economies whose units it issues."""
         with self.database.reading() as connection:
-            return frozenset(json.loads(self._centre(connection).economies))
+            return frozenset(json.loads(self.centre(connection).economies))
 
     # --- keys and own purses ---
 
-    def money_keys(self) -> tuple[MoneyKey, ...]:
-        """Keys under which units can still come home or be claimed, oldest first; and those announced."""
+    def money_keys(self, *, every: bool = False) -> tuple[MoneyKey, ...]:
+        """Keys under which units can still come home or be claimed, oldest first; and those announced.
+
+        `every`: also the keys whose units are all closed. Raises DatabaseError.
+        """
         with self.database.reading() as connection:
-            centre = self._refresh(connection)
+            centre = self.refresh(connection)
         # EPP-CEN-015
         late = centre.unit_lifetime + centre.claim_grace
-        return tuple(key for key in self._keys if key.valid_to + late >= centre.epoch)
+        return tuple(key for key in self._keys if every or key.valid_to + late >= centre.epoch)
 
     def rotate(self, valid_from: int, *, valid_to: int = EPOCH_MAX) -> MoneyKey:
         """Announce a new money key, which signs from `valid_from` on; the present one signs until then.
@@ -148,7 +152,7 @@ class Office:
         DatabaseError.
         """
         with self.database.writing() as connection:
-            centre = self._refresh(connection)
+            centre = self.refresh(connection)
             # EPP-CEN-015
             if not centre.epoch < valid_from <= valid_to <= EPOCH_MAX:
                 raise IssuerError(
@@ -167,7 +171,7 @@ class Office:
             _add_key(connection, self.random, valid_from=valid_from, valid_to=valid_to)
             self._revise(connection, centre.revision)
         with self.database.reading() as connection:
-            self._refresh(connection)
+            self.refresh(connection)
         return self._keys[-1]
 
     def add_purse(self, number: bytes) -> None:
@@ -177,7 +181,7 @@ class Office:
         if number in self.opener().centres:
             return
         with self.database.writing() as connection:
-            centre = self._refresh(connection)
+            centre = self.refresh(connection)
             if number not in self._opener.centres:
                 connection.execute(OWN_PURSE.insert().values(number=number))
                 self._revise(connection, centre.revision)
@@ -185,20 +189,28 @@ class Office:
     def opener(self) -> Opener:
         """What opens and verifies chains; may be pickled for workers (EPP-CEN-002). Raises DatabaseError."""
         with self.database.reading() as connection:
-            self._refresh(connection)
+            self.refresh(connection)
         return self._opener
 
-    # --- for the other parts ---
+    def registered(self, number: bytes, rule: str) -> bytes:
+        """The public key of a purse number. Raises Refusal (AUTHENTICATION) under `rule`."""
+        public = self.public_keys(number)
+        if public is None:
+            raise Refusal(Code.AUTHENTICATION, rule, f"purse {number.hex()} is not registered")
+        return public
 
-    def _centre(self, connection: Connection) -> Any:
+    # --- for the parts, within one change ---
+
+    def centre(self, connection: Connection) -> Any:
+        """The centre's row. Raises DatabaseError."""
         row = connection.execute(select(CENTRE)).one_or_none()
         if row is None:
             raise DatabaseError(f"{self.database.name}: expected a centre, found none; create it first")
         return row
 
-    def _refresh(self, connection: Connection) -> Any:
+    def refresh(self, connection: Connection) -> Any:
         """The centre's row; keys and own purses are then those of the database."""
-        centre = self._centre(connection)
+        centre = self.centre(connection)
         if centre.revision != self._revision:
             rows = connection.execute(select(MONEY_KEY).order_by(MONEY_KEY.c.sequence))
             self._keys = tuple(
@@ -218,8 +230,8 @@ class Office:
     def _revise(self, connection: Connection, revision: int) -> None:
         connection.execute(CENTRE.update().values(revision=revision + 1))
 
-    def _signing_key(self, epoch: int) -> MoneyKey:
-        """The newest key that may sign in this epoch."""
+    def signing_key(self, epoch: int) -> MoneyKey:
+        """The newest key that may sign in this epoch, as of `refresh`. Raises IssuerError."""
         # EPP-KEY-009
         valid = [key for key in self._keys if key.valid_from <= epoch <= key.valid_to]
         if not valid:

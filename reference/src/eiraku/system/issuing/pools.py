@@ -1,12 +1,22 @@
-"""Executors for work in bulk: a pool of processes, and none at all."""
+"""Work in bulk: a pool of processes, none at all, and results as they come from either."""
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from contextlib import contextmanager
 from multiprocessing import get_context
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
+
+from eiraku.spec.errors import Unavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,7 +56,35 @@ def local(workers: int) -> Iterator[Executor]:
         pool.shutdown(cancel_futures=True)
 
 
-def lost() -> tuple[type[Exception], ...]:
+def completed(
+    executor: Executor, calls: Iterable[tuple[Any, ...]], *, at_once: int
+) -> Iterator[tuple[int, Any]]:
+    """Results of the calls, each a function and its arguments, with their index, as they end.
+
+    Only `at_once` calls are under way, and no more are taken from `calls`, so that whatever their number so
+    many are in memory. Raises Unavailable if a worker is lost, and what a call raises.
+    """
+    waiting: dict[Future[Any], int] = {}
+    left = iter(enumerate(calls))
+    try:
+        while True:
+            for index, (call, *arguments) in left:
+                waiting[executor.submit(call, *arguments)] = index
+                if len(waiting) >= at_once:
+                    break
+            if not waiting:
+                return
+            ended, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in ended:
+                yield waiting.pop(future), future.result()
+    except _lost() as error:
+        raise Unavailable("a worker ended before its work was done; use fewer workers") from error
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _lost() -> tuple[type[Exception], ...]:
     """What a future raises whose worker is gone."""
     library = sys.modules.get("distributed")
     killed = (library.KilledWorker,) if library is not None else ()

@@ -28,9 +28,11 @@ from eiraku.reference.store import Store
 from eiraku.spec.objects import Role
 from eiraku.spec.shape import EPOCH_MAX
 from eiraku.system.database import Database
-from eiraku.system.device.registry import SCHEMA as DEVICE_SCHEMA
-from eiraku.system.device.registry import Registry, RegistryError
+from eiraku.system.device.keys import RegistryError
+from eiraku.system.device.registry import Registry
+from eiraku.system.device.schema import SCHEMA as DEVICE_SCHEMA
 from eiraku.system.issuing.issuer import Issuer
+from eiraku.system.issuing.office import Office
 from eiraku.system.issuing.schema import SCHEMA as ISSUING_SCHEMA
 from eiraku.system.issuing.schema import Rules
 from eiraku.system.scheme.settings import DirectoryError, Settings
@@ -60,9 +62,12 @@ class Directory:
         """The issuing centre's own purse, switched on. Raises StoreError."""
         return Device(self.counter_path, self.random)
 
-    def anchor(self) -> TrustAnchor:
-        """What a purse that is made now trusts: keys announced are in it already (EPP-KEY-010)."""
-        return trust_anchor(self.registry, self.issuer, self.scheme_key)
+    def anchor(self, *, every: bool = False) -> TrustAnchor:
+        """What a purse that is made now trusts: keys announced are in it already (EPP-KEY-010).
+
+        `every`: also the money keys whose units are all closed, for old evidence.
+        """
+        return trust_anchor(self.registry, self.issuer, self.scheme_key, every=every)
 
     def provisioning(self, private_key: bytes, purse_id: bytes) -> Provisioning:
         """What fills an empty purse. `private_key`: its seed of 32 bytes; `purse_id`: from the register."""
@@ -72,7 +77,7 @@ class Directory:
             purse_id=purse_id,
             anchor=self.anchor().to_mapping(),
             policy=self.policy.to_mapping(),
-            bulletin=self.registry.bulletin(),
+            bulletin=self.registry.bulletins.newest(),
             holdings=(),
         )
 
@@ -97,19 +102,21 @@ class Directory:
             device.close()
             raise RegistryError(f"{device.store.path}: expected an empty purse, found one that is made")
         seed = self.random(32)
-        purse_id = self.registry.register(
+        purse_id = self.registry.purses.register(
             SigningKey(seed).public,
             role=role,
             tier=tier,
             holder=holder,
             economy=economy,
-            expires=self.registry.epoch + self.settings.purse_lifetime if expires is None else expires,
+            expires=self.registry.bulletins.epoch + self.settings.purse_lifetime
+            if expires is None
+            else expires,
         )
         result = device.provision(self.provisioning(seed, purse_id))
         if not isinstance(result, Accepted):
             raise AssertionError(f"the purse refuses what the centre made: {result}")
         if role is Role.CENTRE:
-            self.issuer.add_purse(parse_purse_id(purse_id).claims.number)
+            self.issuer.office.add_purse(parse_purse_id(purse_id).claims.number)
         return device
 
     def check_economy(self, economy: int) -> None:
@@ -122,10 +129,10 @@ class Directory:
         """Revoke every purse of which the issuing centre has evidence of copying; their numbers."""
         # EPP-DEV-004
         found: list[bytes] = []
-        for number in sorted(self.issuer.convicted()):
-            purse = self.registry.lookup(number)
+        for number in sorted(self.issuer.history.convicted()):
+            purse = self.registry.purses.lookup(number)
             if purse is not None and purse.state != "revoked":
-                self.registry.revoke(number, "convicted of copying (EPP-CEN-005)")
+                self.registry.purses.revoke(number, "convicted of copying (EPP-CEN-005)")
                 found.append(number)
         return found
 
@@ -136,7 +143,7 @@ class Directory:
         Raises RegistryError, DatabaseError.
         """
         self.convict()
-        signed = self.registry.advance(to)
+        signed = self.registry.bulletins.advance(to)
         self.settle()
         return signed
 
@@ -145,26 +152,28 @@ class Directory:
 
         Raises DatabaseError.
         """
-        epoch = self.registry.epoch
-        if self.issuer.epoch < epoch:
-            self.issuer.advance(epoch)
+        epoch = self.registry.bulletins.epoch
+        if self.issuer.office.epoch < epoch:
+            self.issuer.office.advance(epoch)
         # EPP-CEN-008
-        self.issuer.refund()
+        self.issuer.claims.refund()
 
     def close(self) -> None:
         """Close both databases."""
         self.registry.database.close()
-        self.issuer.database.close()
+        self.issuer.office.database.close()
 
 
-def trust_anchor(registry: Registry, issuer: Issuer, scheme_key: bytes) -> TrustAnchor:
-    """What a purse of these two centres trusts (EPP-KEY-010). `scheme_key`: 32 bytes."""
+def trust_anchor(
+    registry: Registry, issuer: Issuer, scheme_key: bytes, *, every: bool = False
+) -> TrustAnchor:
+    """What a purse of these centres trusts (EPP-KEY-010). `scheme_key`: 32 bytes; `every`: also old keys."""
     return TrustAnchor(
-        economies=issuer.economies,
-        device_keys=registry.device_keys(),
-        money_keys={key.kid: key.announced for key in issuer.money_keys()},
+        economies=issuer.office.economies,
+        device_keys=registry.keys.announced(),
+        money_keys={key.kid: key.announced for key in issuer.office.money_keys(every=every)},
         device_seal=registry.seal,
-        money_seal=issuer.seal,
+        money_seal=issuer.office.seal,
         scheme_key=scheme_key,
     )
 
@@ -199,10 +208,11 @@ def create(
     return open_(path, random=random)
 
 
-def open_(path: Path, *, random: Random = secrets.token_bytes) -> Directory:
+def open_(path: Path, *, random: Random = secrets.token_bytes, read_only: bool = False) -> Directory:
     """Open a folder that `create` made.
 
-    Raises DirectoryError, SettingsError, RegistryError, DatabaseError.
+    `read_only`: to look at the databases, in which nothing is changed. Raises DirectoryError, SettingsError,
+    RegistryError, DatabaseError.
     """
     settings = Settings.from_toml(_read(path / SETTINGS), file=str(path / SETTINGS))
     policy = Policy.from_toml(_read(path / POLICY), file=str(path / POLICY))
@@ -213,14 +223,19 @@ def open_(path: Path, *, random: Random = secrets.token_bytes) -> Directory:
         scheme_key = b""
     if len(scheme_key) != 32:
         raise DirectoryError(f"{path / SCHEME_KEY}: expected 64 hexadecimal digits; restore it from a backup")
-    device = Database(_url(path, settings.device_centre.database, new=False), DEVICE_SCHEMA)
+    device = Database(
+        _url(path, settings.device_centre.database, new=False), DEVICE_SCHEMA, read_only=read_only
+    )
     try:
         registry = Registry(device, random=random)
-        issuing = Database(_url(path, settings.issuing_centre.database, new=False), ISSUING_SCHEMA)
+        issuing = Database(
+            _url(path, settings.issuing_centre.database, new=False), ISSUING_SCHEMA, read_only=read_only
+        )
         try:
-            issuer = Issuer(issuing, public_keys=registry.public_key, random=random)
-            # The bulletin is published first: a loss of power may have come between.
-            issuer.advance(registry.epoch)
+            issuer = Issuer(Office(issuing, public_keys=registry.purses.public_key, random=random))
+            if not read_only:
+                # The bulletin is published first: a loss of power may have come between.
+                issuer.office.advance(registry.bulletins.epoch)
         except BaseException:
             issuing.close()
             raise
@@ -260,8 +275,10 @@ def _fill(path: Path, settings: Settings, policy: str, random: Random) -> None:
         issuing = Database(_url(path, settings.issuing_centre.database, new=True), ISSUING_SCHEMA)
         try:
             economies = settings.economies
-            Issuer.create(
-                issuing, seal=random(16), economies=economies, rules=rules, epoch=epoch, random=random
+            Issuer(
+                Office.create(
+                    issuing, seal=random(16), economies=economies, rules=rules, epoch=epoch, random=random
+                )
             )
         finally:
             issuing.close()

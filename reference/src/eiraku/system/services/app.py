@@ -148,7 +148,7 @@ def _common(app: FastAPI, office: Office, metrics: Metrics) -> None:
     @app.get("/epp1/bulletin", response_class=Response, responses=_binary(COSE, "The newest bulletin."))
     async def bulletin() -> Response:
         """Newest bulletin, as signed."""
-        return Response(await run_in_threadpool(bulletins.bulletin), media_type=COSE)
+        return Response(await run_in_threadpool(bulletins.newest), media_type=COSE)
 
     @app.get("/epp1/bulletin/head", response_class=Response, responses=_binary(COSE, "Its head."))
     async def head() -> Response:

@@ -25,7 +25,8 @@ from eiraku.spec.layout import Octets, Text
 from eiraku.spec.objects import ISSUER_NUMBER, Role
 from eiraku.spec.record import Record, record
 from eiraku.system.database import Database
-from eiraku.system.device.registry import Registry, RegistryError
+from eiraku.system.device.keys import RegistryError
+from eiraku.system.device.registry import Registry
 from eiraku.system.exchange.carrier import ServiceRefused
 from eiraku.system.services.journal import ENROLMENTS
 from eiraku.system.services.requests import DEVICE_CENTRE
@@ -106,7 +107,7 @@ class Enrolments:
         """Register the purse that signed, if its code is good. Raises ServiceRefused, DatabaseError."""
         code, public_key = _read(signed)
         digest = sha256(code.encode()).digest()
-        epoch = self.registry.epoch
+        epoch = self.registry.bulletins.epoch
         with self.database.writing() as connection:
             row = connection.execute(select(ENROLMENTS).where(ENROLMENTS.c.digest == digest)).one_or_none()
             # EPP-SVC-009
@@ -116,7 +117,7 @@ class Enrolments:
             mine = ENROLMENTS.c.digest == digest
             connection.execute(ENROLMENTS.update().where(mine).values(public_key=public_key))
         try:
-            purse_id = self.registry.register(
+            purse_id = self.registry.purses.register(
                 public_key,
                 role=Role[row.role],
                 tier=row.tier,
@@ -130,7 +131,7 @@ class Enrolments:
             purse_id=purse_id,
             anchor=json.dumps(self.anchor().to_mapping()),
             policy=json.dumps(self.policy.to_mapping()),
-            bulletin=self.registry.bulletin(),
+            bulletin=self.registry.bulletins.newest(),
             vault=self.vault_of(bytes(row.holder)),
         ).encode()
 

@@ -26,29 +26,31 @@ def issuing_centre(issuer: Issuer, registry: Registry) -> Mapping[str, Method]:
 
     def issue(caller: Caller, request_id: bytes, body: bytes) -> bytes:
         read = IssueBody.decode(body)
-        return issuer.issue(request_id, caller.number, read.economy, read.values, at_economy=caller.economy)
+        return issuer.issues.issue(
+            request_id, caller.number, read.economy, read.values, at_economy=caller.economy
+        )
 
     def receipt(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         read = ReceiptBody.decode(body)
-        issuer.receipt(caller.number, read.transaction, read.signature)
+        issuer.issues.receipt(caller.number, read.transaction, read.signature)
         return NOTHING
 
     def account(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         fields(body, 0)
-        return cbor.encode(issuer.account(caller.number))
+        return cbor.encode(issuer.accounts.amount(caller.number))
 
     def claim(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         read = Claim.decode(body)
-        beneficiary = registry.lookup(read.beneficiary)
+        beneficiary = registry.purses.lookup(read.beneficiary)
         # EPP-SVC-010
         if beneficiary is None or beneficiary.role is not Role.VAULT:
             detail = "expected the number of a registered vault as beneficiary"
             raise ServiceRefused("not-allowed", RULE, detail)
-        return cbor.encode(issuer.claim(caller.number, read, economy=beneficiary.economy))
+        return cbor.encode(issuer.claims.claim(caller.number, read, economy=beneficiary.economy))
 
     def cases(_caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         (after,) = fields(body, 1)
-        found = issuer.cases(shape.uint(after, RULE, "after", 0, 2**53 - 1))[:CASES_MAX]
+        found = issuer.history.cases(shape.uint(after, RULE, "after", 0, 2**53 - 1))[:CASES_MAX]
         return cbor.encode(tuple((c.sequence, c.kind, c.purse, c.unit_id, c.hop, c.epoch) for c in found))
 
     return {
@@ -66,21 +68,21 @@ def device_centre(registry: Registry, issuer: Issuer, *, lifetime: int) -> Mappi
 
     def renew(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         (wanted,) = fields(body, 1)
-        latest = registry.epoch + lifetime
+        latest = registry.bulletins.epoch + lifetime
         expires = shape.uint(wanted, RULE, "expires", 0, shape.EPOCH_MAX)
         # EPP-SVC-011
         if expires > latest:
             detail = f"expected an epoch up to {latest}, found {expires}"
             raise ServiceRefused("not-allowed", "EPP-SVC-011", detail)
-        return registry.renew(caller.number, expires)
+        return registry.purses.renew(caller.number, expires)
 
     def challenge(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         fields(body, 0)
-        return cbor.encode(registry.challenge(caller.number, issuer))
+        return cbor.encode(registry.inspections.challenge(caller.number, issuer.history))
 
     def self_report(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         # What was found is for the operator: a purse that cheats must not learn what gave it away.
-        registry.inspect(caller.number, body, issuer)
+        registry.inspections.inspect(caller.number, body, issuer.history)
         return NOTHING
 
     return {
@@ -100,7 +102,7 @@ def callers(registry: Registry) -> Callable[[bytes], Caller | None]:
     """Registered purses, as a gate asks for them."""
 
     def find(number: bytes) -> Caller | None:
-        found = registry.lookup(number)
+        found = registry.purses.lookup(number)
         if found is None:
             return None
         return Caller(
@@ -118,7 +120,7 @@ def callers(registry: Registry) -> Callable[[bytes], Caller | None]:
 def _suspect(registry: Registry) -> Handler:
     def suspect(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         read = SuspectBody.decode(body)
-        registry.suspect(caller.number, read.number, read.code, read.unit_id, read.epoch)
+        registry.suspects.report(caller.number, read.number, read.code, read.unit_id, read.epoch)
         return NOTHING
 
     return suspect

@@ -9,9 +9,9 @@ from eiraku.system.services.settings import Settings
 
 
 class Bulletins(Protocol):
-    """Where the newest bulletin comes from; the device centre's register is one."""
+    """Where the newest bulletin comes from: the device centre."""
 
-    def bulletin(self) -> bytes:
+    def newest(self) -> bytes:
         """Whole, as signed."""
 
     def head(self) -> bytes:

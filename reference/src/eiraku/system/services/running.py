@@ -66,17 +66,17 @@ def _work(scheme: Scheme, stop: threading.Event, log: Log, metrics: Metrics) -> 
 
 def _gauges(scheme: Scheme, metrics: Metrics) -> None:
     registry = scheme.directory.registry
-    metrics.gauge("eiraku_bulletin_epoch", "Epoch of the newest bulletin.", lambda: registry.epoch)
+    metrics.gauge("eiraku_bulletin_epoch", "Epoch of the newest bulletin.", lambda: registry.bulletins.epoch)
     metrics.gauge(
         "eiraku_bulletin_age_seconds",
         "Since the newest bulletin was first seen here.",
-        lambda: scheme.journal.age(registry.epoch, time.time()),
+        lambda: scheme.journal.age(registry.bulletins.epoch, time.time()),
     )
     metrics.gauge("eiraku_sessions", "Sessions that are named.", lambda: _sessions(scheme))
     metrics.gauge(
         "eiraku_outstanding",
         "Value issued and neither redeemed nor refunded, in minor units, all economies.",
-        lambda: sum(scheme.directory.issuer.outstanding().values()),
+        lambda: sum(scheme.directory.issuer.history.outstanding().values()),
     )
 
 

@@ -63,7 +63,7 @@ class Scheme:
         """As HTTP serves it."""
         return Office(
             services=self.services,
-            bulletins=self.directory.registry,
+            bulletins=self.directory.registry.bulletins,
             enrol=self.enrolments.enrol,
             health=self.health,
             settings=self.settings,
@@ -78,9 +78,9 @@ class Scheme:
         """Databases that take writes, and a bulletin that is not too old."""
         facts: dict[str, object] = {"epoch": None, "bulletin_age": None, "databases": "failing"}
         try:
-            epoch = self.directory.registry.epoch
+            epoch = self.directory.registry.bulletins.epoch
             age = self.journal.age(epoch, time.time())
-            for database in (self.directory.registry.database, self.directory.issuer.database):
+            for database in (self.directory.registry.database, self.directory.issuer.office.database):
                 with database.writing():
                     pass
         except DatabaseError:
@@ -134,7 +134,7 @@ def invite(
         closing.callback(directory.close)
         database = _database(path, settings)
         closing.callback(database.close)
-        epoch = directory.registry.epoch
+        epoch = directory.registry.bulletins.epoch
         invitation = Invitation(
             role=role,
             tier=tier,
@@ -212,7 +212,7 @@ def _counter(directory: Directory, closing: ExitStack) -> Counter:
     closing.callback(device.close)
 
     def economy_of(number: bytes) -> int | None:
-        found = directory.registry.lookup(number)
+        found = directory.registry.purses.lookup(number)
         return None if found is None else found.economy
 
     counter = Counter(device, directory.issuer, economy_of=economy_of)

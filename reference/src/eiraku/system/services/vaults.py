@@ -142,5 +142,5 @@ class VaultPlace:
             vault=vault,
             device=device,
             holder=self.holder,
-            account=lambda: directory.issuer.account(vault.number),
+            account=lambda: directory.issuer.accounts.amount(vault.number),
         )

@@ -1,4 +1,4 @@
-"""``eiraku audit``: does the issuing centre find exactly the cheats among any number of units?"""
+"""``eiraku detect``: does an issuing centre find exactly the cheats among any number of units?"""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from eiraku.system.database import Database
-    from eiraku.system.issuing.audit import Audit, Watcher
+    from eiraku.testing.detection import Detection, Watcher
     from eiraku.testing.population import Plan
 
 
@@ -112,7 +112,7 @@ def main(
             document = _measure(seed, database, executor if scheduler else None, workers, prefills)
             code = 0
         else:
-            done = _audit(plan, database, executor, workers)
+            done = _detect(plan, database, executor, workers)
             _show(done)
             document, code = done.document(), 1 if done.problems else 0
     if json_file is not None:
@@ -131,7 +131,7 @@ def _database(url: str | None) -> "Iterator[Database]":
 
     with contextlib.ExitStack() as stack:
         if url is None:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="eiraku-audit-"))
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="eiraku-detect-"))
             url = f"sqlite:///{folder}/issuing.db"
         with told(unavailable=MISUSE):
             database = Database(url, SCHEMA)
@@ -152,28 +152,28 @@ def _executor(scheduler: str | None, workers: int) -> "Iterator[Executor]":
         yield executor
 
 
-def _audit(plan: "Plan", database: "Database", executor: "Executor", workers: int) -> "Audit":
-    from eiraku.system.issuing.audit import audit, prepare
+def _detect(plan: "Plan", database: "Database", executor: "Executor", workers: int) -> "Detection":
+    from eiraku.testing.detection import detect, prepare
 
     # A database that was used before is named wrongly, not unavailable.
     with told(unavailable=MISUSE):
         issuer = prepare(database, plan)
     with _progress(plan) as watcher:
-        return audit(plan, issuer, executor, workers=workers, watcher=watcher)
+        return detect(plan, issuer, executor, workers=workers, watcher=watcher)
 
 
 def _measure(
     seed: int, database: "Database", executor: "Executor | None", workers: int, prefills: tuple[int, ...]
 ) -> dict[str, Any]:
     """Measure, and print the tables; the figures."""
-    from eiraku.cli.study.benchmarks.audit import measure, show
+    from eiraku.cli.study.benchmarks.deposits import measure, show
 
     figures = measure(seed, database, executor, workers=workers, prefills=prefills)
     show(figures)
     return figures
 
 
-def _show(done: "Audit") -> None:
+def _show(done: "Detection") -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -212,7 +212,7 @@ def _progress(plan: "Plan") -> "Iterator[Watcher | None]":
     from rich.console import Console
     from rich.progress import Progress
 
-    from eiraku.system.issuing.audit import outcomes
+    from eiraku.testing.detection import outcomes
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         making = bar.add_task("units made", total=plan.units)

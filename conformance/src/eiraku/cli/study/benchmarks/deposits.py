@@ -1,4 +1,4 @@
-"""``eiraku audit --measure``: what a deposit costs the issuing centre, beside the bare cryptography in it.
+"""``eiraku detect --measure``: what a deposit costs the issuing centre, beside the bare cryptography in it.
 
 The floor of a unit that comes home at hop n is what it needs and nothing else: n + 1 openings of a layer by
 HPKE, n + 1 verifications of an endorsement and one of the unit, each timed in the same run with the library
@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
+from eiraku.reference.centres.issuing import Holding
 from eiraku.system.database import Database
-from eiraku.system.issuing.audit import Run, prepare
 from eiraku.system.issuing.deposits import open_deposit
 from eiraku.system.issuing.pools import SameProcess, local
+from eiraku.testing.detection import Run, prepare
 from eiraku.testing.population import Plan
 from eiraku.testing.prefill import prefill
 from eiraku.testing.village import HOME, ISSUER, VAULT, Village
@@ -134,7 +135,7 @@ def _opening(hop: int) -> dict[str, Any]:
 def _storing(run: Run, turn: int) -> dict[str, Any]:
     """Deposits of fresh units, one by one, and then 100 in one durable write."""
     first = turn * (STORED + SINGLE)
-    deposits = run.make(run.issue(range(first, first + STORED + SINGLE)))
+    deposits = _home(run, first)
     times = []
     for deposit in deposits[:SINGLE]:
         before = run.done.storing
@@ -153,6 +154,11 @@ def _storing(run: Run, turn: int) -> dict[str, Any]:
     }
 
 
+def _home(run: Run, first: int) -> list[Holding]:
+    """The units of one turn as they come home, each once."""
+    return [held for (held,) in run.make(run.issue(range(first, first + STORED + SINGLE)))]
+
+
 def _opened(run: Run) -> float:
     return sum(seconds for _, seconds in run.done.opening.values())
 
@@ -160,7 +166,7 @@ def _opened(run: Run) -> float:
 def _throughput(run: Run, turn: int) -> dict[str, Any]:
     """Deposits a second with these workers, after some that are not counted."""
     first = turn * (STORED + SINGLE)
-    deposits = run.make(run.issue(range(first, first + STORED + SINGLE)))
+    deposits = _home(run, first)
     run.deposit(deposits[:SINGLE])
     before = run.done.depositing
     run.deposit(deposits[SINGLE:])

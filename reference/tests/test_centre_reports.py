@@ -1,0 +1,191 @@
+"""Reports of purses that lie, one field at a time, and what is no report; each contradiction has its name."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cddl_verifier import Validator
+
+from eiraku.reference.crypto import cose
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.device import Device
+from eiraku.spec.centre_objects import CONTEXT_SELF_REPORT, SelfReport
+from eiraku.spec.errors import Code, Refusal
+from eiraku.system.device.inspection import Finding
+from eiraku.system.device.keys import RegistryError
+from eiraku.system.scheme import directory
+from eiraku.testing.bank import number_of
+from eiraku.testing.market import Market, kinds, provision
+
+
+@pytest.fixture
+def market(tmp_path: Path) -> Iterator[Market]:
+    made = Market(tmp_path, 3)
+    yield made
+    made.close()
+
+
+# --- lies: one field at a time ---
+
+Change = Callable[[SelfReport], SelfReport]
+
+
+def signed(device: Device, report: SelfReport) -> bytes:
+    return cose.sign(SigningKey(provision(device).private_key), CONTEXT_SELF_REPORT, report.encode())
+
+
+def altered(market: Market, device: Device, change: Change) -> Sequence[Finding]:
+    """What an inspection finds if the purse lies."""
+    challenge = market.registry.inspections.challenge(number_of(device), market.issuer.history)
+    honest = SelfReport.decode(cose.parse(device.self_report(challenge)).payload)
+    return market.registry.inspections.inspect(
+        number_of(device), signed(device, change(honest)), market.issuer.history
+    )
+
+
+LIES: dict[str, tuple[Change, set[str]]] = {
+    "balance": (lambda r: replace(r, balance=r.balance + 1), {"totals", "sum"}),
+    "credited": (lambda r: replace(r, credited=r.credited + 1), {"totals"}),
+    "less credited": (lambda r: replace(r, credited=r.credited - 1), {"totals", "total"}),
+    "less settled": (lambda r: replace(r, settled=r.settled - 1), {"totals", "total"}),
+    "given": (lambda r: replace(r, given=r.given + 1), {"totals", "total"}),
+    "no pending": (lambda r: replace(r, pending=()), {"totals", "pending"}),
+    "other payee": (
+        lambda r: replace(r, pending=tuple((t, bytes(8), a) for t, _, a in r.pending)),
+        {"pending"},
+    ),
+    "epoch ahead": (lambda r: replace(r, epoch=r.epoch + 1), {"epoch"}),
+    "epoch back": (lambda r: replace(r, epoch=0), {"epoch"}),
+    "order": (lambda r: replace(r, units=r.units[::-1]), {"order"}),
+    "twice": (lambda r: replace(r, units=(r.units[0], *r.units)), {"order", "sum"}),
+    "a unit gone": (lambda r: replace(r, units=r.units[1:]), {"sum", "flow"}),
+    "unknown unit": (
+        lambda r: replace(r, units=((bytes(32), 1), *r.units)),
+        {"not-issued", "flow"},
+    ),
+    "lower hop": (
+        lambda r: replace(r, units=((r.units[0][0], 0), *r.units[1:])),
+        {"hop", "first-holder", "flow", "two-holders"},
+    ),
+    "next hop": (
+        lambda r: replace(r, units=((r.units[0][0], r.units[0][1] + 1), *r.units[1:])),
+        {"hop", "flow"},
+    ),
+    "digest": (lambda r: replace(r, digest=bytes(32)), {"memory"}),
+    "balance, digest as before": (lambda r: replace(r, epoch=0), {"epoch"}),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_every_lie_has_its_finding(market: Market, lie: str) -> None:
+    """EPP-DEV-017, EPP-DEV-018, EPP-DEV-019; EPP-DEV-020: stored, both sides in words."""
+    person, other, _ = market.persons
+    market.issue([1, 2, 4, 8])
+    assert not market.inspect(market.vault)
+    market.pay(market.vault, person, 15)
+    market.pay(person, other, 1)
+    market.pay(person, other, 2, lost=7)
+    assert person.store.pendings()
+    assert not market.inspect(person)
+    change, expected = LIES[lie]
+    found = altered(market, person, change)
+    assert kinds(found) - {"memory"} == expected - {"memory"}
+    assert kinds(found) >= expected
+    assert list(market.registry.inspections.findings(number_of(person))) == list(found)
+    for finding in found:
+        assert finding.reported in finding.text
+        assert finding.known in finding.text
+
+
+def test_without_the_issuing_centre(market: Market) -> None:
+    """EPP-DEV-007, EPP-DEV-020: what the purse says against itself is found all the same."""
+    person = market.persons[0]
+    market.give(person, [4])
+    challenge = market.registry.inspections.challenge(number_of(person))
+    report = SelfReport.decode(cose.parse(person.self_report(challenge)).payload)
+    lie = signed(person, replace(report, balance=5))
+    assert kinds(market.registry.inspections.inspect(number_of(person), lie, None)) == {"totals"}
+
+
+# --- what is no report ---
+
+
+def test_a_challenge_is_for_one_report(market: Market) -> None:
+    """EPP-DEV-016: used once, the newest only; the very same report again gives the same findings."""
+    person, other, _ = market.persons
+    old = market.registry.inspections.challenge(number_of(person))
+    new = market.registry.inspections.challenge(number_of(person))
+    assert old != new
+    inspect = market.registry.inspections.inspect
+    with pytest.raises(Refusal, match="not over the newest challenge; ask for another"):
+        inspect(number_of(person), person.self_report(old), None)
+    report = person.self_report(new)
+    assert inspect(number_of(person), report, None) == inspect(number_of(person), report, None) == []
+    market.give(person, [1])
+    with pytest.raises(Refusal, match="not over the newest challenge"):
+        inspect(number_of(person), person.self_report(new), None)
+    with pytest.raises(Refusal) as refused:
+        inspect(number_of(other), report, None)
+    assert refused.value.code is Code.AUTHENTICATION
+
+
+def test_a_challenge_survives_a_restart(market: Market) -> None:
+    """EPP-DEV-016"""
+    person = market.persons[0]
+    challenge = market.registry.inspections.challenge(number_of(person))
+    again = directory.open_(market.centres.path, random=market.random)
+    assert (
+        again.registry.inspections.inspect(
+            number_of(person), person.self_report(challenge), again.issuer.history
+        )
+        == []
+    )
+    again.close()
+
+
+def test_only_the_purse_signs_its_report(market: Market) -> None:
+    """EPP-DEV-007"""
+    person, other, _ = market.persons
+    challenge = market.registry.inspections.challenge(number_of(person))
+    report = person.self_report(challenge)
+    payload = cose.parse(report).payload
+    key = SigningKey(provision(person).private_key)
+    strangers = {
+        "another key": cose.sign(SigningKey(bytes(32)), CONTEXT_SELF_REPORT, payload),
+        "another purse": other.self_report(challenge),
+        "another context": cose.sign(key, b"EPP/1 request", payload),
+        "a kid": cose.sign(key, CONTEXT_SELF_REPORT, payload, kid=bytes(8)),
+        "another number": signed(person, replace(SelfReport.decode(payload), number=number_of(other))),
+        "cut off": report[:-1],
+        "nothing": b"",
+    }
+    before = market.registry.inspections.challenge(number_of(other))
+    for name, bad in strangers.items():
+        with pytest.raises(Refusal) as refused:
+            market.registry.inspections.inspect(number_of(person), bad, market.issuer.history)
+        assert refused.value.code in {Code.AUTHENTICATION, Code.MALFORMED}, name
+    # none of them used up a challenge
+    assert not market.registry.inspections.inspect(number_of(person), report, market.issuer.history)
+    assert not market.registry.inspections.inspect(
+        number_of(other), other.self_report(before), market.issuer.history
+    )
+    with pytest.raises(RegistryError, match="is not registered"):
+        market.registry.inspections.inspect(b"12345678", report, None)
+
+
+def test_a_recalled_purse_can_be_inspected(market: Market) -> None:
+    """EPP-DEV-008: that is what it is recalled for."""
+    person = market.persons[0]
+    market.registry.purses.recall(number_of(person), "yearly inspection")
+    assert not market.inspect(person)
+
+
+def test_a_report_is_as_in_the_schema(market: Market) -> None:
+    """EPP-DEV-006"""
+    person = market.persons[0]
+    market.give(person, [1, 2])
+    market.pay(person, market.vault, 1, lost=7)
+    schema = Validator(Path(__file__).parents[2] / "spec" / "schema.cddl")
+    payload = cose.parse(person.self_report(bytes(16))).payload
+    assert schema.validate(payload, "self-report", require_deterministic=True)
