@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from eiraku.cli.maintain import kept
 from eiraku.cli.maintain.main import main
 from eiraku.models.smt import witnesses
+from eiraku.models.smt.boundary import Boundary
 from eiraku.spec import diagrams
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +53,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def solver(monkeypatch: pytest.MonkeyPatch) -> None:
     """One boundary case instead of a minute's work; that the real file is right is a test of the models."""
-    case = witnesses.Boundary(name="one", says="It is so.", requirements=(), given={}, expected="accepted")
+    case = Boundary(name="one", says="It is so.", requirements=(), given={}, expected="accepted")
     monkeypatch.setattr(witnesses, "boundaries", lambda: (case,))
 
 

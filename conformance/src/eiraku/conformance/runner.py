@@ -162,7 +162,8 @@ def execute(plan: Plan, watcher: Watcher) -> Run:
     another suite, here first, since the plan may be wrong about it. Raises PlanError and SuiteError.
     """
     catalogue: dict[str, Check] = {}
-    narrowing, few = [], False
+    narrowing: list[str] = []
+    few = False
     if plan.only or plan.suite is not None:
         catalogue = collect(plan.suite)
         narrowing, chosen = select(plan, catalogue)
