@@ -8,6 +8,7 @@ import json
 import subprocess
 from collections.abc import Callable, Mapping
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
