@@ -156,6 +156,27 @@ def test_reset_is_as_after_start(pair: tuple[Driver, Driver], world: World) -> N
     assert runs[0] == runs[1], "deterministic"
 
 
+def test_reset_forgets_an_armed_cut(pair: tuple[Driver, Driver], world: World) -> None:
+    """Even if nothing else was asked since the last reset."""
+    a, _ = pair
+    a.good("reset")
+    a.good("power_cut", when="before", write=1)
+    a.good("reset")
+    a.good("provision", **provision(world.provisioning([8])))
+
+
+def test_reset_forgets_a_kept_purse(tmp_path: Path, world: World) -> None:
+    """Also one that an earlier program has left, before anything else is asked."""
+    for units in (0, 1):
+        kept = Driver(ReferenceWallet(directory=tmp_path / "kept"))
+        kept.good("start", protocol={"min": 1, "max": 1})
+        assert len(kept.good("state")["units"]) == units
+        kept.good("reset")
+        assert kept.good("state")["units"] == []
+        kept.good("provision", **provision(world.provisioning([8])))
+        kept.good("stop")
+
+
 def test_without_a_seed_nothing_repeats(world: World) -> None:
     a = Driver(factory())
     outs = []

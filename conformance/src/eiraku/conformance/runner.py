@@ -105,7 +105,7 @@ def collect(suite: Path | None = None, expression: str = "") -> dict[str, Check]
         error = Misuse if expression else Unavailable
         raise error(said.getvalue().strip().removeprefix("ERROR: "))
     if observer.problems:
-        raise Unavailable("the suite cannot be collected:\n" + "\n".join(observer.problems))
+        raise Unavailable(_uncollected(observer.problems))
     if observer.harness is None or code not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
         raise Unavailable(f"pytest ended with {code}: {said.getvalue().strip()}")
     return observer.harness.findings.catalogue
@@ -183,6 +183,8 @@ def execute(plan: Plan, watcher: Watcher) -> Run:
     except KeyboardInterrupt:
         code, interrupted = int(pytest.ExitCode.INTERRUPTED), "interrupted"
     harness = observer.harness
+    if observer.problems:
+        raise SuiteError(_uncollected(observer.problems))
     if code == pytest.ExitCode.INTERRUPTED and (harness is None or not harness.findings.results):
         raise KeyboardInterrupt
     if harness is None:
@@ -193,6 +195,10 @@ def execute(plan: Plan, watcher: Watcher) -> Run:
     for key, check in (catalogue or ({} if findings.catalogue else collect())).items():
         findings.catalogue.setdefault(key, check)
     return harness.run()
+
+
+def _uncollected(problems: Sequence[str]) -> str:
+    return "the suite cannot be collected:\n" + "\n".join(problems)
 
 
 def _reason(code: int, said: str) -> str:
