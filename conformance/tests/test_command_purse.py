@@ -1,5 +1,6 @@
 """``eiraku purse`` with a served scheme: what a person does, and what goes wrong."""
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -127,6 +128,9 @@ def test_files_that_are_damaged(served: Served, eiraku: Eiraku) -> None:
         for bad in ("", "{}", "[]", good[:-9], '{"server": 1, "more": 2}'):
             notes.write_text(bad)
             assert "cannot be read" in eiraku("alice", "show", code=2)
+        # Requests under way were kept here once: they are not forgotten in silence.
+        notes.write_text(json.dumps(json.loads(good) | {"unanswered": {}}))
+        assert "unanswered is nothing that a purse remembers" in eiraku("alice", "show", code=2)
     finally:
         notes.write_text(good)
     assert "balance" in eiraku("alice", "show")

@@ -24,7 +24,7 @@ class Parts:
     part: Callable[[], object]
     rounds: int
     stop: threading.Event
-    settings: Any = field(default_factory=lambda: SimpleNamespace(tick=0.0))
+    settings: Any = field(default_factory=lambda: SimpleNamespace(times=SimpleNamespace(tick=0.0)))
 
     def work(self) -> Mapping[str, Callable[[], object]]:
         self.rounds -= 1

@@ -75,7 +75,10 @@ def outbox(path: Path) -> Path:
 def read(path: Path) -> Notes:
     """What is remembered for the purse at `path`."""
     try:
-        notes = msgspec.json.decode(where(path).read_bytes(), type=Notes)
+        written = where(path).read_bytes()
+        notes = msgspec.json.decode(written, type=Notes)
+        if strange := msgspec.json.decode(written).keys() - asdict(notes).keys():
+            raise Misuse(f"{where(path)}: {min(strange)} is nothing that a purse remembers; restore it")
         if missing := {"server", "ca", "cert", "key"} - notes.reach.keys():
             raise Misuse(f"{where(path)}: reach: {min(missing)} is missing; restore it")
         for text in (notes.vault, notes.seed):
