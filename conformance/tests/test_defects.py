@@ -68,13 +68,12 @@ COMMANDS = {
     "selfcheck": (("selfcheck", "cmd:true"), "eiraku.conformance.tester.world.World.provisioning"),
     "list": (("list",), "eiraku.conformance.findings.requirement_set"),
     "explain": (("explain", "EPP-GEN-001"), "eiraku.spec.registry.by_id"),
-    "mutants": (("mutants", "--list"), "eiraku.conformance.mutants.registry.find"),
+    "mutants": (("mutants", "some"), "eiraku.conformance.mutants.registry.mutants"),
     "prove": (("prove", "--evidence"), "eiraku.models.library.subjects"),
     "evidence": (
         ("evidence", "verify", "anchor.json", "--anchor", "anchor.json"),
         "eiraku.reference.crypto.ed25519.key_id",
     ),
-    "audit": (("audit", "--centres", "made"), "eiraku.system.issuing.history.History.problem"),
     "detect": (("detect", "--units", 30, "--workers", 1), "eiraku.testing.population.Plan.public_keys"),
     "centre": (("centre", "made", "init"), "eiraku.system.device.registry.Registry.create"),
     "serve": (("serve", "made", "--init"), "eiraku.system.device.registry.Registry.create"),
@@ -87,7 +86,9 @@ COMMANDS = {
         "eiraku.system.wholesale.register.Register.create",
     ),
     "simulate": (("simulate", "--workers", 1), "eiraku.system.economy.compare.alone"),
-    "bench": (("bench",), "eiraku.cli.study.benchmarks.run"),
+    "measure": (("measure", "services"), "eiraku.cli.study.measure_services.measure"),
+    "maintain": (("maintain", "registry", "--check"), "eiraku.spec.registry.render"),
+    "bench": (("bench",), "eiraku.cli.study.benchmarks.figures.run"),
 }
 
 
@@ -105,8 +106,8 @@ def test_a_defect_in_a_command_is_ours(
 def test_every_command_is_planted() -> None:
     named = set(CliRunner().invoke(main.group, ["--help"]).output.split())
     known = set(main.group.list_commands(click.Context(main.group)))
-    assert known <= named
-    assert known == set(COMMANDS) | {"vault"}, "the vault has a test of its own"
+    assert known - {"maintain"} <= named, "it is for those who work on Eiraku itself"
+    assert known == set(COMMANDS) | {"audit", "vault"}, "these have tests of their own"
 
 
 @pytest.mark.parametrize("error", DEFECTS, ids=lambda error: type(error).__name__)
@@ -123,10 +124,21 @@ def test_a_defect_in_a_vault_is_ours(
             check_defect(run("vault", "money", "alice", *words), error, tmp_path / failures.LOG)
 
 
+@pytest.mark.parametrize("error", DEFECTS, ids=lambda error: type(error).__name__)
+def test_a_defect_in_an_audit_is_ours(
+    error: Exception, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert run("centre", "made", "init")[0] == 0
+    for place in ("eiraku.system.database.Database.reading", "eiraku.system.issuing.history.History.problem"):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, planted(error))
+            check_defect(run("audit", "--centres", "made", "--workers", 1), error, tmp_path / failures.LOG)
+
+
 def test_tracebacks_are_added_and_a_folder_that_cannot_be_written_is_no_matter(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("eiraku.cli.study.benchmarks.run", planted(ValueError(SECRET)))
+    monkeypatch.setattr("eiraku.cli.study.benchmarks.figures.run", planted(ValueError(SECRET)))
     log = tmp_path / failures.LOG
     run("bench")
     run("bench")
@@ -159,7 +171,7 @@ def ending(run: Run, monkeypatch: pytest.MonkeyPatch) -> Ending:
         def defective(*_: object) -> NoReturn:
             raise error
 
-        monkeypatch.setattr("eiraku.cli.study.benchmarks.run", defective)
+        monkeypatch.setattr("eiraku.cli.study.benchmarks.figures.run", defective)
         return run("bench")
 
     return end

@@ -13,7 +13,7 @@ from eiraku.reference.centres.issuing import Holding
 from eiraku.reference.crypto import hpke
 from eiraku.reference.history import layer_info
 from eiraku.spec import objects
-from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.errors import Code, Misuse, Refusal
 from eiraku.system.issuing.attribution import compare, forks
 from eiraku.system.issuing.chain import BadLayer, Chain, Endorsement, Opener
 from eiraku.testing import moves
@@ -311,7 +311,7 @@ def test_a_claim_of_a_unit_that_was_home_is_the_centres_fault(village: Village) 
 
 def test_chains_of_two_units_are_not_compared(village: Village) -> None:
     one, other = (village.open(village.move(village.unit(), "issuer", "vault", "home")) for _ in range(2))
-    with pytest.raises(ValueError, match="one unit"):
+    with pytest.raises(Misuse, match="one unit"):
         compare(one, other)
     assert forks(one, [one, one]) == ()
 

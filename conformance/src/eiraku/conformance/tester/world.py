@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
@@ -12,7 +11,7 @@ from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
-from eiraku.reference.history import seal_layer, unit_id
+from eiraku.reference.history import seal_layer
 from eiraku.spec import objects
 from eiraku.spec.objects import Bulletin, EndorsementPayload, Layer, PurseId, Role, Unit
 
@@ -219,13 +218,7 @@ class World:
 
 def identifier(held: Holding) -> bytes:
     """`unit_id` of a held unit, 32 bytes."""
-    return _identifier(held.unit)
-
-
-@lru_cache(maxsize=4096)
-def _identifier(unit: bytes) -> bytes:
-    signed = cose.parse(unit)
-    return unit_id(signed.kid or bytes(8), signed.payload)
+    return held.unit_id
 
 
 def endorsement_payload(

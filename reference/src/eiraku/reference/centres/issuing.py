@@ -6,7 +6,7 @@ claims are not here.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 
 from eiraku.reference import anchor
 from eiraku.reference.crypto import cose, ed25519, hpke
@@ -43,7 +43,7 @@ class MoneyKey:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
     """A unit as somebody holds it: signed bytes, hop (-1 before it is given to anybody), sealed history."""
 
@@ -51,11 +51,10 @@ class Holding:
     hop: int
     history: bytes
 
-    @cached_property
+    @property
     def unit_id(self) -> bytes:
         """Identifier of the unit, 32 bytes (EPP-UNI-009). Raises Refusal if they are not signed."""
-        signed = cose.parse(self.unit)
-        return unit_id(signed.kid or bytes(8), signed.payload)
+        return _identifier(self.unit)
 
     def taken(
         self,
@@ -76,6 +75,13 @@ class Holding:
         )
         sealed = seal_layer(layer, history_key=history_key, identifier=self.unit_id, ephemeral=ephemeral)
         return Holding(unit=self.unit, hop=self.hop + 1, history=sealed)
+
+
+@lru_cache(maxsize=4096)
+def _identifier(unit: bytes) -> bytes:
+    """A unit is asked for it at every hop."""
+    signed = cose.parse(unit)
+    return unit_id(signed.kid or bytes(8), signed.payload)
 
 
 def sign_unit(key: MoneyKey, payload: bytes) -> bytes:
