@@ -20,6 +20,7 @@ from eiraku.conformance.adapter.errors import AdapterCrash, AdapterError, Adapte
 from eiraku.conformance.adapter.process import STDERR_KEPT, Process
 from eiraku.conformance.adapter.server import serve_tcp
 from eiraku.conformance.adapter.transports import parse_selector
+from eiraku.testing.processes import PATIENCE, started, until
 
 FAKE = Path(__file__).with_name("fake_adapter.py")
 
@@ -41,11 +42,8 @@ def alive(pid: int) -> bool:
     return not Path("/proc/self").exists()
 
 
-def gone(pid: int, seconds: float = 5.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not alive(pid)
+def gone(pid: int) -> None:
+    until(lambda: not alive(pid))
 
 
 # --- selectors ---
@@ -218,7 +216,7 @@ def test_a_time_out_kills_grandchildren_too() -> None:
         wallet.start()
         with pytest.raises(AdapterTimeout):
             wallet.reset()
-        assert gone(int(wallet.stderr.split()[-1]))
+        gone(int(wallet.stderr.split()[-1]))
 
 
 def test_closing_kills_a_wallet_that_ignores_stop() -> None:
@@ -227,7 +225,7 @@ def test_closing_kills_a_wallet_that_ignores_stop() -> None:
         assert isinstance(wallet._transport, Process)
         pid = wallet._transport.pid
         begun = time.monotonic()
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < PATIENCE
     assert not alive(pid)
 
 
@@ -244,19 +242,14 @@ HARNESS = textwrap.dedent("""
 
 @pytest.mark.parametrize("ending", ("exit", signal.SIGINT, signal.SIGKILL), ids=str)
 def test_the_wallet_never_outlives_the_harness(ending: str | signal.Signals) -> None:
-    harness = subprocess.Popen(
-        [sys.executable, "-c", HARNESS, fake("immortal"), "exit" if ending == "exit" else "wait"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    with harness:
+    command = [sys.executable, "-c", HARNESS, fake("immortal"), "exit" if ending == "exit" else "wait"]
+    with started(command, stderr=subprocess.DEVNULL) as harness:
         assert harness.stdout is not None
         pid = int(harness.stdout.readline())
         if ending != "exit":
             harness.send_signal(int(ending))
-        harness.wait(10)
-    assert gone(pid)
+        harness.wait(PATIENCE)
+        gone(pid)
 
 
 # --- tcp ---

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from eiraku.cli import main as cli
+from eiraku.testing.processes import PATIENCE, started
 
 ENTRY = "import sys; from eiraku.cli.main import main; sys.argv[0] = 'eiraku'; main()"
-WAIT = 60
 
 
 def run(folder: Path, *arguments: str, code: int = 0) -> str:
@@ -25,7 +25,7 @@ def run(folder: Path, *arguments: str, code: int = 0) -> str:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=WAIT,
+        timeout=PATIENCE,
         check=False,
     )
     said = done.stdout + done.stderr
@@ -57,13 +57,11 @@ def eiraku(money: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 def serving(folder: Path, *arguments: str, sign: signal.Signals = signal.SIGTERM) -> Iterator[str]:
     """``eiraku serve``, running at this address, and stopped in order."""
     command = [sys.executable, "-c", ENTRY, "serve", "money", "--port", "0", *arguments]
-    with (folder / "log").open("a") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True)
-        with process:
-            assert process.stdout is not None
-            yield process.stdout.readline().removeprefix("listening on ").strip()
-            process.send_signal(sign)
-            assert process.wait(WAIT) == 0
+    with (folder / "log").open("a") as log, started(command, cwd=folder, stderr=log) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().removeprefix("listening on ").strip()
+        process.send_signal(sign)
+        assert process.wait(PATIENCE) == 0
 
 
 @pytest.fixture(scope="module")

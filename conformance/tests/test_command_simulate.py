@@ -3,11 +3,8 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
@@ -22,15 +19,9 @@ from eiraku.cli.operate import evidence
 from eiraku.reference.database import StoreError
 from eiraku.system.economy import compare
 from eiraku.system.economy.errors import ConservationError
+from eiraku.testing.processes import PATIENCE, started, until
 
-# A test run in the background ignores SIGINT, and its children would too.
-ENTRY = """
-import signal, sys
-from eiraku.cli.main import main
-signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.argv[0] = "eiraku"
-main()
-"""
+ENTRY = "import sys; from eiraku.cli.main import main; sys.argv[0] = 'eiraku'; main()"
 TINY = """
 title = "Tiny"
 people = 4
@@ -180,40 +171,26 @@ def test_interrupted(scenario: Path, tmp_path: Path, number: signal.Signals) -> 
     command = [sys.executable, "-c", ENTRY, "simulate", "--scenario", str(scenario), "--out", str(out)]
     command += ["--payments", "100000", "--what-if", "1", "--workers", "2"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        start_new_session=True,
-    )
-    # the run has begun when it makes purses
-    _until(lambda: any(any(folder.glob("main/3-*.db")) for folder in _folders(process.pid)))
-    # as a terminal and as a build do it
-    if number is signal.SIGINT:
-        os.killpg(process.pid, number)
-    else:
-        process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
+    with started(command, env=environment) as process:
+        # the run has begun when it makes purses
+        until(lambda: any(any(folder.glob("main/3-*.db")) for folder in _folders(process.pid)))
+        # as a terminal and as a build do it
+        if number is signal.SIGINT:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        _, errors = process.communicate(timeout=PATIENCE)
+        # neither a process nor a folder is left
+        until(lambda: not _alive(process.pid))
+        assert not _folders(process.pid)
     assert process.returncode == 3, errors
     assert "interrupted: the report is partial" in errors
     assert json.loads((out / "results.json").read_text())["complete"] is False
     assert "Partial: the run was interrupted" in (out / "report.html").read_text()
-    # neither a process nor a folder is left
-    _until(lambda: not _alive(process.pid))
-    assert not _folders(process.pid)
 
 
 def _folders(process: int) -> list[Path]:
     return list(Path(compare.medium() or tempfile.gettempdir()).glob(f"eiraku-simulation-{process}-*"))
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    for _ in range(600):
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("nothing came of it")
 
 
 def _alive(session: int) -> list[int]:

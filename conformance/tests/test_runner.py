@@ -7,7 +7,8 @@ import pytest
 
 from eiraku.conformance import runner
 from eiraku.conformance.results import CheckResult, Level, Outcome
-from eiraku.conformance.runner import Plan, SuiteError
+from eiraku.conformance.runner import Plan
+from eiraku.spec.errors import Unavailable
 
 FAKE = Path(__file__).with_name("fake_adapter.py")
 CHECKS = """
@@ -69,7 +70,7 @@ def test_the_watcher_is_told_how_many_checks_there_are_and_each_result(suite: Pa
 @pytest.mark.parametrize("workers", (1, 2))
 def test_a_suite_that_cannot_be_collected_is_at_fault(suite: Path, workers: int) -> None:
     suite.write_text(CHECKS + "\nraise RuntimeError('no such luck')\n")
-    with pytest.raises(SuiteError, match="no such luck"):
+    with pytest.raises(Unavailable, match="no such luck"):
         runner.execute(plan(workers), Watcher())
 
 

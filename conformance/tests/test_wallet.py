@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from eiraku.conformance.adapter.protocol import check_request, check_response
-from eiraku.conformance.wallet import CAPABILITIES, factory
+from eiraku.conformance.wallet import CAPABILITIES, ReferenceWallet, factory
 from eiraku.reference.purse.state import Provisioning
 from eiraku.spec import cbor
 from eiraku.testing.purses import World

@@ -20,6 +20,7 @@ from eiraku.reference.purse.state import Link, Send
 from eiraku.spec import messages
 from eiraku.spec.messages import Message
 from eiraku.testing.patches import Patch
+from eiraku.testing.processes import PATIENCE
 from eiraku.testing.purses import World
 from eiraku.testing.town import Town
 
@@ -127,7 +128,8 @@ class Server:
 
     def wait(self) -> None:
         """Until it takes connections."""
-        for _ in range(200):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 self.run("SELECT 1")
             except psycopg.OperationalError:
@@ -157,7 +159,7 @@ class Server:
         """At once; no process of it is left."""
         self.process.send_signal(signal.SIGINT)
         try:
-            self.process.wait(timeout=20)
+            self.process.wait(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

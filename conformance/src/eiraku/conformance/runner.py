@@ -184,7 +184,7 @@ def execute(plan: Plan, watcher: Watcher) -> Run:
         code, interrupted = int(pytest.ExitCode.INTERRUPTED), "interrupted"
     harness = observer.harness
     if observer.problems:
-        raise SuiteError(_uncollected(observer.problems))
+        raise Unavailable(_uncollected(observer.problems))
     if code == pytest.ExitCode.INTERRUPTED and (harness is None or not harness.findings.results):
         raise KeyboardInterrupt
     if harness is None:

@@ -40,6 +40,7 @@ AREAS = (
     "payee",
     "commits",
     "recovery",
+    "memory",
     "policies",
     "privacy",
     "gross",

@@ -1,0 +1,40 @@
+"""The folder of both centres, opened by ``eiraku centre``, and what its commands take."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from eiraku.cli.failures import MISUSE, told
+from eiraku.cli.options import Hex
+
+if TYPE_CHECKING:
+    from eiraku.system.device.purses import Registered
+    from eiraku.system.scheme.directory import Directory
+
+EPOCHS = click.IntRange(0, 2**32 - 1)
+NUMBER = click.argument("number", type=Hex(8))
+NEW_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator["Directory"]:
+    """The centres in the folder at `path`. Whatever they refuse ends the command."""
+    with told(refused=MISUSE, unavailable=MISUSE):
+        from eiraku.system.scheme import directory
+
+        centres = directory.open_(path)
+        try:
+            yield centres
+        finally:
+            centres.close()
+
+
+def known(centres: "Directory", number: bytes) -> "Registered":
+    """A purse that is registered. Raises ClickException if it is not."""
+    purse = centres.registry.purses.lookup(number)
+    if purse is None:
+        raise click.ClickException(f"purse {number.hex()} is not registered; check the number")
+    return purse

@@ -1,0 +1,68 @@
+"""Mutants of chapter 8: what a purse must remember, and what it must forget."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from eiraku.conformance.mutants.commits import writing
+from eiraku.conformance.mutants.recovery import refused
+from eiraku.conformance.mutants.registry import Area
+from eiraku.reference.purse import core
+from eiraku.reference.purse.ledger import Change, PaymentSettled
+from eiraku.reference.purse.state import Env, Open, Ready, Refuse, SessionState
+from eiraku.reference.store import Store
+from eiraku.spec.errors import Code
+from eiraku.spec.tables import Side
+from eiraku.testing.patches import Patch, instead
+
+AREA = Area(__name__)
+_write, _reopen = Store._write, Store.reopen
+
+
+@AREA.makes("EPP-CRS-015")
+def writes_refusals() -> Sequence[Patch]:
+    """Makes a durable write for each message that it refuses."""
+    return writing(lambda session, turn: isinstance(session, Open) and refused(turn))
+
+
+@AREA.replaces("EPP-CRS-016", (Store, "reopen"))
+def forgets_the_seen_set(store: Store) -> None:
+    """Loses the seen-set with the power."""
+    _reopen(store)
+    store._db.execute("DELETE FROM seen")
+
+
+@AREA.replaces("EPP-CRS-016", (Store, "_write"))
+def forgets_units_that_leave(store: Store, change: Change) -> None:
+    """Takes units out of the seen-set when they are paid away."""
+    if isinstance(change, PaymentSettled):
+        query = "DELETE FROM seen WHERE unit_id IN (SELECT unit_id FROM pending_unit WHERE tx = ?)"
+        store._db.execute(query, (change.settlement.transaction,))
+    _write(store, change)
+
+
+@AREA.replaces("EPP-CRS-016", (Store, "reopen"))
+def forgets_credits(store: Store) -> None:
+    """Loses the record of credited transactions with the power."""
+    _reopen(store)
+    store._db.execute("DELETE FROM credited")
+
+
+@AREA.makes("EPP-CRS-017")
+def locks_after_a_bad_record() -> Sequence[Patch]:
+    """Refuses the session after one that ended with a bad record."""
+    deliver, open_session = core.deliver, core.open_session
+    locked: list[bool] = []
+
+    def remember(session: SessionState, data: bytes, env: Env) -> core.Turn:
+        turn = deliver(session, data, env)
+        if isinstance(session, Open):
+            bad = any(isinstance(e, Refuse) and e.refusal.code is Code.RECORD for e in turn[1])
+            locked[:] = [bad]
+        return turn
+
+    def refuse(purse: Ready, side: Side, env: Env) -> core.Result:
+        if locked and locked.pop():
+            purse = replace(purse, order=None)
+        return open_session(purse, side, env)
+
+    return [instead(core.deliver, remember), instead(core.open_session, refuse)]
