@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from eiraku.cli.study import benchmarks as bench
+from eiraku.cli.study import bench
 from eiraku.cli.study.benchmarks import bare, counting, sampling, work
 from eiraku.cli.study.benchmarks.figures import FLOORS
 from eiraku.cli.study.benchmarks.show import show
@@ -34,7 +34,7 @@ def test_a_unit_grows_by_less_than_200_bytes_for_each_hop() -> None:
 
 
 def test_figures_are_complete_and_json_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench.main(["--rounds", "1", "--held", "1", "--held", "60", "--json"]) == 0
+    assert bench.main(["--rounds", "1", "--held", "1", "--held", "60", "--json"], standalone_mode=False) == 0
     figures = json.loads(capsys.readouterr().out)
     assert set(figures["wire_bytes"]) == {*work.HANDSHAKE, *work.TRANSFER}
     for part in ("handshake", "transfer"):

@@ -1,14 +1,33 @@
-"""``eiraku bench``: everything after the name is for `eiraku.cli.study.benchmarks.main`."""
+"""``eiraku bench``: what the reference costs, as ratios to its cryptographic primitives."""
+
+import json
 
 import click
 
+HELD = (20, 200, 2000)
 
-@click.command(
-    add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True}
+
+@click.command()
+@click.option("--rounds", default=100, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@click.option(
+    "--held",
+    multiple=True,
+    default=HELD,
+    show_default=True,
+    type=click.IntRange(1, 50_000),
+    help="Units in a purse, to see growth.",
 )
-@click.pass_context
-def main(ctx: click.Context) -> int:
-    """Measure a wallet and the reference."""
-    from eiraku.cli.study.benchmarks import main as bench
+def main(rounds: int, held: tuple[int, ...], *, as_json: bool) -> int:
+    """Measure the reference: handshake and transfer of 10 units against their cryptographic primitives,
+    growth with the units held, sizes, adapter overhead.
+    """
+    from eiraku.cli.study.benchmarks.figures import run
+    from eiraku.cli.study.benchmarks.show import show
 
-    return bench(ctx.args)
+    figures = run(rounds, held)
+    if as_json:
+        click.echo(json.dumps(figures, indent=2))
+    else:
+        show(figures)
+    return 0
