@@ -66,7 +66,7 @@ def check_defect(outcome: tuple[object, str], error: Exception, log: Path) -> No
 COMMANDS = {
     "certify": (("certify",), "eiraku.conformance.runner.greet"),
     "selfcheck": (("selfcheck", "cmd:true"), "eiraku.conformance.tester.world.World.provisioning"),
-    "list": (("list",), "eiraku.conformance.findings.requirement_set"),
+    "list": (("list",), "eiraku.conformance.runner.collect"),
     "explain": (("explain", "EPP-GEN-001"), "eiraku.spec.registry.by_id"),
     "mutants": (("mutants", "some"), "eiraku.conformance.mutants.registry.mutants"),
     "prove": (("prove", "--evidence"), "eiraku.models.library.subjects"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from eiraku.cli.failures import MISUSE, told
 from eiraku.cli.operate import wholesale_files as files
 from eiraku.cli.operate import wholesale_member
 from eiraku.cli.operate.wholesale_files import FILE, OPERATOR, POSTING, guarded, opened
@@ -274,7 +275,8 @@ def basket(*, file: Path, on: Any, convert: tuple[str, str] | None) -> int:
 
     from eiraku.system.wholesale.basket import Basket
 
-    found = Basket.from_file(file)
+    with told(refused=MISUSE):
+        found = Basket.from_file(file)
     day = (on or datetime.now(tz=UTC)).date()
     if convert:
         click.echo(found.convert(*convert, day))

@@ -77,7 +77,7 @@ class Holding:
         return Holding(unit=self.unit, hop=self.hop + 1, history=sealed)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _identifier(unit: bytes) -> bytes:
     """A unit is asked for it at every hop."""
     signed = cose.parse(unit)
