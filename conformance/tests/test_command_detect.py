@@ -100,7 +100,11 @@ def test_nobody_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("delay", (0.05, 2))
 @pytest.mark.parametrize("how", (signal.SIGINT, signal.SIGTERM))
 def test_an_interrupt_ends_it_with_every_process(how: signal.Signals, delay: float, tmp_path: Path) -> None:
-    program = "from eiraku.cli.main import main; main()"
+    # As a terminal starts it. Tests in the background ignore SIGINT, and what they start would inherit that.
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from eiraku.cli.main import main; main()"
+    )
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     process = subprocess.Popen(
         [sys.executable, "-c", program, "detect", "--units", "20000", "--workers", "2"],
