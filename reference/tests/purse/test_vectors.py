@@ -10,7 +10,7 @@ from eiraku.reference.crypto.aead import CHACHA20_POLY1305
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.spec import cbor, messages, objects
 
-FILE = Path(__file__).parents[2] / "spec" / "vectors" / "epp1.json"
+FILE = Path(__file__).parents[3] / "spec" / "vectors" / "epp1.json"
 
 
 def published() -> dict[str, dict[str, bytes]]:

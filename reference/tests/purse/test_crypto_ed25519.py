@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from eiraku.reference.crypto import ed25519
 
-VECTORS = Path(__file__).resolve().parents[2] / "spec" / "vectors"
+VECTORS = Path(__file__).resolve().parents[3] / "spec" / "vectors"
 
 # RFC 8032 section 7.1: seed, public key, message, signature.
 RFC_8032 = (

@@ -186,6 +186,6 @@ def test_a_report_is_as_in_the_schema(market: Market) -> None:
     person = market.persons[0]
     market.give(person, [1, 2])
     market.pay(person, market.vault, 1, lost=7)
-    schema = Validator(Path(__file__).parents[2] / "spec" / "schema.cddl")
+    schema = Validator(Path(__file__).parents[3] / "spec" / "schema.cddl")
     payload = cose.parse(person.self_report(bytes(16))).payload
     assert schema.validate(payload, "self-report", require_deterministic=True)

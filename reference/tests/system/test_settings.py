@@ -29,7 +29,7 @@ def _resource(package: str, name: str) -> str:
 
 
 def _chapter_15() -> str:
-    chapter = (Path(__file__).parents[2] / "spec" / "15-wholesale.md").read_text(encoding="utf-8")
+    chapter = (Path(__file__).parents[3] / "spec" / "15-wholesale.md").read_text(encoding="utf-8")
     return chapter.partition("```toml\n")[2].partition("```")[0]
 
 

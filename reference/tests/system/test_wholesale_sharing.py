@@ -180,7 +180,7 @@ def test_the_sdr_of_19_october_2011() -> None:
 
 # EPP-WHS-007
 def test_the_example_of_the_chapter_is_the_same() -> None:
-    chapter = (Path(__file__).parents[2] / "spec" / "15-wholesale.md").read_text(encoding="utf-8")
+    chapter = (Path(__file__).parents[3] / "spec" / "15-wholesale.md").read_text(encoding="utf-8")
     example = chapter.partition("```toml\n")[2].partition("```")[0]
     assert Basket.from_toml(example) == Basket.from_toml(SDR)
 

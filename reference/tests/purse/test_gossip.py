@@ -149,7 +149,7 @@ def test_an_empty_purse_has_no_news(world: World) -> None:
     device.close()
 
 
-SCHEMA = Validator(Path(__file__).parents[2] / "spec" / "schema.cddl")
+SCHEMA = Validator(Path(__file__).parents[3] / "spec" / "schema.cddl")
 
 
 def test_every_message_is_as_in_the_schema(world: World) -> None:
