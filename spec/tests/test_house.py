@@ -192,7 +192,8 @@ RANGE = re.compile(r"EPP-([A-Z]{3})-(\d{3}) to (?:EPP-[A-Z]{3}-)?(\d{3})")
 
 def test_what_is_tested_on_the_reference_is_named_by_a_test() -> None:
     """The suite cannot reach these; the reason that says so must be true."""
-    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "reference" / "tests").rglob("*.py"))
+    tests = (ROOT / "reference" / "tests").rglob("*.py")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in tests)
     named = set(CITED.findall(text)) | {
         f"EPP-{area}-{number:03d}"
         for area, first, last in RANGE.findall(text)
