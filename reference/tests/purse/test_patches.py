@@ -4,39 +4,36 @@ from collections.abc import Callable
 
 import pytest
 
-from eiraku.reference.crypto import hkdf
+from eiraku.reference.purse import select
 from eiraku.reference.store import Store
 from eiraku.testing.patches import StalePatch, edit, instead, patched
 
-SALT, SECRET = bytes(32), bytes(range(32))
+SIZE = 1 + 2 + 100 + 1 + 3 + 300 + 66
 
 
-def expanded() -> bytes:
-    return hkdf.expand(hkdf.extract(SALT, SECRET), b"info", 16)
+def size() -> int:
+    """As `EPP-TRF-060` counts it."""
+    return select.unit_size(100, 5, 300)
 
 
 def test_an_edit_changes_the_function_only_while_it_holds() -> None:
-    right = expanded()
-    patch = edit(hkdf.expand, ("bytes([counter])", "bytes([counter + 1])"))
-    with patched([patch]):
-        assert expanded() != right
-    assert expanded() == right
+    assert size() == SIZE
+    with patched([edit(select.unit_size, ("+ 66", "+ 67"))]):
+        assert size() == SIZE + 1
+    assert size() == SIZE
 
 
 def test_an_edited_function_sees_other_patches() -> None:
-    """It looks names up in the module of the reference, as the original does."""
-    edited = edit(hkdf.expand, ("255 * HASH_LENGTH", "1 * HASH_LENGTH"))
-    with (
-        patched([edited, (hkdf, "HASH_LENGTH", 8)]),
-        pytest.raises(ValueError, match="16"),
-    ):
-        expanded()
+    """It looks names up in the module of the original, as the original does."""
+    with patched([edit(select.unit_size, ("+ 66", "+ 67")), (select, "_head", lambda _: 0)]):
+        assert size() == SIZE + 1 - 2 - 1 - 3
+    assert size() == SIZE
 
 
 @pytest.mark.parametrize("old", ("text that is nowhere", "e"))
 def test_text_that_is_not_there_exactly_once_is_refused(old: str) -> None:
     with pytest.raises(StalePatch, match="expected this text once"):
-        edit(hkdf.expand, (old, ""))
+        edit(select.unit_size, (old, ""))
 
 
 @pytest.mark.parametrize("thing", (len, Store, "text"))
@@ -55,7 +52,7 @@ def test_a_method_is_patched_in_its_class() -> None:
 
 
 def test_patches_are_undone_after_a_defect() -> None:
-    original = hkdf.expand
-    with pytest.raises(ZeroDivisionError), patched([(hkdf, "expand", None)]):
+    original = select.unit_size
+    with pytest.raises(ZeroDivisionError), patched([(select, "unit_size", None)]):
         raise ZeroDivisionError
-    assert hkdf.expand is original
+    assert select.unit_size is original
