@@ -182,7 +182,7 @@ def test_a_bad_adapter_never_passes(tmp_path: Path, how: str, outcome: str, code
         (("--level", "brisk"), "'smoke', 'standard', 'full'"),
         (("--policy", "none.toml"), "does not exist"),
         (("--policy", "broken.toml"), "line 2"),
-        (("--policy", "empty.toml"), "policy: max_units"),
+        (("--policy", "empty.toml"), "empty.toml: max_units: expected"),
         (("--expected-failures", "broken.toml"), "line 2"),
         (("--report", "a-file"), "cannot write reports"),
         (("--report", "a-file/below"), "cannot write reports"),
