@@ -142,9 +142,7 @@ def test_schema_is_a_schema() -> None:
 
 
 def test_the_packaged_schema_is_that_of_the_types() -> None:
-    assert schema.stored_schema() == schema.schema(), (
-        "write it anew with: python -m eiraku.conformance.adapter.schema"
-    )
+    assert schema.stored_schema() == schema.schema(), "write it anew with: eiraku maintain schema --write"
 
 
 def test_every_object_of_the_schema_is_described_and_closed() -> None:

@@ -45,8 +45,9 @@ def run(*words: str) -> Said:
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of what the commands read and write."""
-    report = "conformance/src/eiraku/report/certify"
-    for folder in ("spec", "models/src/eiraku/models/theories", "docs/attacks", report):
+    packages = "conformance/src/eiraku"
+    schemas = (f"{packages}/report/certify", f"{packages}/conformance/adapter")
+    for folder in ("spec", "models/src/eiraku/models/theories", "docs/attacks", *schemas):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(kept, "ROOT", tmp_path)
     return tmp_path

@@ -148,12 +148,15 @@ def witnesses_(*, write: bool) -> int:
 
 @_command("schema")
 def schema_(*, write: bool) -> int:
-    """JSON schemas, from the types: report.schema.json."""
+    """JSON schemas, from the types: report.schema.json, and schema.json of the adapter protocol."""
+    from eiraku.conformance.adapter import schema
     from eiraku.report.certify import json_report
 
-    folder = kept.ROOT / "conformance" / "src" / "eiraku" / "report" / "certify"
-    path = folder / "report.schema.json"
-    return settle("schema", [exactly(path, json_report.schema())], [], write=write)
+    packages = kept.ROOT / "conformance" / "src" / "eiraku"
+    report = packages / "report" / "certify" / "report.schema.json"
+    adapter = packages / "conformance" / "adapter" / schema.FILE
+    wanted = [exactly(report, json_report.schema()), exactly(adapter, schema.schema())]
+    return settle("schema", wanted, [], write=write)
 
 
 def _json(path: Path, content: Mapping[str, Any]) -> Kept:

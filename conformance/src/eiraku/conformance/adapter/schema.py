@@ -1,10 +1,9 @@
 """``schema.json``: the adapter protocol as JSON Schema 2020-12, made from the types that parse its lines.
 
-``python -m eiraku.conformance.adapter.schema`` writes the file anew; a test compares it with the types.
+``eiraku maintain schema --write`` writes the file anew; a test compares it with the types.
 """
 
 from importlib.resources import files
-from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -44,7 +43,3 @@ def schema() -> bytes:
 def stored_schema() -> bytes:
     """``schema.json`` as packaged."""
     return files(__package__).joinpath(FILE).read_bytes()
-
-
-if __name__ == "__main__":
-    Path(__file__).with_name(FILE).write_bytes(schema())
