@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ from eiraku.cli.main import group
 from eiraku.cli.study.benchmarks import deposits as bench
 from eiraku.models import execute
 from eiraku.testing import detection
+from eiraku.testing.processes import PATIENCE, started, until
 
 SMALL = ("--units", 30, "--hops", "1-5", "--cheats", 5, "--persons", 12, "--workers", 1)
 
@@ -102,36 +102,30 @@ def test_nobody_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_interrupt_ends_it_with_every_process(how: signal.Signals, delay: float, tmp_path: Path) -> None:
     program = "from eiraku.cli.main import main; main()"
     environment = os.environ | {"TMPDIR": str(tmp_path)}
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, "detect", "--units", "20000", "--workers", "2"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 30
-    while not list(tmp_path.glob("eiraku-detect-*/issuing.db")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(delay)
-    if how is signal.SIGINT:
-        # as a terminal does
-        os.killpg(process.pid, how)
-    else:
-        process.send_signal(how)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 3
-    assert "Traceback" not in said
-    assert "interrupted" in said
-    assert list(tmp_path.glob("eiraku-detect-*")) == []
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(process.pid, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    pytest.fail("a process is left")
+    command = [sys.executable, "-c", program, "detect", "--units", "20000", "--workers", "2"]
+    with started(command, env=environment) as process:
+        until(lambda: list(tmp_path.glob("eiraku-detect-*/issuing.db")))
+        time.sleep(delay)
+        if how is signal.SIGINT:
+            # as a terminal does
+            os.killpg(process.pid, how)
+        else:
+            process.send_signal(how)
+        _, said = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 3
+        assert "Traceback" not in said
+        assert "interrupted" in said
+        assert list(tmp_path.glob("eiraku-detect-*")) == []
+        until(lambda: not alive(process.pid))
+
+
+def alive(group: int) -> bool:
+    """Whether there is a process of a group."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_measuring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
