@@ -22,6 +22,8 @@ from eiraku.conformance.adapter.server import serve_tcp
 from eiraku.conformance.adapter.transports import parse_selector
 from eiraku.testing.processes import PATIENCE, started, until
 
+pytestmark = pytest.mark.slow
+
 FAKE = Path(__file__).with_name("fake_adapter.py")
 
 

@@ -12,6 +12,8 @@ import pytest
 from eiraku.spec import registry
 from eiraku.testing.processes import PATIENCE, started, until
 
+pytestmark = pytest.mark.slow
+
 FAKE = Path(__file__).with_name("fake_adapter.py")
 ENTRY = "import sys; from eiraku.cli.main import main; sys.argv[0] = 'eiraku'; main()"
 SUITE = """

@@ -17,6 +17,8 @@ from eiraku.models import execute
 from eiraku.testing import detection
 from eiraku.testing.processes import PATIENCE, started, until
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--units", 30, "--hops", "1-5", "--cheats", 5, "--persons", 12, "--workers", 1)
 
 

@@ -7,6 +7,8 @@ from click.testing import CliRunner
 
 from eiraku.cli.study import measure, measure_services
 
+pytestmark = pytest.mark.slow
+
 
 def test_both_ways_are_measured(tmp_path: Path) -> None:
     found = measure_services.measure(tmp_path, 2)

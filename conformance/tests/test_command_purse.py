@@ -13,6 +13,8 @@ from eiraku.reference.purse.state import PayOrder, ReceiveOrder
 from eiraku.system.services.wallet import Wallet
 from eiraku.testing.served import Served
 
+pytestmark = pytest.mark.slow
+
 Eiraku = Callable[..., str]
 
 

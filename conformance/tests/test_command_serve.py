@@ -15,6 +15,8 @@ import pytest
 from eiraku.cli import main as cli
 from eiraku.testing.processes import PATIENCE, started
 
+pytestmark = pytest.mark.slow
+
 ENTRY = "import sys; from eiraku.cli.main import main; sys.argv[0] = 'eiraku'; main()"
 
 

@@ -21,6 +21,8 @@ from eiraku.system.economy import compare
 from eiraku.system.economy.errors import ConservationError
 from eiraku.testing.processes import PATIENCE, started, until
 
+pytestmark = pytest.mark.slow
+
 ENTRY = "import sys; from eiraku.cli.main import main; sys.argv[0] = 'eiraku'; main()"
 TINY = """
 title = "Tiny"

@@ -10,6 +10,8 @@ import pytest
 from eiraku.cli import main
 from eiraku.reference.device import Device
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., tuple[object, str, str]]
 
 

@@ -16,6 +16,8 @@ from eiraku.system.issuing.office import Office
 from eiraku.system.issuing.schema import SCHEMA as CENTRE
 from eiraku.system.issuing.schema import Rules
 
+pytestmark = pytest.mark.slow
+
 BASKET = """
 unit = "XDR"
 quote = "USD"

@@ -15,6 +15,8 @@ from eiraku.cli.failures import AT_FAULT, DEFECT, INCOMPLETE, MISUSE, told
 from eiraku.spec.errors import Code, EirakuError, Misuse, Refusal, Refused, Unavailable
 from eiraku.testing.village import Village
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., tuple[object, str]]
 Ending = Callable[[BaseException], tuple[object, str]]
 SECRET = "7f3a"

@@ -12,7 +12,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "howto" / "check.md"
 ENTRY = "from eiraku.cli.main import main; main()"
 FIXTURES = "from eiraku.conformance.suite.conftest import policy, stage\n"
 
-pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="no documentation in a source distribution")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not PAGE.exists(), reason="no documentation in a source distribution"),
+]
 
 
 def outcomes(folder: Path, selector: str) -> list[str]:

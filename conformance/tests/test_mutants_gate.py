@@ -9,6 +9,8 @@ from eiraku.conformance.mutants.pool import Server
 from eiraku.conformance.mutants.registry import mutants
 from eiraku.models import manifest, theory
 
+pytestmark = pytest.mark.slow
+
 REPLAYS = [
     (name, removed) for name in theory.names() for removed in manifest.load(name).removed if removed.mutants
 ]

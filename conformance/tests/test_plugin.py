@@ -12,6 +12,8 @@ import pytest
 from eiraku.conformance import SUITE_FOLDER
 from eiraku.spec import registry
 
+pytestmark = pytest.mark.slow
+
 FAKE = Path(__file__).with_name("fake_adapter.py")
 HEAD = "import pytest\npytestmark = pytest.mark.requirement('EPP-GEN-001')\n"
 OUTCOMES = """

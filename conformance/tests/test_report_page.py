@@ -17,6 +17,8 @@ from eiraku.report.certify.page import render
 from eiraku.report.certify.steps import MOST_STEPS, draw
 from eiraku.spec import registry
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = runpy.run_path(str(Path(__file__).with_name("report_samples.py")))
 sample, hostile, MIXED = (SAMPLES[name] for name in ("sample", "hostile", "MIXED"))
 

@@ -10,6 +10,8 @@ from eiraku.conformance.results import CheckResult, Level, Outcome
 from eiraku.conformance.runner import Plan
 from eiraku.spec.errors import Unavailable
 
+pytestmark = pytest.mark.slow
+
 FAKE = Path(__file__).with_name("fake_adapter.py")
 CHECKS = """
 import pytest

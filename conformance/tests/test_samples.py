@@ -11,6 +11,8 @@ import pytest
 from eiraku.conformance.adapter.selfcheck import run_selfcheck
 from eiraku.conformance.results import Outcome
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = Path(__file__).parents[1] / "samples"
 SUITE = """
 import pytest

@@ -14,6 +14,8 @@ from eiraku.models.proving import Mode, Request
 from eiraku.models.results import Result, Run, Solved, Standing, Verdict
 from eiraku.spec.errors import Misuse, Unavailable
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 FAKE = runpy.run_path(str(HERE / "fake_prover.py"))
 LEMMA = "taken_was_made"

@@ -13,6 +13,8 @@ from eiraku.models.limits import Limits
 from eiraku.models.prover import AbsentError, Outcome, ProverError, Task
 from eiraku.models.results import Standing, Verdict
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 FAKE = runpy.run_path(str(HERE / "fake_prover.py"))
 TEXT = (HERE / "tiny" / "theories" / "tiny.spthy").read_text(encoding="utf-8")

@@ -4,6 +4,8 @@ import pytest
 
 from eiraku.models import evidence, library, plan, recording, theory
 
+pytestmark = pytest.mark.slow
+
 NAMES = theory.names()
 
 

@@ -16,6 +16,8 @@ from eiraku.spec import registry
 from eiraku.spec.objects import Role
 from eiraku.spec.tables import START, Purpose, Side
 
+pytestmark = pytest.mark.slow
+
 TWINS = [(proof, twin) for proof in PROOFS for twin in proof.twins]
 
 

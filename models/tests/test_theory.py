@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from eiraku.models import theory, tokens
 from eiraku.models.theory import TheoryError, normalised, parse, without_comments
 
+pytestmark = pytest.mark.slow
+
 SAMPLE = """/* What is modelled. /* Nested. */
    The adversary: see http://example.org for */
 theory Sample begin

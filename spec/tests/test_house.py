@@ -10,6 +10,8 @@ import pytest
 
 from eiraku.spec import registry
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("spec", "reference", "conformance", "models")
 ROOMS = {

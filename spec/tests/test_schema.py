@@ -35,6 +35,8 @@ from eiraku.spec.objects import Bulletin, EndorsementPayload, Layer, PurseId, Re
 from eiraku.spec.record import Codec, Record, _filled
 from eiraku.spec.wholesale_objects import Checkpoint, Entry
 
+pytestmark = pytest.mark.slow
+
 SCHEMA = Validator(Path(__file__).parents[1] / "schema.cddl")
 # It logs each of some thousand mutants that it refuses.
 logging.getLogger("cddl_verifier").setLevel(logging.CRITICAL)

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from eiraku.reference.crypto import ed25519
 
+pytestmark = pytest.mark.slow
+
 VECTORS = Path(__file__).resolve().parents[3] / "spec" / "vectors"
 
 # RFC 8032 section 7.1: seed, public key, message, signature.

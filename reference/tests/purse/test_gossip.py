@@ -21,6 +21,8 @@ from eiraku.system.device.bulletins import cut
 from eiraku.testing.news import held, published, revoked
 from eiraku.testing.purses import EPOCH, World
 
+pytestmark = pytest.mark.slow
+
 
 def holding(world: World, epoch: int, count: int = 300, *, head: bool = True) -> Gossip:
     """A purse that holds a bulletin of some chunks, and perhaps its head."""

@@ -29,6 +29,8 @@ from eiraku.spec.tables import Side
 from eiraku.testing.patches import Patch
 from eiraku.testing.purses import ECONOMY, EPOCH, LAST_EPOCH, Member, World
 
+pytestmark = pytest.mark.slow
+
 RECEIVE = ReceiveOrder()
 REFUSED = cbor.encode_sequence(1, "refused")
 

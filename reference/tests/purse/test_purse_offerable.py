@@ -25,6 +25,8 @@ from eiraku.reference.purse.select import MESSAGE_MAX, Candidate, choose, redeli
 from eiraku.reference.store import Store
 from eiraku.spec.errors import Code, Refusal
 
+pytestmark = pytest.mark.slow
+
 # The greatest are too long for two of them to fit a message.
 HISTORIES = st.sampled_from((1, 20, 23, 24, 150, 255, 256, 300, 12_000, 33_000))
 UNITS = st.lists(

@@ -15,6 +15,8 @@ from eiraku.spec.tables import Side
 from eiraku.testing.device import BenchDevice, PowerLost
 from eiraku.testing.purses import Member, World
 
+pytestmark = pytest.mark.slow
+
 RECEIVE = ReceiveOrder()
 MESSAGES = {False: 8, True: 9}
 

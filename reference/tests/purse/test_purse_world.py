@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -12,6 +13,8 @@ from eiraku.reference.device import Accepted, Rejected
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder
 from eiraku.testing.purses import Member, World
+
+pytestmark = pytest.mark.slow
 
 PURSES = st.integers(0, 2)
 LINES = st.sampled_from((None, None, 1, 3, 5, 6, 7, 8, 9))

@@ -28,6 +28,8 @@ from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RedeliverOrder
 from eiraku.reference.store import Store
 from eiraku.testing.purses import World
 
+pytestmark = pytest.mark.slow
+
 PAYER = b"payer..."
 
 

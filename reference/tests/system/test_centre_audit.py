@@ -26,6 +26,8 @@ from eiraku.system.issuing.schema import (
 from eiraku.testing.town import EPOCH, RULES, Town
 from eiraku.testing.village import ECONOMY, HOME, ISSUER, VAULT, Village
 
+pytestmark = pytest.mark.slow
+
 
 def looked_at(town: Town, executor: Executor | None = None) -> Audit:
     """An audit of the town's centre."""

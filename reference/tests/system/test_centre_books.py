@@ -10,6 +10,8 @@ from sqlalchemy import MetaData, update
 from eiraku.system.books import Books, BooksError
 from eiraku.system.database import Database, Schema
 
+pytestmark = pytest.mark.slow
+
 METADATA = MetaData()
 BOOKS = Books.declare(METADATA, floors={"vault": 0})
 SCHEMA = Schema(name="books", version=1, metadata=METADATA)

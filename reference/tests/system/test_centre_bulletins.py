@@ -23,6 +23,8 @@ from eiraku.system.device.registry import Registry
 from eiraku.system.device.schema import PURSE, SCHEMA
 from eiraku.testing.register import anchor
 
+pytestmark = pytest.mark.slow
+
 RANDOM = Drbg(b"bulletins")
 
 

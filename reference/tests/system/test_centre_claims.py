@@ -13,6 +13,8 @@ from eiraku.system.issuing.schema import IssuerError, State
 from eiraku.testing.town import EPOCH, OTHER_ECONOMY, RULES, Town
 from eiraku.testing.village import ECONOMY, HOME, VAULT
 
+pytestmark = pytest.mark.slow
+
 LAST = EPOCH + RULES.unit_lifetime + RULES.claim_grace
 """The last epoch of claims of a unit issued at first."""
 

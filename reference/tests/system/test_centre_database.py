@@ -19,6 +19,8 @@ from eiraku.system.database import Database, DatabaseError, Schema, batches
 from eiraku.testing.town import Town
 from eiraku.testing.village import ECONOMY, VAULT
 
+pytestmark = pytest.mark.slow
+
 METADATA = MetaData()
 THING = Table("thing", METADATA, Column("n", Integer, primary_key=True), Column("data", LargeBinary))
 SCHEMA = Schema(name="a test", version=3, metadata=METADATA)

@@ -15,6 +15,8 @@ from eiraku.testing.moves import taken
 from eiraku.testing.town import EPOCH, OTHER_ECONOMY, RULES, Town
 from eiraku.testing.village import ECONOMY, HOME, VAULT, Village
 
+pytestmark = pytest.mark.slow
+
 
 def opened(town: Town, copy: Holding, economy: int | None = None) -> Opened:
     return open_deposit(town.issuer.office.opener(), copy.unit, copy.hop, copy.history, economy=economy)

@@ -24,6 +24,8 @@ from eiraku.testing.detection import Run
 from eiraku.testing.population import KINDS, Homecoming, Plan
 from eiraku.testing.prefill import MARK, prefill
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:

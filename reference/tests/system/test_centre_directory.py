@@ -22,6 +22,8 @@ from eiraku.system.scheme import directory
 from eiraku.system.scheme.directory import Directory
 from eiraku.system.scheme.settings import DEFAULT, DirectoryError, Settings
 
+pytestmark = pytest.mark.slow
+
 RANDOM = Drbg(b"directory")
 
 

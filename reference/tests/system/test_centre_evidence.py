@@ -20,6 +20,8 @@ from eiraku.system.issuing.evidence import SIZE_MAX, Evidence, EvidenceError
 from eiraku.testing import moves
 from eiraku.testing.village import Village
 
+pytestmark = pytest.mark.slow
+
 VILLAGE = Village(("alice", "bob", "carol"))
 ANCHOR = VILLAGE.anchor
 

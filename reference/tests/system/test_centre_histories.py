@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,8 @@ from eiraku.system.issuing.attribution import forks
 from eiraku.system.issuing.chain import BadLayer, Chain, Endorsement
 from eiraku.system.issuing.evidence import Evidence
 from eiraku.testing.village import HOME, ISSUER, VAULT, Village
+
+pytestmark = pytest.mark.slow
 
 EXAMPLES = int(os.environ.get("EIRAKU_EXAMPLES", "120"))
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace")

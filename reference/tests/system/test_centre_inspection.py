@@ -17,6 +17,8 @@ from eiraku.spec.centre_objects import SelfReport
 from eiraku.testing.bank import number_of
 from eiraku.testing.market import Market, kinds
 
+pytestmark = pytest.mark.slow
+
 
 class Server(Protocol):
     def database(self) -> str: ...

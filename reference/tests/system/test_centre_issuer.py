@@ -13,6 +13,8 @@ from eiraku.system.issuing.schema import IssuerError
 from eiraku.testing.town import EPOCH, OTHER_ECONOMY, RULES, Town
 from eiraku.testing.village import ECONOMY, VAULT
 
+pytestmark = pytest.mark.slow
+
 R1, R2, R3 = (bytes([n]) * 16 for n in (1, 2, 3))
 
 

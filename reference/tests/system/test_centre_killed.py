@@ -27,6 +27,8 @@ from eiraku.system.issuing.schema import Rules
 from eiraku.testing.town import Town
 from eiraku.testing.village import ECONOMY, HOME, VAULT
 
+pytestmark = pytest.mark.slow
+
 KILLS = 20
 FUNDS = 1 << 40
 NAMES = ("alice", "bob")

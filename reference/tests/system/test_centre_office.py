@@ -17,6 +17,8 @@ from eiraku.system.issuing.schema import BOOKS, DEPOSIT, SCHEMA, UNIT, IssuerErr
 from eiraku.testing.town import EPOCH, RULES, Town
 from eiraku.testing.village import ECONOMY, HOME, VAULT
 
+pytestmark = pytest.mark.slow
+
 # --- keys ---
 
 

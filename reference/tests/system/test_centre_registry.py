@@ -15,6 +15,8 @@ from eiraku.system.device.keys import RegistryError
 from eiraku.system.device.registry import Registry
 from eiraku.testing.register import PERSON, SEAL, anchor, key, made, new
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def registry(centre_url: str) -> Iterator[Registry]:

@@ -20,6 +20,8 @@ from eiraku.system.device.registry import Registry
 from eiraku.system.device.schema import SCHEMA
 from eiraku.testing.register import PERSON, RANDOM, SEAL, anchor, key, made, new
 
+pytestmark = pytest.mark.slow
+
 # --- opening ---
 
 

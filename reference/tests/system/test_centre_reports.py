@@ -18,6 +18,8 @@ from eiraku.system.scheme import directory
 from eiraku.testing.bank import number_of
 from eiraku.testing.market import Market, kinds, provision
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def market(tmp_path: Path) -> Iterator[Market]:

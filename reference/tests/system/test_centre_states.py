@@ -21,6 +21,8 @@ from eiraku.system.issuing.schema import Rules
 from eiraku.testing.town import EPOCH, Town
 from eiraku.testing.village import HOME, VAULT
 
+pytestmark = pytest.mark.slow
+
 PEOPLE = ("alice", "bob", "carol", "dave")
 RULES = Rules(redemption_grace=1, claim_grace=2, unit_lifetime=2, max_hops=200, reuse_numbers=True)
 FUNDS = 200

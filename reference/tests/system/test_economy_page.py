@@ -14,6 +14,8 @@ from eiraku.system.economy.scenario import Scenario
 from eiraku.system.economy.watching import Silent
 from eiraku.testing.bench import Bench
 
+pytestmark = pytest.mark.slow
+
 TINY = """
 title = "<b>Tiny & quick</b>"
 seed = 2

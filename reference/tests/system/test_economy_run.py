@@ -17,6 +17,8 @@ from eiraku.system.economy.watching import Silent
 from eiraku.system.issuing.evidence import Evidence
 from eiraku.testing.bench import Bench
 
+pytestmark = pytest.mark.slow
+
 SMALL = """
 title = "A small one"
 seed = 5

@@ -30,6 +30,8 @@ from eiraku.system.services.requests import Caller, Gate, Method
 from eiraku.system.services.service import Service
 from eiraku.system.services.settings import DEFAULT, Settings
 
+pytestmark = pytest.mark.slow
+
 NUMBER = b"\x07" * 8
 KEY = SigningKey(bytes(range(32)))
 COSE = {"Content-Type": "application/cose"}

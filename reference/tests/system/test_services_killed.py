@@ -21,6 +21,8 @@ from eiraku.system.services.scheme import Scheme
 from eiraku.system.services.wallet import Wallet
 from eiraku.testing.served import Served
 
+pytestmark = pytest.mark.slow
+
 KILLS = 8
 FUNDS = {"alice": 1_000_000, "bob": 50_000}
 POOR = {Code.INSUFFICIENT_FUNDS, Code.NO_EXACT_CHANGE}

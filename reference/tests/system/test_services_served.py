@@ -31,6 +31,8 @@ from eiraku.system.services.settings import DEFAULT
 from eiraku.system.services.wallet import Wallet
 from eiraku.testing.served import Served
 
+pytestmark = pytest.mark.slow
+
 # Nothing happens between requests but what the test does; one client may ask as often as it likes.
 QUIET = DEFAULT.replace("[vaults]\n", "")
 for name, value in (

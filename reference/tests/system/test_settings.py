@@ -23,6 +23,8 @@ from eiraku.system.services import settings as services
 from eiraku.system.vault import policy as vault
 from eiraku.system.wholesale.basket import Basket
 
+pytestmark = pytest.mark.slow
+
 
 def _resource(package: str, name: str) -> str:
     return (resources.files(package) / name).read_text(encoding="utf-8")

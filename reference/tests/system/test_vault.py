@@ -17,6 +17,8 @@ from eiraku.system.vault.policy import VaultPolicy
 from eiraku.system.vault.vault import Vault
 from eiraku.testing.bank import FUNDS, Bank, number_of
 
+pytestmark = pytest.mark.slow
+
 PLAIN = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
 
 

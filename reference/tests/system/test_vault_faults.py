@@ -19,6 +19,8 @@ from eiraku.system.vault.errors import NotTaken, PeerRefused
 from eiraku.system.vault.policy import VaultPolicy
 from eiraku.testing.bank import FUNDS, Bank
 
+pytestmark = pytest.mark.slow
+
 PLAIN = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
 LOSSES: tuple[Loss, ...] = ("lost", "unanswered")
 

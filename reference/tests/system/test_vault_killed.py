@@ -14,9 +14,13 @@ import textwrap
 import time
 from pathlib import Path
 
+import pytest
+
 from eiraku.reference.purse.state import PayOrder, RedeliverOrder, RequestOrder
 from eiraku.system.vault.policy import VaultPolicy
 from eiraku.testing.bank import FUNDS, Bank
+
+pytestmark = pytest.mark.slow
 
 KILLS = 6
 POLICY = VaultPolicy(bulletin_seconds=10**9, expiry_margin=0, stock=())

@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -16,6 +17,8 @@ from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
 from eiraku.system.vault.errors import NotTaken, PeerRefused
 from eiraku.system.vault.policy import VaultPolicy
 from eiraku.testing.bank import FUNDS, Bank
+
+pytestmark = pytest.mark.slow
 
 POLICY = VaultPolicy.from_toml(
     "bulletin_seconds = 60\nexpiry_margin = 0\n"

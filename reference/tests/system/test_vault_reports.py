@@ -16,6 +16,8 @@ from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE
 from eiraku.system.vault.policy import VaultPolicy
 from eiraku.testing.bank import Bank, number_of
 
+pytestmark = pytest.mark.slow
+
 BOTH = (DEVICE_CENTRE, ISSUING_CENTRE)
 
 

@@ -22,6 +22,8 @@ from eiraku.system.wholesale.register import Register
 from eiraku.system.wholesale.vectors import JAPAN, SINGAPORE, THAILAND
 from eiraku.testing.wholesale import KEY, entry, operator, signed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def log() -> Register:
