@@ -25,6 +25,10 @@ LOG = "eiraku-defect.log"
 """Where tracebacks are added, in the current folder."""
 
 
+_PACKAGES = Path(__file__).resolve().parents[1]
+"""Where the packages of this root are installed, and those of the others in a wheel."""
+
+
 @contextlib.contextmanager
 def told(
     *,
@@ -42,9 +46,11 @@ def told(
     except EirakuError as error:
         kind = MISUSE if isinstance(error, Misuse) else refused if isinstance(error, Refused) else unavailable
         raise _ended(words(error), kind) from error
-    except BrokenPipeError:
-        raise  # whoever read our output has gone: click ends quietly
+    except (ConnectionError, TimeoutError):
+        raise  # a pipe whose reader has gone ends click quietly; the others are told where they are expected
     except OSError as error:
+        if error.filename is not None and Path(str(error.filename)).is_relative_to(_PACKAGES):
+            raise  # a file of our own is missing: a defect
         if error.filename is None:
             raise _ended(f"the system says: {error}", unavailable) from error
         said = f"{error.filename}: {error.strerror}; name another path, or allow it"

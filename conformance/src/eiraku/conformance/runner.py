@@ -101,6 +101,7 @@ def collect(suite: Path | None = None, expression: str = "") -> dict[str, Check]
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
         code = pytest.main([*base_arguments(suite), *arguments], plugins=[observer])
+    _no_defect(code, said.getvalue())
     if code == pytest.ExitCode.USAGE_ERROR:
         error = Misuse if expression else Unavailable
         raise error(said.getvalue().strip().removeprefix("ERROR: "))
@@ -109,6 +110,12 @@ def collect(suite: Path | None = None, expression: str = "") -> dict[str, Check]
     if observer.harness is None or code not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
         raise Unavailable(f"pytest ended with {code}: {said.getvalue().strip()}")
     return observer.harness.findings.catalogue
+
+
+def _no_defect(code: int, said: str) -> None:
+    """Raise RuntimeError, a defect of ours, if pytest was ended by an exception."""
+    if code == pytest.ExitCode.INTERNAL_ERROR:
+        raise RuntimeError(f"pytest ended by an exception:\n{said.strip()}")
 
 
 def select(plan: Plan, catalogue: dict[str, Check]) -> tuple[list[str], list[str]]:
@@ -182,6 +189,7 @@ def execute(plan: Plan, watcher: Watcher) -> Run:
             code = int(pytest.main(arguments, plugins=[observer]))
     except KeyboardInterrupt:
         code, interrupted = int(pytest.ExitCode.INTERRUPTED), "interrupted"
+    _no_defect(code, said.getvalue())
     harness = observer.harness
     if observer.problems:
         raise Unavailable(_uncollected(observer.problems))

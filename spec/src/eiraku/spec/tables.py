@@ -138,8 +138,14 @@ COMMITS: frozenset[tuple[Transfer, TransferEvent]] = frozenset(
 
 
 def awaited(state: Session) -> SessionEvent | None:
-    """The one message that a handshake state waits for; None if it waits for none."""
-    return next((e for s, e in SESSION if s is state and e is not SessionEvent.ERROR), None)
+    """The one message that a handshake state waits for; None if it waits for none.
+
+    Raises AssertionError if the table has two for it: its rows have no order.
+    """
+    found = [e for s, e in SESSION if s is state and e is not SessionEvent.ERROR]
+    if len(found) > 1:
+        raise AssertionError(f"{state} waits for one message, the table has {found}")
+    return found[0] if found else None
 
 
 def next_transfer(state: Transfer, event: TransferEvent, purpose: Purpose) -> Transfer | None:

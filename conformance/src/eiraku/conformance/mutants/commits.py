@@ -212,7 +212,8 @@ def loses_the_units_of_half_a_payment() -> Sequence[Patch]:
 
     def write(store: FaultyStore, change: Change) -> None:
         armed = store._armed
-        if isinstance(change, PaymentPending) and armed is not None and armed.write == 1:
+        cut = armed is not None and armed.write == 1 and armed.when == "before"
+        if isinstance(change, PaymentPending) and cut:
             units = [(unit_id,) for unit_id in change.pending.unit_ids]
             store._db.executemany("DELETE FROM holding WHERE unit_id = ?", units)
         apply(store, change)

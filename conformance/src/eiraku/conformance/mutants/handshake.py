@@ -182,7 +182,11 @@ AREA.edits(
 def writes_in_the_handshake() -> Sequence[Patch]:
     """Makes a durable write when it takes message_1 or message_2."""
     early = (Session.WAIT_MESSAGE_1, Session.WAIT_MESSAGE_2)
-    return writing(lambda session, turn: isinstance(session, Handshaking) and session.row in early)
+    return writing(
+        lambda session, turn: (
+            isinstance(session, Handshaking) and session.row in early and isinstance(turn[0], Handshaking)
+        )
+    )
 
 
 AREA.edits(
@@ -260,7 +264,10 @@ AREA.edits(
     "Transfers between any two roles, without a limit.",
     handshake.judge,
     ("if operation is None:", "if False:"),
-    ("return policy.limit(operation, payer.tier, payee.tier)", "return 1 << 53"),
+    (
+        "return policy.limit(operation, payer.tier, payee.tier)",
+        "return 1 << 53 if operation is None else policy.limit(operation, payer.tier, payee.tier)",
+    ),
 )
 AREA.edits(
     "EPP-SES-024",

@@ -33,7 +33,7 @@ def forgets_the_seen_set(store: Store) -> None:
 
 @AREA.replaces("EPP-CRS-016", (Store, "_write"))
 def forgets_units_that_leave(store: Store, change: Change) -> None:
-    """Takes units out of the seen-set when they are paid away."""
+    """Takes units out of the seen-set when the payment of them is settled."""
     if isinstance(change, PaymentSettled):
         query = "DELETE FROM seen WHERE unit_id IN (SELECT unit_id FROM pending_unit WHERE tx = ?)"
         store._db.execute(query, (change.settlement.transaction,))

@@ -12,9 +12,8 @@ from typing import Self
 import msgspec
 
 from eiraku.conformance.mutants.gate import Breadth, Finding
-from eiraku.spec.errors import Unavailable
 
-_SAID = 2000
+_SAID = 20_000
 
 
 class Server:
@@ -30,7 +29,7 @@ class Server:
         )
 
     def judge(self, name: str) -> Finding:
-        """Run the suite against a mutant. Raises Unavailable if the process cannot."""
+        """Run the suite against a mutant. Raises RuntimeError, a defect of ours, if the process ends."""
         requests, answers = self._process.stdin, self._process.stdout
         if requests is None or answers is None:
             raise AssertionError("opened without pipes")
@@ -43,7 +42,7 @@ class Server:
         if not line:
             self._process.wait()
             self._said.seek(0)
-            raise Unavailable(f"the gate has ended: {self._said.read().decode(errors='replace')[-_SAID:]}")
+            raise RuntimeError(f"the gate has ended:\n{self._said.read().decode(errors='replace')[-_SAID:]}")
         return msgspec.json.decode(line, type=Finding)
 
     def __enter__(self) -> Self:
@@ -67,7 +66,7 @@ def judge_all(
 ) -> list[Finding]:
     """Judge mutants in `workers` processes; tell each finding as it comes, return them in the order of names.
 
-    Raises Unavailable.
+    Raises RuntimeError.
     """
     ordered = list(names)
     waiting: queue.SimpleQueue[str] = queue.SimpleQueue()

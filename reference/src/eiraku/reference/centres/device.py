@@ -1,6 +1,6 @@
 """Device centre: makes purses and bulletins (S-2, S-7, S-11; specification, chapter 3).
 
-Enough to provision purses and to revoke them; the register of purses is `registry`.
+Enough to provision purses and to revoke them; the register of purses is `eiraku.system.device`.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,10 @@
 """The purse as a pure function: `step(state, input, env)` gives the new state and the effects.
 
 Nothing is written, sent or drawn at random here but through `env` and the effects, which the driver carries
-out in order: a `Write` that stands before a `Send` is a commit point (chapter 8). What is permitted in a
-state of a session, which state follows, and whether the step writes, is looked up in `eiraku.spec.tables`
-and nowhere else. Handlers judge what came, and give the data for whatever state the table says.
+out in order: a `Write` that stands before a `Send` is a commit point (chapter 8). Which message may come
+in a state of a session, which state follows, and whether the step writes, is read from `eiraku.spec.tables`
+and nowhere else; handlers judge what came, and give the data for whatever state the table says. What needs no
+session (provisioning, bulletins, issues, renewals) is one step each, with its own write.
 A step raises no Refusal: input at fault becomes a `Refuse` effect. Other exceptions are defects of the purse.
 """
 
@@ -278,6 +279,8 @@ def respond(state: Open, message: Message, encoded: bytes, env: Env) -> Answer:
 def durable(row: Transfer, event: TransferEvent, answer: Answer) -> tuple[Write, ...]:
     """The one write of a step that commits (chapter 8); no other step writes."""
     if (row, event) not in tables.COMMITS:
+        if answer.change is not None:
+            raise AssertionError(f"{event} to a {row.value} changes something, and does not commit")
         return ()
     match answer.change:
         case None:
