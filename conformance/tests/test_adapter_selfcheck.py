@@ -7,6 +7,8 @@ from eiraku.conformance.adapter.errors import SelectorError
 from eiraku.conformance.adapter.selfcheck import Item, run_selfcheck
 from eiraku.conformance.results import FAILURES, Outcome
 
+pytestmark = pytest.mark.slow
+
 FAKE = Path(__file__).with_name("fake_adapter.py")
 PROVISIONING = {
     "purse": {"number": bytes(8), "private_key": bytes(32), "purse_id": b"\xd2\x84"},

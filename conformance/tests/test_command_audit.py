@@ -22,6 +22,8 @@ from eiraku.system.issuing.counter import Counter
 from eiraku.system.scheme import directory
 from eiraku.system.scheme.settings import DEFAULT
 
+pytestmark = pytest.mark.slow
+
 RANDOM = Drbg(b"audit")
 PURSE: dict[str, Any] = {"tier": 1, "holder": bytes([1]) * 32, "economy": 392}
 

@@ -18,6 +18,8 @@ from eiraku.report import files, text
 from eiraku.report.certify import badge, json_report, junit, summary, terminal, writing
 from eiraku.spec.errors import Misuse
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = runpy.run_path(str(Path(__file__).with_name("report_samples.py")))
 sample, hostile, MIXED = (SAMPLES[name] for name in ("sample", "hostile", "MIXED"))
 

@@ -11,6 +11,8 @@ from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Offer, OfferedUnit, Redeliver
 from eiraku.testing.pile import Pile
 
+pytestmark = pytest.mark.slow
+
 # Two large units are too many for a message: then the fewest units are often not the right ones.
 SIZES = st.sampled_from((400, 20_000, 33_000))
 UNITS = st.lists(st.tuples(st.integers(0, 3).map(lambda n: 1 << n), SIZES), max_size=9)

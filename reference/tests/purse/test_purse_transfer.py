@@ -19,6 +19,8 @@ from eiraku.spec.objects import EndorsementPayload, Role
 from eiraku.spec.tables import Side
 from eiraku.testing.purses import EPOCH, LAST_EPOCH, Member, World
 
+pytestmark = pytest.mark.slow
+
 PAY, RECEIVE, REQUEST = PayOrder(amount=5), ReceiveOrder(), RequestOrder(amount=5, reference="lunch")
 
 

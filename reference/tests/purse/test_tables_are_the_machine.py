@@ -45,6 +45,8 @@ from eiraku.spec.messages import Accept, Message, Offer, Pay, Receipt, Redeliver
 from eiraku.spec.tables import Session, Side, Transfer, TransferEvent
 from eiraku.testing.purses import World
 
+pytestmark = pytest.mark.slow
+
 PAY, REQUEST, RECEIVE = PayOrder(amount=4), RequestOrder(amount=4), ReceiveOrder()
 MESSAGES: tuple[Message, ...] = (
     Request(amount=1),

@@ -22,6 +22,8 @@ from eiraku.system.issuing.office import Office
 from eiraku.system.issuing.schema import SCHEMA, IssuerError, Rules
 from eiraku.testing.purses import ECONOMY, EPOCH, Member, World
 
+pytestmark = pytest.mark.slow
+
 RULES = Rules(redemption_grace=2, claim_grace=4, unit_lifetime=20, max_hops=8)
 FUNDS = 1000
 

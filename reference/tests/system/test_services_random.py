@@ -26,6 +26,8 @@ from eiraku.system.services.observe import Log, Metrics
 from eiraku.system.services.requests import vault_audience
 from eiraku.system.services.scheme import Scheme, holder_hash
 
+pytestmark = pytest.mark.slow
+
 COUNT = 2000
 KEY = SigningKey(bytes(range(32)))
 FREE = "[limits]\nclient_rate = 1e6\nclient_burst = 1000000\n[sessions]\nnames = 8\npatience = 0.01\n"

@@ -18,6 +18,8 @@ from eiraku.system.services.local import LocalCarrier
 from eiraku.system.services.requests import ISSUING_CENTRE, Caller, Gate, Method
 from eiraku.system.services.service import Service
 
+pytestmark = pytest.mark.slow
+
 NUMBER = bytes.fromhex("0011223344556677")
 KEY = SigningKey(bytes(range(32)))
 OTHER = SigningKey(bytes(range(1, 33)))

@@ -25,6 +25,8 @@ from eiraku.system.vault.vault import Vault
 from eiraku.testing.bank import FUNDS, Bank, number_of
 from eiraku.testing.bench import Line
 
+pytestmark = pytest.mark.slow
+
 POLICY = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
 
 

@@ -22,6 +22,8 @@ from eiraku.system.wholesale.register import SCHEMA, Register
 from eiraku.system.wholesale.vectors import JAPAN, SINGAPORE
 from eiraku.testing.wholesale import fresh
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def database(centre_url: str) -> Iterator[Database]:
