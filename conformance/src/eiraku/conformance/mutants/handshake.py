@@ -1,6 +1,7 @@
 """Mutants of chapter 5: freshness, authentication, key confirmation, errors, the judgement of the peer."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from eiraku.conformance.mutants.commits import writing
 from eiraku.conformance.mutants.registry import Area
@@ -9,7 +10,8 @@ from eiraku.reference.edhoc import errors, initiator, messages, responder
 from eiraku.reference.edhoc.messages import Ead, Plaintext
 from eiraku.reference.edhoc.party import Credential, Established, Party, SubjectT, established
 from eiraku.reference.purse import core, handshake
-from eiraku.reference.purse.state import Env, Handshaking, NoSession, Ready, Refuse, SessionState
+from eiraku.reference.purse.ledger import Ledger
+from eiraku.reference.purse.state import Env, Handshaking, NoSession, PurseState, Ready, Refuse, SessionState
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.tables import Session, Side
 from eiraku.testing.patches import Patch, edit, instead
@@ -145,6 +147,17 @@ def answers_a_bad_message4(row: Session, refusal: Refusal) -> bytes | None:
     return _error(row, refusal) or errors.unspecified("refused")
 
 
+def losing(memory: list[Any]) -> Patch:
+    """What the defect remembers of sessions is gone with the power, as sessions are."""
+    restore = core.restore
+
+    def restored(ledger: Ledger) -> PurseState:
+        memory.clear()
+        return restore(ledger)
+
+    return instead(core.restore, restored)
+
+
 @AREA.makes("EPP-SES-017")
 def lets_a_handshake_be_tried_again() -> Sequence[Patch]:
     """After a refused handshake message takes another in its place, with the same ephemeral key."""
@@ -163,7 +176,7 @@ def lets_a_handshake_be_tried_again() -> Sequence[Patch]:
         waiting.clear()
         return open_session(purse, side, env)
 
-    return [instead(core.deliver, again), instead(core.open_session, afresh)]
+    return [instead(core.deliver, again), instead(core.open_session, afresh), losing(waiting)]
 
 
 AREA.edits(
@@ -216,7 +229,7 @@ def keeps_the_old_session() -> Sequence[Patch]:
         old[:] = [purse.session]
         return open_session(purse, side, env)
 
-    return [instead(core.deliver, go_on), instead(core.open_session, remember)]
+    return [instead(core.deliver, go_on), instead(core.open_session, remember), losing(old)]
 
 
 # --- the peer -----------------------------------------------------------------------------------------------
