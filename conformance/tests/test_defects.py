@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import NoReturn
 
 import click
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 
 from eiraku.cli import failures, main
 from eiraku.cli.failures import AT_FAULT, DEFECT, INCOMPLETE, MISUSE, told
+from eiraku.cli.maintain import kept
 from eiraku.spec.errors import Code, EirakuError, Misuse, Refusal, Refused, Unavailable
 from eiraku.testing.village import Village
 
@@ -101,7 +103,10 @@ def test_a_defect_in_a_command_is_ours(
     arguments, place = COMMANDS[command]
     (tmp_path / "anchor.json").write_text(json.dumps(Village(()).anchor.to_mapping()))
     error = DEFECTS[sorted(COMMANDS).index(command) % len(DEFECTS)]
-    monkeypatch.setattr(place, planted(error))
+    # `maintain` works in a checkout, wherever the package is installed.
+    monkeypatch.setattr(kept, "ROOT", Path(__file__).resolve().parents[2])
+    owner, _, name = place.rpartition(".")
+    monkeypatch.setattr(resolve_name(owner), name, planted(error))
     check_defect(run(*arguments), error, tmp_path / failures.LOG)
 
 
