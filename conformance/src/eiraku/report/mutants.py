@@ -65,7 +65,6 @@ _BREADTHS = {
     ),
     Breadth.ALL: "Each mutant met every check of level standard.",
 }
-_HEAD = "| mutant | requirement | defect | killed by |\n|---|---|---|---|"
 _SHOWN = 2
 
 

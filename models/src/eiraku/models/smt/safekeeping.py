@@ -168,7 +168,6 @@ def _without(state: Transfer, event: TransferEvent) -> Tables:
 
 _ACCEPTED = (Transfer.PAYER_OFFERED, TransferEvent.ACCEPT)
 _PAID = (Transfer.PAYEE_ACCEPTED, TransferEvent.PAY)
-_RECEIPTED = (Transfer.PAYER_PAID, TransferEvent.RECEIPT)
 
 CUSTODY = Proof(
     name="custody",

@@ -17,7 +17,6 @@ from eiraku.system.services.requests import Caller, Handler, Method
 RULE = "EPP-SVC-010"
 NOTHING = cbor.encode(None)
 VAULTS = frozenset({Role.VAULT})
-VALUES_MAX = 256
 CASES_MAX = 100
 
 
