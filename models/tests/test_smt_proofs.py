@@ -1,5 +1,7 @@
 """The proofs by the solver hold, their broken twins fail, and neither holds for want of any run at all."""
 
+from typing import Any
+
 import pytest
 import z3
 
@@ -58,6 +60,25 @@ def test_unknown_is_no_proof() -> None:
     search.add(x > 0, y > 0, z > 0, n > 2, x**n + y**n == z**n)
     with pytest.raises(SolverUnknownError):
         decide(search)
+
+
+class _GivesUp:
+    """A solver that gives up on x > 1, as one with quantifiers may."""
+
+    def check(self) -> Any:
+        return z3.unknown
+
+    def reason_unknown(self) -> str:
+        return "(incomplete quantifiers)"
+
+    def assertions(self) -> list[Any]:
+        return [z3.Int("x") > 1]
+
+
+def test_a_query_that_was_given_up_is_put_again() -> None:
+    model = decide(_GivesUp())
+    assert model is not None
+    assert model.eval(z3.Int("x")).as_long() > 1
 
 
 def test_an_induction_without_a_counterexample_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
