@@ -13,7 +13,6 @@ from eiraku.reference.crypto import cose
 from eiraku.spec import objects
 from eiraku.spec.errors import Refusal, Refused
 from eiraku.spec.objects import Unit
-from eiraku.system.issuing.attribution import Fork
 from eiraku.system.issuing.chain import Endorsement
 
 FORMAT = "EPP/1 evidence"
@@ -53,11 +52,6 @@ class Evidence:
     purse_id: bytes
     first: Endorsement
     second: Endorsement
-
-    @classmethod
-    def from_fork(cls, fork: Fork, *, unit: bytes, purse_id: bytes) -> "Evidence":
-        """What a comparison found, with the signed unit and the signed purse ID of the signer."""
-        return cls(unit=unit, purse_id=purse_id, first=fork.first, second=fork.second)
 
     def to_json(self) -> bytes:
         """The file, UTF-8, ending with a line feed. `from_json` reads it back."""
