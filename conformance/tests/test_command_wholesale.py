@@ -136,8 +136,10 @@ def test_what_is_not_backed_is_refused(file: Path) -> None:
         (("verify", "FILE", "--operator", "00" * 32), "expected a readable text file"),
         (("prove", "FILE", "5"), "the log has 5 entries, the first is 0"),
         (("advance", "FILE", "0"), "expected an epoch from 1 on, found 0"),
-        (("show", "LOG"), "not a database"),
+        (("show", "junk"), "not a database"),
         (("show", "sqlserver://x"), "expected"),
+        (("verify", "LOG"), "expected a register, found an exported log; to verify it, name"),
+        (("show", "LOG"), "log.jsonl --operator KEY"),
         (("basket", "missing.toml"), "does not exist"),
         (("seigniorage", "FILE", "--from", "2", "--to", "1", "--income", "1"), "ends before it begins"),
         (("export", "FILE", "no/such/folder/log"), "No such file or directory"),
@@ -149,6 +151,7 @@ def test_misuse(
     file: Path, log: Path, arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(file.parent)
+    Path("junk").write_text("no database")
     named = {"FILE": str(file), "LOG": str(log)}
     code, output = run(*(named.get(part, part) for part in arguments))
     assert code == 2

@@ -58,12 +58,22 @@ def database(file: str, schema: "Schema") -> "Iterator[Database]":
         made.close()
 
 
+def _begins(file: str) -> bytes:
+    with Path(file).open("rb") as content:
+        return content.read(1)
+
+
 @contextmanager
 def opened(file: str) -> "Iterator[Register]":
     """The register in FILE."""
     from eiraku.system.wholesale.register import SCHEMA, Register
 
     exists(file)
+    if "://" not in file and _begins(file) == b"{":
+        raise Misuse(
+            f"{file}: expected a register, found an exported log; to verify it, name the operator's public "
+            f"key (64 hex digits, which `init` and `show` print): eiraku wholesale verify {file} --operator KEY"
+        )
     with database(file, SCHEMA) as made:
         with told(opening=True):
             register = Register(made)
