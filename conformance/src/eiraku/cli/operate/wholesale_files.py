@@ -72,7 +72,7 @@ def opened(file: str) -> "Iterator[Register]":
     if "://" not in file and _begins(file) == b"{":
         raise Misuse(
             f"{file}: expected a register, found an exported log; to verify it, name the operator's public "
-            f"key (64 hex digits, which `init` and `show` print): eiraku wholesale verify {file} --operator KEY"
+            f"key (64 hex digits that `show` prints): eiraku wholesale verify {file} --operator KEY"
         )
     with database(file, SCHEMA) as made:
         with told(opening=True):
