@@ -1,5 +1,6 @@
 """The reports other than the page: what they say, what they never do, and how they are written."""
 
+import errno
 import io
 import json
 import re
@@ -53,6 +54,16 @@ def test_a_file_that_cannot_be_replaced_leaves_no_trace(tmp_path: Path) -> None:
     with pytest.raises(Misuse, match=r"cannot write .*junit\.xml"):
         writing.write_all(sample(), tmp_path)
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_disk_that_is_full_is_not_misuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        files.write(tmp_path / "report.json", b"{}")
+    assert not list(tmp_path.iterdir())
 
 
 # --- JSON ---------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ its traceback. `eiraku.cli.main` does both for every command.
 """
 
 import contextlib
-import errno
 import os
 import platform
 import tempfile
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from eiraku.spec.errors import EirakuError, Misuse, Refused
+from eiraku.spec.errors import EirakuError, Misuse, Refused, exhausted
 
 AT_FAULT, MISUSE, INCOMPLETE, DEFECT = 1, 2, 3, 4
 """Exit codes of every command. 0: good; 1: what was asked about is at fault, or the order was refused; 2: the
@@ -29,10 +28,6 @@ LOG = "eiraku-defect.log"
 
 _PACKAGES = Path(__file__).resolve().parents[1]
 """Where the packages of this root are installed, and those of the others in a wheel."""
-
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE})
-"""What a disk or the system is short of, whatever the file is called."""
 
 
 @contextlib.contextmanager
@@ -54,7 +49,7 @@ def told(*, opening: bool = False, words: Callable[[EirakuError], str] = str) ->
     except OSError as error:
         if error.filename is not None and Path(str(error.filename)).is_relative_to(_PACKAGES):
             raise  # a file of our own is missing: a defect
-        if error.filename is None or error.errno in _FULL:
+        if error.filename is None or exhausted(error):
             raise _ended(f"the system says: {error}", INCOMPLETE) from error
         said = f"{error.filename}: {error.strerror}; name another path, or allow it"
         raise _ended(said, MISUSE) from error
