@@ -88,3 +88,9 @@ def test_while_it_is_served(run: Run, tmp_path: Path) -> None:
     device.close()
     assert code == 2
     assert "end the other program" in said
+
+
+@pytest.mark.parametrize(("state", "ends"), (("open", 0), ("refunded", 0), ("refused", 1)))
+def test_a_claim_that_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch, state: str, ends: int) -> None:
+    monkeypatch.setattr("eiraku.system.vault.vault.Vault.claim", lambda _vault, _transaction: state)
+    assert run("alice", "claim", "00" * 16) == (ends, f"the issuing centre says: {state}\n", "")
