@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -122,10 +124,14 @@ def test_a_failure_is_shown_with_the_line_that_repeats_it(tmp_path: Path) -> Non
     assert done.returncode == 1
     assert "non-conformant" in done.stdout
     assert "rejected not-provisioned" in done.stdout
-    assert "--only test_tiny::test_red" in done.stdout
-    again = certify(tmp_path, "--only", "test_tiny::test_red", suite=RED)
-    assert again.returncode == 1
-    assert {outcome for name, outcome in outcomes(tmp_path).items() if name != "test_red"} == {"NOT_RUN"}
+    (line,) = re.findall(r"^  reproduce: (eiraku .+)$", done.stdout, re.MULTILINE)
+    again = eiraku(tmp_path, *shlex.split(line)[1:])
+    assert again.returncode == 1, again.stderr
+    found = outcomes(tmp_path)
+    assert found.pop("test_red") == "FAIL"
+    assert set(found.values()) == {"NOT_RUN"}
+    report = json.loads((tmp_path / "eiraku-report" / "report.json").read_text())
+    assert report["run"]["selection"] == "--only test_tiny::test_red"
 
 
 def test_only_by_expression(tmp_path: Path) -> None:

@@ -23,7 +23,9 @@ def files(tmp_path: Path, village: Village) -> tuple[Path, Path]:
     held = village.move(village.unit(), "issuer", "vault", "alice")
     fork = compare(*(village.open(village.move(held, "alice", *way, "home")) for way in (["bob"], [])))
     assert fork is not None
-    evidence = Evidence.from_fork(fork, unit=held.unit, purse_id=village.purse_ids["alice"])
+    evidence = Evidence(
+        unit=held.unit, purse_id=village.purse_ids["alice"], first=fork.first, second=fork.second
+    )
     file, anchor = tmp_path / "case.json", tmp_path / "anchor.json"
     file.write_bytes(evidence.to_json())
     anchor.write_bytes(village.anchor.to_json())

@@ -143,6 +143,7 @@ def test_a_scheme_is_served_once(server: str, eiraku: Eiraku) -> None:
         (("serve", "money", "--tls-cert", "nothing.pem"), "--tls-key"),
         (("serve", "money", "--tls-cert", "log", "--tls-key", "log"), "expected PEM files"),
         (("serve", "money", "--invite", "?"), "holder's name"),
+        (("serve", "money", "--invite", "carol"), "carol has no vault here: expected one of alice, bob; add"),
         (("purse", "alice", "pay-out", "0"), "0"),
         (("purse", "alice.code", "show"), "expected a purse"),
     ),

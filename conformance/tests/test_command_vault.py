@@ -55,23 +55,23 @@ def test_stock(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("ends", "arguments", "words"),
     (
-        (("bob", "status"), "there are those of alice"),
-        (("alice", "issue"), "Missing argument"),
-        (("alice", "issue", 0), "0"),
-        (("alice", "issue", "many"), "many"),
-        (("alice", "issue", 3), "3 is no denomination"),
-        (("alice", "issue", 1024), "the account holds less than 1024"),
-        (("alice", "exchange", 1024), "short of"),
-        (("alice", "redeem", 1), "holds less than 1"),
-        (("alice", "claim", "zz"), "expected 32 hexadecimal digits"),
-        (("alice", "claim", "00"), "not pending"),
+        (2, ("bob", "status"), "there are those of alice"),
+        (2, ("alice", "issue"), "Missing argument"),
+        (2, ("alice", "issue", 0), "0"),
+        (2, ("alice", "issue", "many"), "many"),
+        (1, ("alice", "issue", 3), "3 is no denomination"),
+        (1, ("alice", "issue", 1024), "the account holds less than 1024"),
+        (1, ("alice", "exchange", 1024), "short of"),
+        (1, ("alice", "redeem", 1), "holds less than 1"),
+        (2, ("alice", "claim", "zz"), "expected 32 hexadecimal digits"),
+        (1, ("alice", "claim", "00"), "not pending"),
     ),
 )
-def test_wrong_input_changes_nothing(run: Run, arguments: tuple[object, ...], words: str) -> None:
+def test_wrong_input_changes_nothing(run: Run, ends: int, arguments: tuple[object, ...], words: str) -> None:
     code, out, said = run(*arguments)
-    assert (code, out) == (2, "")
+    assert (code, out) == (ends, "")
     assert words in said
     assert run("alice", "settle") == (0, "units none; balance 0, account 1000\n", "")
 
@@ -88,3 +88,9 @@ def test_while_it_is_served(run: Run, tmp_path: Path) -> None:
     device.close()
     assert code == 2
     assert "end the other program" in said
+
+
+@pytest.mark.parametrize(("state", "ends"), (("open", 0), ("refunded", 0), ("refused", 1)))
+def test_a_claim_that_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch, state: str, ends: int) -> None:
+    monkeypatch.setattr("eiraku.system.vault.vault.Vault.claim", lambda _vault, _transaction: state)
+    assert run("alice", "claim", "00" * 16) == (ends, f"the issuing centre says: {state}\n", "")

@@ -15,27 +15,9 @@ from eiraku.system.issuing.issuer import Issuer
 from eiraku.system.issuing.office import Office
 from eiraku.system.issuing.schema import SCHEMA as CENTRE
 from eiraku.system.issuing.schema import Rules
+from eiraku.testing.wholesale import SDR
 
 pytestmark = pytest.mark.slow
-
-BASKET = """
-unit = "XDR"
-quote = "USD"
-date = 2011-10-19
-max_age = 1
-decimals = 5
-minor_digits = 2
-[amounts]
-EUR = "0.4230"
-JPY = "12.1000"
-GBP = "0.1110"
-USD = "0.6600"
-[rates]
-EUR = "1.38450"
-GBP = "1.58010"
-[inverse_rates]
-JPY = "76.79000"
-"""
 
 
 def run(*arguments: object) -> tuple[int, str]:
@@ -136,8 +118,10 @@ def test_what_is_not_backed_is_refused(file: Path) -> None:
         (("verify", "FILE", "--operator", "00" * 32), "expected a readable text file"),
         (("prove", "FILE", "5"), "the log has 5 entries, the first is 0"),
         (("advance", "FILE", "0"), "expected an epoch from 1 on, found 0"),
-        (("show", "LOG"), "not a database"),
+        (("show", "junk"), "not a database"),
         (("show", "sqlserver://x"), "expected"),
+        (("verify", "LOG"), "expected a register, found an exported log; to verify it, name"),
+        (("show", "LOG"), "log.jsonl --operator KEY"),
         (("basket", "missing.toml"), "does not exist"),
         (("seigniorage", "FILE", "--from", "2", "--to", "1", "--income", "1"), "ends before it begins"),
         (("export", "FILE", "no/such/folder/log"), "No such file or directory"),
@@ -149,6 +133,7 @@ def test_misuse(
     file: Path, log: Path, arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(file.parent)
+    Path("junk").write_text("no database")
     named = {"FILE": str(file), "LOG": str(log)}
     code, output = run(*(named.get(part, part) for part in arguments))
     assert code == 2
@@ -235,7 +220,7 @@ def test_seigniorage(file: Path, log: Path, key: str) -> None:
 # EPP-WHS-007, EPP-WHS-012
 def test_basket(tmp_path: Path) -> None:
     file = tmp_path / "basket.toml"
-    file.write_text(BASKET)
+    file.write_text(SDR)
     assert "1 XDR = 1.57861 USD" in good("basket", file, "--on", "2011-10-19")
     assert good("basket", file, "--on", "2011-10-19", "--convert", "1", "USD") == "63\n"
     code, said = run("basket", file)
@@ -243,7 +228,7 @@ def test_basket(tmp_path: Path) -> None:
     assert "1 / 76.79" not in said
     code, said = run("basket", file, "--on", "2011-10-19", "--convert", "1", "CHF")
     assert (code, "expected one of EUR, GBP, JPY, USD" in said) == (1, True)
-    file.write_text(BASKET.replace("EUR", "EURO", 1))
+    file.write_text(SDR.replace("EUR", "EURO", 1))
     code, said = run("basket", file)
     assert (code, "basket.toml: amounts.EURO: expected a code of three" in said) == (2, True)
     file.write_bytes(b"\xff")

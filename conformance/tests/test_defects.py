@@ -1,6 +1,8 @@
 """Whose fault it is: a planted defect in each command is told as ours, and every kind with its exit code."""
 
+import errno
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ from click.testing import CliRunner
 from eiraku.cli import failures, main
 from eiraku.cli.failures import AT_FAULT, DEFECT, INCOMPLETE, MISUSE, told
 from eiraku.cli.maintain import kept
-from eiraku.spec.errors import Code, EirakuError, Misuse, Refusal, Refused, Unavailable
+from eiraku.spec.errors import Code, Misuse, Refusal, Refused, Unavailable
 from eiraku.testing.village import Village
 
 pytestmark = pytest.mark.slow
@@ -205,20 +207,20 @@ def test_a_kind_has_its_exit_code(
     assert not (tmp_path / failures.LOG).exists()
 
 
-def test_a_command_may_document_other_codes() -> None:
-    for error in (Refused("r"), Misuse("m")):
-        with pytest.raises(click.ClickException, match=str(error)) as misused:
-            ends(error)
+def test_what_cannot_be_opened_is_misuse() -> None:
+    for error in (Refused("r"), Misuse("m"), Unavailable("u"), FileNotFoundError(2, "No such file", "x")):
+        with pytest.raises(click.ClickException, match=str(error.args[-1])) as misused, told(opening=True):
+            raise error
         assert misused.value.__cause__ is error
-    with pytest.raises(click.exceptions.Exit) as ended:
-        ends(Unavailable("u"))
-    assert ended.value.exit_code == 1
 
 
-@told(refused=2, unavailable=1)
-def ends(error: EirakuError) -> None:
-    """A command that fails."""
-    raise error
+@pytest.mark.parametrize("opening", (True, False))
+@pytest.mark.parametrize("number", (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE))
+@pytest.mark.parametrize("name", ("report.json", None))
+def test_a_disk_that_is_full_or_fails_is_not_misuse(number: int, name: str | None, *, opening: bool) -> None:
+    with pytest.raises(click.exceptions.Exit) as ended, told(opening=opening):
+        raise OSError(number, os.strerror(number), name)
+    assert ended.value.exit_code == INCOMPLETE
 
 
 def test_codes_are_documented() -> None:

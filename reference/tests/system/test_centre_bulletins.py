@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from eiraku.reference.anchor import parse_purse_id, verify_bulletin
 from eiraku.reference.crypto.drbg import Drbg
@@ -20,7 +20,7 @@ from eiraku.system.device import bulletins as registry_bulletins
 from eiraku.system.device.bulletins import REVOKED_MAX
 from eiraku.system.device.keys import RegistryError
 from eiraku.system.device.registry import Registry
-from eiraku.system.device.schema import PURSE, SCHEMA
+from eiraku.system.device.schema import BULLETIN, PURSE, SCHEMA
 from eiraku.testing.register import anchor
 
 pytestmark = pytest.mark.slow
@@ -65,10 +65,15 @@ def fill(registry: Registry, count: int, expires: int, *, first: int = 1) -> Non
             connection.execute(PURSE.insert(), rows)
 
 
+def epochs_of(registry: Registry) -> list[int]:
+    with registry.database.reading() as connection:
+        return list(connection.execute(select(BULLETIN.c.epoch).order_by(BULLETIN.c.epoch)).scalars())
+
+
 def test_a_new_centre_has_a_bulletin(registry: Registry) -> None:
     """EPP-DEV-005"""
     assert read(registry) == Bulletin(epoch=10, revoked=(), policy_digest=b"p" * 32)
-    assert [epoch for epoch, _ in registry.bulletins.published()] == [10]
+    assert epochs_of(registry) == [10]
 
 
 def test_epochs_only_rise(registry: Registry) -> None:
@@ -78,7 +83,7 @@ def test_epochs_only_rise(registry: Registry) -> None:
     for epoch in (20, 19, 2**32):
         with pytest.raises(RegistryError, match="expected an epoch after 20"):
             registry.bulletins.advance(epoch)
-    assert [epoch for epoch, _ in registry.bulletins.published()] == [10, 11, 20]
+    assert epochs_of(registry) == [10, 11, 20]
 
 
 @pytest.mark.parametrize("end", ("recall", "revoke"))
@@ -112,11 +117,8 @@ def test_numbers_ascend(registry: Registry) -> None:
 
 
 def test_the_policy_digest(registry: Registry) -> None:
-    registry.bulletins.set_policy(b"q" * 32)
     assert read(registry).policy_digest == b"p" * 32
-    assert read(registry, registry.bulletins.advance()).policy_digest == b"q" * 32
-    with pytest.raises(RegistryError, match="policy digest of 32 bytes"):
-        registry.bulletins.set_policy(b"q")
+    assert read(registry, registry.bulletins.advance()).policy_digest == b"p" * 32
 
 
 def test_a_bulletin_is_stored_before_it_is_published(

@@ -31,7 +31,7 @@ def found(copy: Holding, signer: str, *payees: str) -> Evidence:
     chains = [VILLAGE.open(VILLAGE.move(copy, signer, payee, "home")) for payee in payees]
     fork = compare(*chains)
     assert fork is not None
-    return Evidence.from_fork(fork, unit=copy.unit, purse_id=VILLAGE.purse_ids[signer])
+    return Evidence(unit=copy.unit, purse_id=VILLAGE.purse_ids[signer], first=fork.first, second=fork.second)
 
 
 GOOD = found(VILLAGE.move(VILLAGE.unit(), "issuer", "vault", "alice"), "alice", "bob", "carol")
@@ -150,7 +150,9 @@ def test_guilt_does_not_expire() -> None:
     ends = [village.open(village.move(held, "alice", name, "home")) for name in ("bob", "carol")]
     fork = compare(*ends)
     assert fork is not None
-    evidence = Evidence.from_fork(fork, unit=held.unit, purse_id=village.purse_ids["alice"])
+    evidence = Evidence(
+        unit=held.unit, purse_id=village.purse_ids["alice"], first=fork.first, second=fork.second
+    )
     assert evidence.verify(village.anchor).number == village.numbers["alice"]
 
 

@@ -260,7 +260,9 @@ def audited(copy: Holding, earlier: Sequence[Chain]) -> tuple[set[Verdict], Chai
     for fork in found:
         signer = world.name(fork.signer)
         # EPP-CEN-005: whoever is named can be convicted by anybody
-        evidence = Evidence.from_fork(fork, unit=copy.unit, purse_id=world.purse_ids[signer])
+        evidence = Evidence(
+            unit=copy.unit, purse_id=world.purse_ids[signer], first=fork.first, second=fork.second
+        )
         assert evidence.verify(world.anchor).number == (None if signer == ISSUER else fork.signer)
     return {("fork", world.name(fork.signer), fork.hop) for fork in found}, chain
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from eiraku.reference.anchor import parse_purse_id, verify_bulletin
 from eiraku.reference.crypto.drbg import Drbg
@@ -17,7 +18,7 @@ from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.system.database import Database, DatabaseError
 from eiraku.system.device.keys import RegistryError
 from eiraku.system.device.registry import Registry
-from eiraku.system.device.schema import SCHEMA
+from eiraku.system.device.schema import BULLETIN, SCHEMA
 from eiraku.testing.register import PERSON, RANDOM, SEAL, anchor, key, made, new
 
 pytestmark = pytest.mark.slow
@@ -93,10 +94,11 @@ def test_several_at_once_never_share(centre_url: str) -> None:
 WORKER = """
 import os
 import sys
+from sqlalchemy import select
 from eiraku.system.database import Database
 from eiraku.system.device.keys import RegistryError
 from eiraku.system.device.registry import Registry
-from eiraku.system.device.schema import SCHEMA
+from eiraku.system.device.schema import PURSE, SCHEMA
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec.objects import Role
 registry = Registry(Database(sys.argv[1], SCHEMA, wait=60), random=os.urandom)
@@ -108,7 +110,8 @@ for n in range(int(sys.argv[2]), 10**6):
         )
     except RegistryError:  # renewed or revoked already
         pass
-    number = registry.purses.lookup_key(public).number
+    with registry.database.reading() as connection:
+        number = connection.execute(select(PURSE.c.number).where(PURSE.c.public_key == public)).scalar_one()
     print("purse", n, number.hex(), flush=True)
     if n % 5 == 1:
         print("renewed", n, registry.purses.renew(number, 10**9 + 1).hex(), flush=True)
@@ -188,9 +191,9 @@ def test_killed_at_any_moment(centre_url: str, kills: int) -> None:
     assert epochs_of(registry) == list(range(10, registry.bulletins.epoch + 1))
     for epoch, signed in bulletins.items():
         assert stored(registry, epoch).hex() == signed
+    by_key = {purse.public_key: purse for purse in registry.purses.known(limit=10**6)}
     for (kind, n), rest in acknowledged.items():
-        purse = registry.purses.lookup_key(SigningKey(n.to_bytes(32, "big")).public)
-        assert purse is not None
+        purse = by_key[SigningKey(n.to_bytes(32, "big")).public]
         match kind:
             case "purse":
                 assert purse.number.hex() == rest
@@ -204,8 +207,11 @@ def test_killed_at_any_moment(centre_url: str, kills: int) -> None:
 
 
 def epochs_of(registry: Registry) -> list[int]:
-    return [epoch for epoch, _ in registry.bulletins.published()]
+    with registry.database.reading() as connection:
+        return list(connection.execute(select(BULLETIN.c.epoch).order_by(BULLETIN.c.epoch)).scalars())
 
 
 def stored(registry: Registry, epoch: int) -> bytes:
-    return next(signed for known, signed in registry.bulletins.published() if known == epoch)
+    with registry.database.reading() as connection:
+        query = select(BULLETIN.c.signed).where(BULLETIN.c.epoch == epoch)
+        return bytes(connection.execute(query).scalar_one())

@@ -128,8 +128,7 @@ def test_mishaps_happen_and_are_mended(found: Comparison) -> None:
     assert main.events["power cuts"] > 0
     assert main.events["messages lost"] > 0
     assert main.events["redeliveries"] > 0
-    assert main.claims
-    assert main.refunded > 0
+    assert main.claims  # what becomes of them: test_economy_refunds.py
 
 
 def test_vaults_without_news_are_suspended(found: Comparison) -> None:

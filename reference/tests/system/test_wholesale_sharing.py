@@ -18,6 +18,7 @@ from eiraku.system.wholesale import register, seigniorage, vectors
 from eiraku.system.wholesale.basket import Basket
 from eiraku.system.wholesale.errors import BasketError
 from eiraku.system.wholesale.register import Register
+from eiraku.testing.wholesale import SDR
 
 # --- seigniorage ---
 
@@ -149,27 +150,6 @@ def test_bonds_that_come_in_the_last_epoch_count_for_one_epoch() -> None:
 # --- basket ---
 
 DAY = date(2011, 10, 19)
-SDR = """
-unit = "XDR"
-quote = "USD"
-date = 2011-10-19
-max_age = 1
-decimals = 5
-minor_digits = 2
-
-[amounts]
-EUR = "0.4230"
-JPY = "12.1000"
-GBP = "0.1110"
-USD = "0.6600"
-
-[rates]
-EUR = "1.38450"
-GBP = "1.58010"
-
-[inverse_rates]
-JPY = "76.79000"
-"""
 
 
 # EPP-WHS-007

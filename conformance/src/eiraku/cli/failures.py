@@ -16,10 +16,11 @@ from pathlib import Path
 
 import click
 
-from eiraku.spec.errors import EirakuError, Misuse, Refused
+from eiraku.spec.errors import EirakuError, Misuse, Refused, exhausted
 
 AT_FAULT, MISUSE, INCOMPLETE, DEFECT = 1, 2, 3, 4
-"""Exit codes. 0: good; at fault is what was asked about; incomplete: run the command again."""
+"""Exit codes of every command. 0: good; 1: what was asked about is at fault, or the order was refused; 2: the
+command, or what it names; 3: run the same command again; 4: see `report_defect`."""
 
 LOG = "eiraku-defect.log"
 """Where tracebacks are added, in the current folder."""
@@ -30,20 +31,17 @@ _PACKAGES = Path(__file__).resolve().parents[1]
 
 
 @contextlib.contextmanager
-def told(
-    *,
-    refused: int = AT_FAULT,
-    unavailable: int = INCOMPLETE,
-    words: Callable[[EirakuError], str] = str,
-) -> Iterator[None]:
+def told(*, opening: bool = False, words: Callable[[EirakuError], str] = str) -> Iterator[None]:
     """End the command with one sentence and the exit code of the kind of error; a defect passes.
 
-    `refused`, `unavailable`: exit codes where a command documents others; `words`: the sentence. A file or
-    disk that the operating system denies is misuse where its name is known, and unavailable otherwise.
+    `opening`: only what the arguments name is opened or read here, so that whatever it lacks is misuse;
+    `words`: the sentence. What the operating system denies is misuse where it names the file, unless the disk
+    is full or fails.
     """
     try:
         yield
     except EirakuError as error:
+        refused, unavailable = (MISUSE, MISUSE) if opening else (AT_FAULT, INCOMPLETE)
         kind = MISUSE if isinstance(error, Misuse) else refused if isinstance(error, Refused) else unavailable
         raise _ended(words(error), kind) from error
     except (ConnectionError, TimeoutError):
@@ -51,8 +49,8 @@ def told(
     except OSError as error:
         if error.filename is not None and Path(str(error.filename)).is_relative_to(_PACKAGES):
             raise  # a file of our own is missing: a defect
-        if error.filename is None:
-            raise _ended(f"the system says: {error}", unavailable) from error
+        if error.filename is None or exhausted(error):
+            raise _ended(f"the system says: {error}", INCOMPLETE) from error
         said = f"{error.filename}: {error.strerror}; name another path, or allow it"
         raise _ended(said, MISUSE) from error
 

@@ -1,8 +1,8 @@
 """The command ``eiraku``.
 
-Exit codes, the same for every command: 0 good, 1 the wallet (or what was asked about) is at fault, 2 misuse,
-3 incomplete, 4 a defect of our own, whose traceback is in a file that is named. Commands live in `eiraku.cli`
-and are imported only when called, so that help is quick.
+Exit codes, the same for every command: 0 good, 1 what was asked about (such as a wallet) is at fault or was
+refused, 2 misuse, 3 incomplete, 4 a defect of our own, whose traceback is in a file that is named. Commands
+live in `eiraku.cli` and are imported only when called, so that help is quick.
 """
 
 import sys
@@ -66,7 +66,7 @@ class _LazyGroup(click.Group):
                 formatter.write_dl([(name.ljust(width), text) for name, (_, text) in commands.items()])
 
 
-_CODES = "Exit codes: 0 good; 1 what was asked about is at fault; 2 misuse; 3 incomplete; 4 a defect of ours."
+_CODES = "Exit codes: 0 good; 1 at fault or refused; 2 misuse; 3 incomplete; 4 a defect of ours."
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_CODES)

@@ -97,9 +97,9 @@ def matches(check: Check, only: str) -> bool:
 
 
 def selection(config: pytest.Config) -> list[str]:
-    """The options that narrow the run down, for the report."""
+    """What narrows the run down, for the report: options of `eiraku certify`, and of pytest besides."""
     options = (
-        ("--wallet-only", "wallet_only"),
+        ("--only", "wallet_only"),
         ("-k", "keyword"),
         ("-m", "markexpr"),
         ("--deselect", "deselect"),

@@ -1,8 +1,8 @@
 """What a run of the suite found: the data every report is made from.
 
-Everything here is an immutable msgspec struct, so that a run is written with ``msgspec.json.encode(run)``
-and read back with ``load_run``. Byte strings are lower-case hex, times are seconds unless a name says
-milliseconds, moments are UTC in RFC 3339 form with a trailing Z.
+Everything here is an immutable msgspec struct, so that a run is written with ``msgspec.json.encode(run)``.
+Byte strings are lower-case hex, times are seconds unless a name says milliseconds, moments are UTC in RFC
+3339 form with a trailing Z.
 
 ``Run`` is complete in itself: it carries the id and keyword of every requirement of the set it was judged
 against, so a verdict never depends on which version of the specification is installed later. The words of
@@ -252,11 +252,3 @@ def to_json(value: Model) -> dict[str, Any]:
     """``value`` as plain dictionaries, lists and strings."""
     plain: dict[str, Any] = msgspec.to_builtins(value)
     return plain
-
-
-def load_run(data: bytes) -> Run:
-    """Read a run written as JSON. Raises msgspec.ValidationError or DecodeError if it is not one."""
-    run = msgspec.json.decode(data, type=Run)
-    if run.format != RUN_FORMAT:
-        raise msgspec.ValidationError(f"run format is {run.format!r}, expected {RUN_FORMAT!r}")
-    return run

@@ -4,11 +4,11 @@ import os
 import tempfile
 from pathlib import Path
 
-from eiraku.spec.errors import Misuse
+from eiraku.spec.errors import Misuse, exhausted
 
 
 def prepare(directory: Path) -> None:
-    """Make ``directory`` and show that files can be written into it. Raises Misuse.
+    """Make ``directory`` and show that files can be written into it. Raises Misuse, OSError if it is full.
 
     For before a run as well: minutes of testing must not end in a wrong path.
     """
@@ -17,13 +17,18 @@ def prepare(directory: Path) -> None:
         with tempfile.NamedTemporaryFile(dir=directory, prefix=".eiraku-"):
             pass
     except OSError as error:
+        if exhausted(error):
+            raise
         raise Misuse(
             f"cannot write reports into {directory}: {_reason(error)}; name a folder you may write to"
         ) from error
 
 
 def write(path: Path, content: bytes) -> None:
-    """Put ``content`` at ``path`` in one step, replacing what was there. Raises Misuse."""
+    """Put ``content`` at ``path`` in one step, replacing what was there.
+
+    Raises Misuse, OSError if the disk is full.
+    """
     temporary = ""
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
@@ -39,6 +44,8 @@ def write(path: Path, content: bytes) -> None:
     except OSError as error:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
+        if exhausted(error):
+            raise
         raise Misuse(f"cannot write {path}: {_reason(error)}") from error
 
 

@@ -90,13 +90,6 @@ class Collector:
             return None
         return self._signed
 
-    def keep_head(self, signed: bytes) -> None:
-        """Remember the head of the bulletin that the device holds, to pass on chunks. Raises Refusal."""
-        head = verify_head(self.anchor, signed)
-        held = self.device.store.bulletin()
-        if held is not None and head.digest == sha256(held).digest():
-            self._signed, self._head, self._chunks = signed, head, {}
-
     def _deliver(self, head: BulletinHead) -> None:
         whole = b"".join(self._chunks[n] for n in range(len(head.chunks)))
         self._chunks = {}

@@ -16,7 +16,7 @@ from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.edhoc import initiator, responder
 from eiraku.reference.edhoc.party import Credential, Established, Party
 from eiraku.reference.history import seal_layer, unit_id
-from eiraku.reference.purse import credential
+from eiraku.reference.purse import credential, units
 from eiraku.spec import cbor, objects
 from eiraku.spec.messages import Accept, Message, Offer, OfferedUnit, Pay, Receipt, Request, offer_digest
 from eiraku.spec.objects import Bulletin, EndorsementPayload, Layer, PurseId, ReceiptPayload, Role, Unit
@@ -131,32 +131,27 @@ class Example:
         self,
         name: str,
         *,
-        hop: int,
+        move: EndorsementPayload,
         inner: bytes,
-        payer: bytes,
-        payee: bytes,
-        transaction: bytes,
         key: SigningKey,
     ) -> tuple[Vector, bytes, bytes]:
         """Endorsement of one move, and the payee's layer: vector, signature, sealed history."""
-        payload = EndorsementPayload(
-            unit_id=self.unit_id,
-            hop=hop,
-            history_digest=sha256(inner).digest(),
-            payer=payer,
-            payee=payee,
-            transaction=transaction,
+        signature = units.endorse(key, move)
+        layer = Layer(
+            inner=inner,
+            payer=move.payer,
+            payee=move.payee,
+            transaction=move.transaction,
+            signature=signature,
         )
-        signature = cose.sign_detached(key, objects.CONTEXT_ENDORSEMENT, payload.encode())
-        layer = Layer(inner=inner, payer=payer, payee=payee, transaction=transaction, signature=signature)
-        ephemeral = secret(f"ephemeral of the layer of hop {hop}")
+        ephemeral = secret(f"ephemeral of the layer of hop {move.hop}")
         sealed = seal_layer(
             layer, history_key=self.history_key.public, identifier=self.unit_id, ephemeral=ephemeral
         )
         vector = _vector(
             name,
             "EPP-HIS-001 EPP-HIS-003",
-            endorsement_payload=payload.encode(),
+            endorsement_payload=move.encode(),
             signature=signature,
             layer=layer.encode(),
             ephemeral=ephemeral,
@@ -200,23 +195,22 @@ class Example:
         payer, payee = self.claims["A"].number, self.claims["B"].number
         first, _, history = self.history(
             "genesis",
-            hop=0,
+            move=units.genesis(
+                self.unit_id, holder=payer, transaction=secret("transaction of the issue", 16)
+            ),
             inner=b"",
-            payer=objects.ISSUER_NUMBER,
-            payee=payer,
-            transaction=secret("transaction of the issue", 16),
             key=self.unit_key,
         )
         transaction = secret("transaction", 16)
-        second, endorsement, _ = self.history(
-            "first-move",
+        move = EndorsementPayload(
+            unit_id=self.unit_id,
             hop=1,
-            inner=history,
+            history_digest=sha256(history).digest(),
             payer=payer,
             payee=payee,
             transaction=transaction,
-            key=self.keys["A"],
         )
+        second, endorsement, _ = self.history("first-move", move=move, inner=history, key=self.keys["A"])
         offer = Offer(
             transaction=transaction,
             amount=self.unit.value,

@@ -7,9 +7,8 @@ from dataclasses import replace
 from hashlib import sha256
 
 from eiraku.reference.centres.issuing import Holding
-from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.spec import objects
+from eiraku.reference.purse import units
 from eiraku.spec.objects import EndorsementPayload
 from eiraku.system.issuing.chain import Endorsement
 
@@ -32,7 +31,7 @@ def endorse(
         payer=payer,
         payee=payee,
         transaction=transaction,
-        signature=cose.sign_detached(key, objects.CONTEXT_ENDORSEMENT, payload.encode()),
+        signature=units.endorse(key, payload),
     )
 
 

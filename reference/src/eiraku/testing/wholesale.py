@@ -10,6 +10,28 @@ from eiraku.system.wholesale.register import Register
 from eiraku.system.wholesale.vectors import secret
 
 KEY = SigningKey(secret("operator key"))
+SDR = """
+unit = "XDR"
+quote = "USD"
+date = 2011-10-19
+max_age = 1
+decimals = 5
+minor_digits = 2
+
+[amounts]
+EUR = "0.4230"
+JPY = "12.1000"
+GBP = "0.1110"
+USD = "0.6600"
+
+[rates]
+EUR = "1.38450"
+GBP = "1.58010"
+
+[inverse_rates]
+JPY = "76.79000"
+"""
+"""A basket as the International Monetary Fund published it on 19 October 2011: SDR 1 = US$ 1.57861."""
 _NUMBERS = itertools.count(1000)
 
 

@@ -16,6 +16,7 @@ from its kind, or reads what it carries; whoever only tells it raises the kind i
 Codes of refusals are normative and stable (specification, chapter 10).
 """
 
+import errno
 from enum import IntEnum
 
 
@@ -92,3 +93,8 @@ class Refusal(Refused):
         self.code = code
         self.requirement = requirement
         self.detail = detail
+
+
+def exhausted(error: OSError) -> bool:
+    """Whether a disk is full or fails, or the system is short of open files: another path would not help."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from eiraku.cli.failures import MISUSE, told
+from eiraku.cli.failures import told
 from eiraku.cli.options import SEED, SELECTOR, timeout_option
 from eiraku.cli.signals import sigterm_as_interrupt
 from eiraku.conformance.adapter.errors import AdapterFailure
@@ -191,14 +191,14 @@ def _read_expectations(path: Path | None) -> tuple[Expectation, ...] | None:
 
     if path is None:
         return None
-    with told(refused=MISUSE):
+    with told(opening=True):
         return read_expected(path)
 
 
 def _check_policy(path: Path) -> None:
     from eiraku.reference.policy import Policy
 
-    with told(refused=MISUSE):
+    with told(opening=True):
         Policy.from_file(path)
 
 

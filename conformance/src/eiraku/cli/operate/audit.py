@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eiraku.cli.failures import MISUSE, told
+from eiraku.cli.failures import told
 from eiraku.cli.options import system_packages
 from eiraku.cli.signals import sigterm_as_interrupt
 from eiraku.spec.errors import EirakuError, Unavailable
@@ -40,7 +40,7 @@ def main(*, folder: Path, workers: int, as_json: bool) -> int:
     with system_packages("audit"):
         from eiraku.system.scheme import directory
     with sigterm_as_interrupt():
-        with told(refused=MISUSE, unavailable=MISUSE):
+        with told(opening=True):
             centres = directory.open_(folder, read_only=True)
         try:
             with told(words=_unfinished):

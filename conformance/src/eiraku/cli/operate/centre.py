@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from eiraku.cli.failures import MISUSE, told
+from eiraku.cli.failures import told
 from eiraku.cli.operate import centre_purses
 from eiraku.cli.operate.centre_folder import EPOCHS, NEW_FILE, NUMBER, known, opened
 from eiraku.cli.options import Hex
+from eiraku.spec.errors import Refused
 
 
 @click.group()
@@ -18,8 +19,8 @@ from eiraku.cli.options import Hex
 def main(ctx: click.Context, directory: Path) -> None:
     """Operate the centres in DIRECTORY, made by `init` here or by `eiraku serve --init`.
 
-    A server may run meanwhile. Exit code 0: done; 1: something was found (inspect); 2: misuse, nothing was
-    changed.
+    A server may run meanwhile. Exit code 0: done; 1: refused, or something was found (inspect); 2: misuse; 3:
+    not done now, do it again. Nothing is changed unless it is 0.
     """
     ctx.obj = directory
 
@@ -47,7 +48,7 @@ def init(
     issuing_database: str,
 ) -> int:
     """Make new centres in DIRECTORY, which must not exist or be empty."""
-    with told(refused=MISUSE, unavailable=MISUSE):
+    with told(opening=True):
         from eiraku.system.scheme import directory
         from eiraku.system.scheme.settings import DEFAULT
 
@@ -163,7 +164,7 @@ def fund(path: Path, *, number: bytes, amount: int, posting: bytes | None) -> in
         from eiraku.spec.objects import Role
 
         if known(centres, number).role is not Role.VAULT:
-            raise click.ClickException(f"purse {number.hex()}: expected a vault; accounts are for vaults")
+            raise Refused(f"purse {number.hex()}: expected a vault; accounts are for vaults")
         new = centres.issuer.accounts.fund(posting, number, amount)
         said = "posted" if new else "was posted before"
         click.echo(f"{said} as {posting.hex()}, balance {centres.issuer.accounts.amount(number)}")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eiraku.cli.failures import MISUSE, told
+from eiraku.cli.failures import told
 from eiraku.cli.options import Hex
+from eiraku.spec.errors import Refused
 
 if TYPE_CHECKING:
     from eiraku.system.device.purses import Registered
@@ -21,20 +22,20 @@ NEW_FILE = click.Path(path_type=Path, dir_okay=False)
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator["Directory"]:
-    """The centres in the folder at `path`. Whatever they refuse ends the command."""
-    with told(refused=MISUSE, unavailable=MISUSE):
-        from eiraku.system.scheme import directory
+    """The centres in the folder at `path`."""
+    from eiraku.system.scheme import directory
 
+    with told(opening=True):
         centres = directory.open_(path)
-        try:
-            yield centres
-        finally:
-            centres.close()
+    try:
+        yield centres
+    finally:
+        centres.close()
 
 
 def known(centres: "Directory", number: bytes) -> "Registered":
-    """A purse that is registered. Raises ClickException if it is not."""
+    """A purse that is registered. Raises Refused if it is not."""
     purse = centres.registry.purses.lookup(number)
     if purse is None:
-        raise click.ClickException(f"purse {number.hex()} is not registered; check the number")
+        raise Refused(f"purse {number.hex()} is not registered; check the number")
     return purse

@@ -9,6 +9,7 @@ import click
 
 from eiraku.cli.operate.centre_folder import EPOCHS, NEW_FILE, NUMBER, known, opened
 from eiraku.cli.options import Hex
+from eiraku.spec.errors import Refused
 
 if TYPE_CHECKING:
     from eiraku.reference.device import Device
@@ -107,7 +108,7 @@ def renew(path: Path, *, number: bytes, expires: int | None, tier: int | None, p
         from eiraku.reference.device import Rejected
 
         if isinstance(result, Rejected):
-            raise click.ClickException(f"{purse}: the purse does not take it: {result.refusal}")
+            raise Refused(f"{purse}: the purse does not take it: {result.refusal}")
         click.echo(signed.hex())
     return 0
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eiraku.cli.failures import MISUSE, told
+from eiraku.cli.failures import told
 from eiraku.spec.errors import Misuse
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def verify(*, file: Path, anchor_file: Path, as_json: bool) -> int:
     from eiraku.reference.anchor import TrustAnchor
     from eiraku.system.issuing.evidence import SIZE_MAX, Evidence, EvidenceError
 
-    with told(refused=MISUSE, words=lambda error: f"{anchor_file}: {error}"):
+    with told(opening=True, words=lambda error: f"{anchor_file}: {error}"):
         anchor = TrustAnchor.from_json(anchor_file.read_bytes())
     with file.open("rb") as opened:
         data = opened.read(SIZE_MAX + 1)

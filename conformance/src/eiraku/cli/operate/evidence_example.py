@@ -6,11 +6,11 @@ from hashlib import sha256
 from eiraku.reference.anchor import DeviceKey, TrustAnchor
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
 from eiraku.reference.centres.issuing import MoneyKey, sign_unit
-from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.history import unit_id
+from eiraku.reference.purse.units import endorse
 from eiraku.spec import objects
 from eiraku.spec.objects import Role, Unit
 from eiraku.system.issuing.chain import Endorsement
@@ -71,8 +71,7 @@ def files() -> dict[str, bytes]:
             transaction=random(16),
             signature=b"",
         )
-        covered = blank.payload(identifier).encode()
-        return replace(blank, signature=cose.sign_detached(key, objects.CONTEXT_ENDORSEMENT, covered))
+        return replace(blank, signature=endorse(key, blank.payload(identifier)))
 
     def evidence(signer: bytes, key: SigningKey, payer: bytes, hop: int, history: bytes) -> bytes:
         """Of one copy of the unit, given to two."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eiraku.cli.failures import MISUSE, told
+from eiraku.cli.failures import told
 from eiraku.cli.options import system_packages
 from eiraku.spec.errors import EirakuError, Misuse, Unavailable
 
@@ -189,7 +189,7 @@ def _open(file: Path) -> Iterator["Wallet"]:
         from eiraku.system.services.wallet import Wallet
 
     # A purse that cannot be opened is not begun: the argument is at fault.
-    with told(unavailable=MISUSE):
+    with told(opening=True):
         opened = Wallet(file)
     with told(words=_words), opened as wallet:
         yield wallet

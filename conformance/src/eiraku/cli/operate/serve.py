@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eiraku.cli.failures import MISUSE, told
+from eiraku.cli.failures import told
 from eiraku.cli.options import system_packages
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _invite(directory: Path, holder: str, role: str, tier: int) -> int:
     from eiraku.spec.objects import Role
     from eiraku.system.services import scheme as schemes
 
-    with told(refused=MISUSE, unavailable=MISUSE):
+    with told(opening=True):
         click.echo(schemes.invite(directory, holder, role=Role[role.upper()], tier=tier)[0])
     return 0
 
@@ -113,7 +113,7 @@ def _init(directory: Path, vaults: tuple[str, ...]) -> int:
     if len(wanted) < len(vaults):
         raise click.BadParameter("one holder twice; name each once", param_hint="--vault")
     lines = [f"{name} = {DEFAULT.economies[0]}\n" for name in wanted]
-    with told(refused=MISUSE, unavailable=MISUSE):
+    with told(opening=True):
         schemes.create(directory, DEFAULT, text=settings.DEFAULT + "".join(lines))
     click.echo(f"made {directory}")
     with _opened(directory) as scheme:
@@ -148,5 +148,5 @@ def _holder(name: str) -> str:
 def _opened(directory: Path) -> "Scheme":
     from eiraku.system.services import scheme as schemes
 
-    with told(refused=MISUSE, unavailable=MISUSE):
+    with told(opening=True):
         return schemes.open_(directory)

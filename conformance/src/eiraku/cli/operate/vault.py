@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eiraku.cli.failures import MISUSE, told
+from eiraku.cli.failures import told
 from eiraku.cli.options import system_packages
 from eiraku.spec.errors import EirakuError, Unavailable
 
@@ -26,7 +26,7 @@ VALUES = click.argument("values", nargs=-1, required=True, type=click.IntRange(m
 def main(ctx: click.Context, directory: Path, holder: str) -> None:
     """Operate the vault of HOLDER in DIRECTORY, made by `eiraku serve --init`, while it is not served.
 
-    VALUE is a denomination: 1, 2, 4, ... Exit code 0: done; 2: misuse or refused, and why; 3: begun, and not
+    VALUE is a denomination: 1, 2, 4, ... Exit code 0: done; 1: refused, and why; 2: misuse; 3: begun, and not
     complete: say `settle`.
     """
     ctx.obj = (directory, holder)
@@ -39,7 +39,7 @@ def _vault(where: tuple[Path, str]) -> Iterator["Vault"]:
     with system_packages("vault"):
         from eiraku.system.services import scheme
 
-    with told(refused=MISUSE, unavailable=MISUSE), scheme.open_(directory) as opened:
+    with told(opening=True), scheme.open_(directory) as opened:
         found = opened.vaults.get(holder)
         if found is None:
             known = ", ".join(opened.vaults) or "none; add one in services.toml"
@@ -51,7 +51,7 @@ def _vault(where: tuple[Path, str]) -> Iterator["Vault"]:
                 return f"not complete: {error}; next: eiraku vault {directory} {holder} settle"
             return f"{error}; nothing is lost"
 
-        with told(refused=MISUSE, words=words):
+        with told(words=words):
             vault.refresh()
             yield vault
 
@@ -145,5 +145,6 @@ def claim(where: tuple[Path, str], *, transaction: str) -> int:
     except ValueError:
         raise click.UsageError(f"expected 32 hexadecimal digits, found {transaction!r}") from None
     with _vault(where) as vault:
-        click.echo(f"the issuing centre says: {vault.claim(name)}")
-    return 0
+        state = vault.claim(name)
+        click.echo(f"the issuing centre says: {state}")
+    return int(state == "refused")

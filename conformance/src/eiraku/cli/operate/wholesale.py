@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from eiraku.cli.failures import MISUSE, told
+from eiraku.cli.failures import told
 from eiraku.cli.operate import wholesale_files as files
 from eiraku.cli.operate import wholesale_member
 from eiraku.cli.operate.wholesale_files import FILE, OPERATOR, POSTING, guarded, opened
@@ -23,7 +23,7 @@ def main() -> None:
     FILE is the operator's register: an SQLite file, or the URL of a PostgreSQL database. LOG is a file that
     `export` wrote; a member verifies it offline with the operator's public key.
 
-    Exit codes: 0 good, 1 what was asked about is at fault or was refused, 2 misuse.
+    Exit codes: 0 good, 1 what was asked about is at fault or was refused, 2 misuse, 3 not done now.
     """
 
 
@@ -36,18 +36,14 @@ def init(*, file: str, origin: str, epoch: int) -> int:
     """Make an empty register in FILE, with a fresh key of the operator."""
     import secrets
 
-    from eiraku.system.database import Database
     from eiraku.system.wholesale.register import SCHEMA, Register
 
     if "://" not in file and Path(file).exists():
         raise click.ClickException(f"{file}: is there already; name a new file")
-    database = Database(files.url(file), SCHEMA)
-    try:
+    with files.database(file, SCHEMA) as database:
         register = Register.create(database, origin=origin, epoch=epoch, random=secrets.token_bytes)
         click.echo(f"register of {origin} at epoch {epoch}")
         click.echo(f"operator {register.operator.hex()}")
-    finally:
-        database.close()
     return 0
 
 
@@ -143,22 +139,18 @@ def sync(*, file: str, centre: str) -> int:
     """
     import secrets
 
-    from eiraku.system.database import Database
     from eiraku.system.issuing.issuer import Issuer
     from eiraku.system.issuing.office import Office
     from eiraku.system.issuing.schema import SCHEMA as CENTRE
     from eiraku.system.wholesale.bookings import Follower
 
     files.exists(centre)
-    with opened(file) as register:
-        database = Database(files.url(centre), CENTRE)
-        try:
+    with opened(file) as register, files.database(centre, CENTRE) as database:
+        with told(opening=True):
             issuer = Issuer(Office(database, public_keys=lambda _: None, random=secrets.token_bytes))
-            follower = Follower(register.database)
-            click.echo(f"{follower.sync(issuer.history)} bookings posted")
-            differences = follower.reconcile(issuer.history)
-        finally:
-            database.close()
+        follower = Follower(register.database)
+        click.echo(f"{follower.sync(issuer.history)} bookings posted")
+        differences = follower.reconcile(issuer.history)
     for difference in differences:
         click.echo(str(difference), err=True)
     return 1 if differences else 0
@@ -275,7 +267,7 @@ def basket(*, file: Path, on: Any, convert: tuple[str, str] | None) -> int:
 
     from eiraku.system.wholesale.basket import Basket
 
-    with told(refused=MISUSE):
+    with told(opening=True):
         found = Basket.from_file(file)
     day = (on or datetime.now(tz=UTC)).date()
     if convert:

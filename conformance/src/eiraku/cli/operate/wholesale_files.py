@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ParamSpec
 
 import click
 
-from eiraku.cli.failures import MISUSE, told
+from eiraku.cli.failures import told
 from eiraku.cli.options import Hex
 from eiraku.spec.errors import EirakuError, Misuse, Refusal
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from eiraku.spec.wholesale_objects import Entry
+    from eiraku.system.database import Database, Schema
     from eiraku.system.wholesale.accounts import Standing
     from eiraku.system.wholesale.export import Exported
     from eiraku.system.wholesale.register import Register
@@ -35,13 +36,7 @@ def _words(error: EirakuError) -> str:
     return str(error)
 
 
-guarded = told(unavailable=MISUSE, words=_words)
-"""Exit codes of the commands here: 1 for what was asked about, 2 for what cannot be opened."""
-
-
-def url(file: str) -> str:
-    """What SQLAlchemy takes, from the name of a file or a URL."""
-    return file if "://" in file else f"sqlite:///{file}"
+guarded = told(words=_words)
 
 
 def exists(file: str) -> None:
@@ -51,17 +46,38 @@ def exists(file: str) -> None:
 
 
 @contextmanager
-def opened(file: str) -> "Iterator[Register]":
-    """The register in FILE. Raises as `guarded` expects."""
+def database(file: str, schema: "Schema") -> "Iterator[Database]":
+    """The database in a file or at a URL."""
     from eiraku.system.database import Database
+
+    with told(opening=True):
+        made = Database(file if "://" in file else f"sqlite:///{file}", schema)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def _begins(file: str) -> bytes:
+    with Path(file).open("rb") as content:
+        return content.read(1)
+
+
+@contextmanager
+def opened(file: str) -> "Iterator[Register]":
+    """The register in FILE."""
     from eiraku.system.wholesale.register import SCHEMA, Register
 
     exists(file)
-    database = Database(url(file), SCHEMA)
-    try:
-        yield Register(database)
-    finally:
-        database.close()
+    if "://" not in file and _begins(file) == b"{":
+        raise Misuse(
+            f"{file}: expected a register, found an exported log; to verify it, name the operator's public "
+            f"key (64 hex digits that `show` prints): eiraku wholesale verify {file} --operator KEY"
+        )
+    with database(file, SCHEMA) as made:
+        with told(opening=True):
+            register = Register(made)
+        yield register
 
 
 def posted(posting: bytes | None, post: Callable[[bytes], int]) -> int:
@@ -93,7 +109,7 @@ def read(log: Path) -> "Exported":
     """An exported log, not verified. Raises Misuse, ClickException."""
     from eiraku.system.wholesale import export
 
-    with told(refused=MISUSE, words=lambda error: f"{log}: {error}"):
+    with told(opening=True, words=lambda error: f"{log}: {error}"):
         return export.read(text(log).splitlines())
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from eiraku.cli.failures import MISUSE, told
+from eiraku.cli.failures import told
 from eiraku.cli.operate import wholesale_files as files
 from eiraku.spec.errors import EirakuError
 
@@ -60,7 +60,6 @@ def follow(*, view: str, log: Path, operator: bytes, evidence: Path | None) -> i
     VIEW is made if it is not there. Exit code 1: LOG does not continue what was accepted before; if that
     shows a fork of the operator's log, the evidence is written.
     """
-    from eiraku.system.database import Database
     from eiraku.system.wholesale import checkpoint, merkle
     from eiraku.system.wholesale.member import SCHEMA, Member
     from eiraku.system.wholesale.merkle import Range
@@ -74,8 +73,7 @@ def follow(*, view: str, log: Path, operator: bytes, evidence: Path | None) -> i
     if newest is None:
         raise click.ClickException(f"{log}: has no checkpoint; export it again")
     new = "://" not in view and not Path(view).exists()
-    database = Database(files.url(view), SCHEMA)
-    try:
+    with files.database(view, SCHEMA) as database:
         if new:
             Member.create(database, origin=newest.origin, operator=operator)
         member = Member(database)
@@ -95,8 +93,6 @@ def follow(*, view: str, log: Path, operator: bytes, evidence: Path | None) -> i
         member.accept(signed, proof, leaves[member.size :])
         click.echo(f"accepted {newest.size} entries at epoch {newest.epoch}")
         files.table(member.standings())
-    finally:
-        database.close()
     return 0
 
 
@@ -147,7 +143,7 @@ def verify_proof(*, file: Path, operator: bytes, origin: str) -> int:
         return f"{file}: expected what `eiraku wholesale prove` printed ({error})"
 
     text = files.text(file)
-    with told(refused=MISUSE, words=words):
+    with told(opening=True, words=words):
         given = written.members(text)
         leaf, signed = (written.octets(given, name) for name in ("entry", "checkpoint"))
         index, proof = written.member(given, "index"), written.several(given, "proof")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eiraku.cli.failures import MISUSE, told
+from eiraku.cli.failures import told
 from eiraku.cli.signals import sigterm_as_interrupt
 from eiraku.spec.errors import EirakuError, Unavailable
 
@@ -133,7 +133,7 @@ def _database(url: str | None) -> "Iterator[Database]":
         if url is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="eiraku-detect-"))
             url = f"sqlite:///{folder}/issuing.db"
-        with told(unavailable=MISUSE):
+        with told(opening=True):
             database = Database(url, SCHEMA)
         stack.callback(database.close)
         yield database
@@ -156,7 +156,7 @@ def _detect(plan: "Plan", database: "Database", executor: "Executor", workers: i
     from eiraku.testing.detection import detect, prepare
 
     # A database that was used before is named wrongly, not unavailable.
-    with told(unavailable=MISUSE):
+    with told(opening=True):
         issuer = prepare(database, plan)
     with _progress(plan) as watcher:
         return detect(plan, issuer, executor, workers=workers, watcher=watcher)

@@ -1,7 +1,7 @@
 """``report.json``: the run, the verdict on it, and one line per requirement.
 
 The fields that hold times, and only they, differ between two runs with the same seed against the same
-deterministic wallet: those `without_times` clears. Everything is sorted: results by check id, round trips by
+deterministic wallet; the schema marks them. Everything is sorted: results by check id, round trips by
 verb, requirements in the order of the specification.
 
 ``report.schema.json`` (JSON Schema 2020-12) describes the file; `schema` makes it from the types.
@@ -46,33 +46,6 @@ def encode(value: Report) -> bytes:
     """``value`` as JSON, indented, UTF-8."""
     # A wallet's output may hold lone surrogates, which have no UTF-8.
     return msgspec.json.format(msgspec.json.encode(_encodable(to_json(value))), indent=1) + b"\n"
-
-
-def load_report(data: bytes) -> Report:
-    """Read a report. Raises msgspec.ValidationError or DecodeError if it is not one."""
-    value = msgspec.json.decode(data, type=Report)
-    if value.format != REPORT_FORMAT:
-        raise msgspec.ValidationError(f"report format is {value.format!r}, expected {REPORT_FORMAT!r}")
-    return value
-
-
-def without_times(value: Report) -> Report:
-    """``value`` with every field that holds a time cleared, for comparing two runs byte by byte.
-
-    Cleared are run.started, run.finished, run.results[].seconds, the milliseconds of
-    run.results[].evidence.exchanges[], and median, p95, maximum and total of run.round_trips[].
-    """
-    replace = msgspec.structs.replace
-    results = []
-    for result in value.run.results:
-        evidence = result.evidence
-        if evidence is not None:
-            exchanges = tuple(replace(exchange, milliseconds=0.0) for exchange in evidence.exchanges)
-            evidence = replace(evidence, exchanges=exchanges)
-        results.append(replace(result, seconds=0.0, evidence=evidence))
-    rows = (replace(row, median=0.0, p95=0.0, maximum=0.0, total=0.0) for row in value.run.round_trips)
-    run = replace(value.run, started="", finished="", results=tuple(results), round_trips=tuple(rows))
-    return replace(value, run=run)
 
 
 def schema() -> bytes:

@@ -22,7 +22,6 @@ PRK_OUT = 7
 K_4 = 8
 IV_4 = 9
 PRK_EXPORTER = 10
-KEY_UPDATE = 11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +126,3 @@ def prk_out(prk: bytes, th_4: bytes) -> bytes:
 def prk_exporter(prk_out: bytes) -> bytes:
     """PRK_exporter (section 4.2.1); EDHOC_Exporter is `kdf` under it."""
     return kdf(prk_out, PRK_EXPORTER, b"", hkdf.HASH_LENGTH)
-
-
-def key_update(prk_out: bytes, context: bytes) -> bytes:
-    """The PRK_out that follows `prk_out` after EDHOC_KeyUpdate (appendix H)."""
-    return kdf(prk_out, KEY_UPDATE, context, hkdf.HASH_LENGTH)

@@ -1,6 +1,5 @@
 """Bulletins and epochs: who is on a bulletin, its size, its head and its chunks (EPP-DEV-004 to 012)."""
 
-from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -50,12 +49,6 @@ class Bulletins:
         """The newest bulletin, as signed."""
         return bytes(self._row().signed)
 
-    def published(self) -> Sequence[tuple[int, bytes]]:
-        """Epoch and bytes of every bulletin ever published, oldest first."""
-        with self._database.reading() as connection:
-            query = select(BULLETIN.c.epoch, BULLETIN.c.signed).order_by(BULLETIN.c.epoch)
-            return [(row.epoch, bytes(row.signed)) for row in connection.execute(query)]
-
     def head(self) -> bytes:
         """The signed head of the newest bulletin (EPP-DEV-009)."""
         return bytes(self._row().head)
@@ -63,13 +56,6 @@ class Bulletins:
     def chunks(self) -> tuple[bytes, ...]:
         """The newest bulletin in chunks of 1 024 bytes, the last shorter."""
         return cut(self.newest())
-
-    def set_policy(self, digest: bytes) -> None:
-        """The policy digest (32 bytes) of every later bulletin. Raises RegistryError, DatabaseError."""
-        if len(digest) != 32:
-            raise RegistryError(f"expected a policy digest of 32 bytes, found {len(digest)}")
-        with self._database.writing() as connection:
-            connection.execute(CENTRE.update().values(policy_digest=digest))
 
     def _row(self) -> Any:
         with self._database.reading() as connection:

@@ -150,12 +150,6 @@ class Purses:
             row = connection.execute(select(PURSE).where(PURSE.c.number == number)).one_or_none()
         return None if row is None else registered(row)
 
-    def lookup_key(self, public_key: bytes) -> Registered | None:
-        """What is registered of a public key (32 bytes)."""
-        with self._database.reading() as connection:
-            row = connection.execute(select(PURSE).where(PURSE.c.public_key == public_key)).one_or_none()
-        return None if row is None else registered(row)
-
     def public_key(self, number: bytes) -> bytes | None:
         """The one key that a number ever had (EPP-CEN-002)."""
         known = self._keys.get(number)

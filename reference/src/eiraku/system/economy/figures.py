@@ -30,7 +30,7 @@ _VARIABLES = {
     "c5": "#090909",
     "bad": "#0a0a0a",
 }
-FG, DIM, LINE, BG, BAD = (_VARIABLES[name] for name in ("fg", "dim", "line", "bg", "bad"))
+FG, DIM, LINE, BAD = (_VARIABLES[name] for name in ("fg", "dim", "line", "bad"))
 SERIES = tuple(_VARIABLES[f"c{n}"] for n in range(1, 6))
 
 _STYLE: Any = {

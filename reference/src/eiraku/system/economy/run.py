@@ -175,7 +175,6 @@ class Run:
         last = max((unit.expires for unit in self.scheme.units.values()), default=0)
         while self.scheme.epoch <= last + self.scenario.policy.claim_grace + 1:
             self._new_epoch()
-            self.refunded += self.scheme.refund()
         self.series.append(self.count.full())
 
     # --- an epoch ---

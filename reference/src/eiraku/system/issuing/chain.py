@@ -16,6 +16,7 @@ from eiraku.reference.crypto import cose, hpke
 from eiraku.reference.crypto.aead import CannotOpen
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.history import layer_info
+from eiraku.reference.purse.units import is_endorsed
 from eiraku.spec import objects
 from eiraku.spec.errors import Code, Refusal, Refused
 from eiraku.spec.objects import EndorsementPayload, Layer
@@ -288,7 +289,6 @@ def _problem(unit_id: bytes, endorsement: Endorsement, unit_key: bytes, public_k
         public = public_keys(endorsement.payer)
     if public is None:
         return "its payer is not registered"
-    payload = endorsement.payload(unit_id).encode()
-    if not cose.verify_detached(public, objects.CONTEXT_ENDORSEMENT, payload, endorsement.signature):
+    if not is_endorsed(public, endorsement.payload(unit_id), endorsement.signature):
         return "its endorsement does not verify"
     return ""

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from eiraku.reference.anchor import TrustAnchor, verify_purse_id, verify_unit
-from eiraku.reference.crypto import cose
+from eiraku.reference.purse.units import is_endorsed
 from eiraku.spec import objects
 from eiraku.spec.errors import Refusal, Refused
 from eiraku.spec.objects import Unit
-from eiraku.system.issuing.attribution import Fork
 from eiraku.system.issuing.chain import Endorsement
 
 FORMAT = "EPP/1 evidence"
@@ -53,11 +52,6 @@ class Evidence:
     purse_id: bytes
     first: Endorsement
     second: Endorsement
-
-    @classmethod
-    def from_fork(cls, fork: Fork, *, unit: bytes, purse_id: bytes) -> "Evidence":
-        """What a comparison found, with the signed unit and the signed purse ID of the signer."""
-        return cls(unit=unit, purse_id=purse_id, first=fork.first, second=fork.second)
 
     def to_json(self) -> bytes:
         """The file, UTF-8, ending with a line feed. `from_json` reads it back."""
@@ -124,9 +118,8 @@ class Evidence:
                 raise EvidenceError("EPP-CEN-023", "the purse ID is not that of the payer")
             rule, public, number = "EPP-CEN-023", claims.public_key, claims.number
         for place, each in (("first", first), ("second", second)):
-            payload = each.payload(unit.unit_id).encode()
             # EPP-CEN-023, EPP-CEN-024
-            if not cose.verify_detached(public, objects.CONTEXT_ENDORSEMENT, payload, each.signature):
+            if not is_endorsed(public, each.payload(unit.unit_id), each.signature):
                 raise EvidenceError(rule, f"the {place} endorsement does not verify")
         return Convicted(
             number=number, public_key=public, unit_id=unit.unit_id, unit=unit.unit, hop=first.hop

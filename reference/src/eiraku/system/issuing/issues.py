@@ -138,12 +138,6 @@ class Issues:
                 which = ISSUE.c.request == row.request
                 connection.execute(ISSUE.update().where(which).values(receipt=signature))
 
-    def unreceipted(self) -> tuple[bytes, ...]:
-        """Transactions of issues for which no receipt came, ascending. Raises DatabaseError."""
-        with self._office.database.reading() as connection:
-            query = select(ISSUE.c.transaction_id).where(ISSUE.c.receipt.is_(None))
-            return tuple(connection.execute(query.order_by(ISSUE.c.transaction_id)).scalars())
-
     def _check_order(self, request: bytes, vault: bytes, values: Sequence[int]) -> None:
         # EPP-CEN-019
         if len(request) != 16:

@@ -25,6 +25,7 @@ from eiraku.reference.device import Accepted, Device
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse.state import Provisioning
 from eiraku.reference.store import Store
+from eiraku.spec.errors import exhausted
 from eiraku.spec.objects import Role
 from eiraku.spec.shape import EPOCH_MAX
 from eiraku.system.database import Database
@@ -184,7 +185,7 @@ def create(
     """Make a new scheme's folder, which must not exist or be empty, and open it.
 
     `policy`: the TOML form; without it the default one. Raises DirectoryError, SettingsError, IssuerError,
-    RegistryError, DatabaseError, StoreError; then nothing is there.
+    RegistryError, DatabaseError, StoreError, OSError for a disk that is full; then nothing is there.
     """
     if policy is None:
         policy = (resources.files("eiraku.reference") / "default_policy.toml").read_text("utf-8")
@@ -204,6 +205,8 @@ def create(
         finally:
             shutil.rmtree(made, ignore_errors=True)
     except OSError as error:
+        if exhausted(error):
+            raise
         raise DirectoryError(f"{path}: cannot be made ({error.strerror}); name another folder") from None
     return open_(path, random=random)
 

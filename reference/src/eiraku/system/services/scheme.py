@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from eiraku.spec.errors import Refused
 from eiraku.spec.objects import Role
 from eiraku.system.database import Database, DatabaseError
 from eiraku.system.issuing.counter import Counter
@@ -127,8 +128,18 @@ def invite(
     tier: int = 1,
     random: Callable[[int], bytes] = secrets.token_bytes,
 ) -> list[str]:
-    """Enrolment codes for purses of a holder, also while the scheme is served. Raises as `open_`."""
+    """Enrolment codes for purses of a holder who has a vault, also while the scheme is served.
+
+    Raises Refused, and as `open_`.
+    """
     settings = Settings.from_file(path / SETTINGS, absent=DEFAULT)
+    if holder not in settings.vaults:
+        # A purse without its holder's vault could be paid, and never pay in.
+        known = ", ".join(settings.vaults) or "nobody"
+        raise Refused(
+            f"{holder} has no vault here: expected one of {known}; add {holder} = ECONOMY under [vaults] in "
+            f"{path / SETTINGS}, and start the server again"
+        )
     with ExitStack() as closing:
         directory = folders.open_(path, random=random)
         closing.callback(directory.close)

@@ -136,10 +136,6 @@ class Register:
         """Coins of an economy that are out, according to the register."""
         return self.balances().get(f"issued:{economy}", 0)
 
-    def available(self, economy: int) -> int:
-        """What an economy can still issue: its own account."""
-        return self.balances().get(f"own:{economy}", 0)
-
     @property
     def size(self) -> int:
         """Number of entries in the log."""
