@@ -12,7 +12,7 @@ project_copyright = "the Eiraku maintainers, Apache License 2.0"
 release = distribution_version("eiraku")
 version = release
 
-extensions = ["myst_parser", "eiraku_proofs", "eiraku_requirements", "eiraku_states"]
+extensions = ["myst_parser", "eiraku_proofs", "eiraku_requirements"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4
 highlight_language = "none"  # most blocks without a language are message flows

@@ -218,4 +218,4 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
 def test_docs_have_a_page_for_every_chapter() -> None:
     chapters = {path.name for path in (ROOT / "spec").glob("*.md")}
     pages = {path.name for path in (ROOT / "docs" / "spec").glob("*.md")}
-    assert chapters == pages - {"index.md", "states.md"}
+    assert chapters == pages - {"index.md"}

@@ -117,6 +117,16 @@ def diagrams_(*, write: bool) -> int:
     return _pictures("diagrams", kept.ROOT / "spec" / "diagrams", graphs, write=write)
 
 
+@_command("tables")
+def tables_(*, write: bool) -> int:
+    """Tables of states, from `eiraku.spec.tables` into the chapters that print them."""
+    from eiraku.spec import printed
+
+    chapters = sorted((kept.ROOT / "spec").glob("[0-9]*.md"))
+    wanted = [exactly(chapter, printed.fill(chapter.read_text()).encode()) for chapter in chapters]
+    return settle("tables", wanted, [], write=write)
+
+
 @_command("graphs")
 def graphs_(*, write: bool) -> int:
     """Attack graphs, from the recorded traces into docs/attacks; needs Graphviz."""
