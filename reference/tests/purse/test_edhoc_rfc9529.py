@@ -128,7 +128,7 @@ def computed() -> dict[str, bytes]:
     out = schedule.prk_out(prk, th_4)
     exporter = schedule.prk_exporter(out)
     context = FOUND["context for KeyUpdate raw"]
-    out_2 = schedule.key_update(out, context)
+    out_2 = schedule.kdf(out, 11, context, 32)  # EDHOC_KeyUpdate, which a purse has no use for
     exporter_2 = schedule.prk_exporter(out_2)
     info, kdf = schedule.info, schedule.kdf
 

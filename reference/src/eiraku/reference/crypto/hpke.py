@@ -10,7 +10,6 @@ from eiraku.reference.crypto.aead import CHACHA20_POLY1305, CannotOpen
 from eiraku.reference.crypto.x25519 import AgreementKey, LowOrderPoint
 
 ENC_LENGTH = 32
-OVERHEAD = ENC_LENGTH + CHACHA20_POLY1305.tag_length
 
 _KEM = b"KEM" + (0x0020).to_bytes(2, "big")
 _SUITE = b"HPKE" + b"".join(n.to_bytes(2, "big") for n in (0x0020, 0x0001, 0x0003))

@@ -12,7 +12,7 @@ from eiraku.reference.crypto import hkdf
 from eiraku.reference.crypto.aead import AES_CCM_16_64_128, CHACHA20_POLY1305, Aead
 from eiraku.spec import cbor
 
-# info_label of EDHOC_KDF (RFC 9528 figure 6); those of methods with static keys are left out.
+# info_label of EDHOC_KDF (RFC 9528 figure 6); those of static keys and of EDHOC_KeyUpdate are left out.
 KEYSTREAM_2 = 0
 MAC_2 = 2
 K_3 = 3
@@ -22,7 +22,6 @@ PRK_OUT = 7
 K_4 = 8
 IV_4 = 9
 PRK_EXPORTER = 10
-KEY_UPDATE = 11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +126,3 @@ def prk_out(prk: bytes, th_4: bytes) -> bytes:
 def prk_exporter(prk_out: bytes) -> bytes:
     """PRK_exporter (section 4.2.1); EDHOC_Exporter is `kdf` under it."""
     return kdf(prk_out, PRK_EXPORTER, b"", hkdf.HASH_LENGTH)
-
-
-def key_update(prk_out: bytes, context: bytes) -> bytes:
-    """The PRK_out that follows `prk_out` after EDHOC_KeyUpdate (appendix H)."""
-    return kdf(prk_out, KEY_UPDATE, context, hkdf.HASH_LENGTH)
