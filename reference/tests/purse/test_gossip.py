@@ -25,12 +25,15 @@ pytestmark = pytest.mark.slow
 
 
 def holding(world: World, epoch: int, count: int = 300, *, head: bool = True) -> Gossip:
-    """A purse that holds a bulletin of some chunks, and perhaps its head."""
+    """A purse that holds a bulletin of some chunks, and perhaps its head: then it came in chunks."""
     gossip = Gossip(world.purse().device, chunked=True)
     signed, signed_head = published(world, epoch, revoked(count))
-    assert isinstance(gossip.device.bulletin(signed), Accepted)
-    if head:
-        gossip.collector.keep_head(signed_head)
+    if not head:
+        assert isinstance(gossip.device.bulletin(signed), Accepted)
+        return gossip
+    assert gossip.collector.take_head(signed_head)
+    assert all(gossip.collector.take_chunk(chunk) for chunk in cut(signed))
+    assert held(gossip.device) == signed
     return gossip
 
 
