@@ -55,7 +55,7 @@ class Plaintext:
 def read_message_1(data: bytes) -> Message1:
     """Parse message_1."""
     match _sequence(data):
-        case (int(method), suites_i, bytes(g_x), c_i, *ead) if type(method) is int:
+        case (method, suites_i, g_x, c_i, *ead) if type(method) is int and isinstance(g_x, bytes):
             suites = parse_suites(suites_i)
         case _:
             # EPP-SES-029
