@@ -193,15 +193,16 @@ def test_a_new_key_is_known_before_it_signs(registry: Registry) -> None:
         public=registry.keys.announced()[kid].public, valid_from=12, valid_to=200
     )
     known = anchor(registry)
-    assert verify_purse_id(known, registry.purses.register(key(), **PERSON)).kid == first
+    assert verify_purse_id(known, registry.purses.register(key(), **PERSON)).signed.kid == first
     registry.bulletins.advance()
     assert verify_bulletin(known, registry.bulletins.newest()).epoch == 11
     signed = registry.bulletins.advance()
     assert verify_bulletin(known, signed).epoch == 12
     renewed = verify_purse_id(known, registry.purses.renew(old, 90))
-    assert renewed.kid == kid
+    assert renewed.signed.kid == kid
     # what the old key signed before is still good
-    assert {verify_purse_id(known, purse.purse_id).kid for purse in registry.purses.known()} == {first, kid}
+    kids = {verify_purse_id(known, purse.purse_id).signed.kid for purse in registry.purses.known()}
+    assert kids == {first, kid}
 
 
 @pytest.mark.parametrize(("valid_from", "valid_to"), ((10, 20), (9, 20), (12, 11), (12, 2**32)))

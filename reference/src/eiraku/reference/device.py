@@ -167,17 +167,20 @@ class Device:
     def _take(self, given: Input) -> Result:
         try:
             state, effects = core.step(self._state, given, self._env)
-            result = self.execute(effects)
+            is_open = isinstance(state, Ready) and not isinstance(state.session, NoSession)
+            result = self.execute(effects, is_open=is_open)
         except Exception:
             # EPP-CRS-017, EPP-CRS-018
             self.drop_session()
             raise
         self._state = state
-        is_open = isinstance(state, Ready) and not isinstance(state.session, NoSession)
-        return replace(result, is_open=is_open)
+        return result
 
-    def execute(self, effects: Sequence[Effect]) -> Accepted | Rejected:
-        """Carry out effects in the order given: nothing is sent before what it depends on is written."""
+    def execute(self, effects: Sequence[Effect], *, is_open: bool) -> Accepted | Rejected:
+        """Carry out effects in the order given: nothing is sent before what it depends on is written.
+
+        `is_open`: a session is open once they are carried out.
+        """
         out: bytes | None = None
         reject: Reject | None = None
         refusal: Refusal | None = None
@@ -193,5 +196,5 @@ class Device:
                 case Refuse():
                     refusal = effect.refusal
         if refusal is not None:
-            return Rejected(refusal=refusal, out=out, is_open=False)
-        return Accepted(out=out, is_open=False, reject=reject)
+            return Rejected(refusal=refusal, out=out, is_open=is_open)
+        return Accepted(out=out, is_open=is_open, reject=reject)

@@ -32,7 +32,7 @@ AREA.edits(
     ("if order is None or", "if initiates and isinstance(order, RequestOrder) or order is None or"),
     collateral={"*": "every flow in which the wallet asks for money fails"},
 )
-ORDER = "closed, order = replace(purse, session=NoSession()), purse.order"
+ORDER = "order = purse.order"
 AREA.edits(
     "EPP-GEN-002",
     "opens_without_a_purpose",

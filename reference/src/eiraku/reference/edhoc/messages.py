@@ -55,7 +55,7 @@ class Plaintext:
 def read_message_1(data: bytes) -> Message1:
     """Parse message_1."""
     match _sequence(data):
-        case (int(method), suites_i, bytes(g_x), c_i, *ead) if type(method) is int:
+        case (method, suites_i, g_x, c_i, *ead) if type(method) is int and isinstance(g_x, bytes):
             suites = parse_suites(suites_i)
         case _:
             # EPP-SES-029
@@ -70,9 +70,8 @@ def read_byte_string(data: bytes) -> bytes:
     """The single byte string that message_2, message_3 and message_4 are. Raises PeerError too."""
     items = _sequence(data)
     raise_peer_error(items)
-    match items:
-        case (bytes(content),):
-            return content
+    if len(items) == 1 and isinstance(items[0], bytes):
+        return items[0]
     # EPP-ENC-008
     raise _malformed("EPP-ENC-008", "not exactly one byte string")
 
@@ -99,7 +98,7 @@ def read_plaintext_3(plaintext: bytes) -> Plaintext:
 def _read_signed(plaintext: bytes) -> Plaintext:
     """(ID_CRED_x, Signature_or_MAC_x, ? EAD_x)."""
     match cbor.decode_sequence(plaintext):
-        case (id_cred, bytes(signature), *ead) if len(signature) == 64:
+        case (id_cred, signature, *ead) if isinstance(signature, bytes) and len(signature) == 64:
             return Plaintext(
                 id_cred=_read_id_cred(id_cred),
                 signature=signature,

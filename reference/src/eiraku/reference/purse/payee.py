@@ -1,7 +1,6 @@
 """The payee's side of a transfer (chapter 7): request, check, accept, credit; and redelivery (chapter 8)."""
 
 from dataclasses import dataclass
-from hashlib import sha256
 
 from eiraku.reference import anchor
 from eiraku.reference.anchor import SignedUnit
@@ -23,7 +22,7 @@ from eiraku.reference.purse.state import (
 from eiraku.spec import messages, objects
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Accept, Offer, OfferedUnit, Pay, Receipt, Redeliver, Request
-from eiraku.spec.objects import EndorsementPayload, ReceiptPayload, Role
+from eiraku.spec.objects import ReceiptPayload, Role
 
 # --- waiting for OFFER, or for REDELIVER ---
 
@@ -238,10 +237,10 @@ def take(link: Link, offer: Accepted, endorsements: tuple[bytes, ...], env: Env)
             Code.ENDORSEMENT, "EPP-TRF-047", f"{len(endorsements)} endorsements for {len(offer.units)} units"
         )
     moves = [
-        EndorsementPayload(
-            unit_id=unit.unit_id,
-            hop=offered.hop + 1,
-            history_digest=sha256(offered.history).digest(),
+        units.move(
+            unit.unit_id,
+            offered.hop + 1,
+            inner=offered.history,
             payer=payer.number,
             payee=identity.claims.number,
             transaction=offer.transaction,
