@@ -10,8 +10,7 @@ from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Offer, OfferedUnit, Request
 from eiraku.system.issuing.claims import Refund
 from eiraku.system.issuing.schema import IssuerError, State
-from eiraku.testing.town import EPOCH, OTHER_ECONOMY, RULES, Town
-from eiraku.testing.village import ECONOMY, HOME, VAULT
+from eiraku.testing.town import ECONOMY, EPOCH, HOME, OTHER_ECONOMY, RULES, VAULT, Town
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,7 @@ from eiraku.system.issuing.chain import Chain
 from eiraku.system.issuing.deposits import Opened, open_deposit
 from eiraku.system.issuing.schema import IssuerError, State
 from eiraku.testing.moves import taken
-from eiraku.testing.town import EPOCH, OTHER_ECONOMY, RULES, Town
-from eiraku.testing.village import ECONOMY, HOME, VAULT, Village
+from eiraku.testing.town import ECONOMY, EPOCH, HOME, OTHER_ECONOMY, RULES, VAULT, Town
 
 pytestmark = pytest.mark.slow
 
@@ -117,10 +116,10 @@ def test_a_bad_layer_is_a_case_against_its_maker(town: Town) -> None:
 
 def test_a_unit_that_was_never_issued(town: Town) -> None:
     # EPP-CEN-030: the key was used elsewhere, or the database is an old one
-    village = Village(("alice",), seed=b"town")
+    village = Town(("alice",), seed=b"town")
     village.money, village.seal = town.money, town.issuer.office.seal
     forged = village.move(village.unit(), "issuer", VAULT, "alice", HOME)
-    stranger = Village(("alice",), seed=b"elsewhere")
+    stranger = Town(("alice",), seed=b"elsewhere")
     foreign = stranger.move(stranger.unit(), "issuer", VAULT, HOME)
     done = town.bring(forged, foreign)
     assert [(d.outcome, d.convicted) for d in done] == [("unknown", None)] * 2

@@ -18,11 +18,11 @@ from eiraku.spec.cbor import encode
 from eiraku.system.issuing.attribution import compare
 from eiraku.system.issuing.evidence import SIZE_MAX, Evidence, EvidenceError
 from eiraku.testing import moves
-from eiraku.testing.village import Village
+from eiraku.testing.town import Town
 
 pytestmark = pytest.mark.slow
 
-VILLAGE = Village(("alice", "bob", "carol"))
+VILLAGE = Town(("alice", "bob", "carol"))
 ANCHOR = VILLAGE.anchor
 
 
@@ -99,7 +99,7 @@ def test_a_purse_does_not_sign_as_another() -> None:
 def test_the_unit_is_one_of_the_scheme() -> None:
     # EPP-CEN-021
     refused(replace(GOOD, unit=VILLAGE.unit().unit), "EPP-CEN-023")
-    stranger = Village(("alice",), seed=b"stranger")
+    stranger = Town(("alice",), seed=b"stranger")
     for unit in (
         stranger.unit(),
         VILLAGE.unit(economy=1),
@@ -145,7 +145,7 @@ def test_the_purse_id_is_that_of_the_payer_and_of_the_scheme() -> None:
 
 def test_guilt_does_not_expire() -> None:
     # EPP-CEN-021, EPP-CEN-023: a purse ID and a unit of one epoch long ago
-    village = Village(("alice", "bob", "carol"), seed=b"long ago")
+    village = Town(("alice", "bob", "carol"), seed=b"long ago")
     held = village.move(village.unit(issued=1, expires=1), "issuer", "alice")
     ends = [village.open(village.move(held, "alice", name, "home")) for name in ("bob", "carol")]
     fork = compare(*ends)

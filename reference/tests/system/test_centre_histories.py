@@ -22,7 +22,7 @@ from eiraku.spec.objects import Layer, history_size
 from eiraku.system.issuing.attribution import forks
 from eiraku.system.issuing.chain import BadLayer, Chain, Endorsement
 from eiraku.system.issuing.evidence import Evidence
-from eiraku.testing.village import HOME, ISSUER, VAULT, Village
+from eiraku.testing.town import HOME, ISSUER, VAULT, Town
 
 pytestmark = pytest.mark.slow
 
@@ -33,9 +33,9 @@ UNITS = 12
 
 
 @lru_cache(maxsize=1)
-def village() -> Village:
+def village() -> Town:
     """One for all examples: keys are dear."""
-    return Village(NAMES)
+    return Town(NAMES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -24,8 +24,7 @@ from eiraku.reference.anchor import parse_unit
 from eiraku.reference.centres.issuing import Holding
 from eiraku.spec.centre_objects import Claim
 from eiraku.system.issuing.schema import Rules
-from eiraku.testing.town import Town
-from eiraku.testing.village import ECONOMY, HOME, VAULT
+from eiraku.testing.town import ECONOMY, HOME, VAULT, Town
 
 pytestmark = pytest.mark.slow
 

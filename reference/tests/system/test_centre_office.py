@@ -14,8 +14,7 @@ from eiraku.system.database import Database, DatabaseError
 from eiraku.system.issuing.history import NotConserved
 from eiraku.system.issuing.office import Office
 from eiraku.system.issuing.schema import BOOKS, DEPOSIT, SCHEMA, UNIT, IssuerError, Rules, State
-from eiraku.testing.town import EPOCH, RULES, Town
-from eiraku.testing.village import ECONOMY, HOME, VAULT
+from eiraku.testing.town import ECONOMY, EPOCH, HOME, RULES, VAULT, Town
 
 pytestmark = pytest.mark.slow
 

@@ -18,8 +18,7 @@ from eiraku.spec import messages
 from eiraku.spec.centre_objects import Claim
 from eiraku.spec.errors import Refusal
 from eiraku.system.issuing.schema import Rules
-from eiraku.testing.town import EPOCH, Town
-from eiraku.testing.village import HOME, VAULT
+from eiraku.testing.town import EPOCH, HOME, VAULT, Town
 
 pytestmark = pytest.mark.slow
 
