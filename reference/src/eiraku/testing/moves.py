@@ -1,4 +1,4 @@
-"""Moves of a unit without purses and sessions: endorsements and layers made directly (chapter 4).
+"""Moves of a unit without purses and sessions: endorsements and layers made directly (chapter 4), no world.
 
 For histories in great number, and for those that no purse of ours would make. Nothing is checked here.
 """

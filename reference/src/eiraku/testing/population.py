@@ -1,4 +1,4 @@
-"""A population of purses whose units come home in any number, with a known number of cheats among them.
+"""A population whose units come home in any number, with a known number of cheats: a plan, no world.
 
 Everything follows from the seed and the index of a unit, so any process can make any part of it, and nobody
 needs to keep it. `Plan.cheats` is the truth about who cheated: it is decided before any unit is made, and

@@ -1,4 +1,4 @@
-"""Two centres and any number of purses in one process, for tests, benchmarks and demonstrations.
+"""The world without a database: bare centres and any number of purses in memory, for tests and benchmarks.
 
 Everything is drawn from one seed, so that a run can be repeated byte for byte. Purses are real devices with
 real memories; how they meet is in `eiraku.reference.meeting`.

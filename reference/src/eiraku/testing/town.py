@@ -4,8 +4,9 @@
     Town(names, url)        and an issuing centre in a database
     Town(names, folder=F)   both centres with their services in a folder; each purse a device with a memory
 
-`bank.Bank` puts the vault of a town in a folder to work. Names and keys without a folder follow from `seed`,
-so that a town can be opened again after its process has ended; what is done there differs with `run`.
+`bank.Bank` puts the vault of a town in a folder to work, `served.Served` serves one from a child process.
+Names and keys without a folder follow from `seed`, so that a town can be opened again after its process has
+ended; what is done there differs with `run`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,6 +42,7 @@ from eiraku.system.scheme.directory import Directory
 from eiraku.system.scheme.settings import DEFAULT
 from eiraku.system.services import scheme as schemes
 from eiraku.system.services.scheme import Scheme
+from eiraku.system.services.settings import DEFAULT as SERVICES
 from eiraku.testing import moves
 from eiraku.testing.device import BenchDevice, number_of, provision_of
 from eiraku.testing.faulty_store import FaultyStore
@@ -83,9 +85,10 @@ class Town:
         run: bytes = b"",
         **centres: Any,
     ) -> None:
-        """Open the centres, or make them; `centres`: see `_open_issuer`, `_open_scheme`.
+        """Open the centres, or make them. Raises DatabaseError.
 
-        Raises DatabaseError.
+        `centres`: with a database, `rules`, `wait` and `max_pages`; in a folder, `policy` and `services`, the
+        texts of these files, and whatever `centre.toml` has.
         """
         self.random = Drbg(seed)
         self.keys: dict[str, SigningKey] = {}
@@ -147,14 +150,20 @@ class Town:
         self._work_with(Issuer(office))
 
     def _open_scheme(
-        self, folder: Path, names: Iterable[str], *, policy: str | None = None, **settings: Any
+        self,
+        folder: Path,
+        names: Iterable[str],
+        *,
+        policy: str | None = None,
+        services: str = SERVICES,
+        **settings: Any,
     ) -> None:
         self.folder = folder
         path = folder / "scheme"
         if not path.exists():
-            folders.create(
-                path, settings=DEFAULT.changed(**settings), policy=policy, random=self.random
-            ).close()
+            changed = DEFAULT.changed(**settings)
+            folders.create(path, settings=changed, policy=policy, random=self.random).close()
+            (path / schemes.SETTINGS).write_text(services, encoding="utf-8")
         self.scheme = schemes.open_(path, random=self.random, clock=map(float, count()).__next__)
         self._opened.append(self.scheme)
         self.directory, self.counter = self.scheme.directory, self.scheme.counter
