@@ -5,8 +5,8 @@ from itertools import permutations
 
 import pytest
 
-from eiraku.reference.centres.issuing import Holding
 from eiraku.spec.errors import Misuse
+from eiraku.spec.messages import OfferedUnit
 from eiraku.system.issuing.attribution import compare, forks
 from eiraku.system.issuing.chain import Chain
 from eiraku.testing import moves
@@ -20,7 +20,7 @@ def village() -> Town:
     return Town(NAMES)
 
 
-def home(village: Town, copy: Holding, *way: str) -> Chain:
+def home(village: Town, copy: OfferedUnit, *way: str) -> Chain:
     return village.open(village.move(copy, *way, "home"))
 
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eiraku.reference.centres.issuing import Holding
+from eiraku.reference.centres.issuing import identifier
 from eiraku.reference.crypto import hpke
 from eiraku.reference.history import layer_info
 from eiraku.spec import objects
 from eiraku.spec.errors import Code, Misuse, Refusal
+from eiraku.spec.messages import OfferedUnit
 from eiraku.system.issuing.attribution import compare, forks
 from eiraku.system.issuing.chain import BadLayer, Chain, Endorsement, Opener
 from eiraku.testing import moves
@@ -23,7 +24,7 @@ NAMES = ("alice", "bob", "carol", "dave")
 ISSUER = objects.ISSUER_NUMBER
 
 
-def blamed(village: Town, copy: Holding) -> tuple[str, int]:
+def blamed(village: Town, copy: OfferedUnit) -> tuple[str, int]:
     """Name of the purse at fault, and hop of the bad layer."""
     with pytest.raises(BadLayer) as caught:
         village.open(copy)
@@ -130,39 +131,39 @@ def test_layers_in_another_order_are_the_fault_of_who_ordered_them(village: Town
     assert blamed(village, village.move(replace(swapped, hop=2), "bob", "home")) == ("bob", 2)
 
 
-Framing = Callable[[Town, Holding, Endorsement], Holding]
+Framing = Callable[[Town, OfferedUnit, Endorsement], OfferedUnit]
 
 
-def _forged(village: Town, copy: Holding, _: Endorsement) -> Holding:
+def _forged(village: Town, copy: OfferedUnit, _: Endorsement) -> OfferedUnit:
     forged = replace(village.endorse(copy, "carol", "bob"), payer=village.numbers["alice"])
     return village.take(copy, forged)
 
 
-def _another_payee(village: Town, copy: Holding, got: Endorsement) -> Holding:
+def _another_payee(village: Town, copy: OfferedUnit, got: Endorsement) -> OfferedUnit:
     return village.take(copy, replace(got, payee=village.numbers["carol"]))
 
 
-def _another_payer(village: Town, copy: Holding, got: Endorsement) -> Holding:
+def _another_payer(village: Town, copy: OfferedUnit, got: Endorsement) -> OfferedUnit:
     return village.take(copy, replace(got, payer=village.numbers["carol"]))
 
 
-def _stranger(village: Town, copy: Holding, got: Endorsement) -> Holding:
+def _stranger(village: Town, copy: OfferedUnit, got: Endorsement) -> OfferedUnit:
     return village.take(copy, replace(got, payer=b"stranger"))
 
 
-def _as_issuer(village: Town, copy: Holding, got: Endorsement) -> Holding:
+def _as_issuer(village: Town, copy: OfferedUnit, got: Endorsement) -> OfferedUnit:
     return village.take(copy, replace(got, payer=ISSUER))
 
 
-def _another_transaction(village: Town, copy: Holding, got: Endorsement) -> Holding:
+def _another_transaction(village: Town, copy: OfferedUnit, got: Endorsement) -> OfferedUnit:
     return village.take(copy, replace(got, transaction=bytes(16)))
 
 
-def _another_signature(village: Town, copy: Holding, got: Endorsement) -> Holding:
+def _another_signature(village: Town, copy: OfferedUnit, got: Endorsement) -> OfferedUnit:
     return village.take(copy, replace(got, signature=bytes(64)))
 
 
-def _another_inner(village: Town, copy: Holding, got: Endorsement) -> Holding:
+def _another_inner(village: Town, copy: OfferedUnit, got: Endorsement) -> OfferedUnit:
     return village.take(village.move(copy, "alice", "carol"), replace(got, hop=got.hop))
 
 
@@ -255,7 +256,7 @@ def test_a_bad_layer_comes_with_the_endorsement_over_it(village: Town) -> None:
     assert endorsed.history_digest == sha256(rubbish.history).digest()
 
 
-def _claim(village: Town, held: Holding, claimed: Endorsement, payer: str) -> Chain:
+def _claim(village: Town, held: OfferedUnit, claimed: Endorsement, payer: str) -> Chain:
     return village.opener.open_offered(
         held.unit,
         held.hop,
@@ -346,7 +347,7 @@ def test_whatever_is_sealed_is_the_fault_of_who_sealed_it(plaintext: bytes) -> N
     # EPP-CEN-003: alice seals anything at all, and signs over it
     sealed = hpke.seal(
         PLACE.money.history_key.public,
-        layer_info(HELD.unit_id),
+        layer_info(identifier(HELD.unit)),
         plaintext,
         ephemeral=bytes(31) + b"1",
     )

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eiraku.reference.anchor import AnchorError, TrustAnchor
-from eiraku.reference.centres.issuing import Holding
+from eiraku.reference.centres.issuing import identifier
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import objects
 from eiraku.spec.cbor import encode
+from eiraku.spec.messages import OfferedUnit
 from eiraku.system.issuing.attribution import compare
 from eiraku.system.issuing.evidence import SIZE_MAX, Evidence, EvidenceError
 from eiraku.testing import moves
@@ -26,7 +27,7 @@ VILLAGE = Town(("alice", "bob", "carol"))
 ANCHOR = VILLAGE.anchor
 
 
-def found(copy: Holding, signer: str, *payees: str) -> Evidence:
+def found(copy: OfferedUnit, signer: str, *payees: str) -> Evidence:
     """The signer gives one copy to two."""
     chains = [VILLAGE.open(VILLAGE.move(copy, signer, payee, "home")) for payee in payees]
     fork = compare(*chains)
@@ -62,7 +63,7 @@ def test_the_issuing_centre_is_bound_by_the_same_rule() -> None:
     refused(replace(ISSUED_TWICE, purse_id=VILLAGE.purse_ids["alice"]), "EPP-CEN-024")
 
 
-def signed_twice(copy: Holding, key: SigningKey, *, payer: str, purse_id: bytes) -> Evidence:
+def signed_twice(copy: OfferedUnit, key: SigningKey, *, payer: str, purse_id: bytes) -> Evidence:
     """Two endorsements by any key, that name any payer."""
     first, second = (
         moves.endorse(
@@ -156,7 +157,7 @@ def test_guilt_does_not_expire() -> None:
 
 def test_nobody_is_framed_with_a_signature_for_something_else() -> None:
     # EPP-CEN-023: a receipt over the same payload, and an endorsement by another
-    payload = GOOD.second.payload(VILLAGE.unit().unit_id).encode()
+    payload = GOOD.second.payload(identifier(VILLAGE.unit().unit)).encode()
     for key, context in (
         (VILLAGE.keys["alice"], objects.CONTEXT_RECEIPT),
         (VILLAGE.keys["bob"], objects.CONTEXT_ENDORSEMENT),

@@ -19,7 +19,8 @@ from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.device import Accepted
 from eiraku.reference.policy import Policy
-from eiraku.reference.purse.state import GivenHolding, Provisioning
+from eiraku.reference.purse.state import Provisioning
+from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import PurseId, Role, Unit
 from eiraku.testing.device import BenchDevice
 from eiraku.testing.patches import Patch
@@ -105,10 +106,9 @@ class World:
         )
         return replace(base, **changes)
 
-    def holding(self, unit: Unit, holder: bytes) -> GivenHolding:
+    def holding(self, unit: Unit, holder: bytes) -> OfferedUnit:
         """A unit fresh from the issuing centre, for a purse number."""
-        held = self.issuing_centre.issue(unit, holder=holder, transaction=self.random(16), random=self.random)
-        return GivenHolding(unit=held.unit, hop=held.hop, history=held.history)
+        return self.issuing_centre.issue(unit, holder=holder, transaction=self.random(16), random=self.random)
 
     def claims(self, public_key: bytes, **changes: Any) -> PurseId:
         """Claims of a new purse: a person of tier 2 with a holder of its own, but for `changes`."""

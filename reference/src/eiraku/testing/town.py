@@ -19,7 +19,7 @@ from typing import Any
 
 from eiraku.reference.anchor import DeviceKey, TrustAnchor, parse_unit
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
-from eiraku.reference.centres.issuing import Holding, MoneyKey, first_holding, sign_unit
+from eiraku.reference.centres.issuing import MoneyKey, first_holding, sign_unit
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
@@ -134,7 +134,9 @@ class Town:
     ) -> None:
         self.database = Database(url, SCHEMA, wait=wait, max_pages=max_pages)
         self._opened.append(self.database)
-        if not Office.exists(self.database):
+        if Office.exists(self.database):
+            office = Office(self.database, public_keys=self.registered.get, random=token_bytes)
+        else:
             office = Office.create(
                 self.database,
                 seal=self.seal,
@@ -144,8 +146,6 @@ class Town:
                 random=token_bytes,
                 public_keys=self.registered.get,
             )
-        else:
-            office = Office(self.database, public_keys=self.registered.get, random=token_bytes)
         office.add_purse(self.numbers[HOME])
         self._work_with(Issuer(office))
 
@@ -249,7 +249,7 @@ class Town:
 
     # --- moves without sessions ---
 
-    def unit(self, **changes: Any) -> Holding:
+    def unit(self, **changes: Any) -> OfferedUnit:
         """The next unit, signed, of value 1, endorsed to nobody yet."""
         self._units += 1
         base = Unit(
@@ -262,11 +262,11 @@ class Town:
             max_hops=255,
             seal=self.seal,
         )
-        return Holding(unit=sign_unit(self.money, replace(base, **changes).encode()), hop=-1, history=b"")
+        return OfferedUnit(unit=sign_unit(self.money, replace(base, **changes).encode()), hop=-1, history=b"")
 
     def endorse(
         self,
-        held: Holding,
+        held: OfferedUnit,
         payer: str,
         payee: str,
         *,
@@ -283,18 +283,18 @@ class Town:
             hop=hop,
         )
 
-    def take(self, held: Holding, endorsement: Endorsement) -> Holding:
+    def take(self, held: OfferedUnit, endorsement: Endorsement) -> OfferedUnit:
         """What the payee then holds, sealed under the key of the unit."""
         history_key = self._key_of(held.unit).history_key.public
         return moves.taken(held, endorsement, history_key=history_key, ephemeral=self.random(32))
 
-    def move(self, held: Holding, *way: str) -> Holding:
+    def move(self, held: OfferedUnit, *way: str) -> OfferedUnit:
         """From purse to purse; the first name is that of the payer."""
         for payer, payee in pairwise(way):
             held = self.take(held, self.endorse(held, payer, payee))
         return held
 
-    def open(self, held: Holding) -> Chain:
+    def open(self, held: OfferedUnit) -> Chain:
         """The chain of a deposit, by `opener`. Raises BadLayer and Refusal."""
         return self.opener.open(held.unit, held.hop, held.history)
 
@@ -314,7 +314,7 @@ class Town:
 
     def issue(
         self, values: Sequence[int], *, request: bytes | None = None, economy: int = ECONOMY
-    ) -> list[Holding]:
+    ) -> list[OfferedUnit]:
         """Fresh units as the vault holds them."""
         name = self.random(16) if request is None else request
         return self.held(self.issuer.issues.issue(name, self.numbers[VAULT], economy, values))
@@ -331,7 +331,7 @@ class Town:
         )
         return cose.sign_detached(self.keys[by], objects.CONTEXT_RECEIPT, payload.encode())
 
-    def held(self, encoded: bytes) -> list[Holding]:
+    def held(self, encoded: bytes) -> list[OfferedUnit]:
         """The units of an issue as the vault holds them, with the layer that it seals."""
         issue = Issue.decode(encoded)
         return [
@@ -346,26 +346,28 @@ class Town:
             for unit, signature in issue.units
         ]
 
-    def bring(self, *copies: Holding) -> tuple[Deposited, ...]:
+    def bring(self, *copies: OfferedUnit) -> tuple[Deposited, ...]:
         """Deposit what has come to the centre's own purse."""
         opener = self.issuer.office.opener()
         return self.issuer.deposits.store(
             [open_deposit(opener, copy.unit, copy.hop, copy.history) for copy in copies]
         )
 
-    def outcome(self, held: Holding, *way: str) -> str:
+    def outcome(self, held: OfferedUnit, *way: str) -> str:
         """What becomes of one unit that goes this way and then home."""
         (deposited,) = self.bring(self.move(held, *way, HOME))
         return deposited.outcome
 
-    def pending(self, copies: Sequence[Holding], payer: str, payee: str) -> tuple[Claim, list[Holding]]:
+    def pending(
+        self, copies: Sequence[OfferedUnit], payer: str, payee: str
+    ) -> tuple[Claim, list[OfferedUnit]]:
         """The payer gives units away and gets no receipt: what it can claim, and what the payee may hold."""
         transaction = self.random(16)
         given = [self.endorse(copy, payer, payee, transaction=transaction) for copy in copies]
         offer = Offer(
             transaction=transaction,
             amount=sum(parse_unit(copy.unit).unit.value for copy in copies),
-            units=tuple(OfferedUnit(unit=c.unit, hop=c.hop, history=c.history) for c in copies),
+            units=tuple(copies),
         )
         claim = Claim(
             offer=offer.encode(),

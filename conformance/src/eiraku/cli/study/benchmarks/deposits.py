@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from eiraku.reference.centres.issuing import Holding
+from eiraku.spec.messages import OfferedUnit
 from eiraku.system.database import Database
 from eiraku.system.issuing.deposits import open_deposit
 from eiraku.system.issuing.pools import SameProcess, local
@@ -156,7 +156,7 @@ def _storing(run: Run, turn: int) -> dict[str, Any]:
     }
 
 
-def _home(run: Run, first: int) -> list[Holding]:
+def _home(run: Run, first: int) -> list[OfferedUnit]:
     """The units of one turn as they come home, each once."""
     return [held for (held,) in run.make(run.issue(range(first, first + STORED + SINGLE)))]
 
