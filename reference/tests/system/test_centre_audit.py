@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Column, Connection, Table, delete, func, select, update
 
-from eiraku.reference.centres.issuing import identifier
 from eiraku.spec.centre_objects import Issue
 from eiraku.system.issuing import audit as auditing
 from eiraku.system.issuing import review
@@ -201,7 +200,7 @@ def swap_outcomes(connection: Connection) -> None:
     """The second deposit of a unit was credited, not the first."""
     rows = connection.execute(select(DEPOSIT).order_by(DEPOSIT.c.sequence)).all()
     copy = next(row for row in rows if row.outcome == "copy")
-    first = next(row for row in rows if row.unit_id == identifier(copy.unit))
+    first = next(row for row in rows if row.unit_id == copy.unit_id)
     for row, outcome in ((first, "copy"), (copy, "credited")):
         connection.execute(update(DEPOSIT).where(DEPOSIT.c.sequence == row.sequence).values(outcome=outcome))
 
