@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import pytest
 
-from eiraku.reference.centres.issuing import Holding
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Rejected
@@ -15,6 +14,7 @@ from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
 from eiraku.spec import objects
 from eiraku.spec.centre_objects import Issue
+from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import ISSUER_NUMBER, ReceiptPayload, Role, Unit
 from eiraku.testing.device import PowerLost
 from eiraku.testing.purses import Member, World
@@ -68,7 +68,7 @@ def test_the_vault_seals_the_layer_of_hop_0(world: World) -> None:
     made = issue(world, vault.number, 2)
     vault.device.take_issue(made.encode())
     (held,) = vault.device.store.holdings([u.unit_id for u in vault.device.snapshot().units])
-    (layer,) = world.issuing_centre.open_history(Holding(unit=held.unit, hop=0, history=held.history))
+    (layer,) = world.issuing_centre.open_history(OfferedUnit(unit=held.unit, hop=0, history=held.history))
     assert (layer.inner, layer.payer, layer.payee) == (b"", ISSUER_NUMBER, vault.number)
     assert (layer.transaction, layer.signature) == (TRANSACTION, made.units[0][1])
 

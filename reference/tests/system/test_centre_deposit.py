@@ -6,19 +6,19 @@ from itertools import permutations
 import pytest
 
 from eiraku.reference.anchor import TrustAnchor
-from eiraku.reference.centres.issuing import Holding
+from eiraku.reference.centres.issuing import identifier
 from eiraku.spec import objects
+from eiraku.spec.messages import OfferedUnit
 from eiraku.system.issuing.chain import Chain
 from eiraku.system.issuing.deposits import Opened, open_deposit
 from eiraku.system.issuing.schema import IssuerError, State
 from eiraku.testing.moves import taken
-from eiraku.testing.town import EPOCH, OTHER_ECONOMY, RULES, Town
-from eiraku.testing.village import ECONOMY, HOME, VAULT, Village
+from eiraku.testing.town import ECONOMY, EPOCH, HOME, OTHER_ECONOMY, RULES, VAULT, Town
 
 pytestmark = pytest.mark.slow
 
 
-def opened(town: Town, copy: Holding, economy: int | None = None) -> Opened:
+def opened(town: Town, copy: OfferedUnit, economy: int | None = None) -> Opened:
     return open_deposit(town.issuer.office.opener(), copy.unit, copy.hop, copy.history, economy=economy)
 
 
@@ -117,10 +117,10 @@ def test_a_bad_layer_is_a_case_against_its_maker(town: Town) -> None:
 
 def test_a_unit_that_was_never_issued(town: Town) -> None:
     # EPP-CEN-030: the key was used elsewhere, or the database is an old one
-    village = Village(("alice",), seed=b"town")
+    village = Town(("alice",), seed=b"town")
     village.money, village.seal = town.money, town.issuer.office.seal
     forged = village.move(village.unit(), "issuer", VAULT, "alice", HOME)
-    stranger = Village(("alice",), seed=b"elsewhere")
+    stranger = Town(("alice",), seed=b"elsewhere")
     foreign = stranger.move(stranger.unit(), "issuer", VAULT, HOME)
     done = town.bring(forged, foreign)
     assert [(d.outcome, d.convicted) for d in done] == [("unknown", None)] * 2
@@ -138,7 +138,7 @@ def test_a_late_deposit_is_stored_and_not_credited(town: Town) -> None:
     town.issuer.office.advance(last + 1)
     assert town.outcome(late, VAULT, "alice") == "late"
     assert town.issuer.accounts.amount(town.numbers["alice"]) == 1
-    record = town.issuer.history.holdings_at(late.unit_id)
+    record = town.issuer.history.holdings_at(identifier(late.unit))
     assert record is not None
     assert (record.state, len(record.chains)) == (State.OUTSTANDING, 1)
     for name in ("bob", "carol"):
@@ -150,7 +150,7 @@ def test_the_history_database_knows_the_way(town: Town) -> None:
     # EPP-CEN-035
     copy, still = town.issue([4, 2])
     town.outcome(copy, VAULT, "alice", "bob", "alice")
-    record = town.issuer.history.holdings_at(copy.unit_id)
+    record = town.issuer.history.holdings_at(identifier(copy.unit))
     assert record is not None
     assert (record.number, record.issue, record.value, record.economy) == (1, 0, 4, ECONOMY)
     assert (record.issued, record.expires) == (EPOCH, EPOCH + RULES.unit_lifetime)
@@ -165,7 +165,11 @@ def test_the_history_database_knows_the_way(town: Town) -> None:
         town.numbers["alice"]: 4,
     }
     (other,) = town.issuer.history.path(2)
-    assert (other.unit_id, other.state, other.chains) == (still.unit_id, State.OUTSTANDING, ())
+    assert (other.unit_id, other.state, other.chains) == (
+        identifier(still.unit),
+        State.OUTSTANDING,
+        (),
+    )
     assert town.issuer.history.holdings_at(bytes(32)) is None
 
 
@@ -231,7 +235,7 @@ def test_what_is_kept_of_a_deposit_that_was_opened(town: Town) -> None:
     home = town.move(town.issue([1])[0], VAULT, HOME)
     found = opened(town, home)
     assert isinstance(found.found, Chain)
-    assert (found.unit_id, found.history) == (home.unit_id, b"")
+    assert (found.unit_id, found.history) == (identifier(home.unit), b"")
 
 
 def test_a_layer_for_another_payee(town: Town) -> None:

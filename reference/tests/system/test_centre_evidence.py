@@ -10,23 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eiraku.reference.anchor import AnchorError, TrustAnchor
-from eiraku.reference.centres.issuing import Holding
+from eiraku.reference.centres.issuing import identifier
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import objects
 from eiraku.spec.cbor import encode
+from eiraku.spec.messages import OfferedUnit
 from eiraku.system.issuing.attribution import compare
 from eiraku.system.issuing.evidence import SIZE_MAX, Evidence, EvidenceError
 from eiraku.testing import moves
-from eiraku.testing.village import Village
+from eiraku.testing.town import Town
 
 pytestmark = pytest.mark.slow
 
-VILLAGE = Village(("alice", "bob", "carol"))
+VILLAGE = Town(("alice", "bob", "carol"))
 ANCHOR = VILLAGE.anchor
 
 
-def found(copy: Holding, signer: str, *payees: str) -> Evidence:
+def found(copy: OfferedUnit, signer: str, *payees: str) -> Evidence:
     """The signer gives one copy to two."""
     chains = [VILLAGE.open(VILLAGE.move(copy, signer, payee, "home")) for payee in payees]
     fork = compare(*chains)
@@ -62,7 +63,7 @@ def test_the_issuing_centre_is_bound_by_the_same_rule() -> None:
     refused(replace(ISSUED_TWICE, purse_id=VILLAGE.purse_ids["alice"]), "EPP-CEN-024")
 
 
-def signed_twice(copy: Holding, key: SigningKey, *, payer: str, purse_id: bytes) -> Evidence:
+def signed_twice(copy: OfferedUnit, key: SigningKey, *, payer: str, purse_id: bytes) -> Evidence:
     """Two endorsements by any key, that name any payer."""
     first, second = (
         moves.endorse(
@@ -99,7 +100,7 @@ def test_a_purse_does_not_sign_as_another() -> None:
 def test_the_unit_is_one_of_the_scheme() -> None:
     # EPP-CEN-021
     refused(replace(GOOD, unit=VILLAGE.unit().unit), "EPP-CEN-023")
-    stranger = Village(("alice",), seed=b"stranger")
+    stranger = Town(("alice",), seed=b"stranger")
     for unit in (
         stranger.unit(),
         VILLAGE.unit(economy=1),
@@ -145,7 +146,7 @@ def test_the_purse_id_is_that_of_the_payer_and_of_the_scheme() -> None:
 
 def test_guilt_does_not_expire() -> None:
     # EPP-CEN-021, EPP-CEN-023: a purse ID and a unit of one epoch long ago
-    village = Village(("alice", "bob", "carol"), seed=b"long ago")
+    village = Town(("alice", "bob", "carol"), seed=b"long ago")
     held = village.move(village.unit(issued=1, expires=1), "issuer", "alice")
     ends = [village.open(village.move(held, "alice", name, "home")) for name in ("bob", "carol")]
     fork = compare(*ends)
@@ -158,7 +159,7 @@ def test_guilt_does_not_expire() -> None:
 
 def test_nobody_is_framed_with_a_signature_for_something_else() -> None:
     # EPP-CEN-023: a receipt over the same payload, and an endorsement by another
-    payload = GOOD.second.payload(VILLAGE.unit().unit_id).encode()
+    payload = GOOD.second.payload(identifier(VILLAGE.unit().unit)).encode()
     for key, context in (
         (VILLAGE.keys["alice"], objects.CONTEXT_RECEIPT),
         (VILLAGE.keys["bob"], objects.CONTEXT_ENDORSEMENT),

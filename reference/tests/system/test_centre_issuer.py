@@ -11,8 +11,7 @@ from eiraku.spec.centre_objects import Issue
 from eiraku.spec.errors import Code, Refusal
 from eiraku.system.books import BooksError
 from eiraku.system.issuing.schema import ISSUE, IssuerError
-from eiraku.testing.town import EPOCH, OTHER_ECONOMY, RULES, Town
-from eiraku.testing.village import ECONOMY, VAULT
+from eiraku.testing.town import ECONOMY, EPOCH, OTHER_ECONOMY, RULES, VAULT, Town
 
 pytestmark = pytest.mark.slow
 

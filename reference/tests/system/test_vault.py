@@ -15,7 +15,9 @@ from eiraku.system.exchange.carrier import ServiceRefused, Session
 from eiraku.system.vault.errors import VaultBusy, VaultSuspended
 from eiraku.system.vault.policy import VaultPolicy
 from eiraku.system.vault.vault import Vault
-from eiraku.testing.bank import FUNDS, Bank, number_of
+from eiraku.testing.bank import FUNDS, Bank
+from eiraku.testing.device import number_of
+from eiraku.testing.town import Town
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +26,7 @@ PLAIN = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
 
 @pytest.fixture
 def bank(tmp_path: Path) -> Iterator[Bank]:
-    made = Bank.found(tmp_path, policy=PLAIN)
+    made = Bank(Town(folder=tmp_path), PLAIN)
     yield made
     assert made.missing() == 0
     made.close()
@@ -46,7 +48,7 @@ def test_issue_and_redeem(bank: Bank) -> None:
 
 def test_pay_out_and_pay_in(bank: Bank) -> None:
     """EPP-VLT-001."""
-    alice = bank.purse()
+    alice = bank.town.purse()
     bank.vault.issue([1, 4, 8])
     assert bank.meet(alice, RequestOrder(amount=5), 5) == ()
     assert alice.store.total() == (2, 5)
@@ -56,7 +58,7 @@ def test_pay_out_and_pay_in(bank: Bank) -> None:
 
 def test_change_is_made_for_a_pay_out(bank: Bank) -> None:
     """EPP-VLT-005."""
-    alice = bank.purse()
+    alice = bank.town.purse()
     bank.vault.issue([64])
     assert bank.meet(alice, RequestOrder(amount=5), 5) == ()
     assert alice.store.total() == (2, 5)
@@ -65,7 +67,7 @@ def test_change_is_made_for_a_pay_out(bank: Bank) -> None:
 
 
 def test_the_account_helps_out(bank: Bank) -> None:
-    alice = bank.purse()
+    alice = bank.town.purse()
     assert bank.meet(alice, RequestOrder(amount=1000), 1000) == ()
     assert (bank.account(), alice.store.total()[1]) == (FUNDS - 1000, 1000)
 
@@ -84,7 +86,7 @@ def test_too_much_is_refused_in_words(bank: Bank) -> None:
 
 def test_many_small_units_are_merged(bank: Bank) -> None:
     """More units than one transfer takes: some go home for larger ones."""
-    alice = bank.purse()
+    alice = bank.town.purse()
     bank.vault.issue([1] * 60)
     assert bank.meet(alice, RequestOrder(amount=50), 50) == ()
     assert alice.store.total()[1] == 50
@@ -92,7 +94,7 @@ def test_many_small_units_are_merged(bank: Bank) -> None:
 
 def test_tired_and_old_units_go_home_first(bank: Bank) -> None:
     """EPP-HIS-005: a person takes no unit at its hop limit; the vault changes it for a fresh one."""
-    alice, bob = bank.purse(), bank.purse(holder=bytes(32))
+    alice, bob = bank.town.purse(), bank.town.purse(holder=bytes(32))
     bank.vault.issue([2])
     for _ in range(10):
         payer, payee = (alice, bob) if alice.store.total()[1] else (bob, alice)
@@ -114,7 +116,7 @@ def test_stock(tmp_path: Path) -> None:
         "bulletin_seconds = 60\nexpiry_margin = 0\n"
         "[[stock]]\nvalue = 1\nleast = 2\nmost = 6\n[[stock]]\nvalue = 8\nleast = 1\nmost = 1\n"
     )
-    bank = Bank.found(tmp_path, policy=policy)
+    bank = Bank(Town(folder=tmp_path), policy)
     assert bank.vault.restock()
     assert values(bank) == [1, 1, 1, 1, 8]
     assert not bank.vault.restock()
@@ -154,7 +156,7 @@ def test_one_session_at_a_time(bank: Bank) -> None:
 
 def test_only_who_ordered_is_paid(bank: Bank) -> None:
     """EPP-VLT-007: another purse gets nothing, whatever the policy allows between the two."""
-    alice, mallory = bank.purse(), bank.purse()
+    alice, mallory = bank.town.purse(), bank.town.purse()
     bank.vault.issue([4])
     before = bank.device.snapshot()
     assert bank.meet(mallory, RequestOrder(amount=4), 4, payee=number_of(alice)) == ("authentication",)
@@ -165,7 +167,7 @@ def test_only_who_ordered_is_paid(bank: Bank) -> None:
 
 def test_a_lost_receipt_is_delivered_again_before_anything_else(bank: Bank) -> None:
     """EPP-CRS-007: the purse that comes back for more first gets, or confirms, what is pending for it."""
-    alice = bank.purse()
+    alice = bank.town.purse()
     bank.vault.issue([1, 2, 4])
     alice.arm("before", 1)
     bank.meet(alice, RequestOrder(amount=2), 2)
@@ -176,7 +178,7 @@ def test_a_lost_receipt_is_delivered_again_before_anything_else(bank: Bank) -> N
 
 
 def test_renewal_and_inspection(bank: Bank) -> None:
-    bank.directory.advance()
+    bank.town.directory.advance()
     bank.vault.renew(1002)
     provision = bank.device.store.provision()
     assert provision is not None
@@ -190,7 +192,7 @@ def test_renewal_and_inspection(bank: Bank) -> None:
 
 def test_a_claim_is_handed_to_the_centre(bank: Bank) -> None:
     """EPP-CEN-008: a payment whose receipt never came; the refund goes to the vault's account."""
-    alice = bank.purse()
+    alice = bank.town.purse()
     bank.vault.issue([2])
     alice.arm("before", 1)
     bank.meet(alice, RequestOrder(amount=2), 2)
@@ -234,14 +236,14 @@ def test_the_same_bulletin_confirms_and_a_new_one_counts(bank: Bank) -> None:
     assert bank.vault.refresh() == epoch
     bank.now += 50
     assert not bank.vault.suspended
-    bank.directory.advance()
+    bank.town.directory.advance()
     assert bank.vault.refresh() == epoch + 1 == bank.vault.epoch
 
 
 def test_an_older_bulletin_confirms_nothing(bank: Bank) -> None:
     bank.vault.issue([1])
-    old = bank.directory.registry.bulletins.newest()
-    bank.directory.advance()
+    old = bank.town.registry.bulletins.newest()
+    bank.town.directory.advance()
     bank.vault.refresh()
     bank.now += 61
     bank.device_centre.carrier = _Stale(old)
@@ -272,10 +274,10 @@ class _Stale:
 
 def test_only_a_vault_is_a_vault(bank: Bank, tmp_path: Path) -> None:
     with pytest.raises(Misuse, match="expected a purse of role vault"):
-        Vault.open(bank.purse(), bank.issuing, bank.device_centre, tmp_path / "other.db")
+        Vault.open(bank.town.purse(), bank.issuing, bank.device_centre, tmp_path / "other.db")
 
 
 def test_the_file_of_another_vault(bank: Bank, tmp_path: Path) -> None:
-    other = bank.purse(role=Role.VAULT)
+    other = bank.town.purse(role=Role.VAULT)
     with pytest.raises(DatabaseError, match="name another file"):
         Vault.open(other, bank.issuing, bank.device_centre, tmp_path / "state.db")

@@ -1,4 +1,4 @@
-"""An operator of the wholesale side and what it signs, honest or not."""
+"""What an operator of the wholesale side signs, honest or not: functions, no world, for no purse is in it."""
 
 import itertools
 

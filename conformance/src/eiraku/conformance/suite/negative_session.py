@@ -15,9 +15,9 @@ from eiraku.conformance.tester.peer import REFUSED, RIGHT, HandshakeRefused, Man
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity
 from eiraku.reference.centres.device import DeviceCentre
-from eiraku.reference.centres.issuing import Holding
 from eiraku.reference.edhoc.messages import Ead, encode_ead
 from eiraku.spec.errors import Code
+from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.tables import Side
 
 AMOUNT = 4
@@ -70,7 +70,7 @@ class Attack:
     manner: Callable[[Stage, Identity], Manner] = field(default=_right)
 
 
-def money(stage: Stage, part: Part, amount: int = AMOUNT) -> list[Holding]:
+def money(stage: Stage, part: Part, amount: int = AMOUNT) -> list[OfferedUnit]:
     """What the wallet must hold to play the part."""
     return [stage.world.holding(amount, holder=stage.world.wallet.number)] if part.pays else []
 

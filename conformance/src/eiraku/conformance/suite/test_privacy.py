@@ -29,11 +29,10 @@ from eiraku.conformance.tester.peer import Manner, connect
 from eiraku.conformance.tester.stage import WALLET, Stage
 from eiraku.conformance.tester.world import LAST_EPOCH, Identity, identifier
 from eiraku.reference.centres.device import PurseMasterKey
-from eiraku.reference.centres.issuing import Holding
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import cbor, objects
-from eiraku.spec.messages import Redeliver
+from eiraku.spec.messages import OfferedUnit, Redeliver
 from eiraku.spec.tables import Side
 
 
@@ -53,7 +52,7 @@ BIG = 0x24925
 """An amount whose encoding has five bytes, so that it is not met by chance."""
 
 
-def _powers(stage: Stage, amount: int, holder: Identity) -> list[Holding]:
+def _powers(stage: Stage, amount: int, holder: Identity) -> list[OfferedUnit]:
     values = [1 << bit for bit in range(amount.bit_length()) if amount >> bit & 1]
     return [stage.world.holding(value, holder=holder.number) for value in values]
 

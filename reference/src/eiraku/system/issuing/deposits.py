@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from eiraku.reference.anchor import parse_unit
-from eiraku.reference.centres.issuing import Holding
 from eiraku.spec.errors import Refusal
+from eiraku.spec.messages import OfferedUnit
 from eiraku.system.database import batches
 from eiraku.system.issuing.attribution import Fork, forks
 from eiraku.system.issuing.cases import (
@@ -106,7 +106,7 @@ class Deposits:
         self._office = office
 
     def deposit(
-        self, payer: bytes, payer_economy: int | None, transaction: bytes, holdings: Sequence[Holding]
+        self, payer: bytes, payer_economy: int | None, transaction: bytes, holdings: Sequence[OfferedUnit]
     ) -> tuple[Deposited, ...]:
         """Credit the units that `payer` gave to the centre's purse in one transaction, in one durable write.
 
