@@ -1,11 +1,13 @@
 """The handshake: whom a purse refuses, what it answers, and what it ignores."""
 
+import hmac
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from eiraku.reference.anchor import parse_purse_id
+from eiraku.reference.crypto import ed25519, x25519
 from eiraku.reference.device import Accepted, Device, Rejected
 from eiraku.reference.edhoc import errors, initiator, responder
 from eiraku.reference.edhoc.messages import Ead
@@ -114,7 +116,7 @@ def test_another_scheme_key(world: World) -> None:
 
 
 def test_a_reflected_message(world: World) -> None:
-    """One's own message_1 is a fine message_1; the purse meets itself and refuses."""
+    """One's own message_1 begins with an integer, so it is an error where message_2 is due."""
     a, b = world.purse([1]), world.purse([1])
     b.device.order(RECEIVE)
     b.device.open(Side.RESPONDER)
@@ -122,9 +124,51 @@ def test_a_reflected_message(world: World) -> None:
     opened = a.device.open(Side.INITIATOR)
     assert isinstance(opened, Accepted)
     assert opened.out is not None
-    answered = a.device.deliver(opened.out)
-    assert isinstance(answered, Rejected)
-    assert answered.out == REFUSED
+    assert a.device.deliver(opened.out) == Accepted(out=None, is_open=False)
+
+
+# --- membership ---
+
+
+class Counted:
+    """Counts the calls of a function that it passes on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, place: object, name: str) -> None:
+        self.calls = 0
+        self.inner = getattr(place, name)
+        monkeypatch.setattr(place, name, self)
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        self.calls += 1
+        return self.inner(*args, **named)
+
+
+@pytest.mark.parametrize("member", (True, False), ids=("member", "stranger"))
+def test_no_key_is_used_for_a_stranger(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, member: bool
+) -> None:
+    """EPP-SES-040, EPP-SES-041: one HMAC, compared in constant time, and neither X25519 nor Ed25519."""
+    a, b = world.purse([1]), world.purse()
+    a.device.order(PayOrder(amount=1))
+    b.device.order(RECEIVE)
+    opened = a.device.open(Side.INITIATOR)
+    assert isinstance(opened, Accepted)
+    assert opened.out is not None
+    b.device.open(Side.RESPONDER)
+    keys = [
+        Counted(monkeypatch, x25519, "crypto_scalarmult_base"),
+        Counted(monkeypatch, x25519, "crypto_scalarmult"),
+        Counted(monkeypatch, ed25519, "crypto_sign"),
+        Counted(monkeypatch, ed25519, "crypto_sign_open"),
+    ]
+    compared = Counted(monkeypatch, hmac, "compare_digest")
+    message_1 = opened.out if member else opened.out[:-1] + bytes([opened.out[-1] ^ 1])
+    answered = b.device.deliver(message_1)
+    assert compared.calls == 1
+    assert isinstance(answered, Accepted) is member
+    assert [key.calls for key in keys] == ([1, 1, 1, 0] if member else [0, 0, 0, 0])
+    if isinstance(answered, Rejected):
+        assert (answered.refusal.code, answered.out) == (Code.AUTHENTICATION, REFUSED)
 
 
 # --- versions ---
@@ -219,7 +263,15 @@ def test_suites(world: World) -> None:
 
 # --- errors and noise ---
 
-NOISE = (b"", b"\x00", bytes(40), bytes(2049), cbor.encode(b"x"), cbor.encode_sequence(0, 4, bytes(32), b""))
+NOISE = (
+    b"",
+    b"\x00",
+    bytes(40),
+    bytes(2049),
+    cbor.encode(bytes(2049)),
+    cbor.encode(b"x"),
+    cbor.encode_sequence(0, 4, bytes(32), b""),
+)
 
 
 @pytest.mark.parametrize("position", (1, 2, 3, 4))
@@ -231,14 +283,17 @@ def test_noise_ends_the_session_and_nothing_else(world: World, position: int, no
         a.device, PayOrder(amount=1), b.device, RECEIVE, lambda n, m: noise if n == position else m
     )
     assert [m.device.snapshot() for m in (a, b)] == before
+    if noise[:1] == b"\x00" and position > 1:
+        assert not exchange.rejections, "what begins with an integer is an error, and not answered"
+        receiver = exchange.initiator if position in (2, 4) else exchange.responder
+        assert receiver[-1] == Accepted(out=None, is_open=False)
+        return
     (rejected,) = exchange.rejections
     if len(noise) > 2048:
         assert rejected.refusal.code is Code.TOO_LARGE
-    if position == 4:
-        assert rejected.out is None, "a refused message_4 is answered with nothing"
-    else:
-        assert rejected.out is not None
-    for device in (a.device, b.device) if position != 4 else (a.device,):
+    told = "version" if rejected.refusal.code is Code.VERSION else "refused"
+    assert rejected.out == cbor.encode_sequence(1, told)
+    for device in (a.device, b.device):
         after = device.deliver(b"\x40")
         assert isinstance(after, Rejected)
         assert (after.refusal.code, after.out) == (Code.UNEXPECTED_MESSAGE, None)
