@@ -11,7 +11,15 @@ import pytest
 
 from eiraku.conformance.adapter.client import Reply, State
 from eiraku.conformance.tester.flows import meet_payee, meet_payer, order_receive, still_alive
-from eiraku.conformance.tester.peer import REFUSED, RIGHT, HandshakeRefused, Manner, Talk, connect
+from eiraku.conformance.tester.peer import (
+    MEMBER_BYTES,
+    REFUSED,
+    RIGHT,
+    HandshakeRefused,
+    Manner,
+    Talk,
+    connect,
+)
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity
 from eiraku.reference.centres.device import DeviceCentre
@@ -65,7 +73,7 @@ class Attack:
     codes: Code | tuple[Code, ...] = Code.AUTHENTICATION
     at: str | None = None
     """The message that is refused; None: the one that carries the peer's purse ID."""
-    answer: bytes | None = REFUSED
+    answer: bytes = REFUSED
     peer: Callable[[Stage], Identity] = field(default=_as_world_has_it)
     manner: Callable[[Stage, Identity], Manner] = field(default=_right)
 
@@ -139,6 +147,15 @@ def silent(stage: Stage, data: bytes, code: Code | Iterable[Code], what: str) ->
     return reply
 
 
+def error_of_the_peer(stage: Stage, data: bytes, what: str) -> None:
+    """Bytes that are an EDHOC error: they end the session and are not answered (EPP-SES-018)."""
+    reply = stage.deliver(data, what)
+    # An error is neither refused nor, as a message, accepted: adapters may report it either way.
+    stage.require(reply.outcome in ("accepted", "rejected"), "accepted or rejected", reply, what)
+    stage.equal(reply.out, None, f"answer to {what}")
+    stage.equal(reply.session, "closed", f"session after {what}")
+
+
 def first_message(stage: Stage, part: Part) -> bytes | None:
     """Open a session; message_1 if the wallet is the initiator."""
     reply = stage.accepted(stage.open(part.side), "open", "open")
@@ -152,8 +169,8 @@ def altering(name: str, change: Callable[[bytes], bytes]) -> Manner:
 
 
 def padded(message: bytes, length: int) -> bytes:
-    """message_1 with padding (RFC 9528 section 3.8.1) up to `length` bytes."""
-    return message + encode_ead([padding(length - len(message) - 4)])
+    """message_1 without its last item, padded (RFC 9528 section 3.8.1) so that the whole has `length`."""
+    return message + encode_ead([padding(length - len(message) - MEMBER_BYTES - 4)])
 
 
 def padding(length: int) -> Ead:

@@ -53,11 +53,11 @@ def change_1(change: Callable[[bytes], bytes], codes: Code = Code.MALFORMED) -> 
 # --- what the wallet sends ---------------------------------------------------------------------------------
 
 
-@pytest.mark.requirement("EPP-SES-001", "EPP-SES-002", "EPP-SES-006", "EPP-SES-020")
+@pytest.mark.requirement("EPP-SES-001", "EPP-SES-002", "EPP-SES-006")
 @pytest.mark.level("smoke")
 @pytest.mark.parametrize("pays", (False, True), ids=["payee", "payer"])
 def test_own_message_1(stage: Stage, pays: bool) -> None:  # noqa: FBT001
-    """message_1 has method 0, suite 4, an empty identifier and the version, critical"""
+    """message_1 has method 0, suite 4 and the version, critical"""
     part = Part(side=Side.INITIATOR, pays=pays)
     prepare(stage, part)
     sent = first_message(stage, part) or b""
@@ -67,7 +67,6 @@ def test_own_message_1(stage: Stage, pays: bool) -> None:  # noqa: FBT001
         raise AssertionError(f"the wallet's message_1 is wrong: {refusal}") from refusal
     stage.equal(found.method, 0, "METHOD")
     stage.equal(found.suites[-1], 4, "selected suite")
-    stage.equal(found.c_i, b"", "C_I")
     versions = [item for item in found.ead if item.label == LABEL_VERSION]
     stage.equal(versions, [VERSION_OFFER], "items EPP version in EAD_1")
 
