@@ -37,7 +37,6 @@ def with_ead(change: Change) -> Change:
 
 
 SHAPES: dict[str, Change] = {
-    "empty": lambda _: b"",
     "surplus-array": lambda message: b"\x86" + message,
     "surplus-byte-string": cbor.encode,
     "method-only": rebuilt(suites=b"", key=b"", identifier=b"", ead=b""),
@@ -97,6 +96,7 @@ ENCODINGS: dict[str, tuple[str, Change]] = {
 """Other encodings of the right items (chapter 2). Each is refused as malformed."""
 
 ENDINGS: dict[str, tuple[str, Change]] = {
+    "nothing": ("EPP-SES-029", lambda _: b""),
     "trailing-break": ("EPP-ENC-004", lambda message: message + b"\xff"),
     "trailing-array": ("EPP-ENC-004", lambda message: message + b"\x80"),
     "ends-inside-a-head": ("EPP-ENC-011", lambda message: message[:-18]),

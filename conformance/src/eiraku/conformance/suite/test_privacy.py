@@ -48,6 +48,7 @@ from eiraku.reference.centres.issuing import Holding
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.edhoc import initiator, schedule
+from eiraku.reference.edhoc.errors import PeerError
 from eiraku.reference.edhoc.party import Credential
 from eiraku.spec import cbor, objects
 from eiraku.spec.errors import Code, Refusal
@@ -199,7 +200,7 @@ def recognised(waiting: Waiting, message_2: bytes, listed: Iterable[Identity]) -
         us = replace(waiting.party, resolve=partial(_believe, credential))
         try:
             initiator.read_message_2(replace(waiting, party=us), message_2)
-        except Refusal:
+        except (Refusal, PeerError):
             continue
         found.append(suspect)
     return found
