@@ -246,7 +246,10 @@ AREA.edits(
     "Compares only the first byte of the membership.",
     credential.check_member,
     ("hmac.compare_digest(", "(lambda a, b: a[:5] == b[:5])("),
-    ("!= [right]:", "!= [replace(right, value=message_1[-16:])]:"),
+    (
+        "if [item for item in ead if item.label == LABEL_MEMBER] != [right]:",
+        "if sum(item.label == LABEL_MEMBER for item in ead) != 1:",
+    ),
 )
 AREA.edits(
     "EPP-SES-038",
