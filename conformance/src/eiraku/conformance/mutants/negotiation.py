@@ -16,7 +16,7 @@ from eiraku.testing.patches import patched
 
 AREA = Area(__name__)
 _message_1 = handshake.message_1
-_read, _read_1 = messages.read_message_1, responder.read_message_1
+_read, _on_message_1 = messages.read_message_1, handshake.on_message_1
 _understood, _only = messages.understood, credential.only
 
 
@@ -48,10 +48,16 @@ def answers_suites_with_error_1(suites: tuple[int, ...]) -> bytes:
     return errors.unspecified("refused")
 
 
-@AREA.replaces("EPP-SES-004", (errors, "suites_item"))
-def lists_suites_in_reverse(suites: tuple[int, ...]) -> Item:
-    """Lists its suites from the least preferred to the most."""
-    return suites[0] if len(suites) == 1 else tuple(reversed(suites))
+@AREA.replaces("EPP-SES-004", (errors, "wrong_suite"))
+def lists_suites_that_it_has_not(suites: tuple[int, ...]) -> bytes:
+    """Lists suites that it does not support beside its own."""
+    return cbor.encode_sequence(errors.WRONG_SUITE, (*suites, 2))
+
+
+@AREA.replaces("EPP-SES-005", (errors, "suites_item"))
+def lists_only_its_last_suite(suites: tuple[int, ...]) -> Item:
+    """Does not list the suite that the initiator prefers of those that both support."""
+    return suites[-1]
 
 
 @AREA.replaces("EPP-SES-005", (messages, "read_message_1"))
@@ -171,8 +177,8 @@ def refuses_connection_identifiers(data: bytes) -> Message1:
     return message
 
 
-@AREA.replaces("EPP-SES-029", (responder, "read_message_1"))
-def unwraps_message_1(party: Party[SubjectT], data: bytes) -> responder.Message1[SubjectT]:
+@AREA.replaces("EPP-SES-029", (handshake, "on_message_1"))
+def unwraps_message_1(terms: Terms, data: bytes, env: Env) -> Answer:
     """Takes a message_1 inside a byte string."""
     try:
         items = cbor.decode_sequence(data)
@@ -180,8 +186,8 @@ def unwraps_message_1(party: Party[SubjectT], data: bytes) -> responder.Message1
         items = ()
     match items:
         case (bytes(inner),):
-            return _read_1(party, inner)
-    return _read_1(party, data)
+            return _on_message_1(terms, inner, env)
+    return _on_message_1(terms, data, env)
 
 
 @AREA.replaces("EPP-SES-029", (messages, "parse_suites"))

@@ -37,8 +37,6 @@ def with_ead(change: Change) -> Change:
 
 
 SHAPES: dict[str, Change] = {
-    "surplus-array": lambda message: b"\x86" + message,
-    "surplus-byte-string": cbor.encode,
     "method-only": rebuilt(suites=b"", key=b"", identifier=b"", ead=b""),
     "no-identifier": rebuilt(identifier=b"", ead=b""),
     "no-suites": rebuilt(suites=b""),
@@ -95,14 +93,16 @@ ENCODINGS: dict[str, tuple[str, Change]] = {
 }
 """Other encodings of the right items (chapter 2). Each is refused as malformed."""
 
-ENDINGS: dict[str, tuple[str, Change]] = {
+WHOLE: dict[str, tuple[str, Change]] = {
     "nothing": ("EPP-SES-029", lambda _: b""),
+    "surplus-array": ("EPP-SES-029", lambda message: b"\x88" + message),
+    "surplus-byte-string": ("EPP-SES-029", cbor.encode),
     "trailing-break": ("EPP-ENC-004", lambda message: message + b"\xff"),
     "trailing-array": ("EPP-ENC-004", lambda message: message + b"\x80"),
     "ends-inside-a-head": ("EPP-ENC-011", lambda message: message[:-18]),
     "ends-inside-a-string": ("EPP-ENC-011", lambda message: message[:-1]),
 }
-"""Other ends of the whole message, its last item being `EPP member`. Each is refused as malformed."""
+"""Other forms of the whole message, its last item being `EPP member`. Each is refused as malformed."""
 
 _KEY = "5820741a13d7ba048fbb615e94386aa3b61bea5b3d8f65f32620b749bee8d278efa9"
 

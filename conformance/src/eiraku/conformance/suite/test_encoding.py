@@ -231,12 +231,12 @@ def test_largest_record(stage: Stage, position: Position) -> None:
         pytest.param(manner, id=name, marks=pytest.mark.requirement(requirement, "EPP-SES-016"))
         for name, requirement, manner in (
             *((name, r, Manner(message_1=change)) for name, (r, change) in message_1.ENCODINGS.items()),
-            *((name, r, altering("message_1", end)) for name, (r, end) in message_1.ENDINGS.items()),
+            *((name, r, altering("message_1", whole)) for name, (r, whole) in message_1.WHOLE.items()),
         )
     ],
 )
 def test_message_1(stage: Stage, manner: Manner) -> None:
-    """A message_1 of which one item is wrongly encoded, or that ends too early or too late, is refused"""
+    """A message_1 of which one item is wrongly encoded, or whose whole has another form, is refused"""
     attack = Attack(codes=Code.MALFORMED, at="message_1", manner=lambda *_: manner)
     handshake_attack(stage, RESPONDER, attack)
 

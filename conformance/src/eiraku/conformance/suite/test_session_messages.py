@@ -15,11 +15,11 @@ from eiraku.conformance.suite.negative_session import (
     first_message,
     handshake_attack,
     meet,
-    own_suites,
     padded,
     padding,
     prepare,
     silent,
+    wrong_suites,
 )
 from eiraku.conformance.tester.flows import (
     still_alive,
@@ -34,7 +34,6 @@ from eiraku.conformance.tester.peer import (
 )
 from eiraku.conformance.tester.stage import Stage
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.edhoc.errors import wrong_suite
 from eiraku.reference.edhoc.messages import LIMIT, Ead, encode_ead
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code
@@ -280,7 +279,7 @@ def test_order_of_checks_of_message_1(stage: Stage, pair: tuple[str, str]) -> No
     attack = Attack(
         codes=code,
         at="message_1",
-        answer=answer or wrong_suite(own_suites(stage)),
+        answer=answer or wrong_suites(stage, 2),
         manner=lambda *_: manner,
     )
     handshake_attack(stage, RESPONDER, attack)

@@ -16,8 +16,8 @@ from eiraku.conformance.suite.negative_session import (
     first_message,
     handshake_attack,
     meet,
-    own_suites,
     prepare,
+    wrong_suites,
 )
 from eiraku.conformance.tester.flows import (
     accept_of,
@@ -36,7 +36,7 @@ from eiraku.conformance.tester.peer import (
     Manner,
 )
 from eiraku.conformance.tester.stage import Stage
-from eiraku.reference.edhoc.errors import wrong_suite
+from eiraku.reference.edhoc.errors import parse_suites
 from eiraku.reference.edhoc.messages import Ead, read_message_1
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code, Refusal
@@ -87,7 +87,8 @@ def test_method(stage: Stage, method: int) -> None:
 def refuse_suites(stage: Stage, suites_i: cbor.Item) -> None:
     """The wallet must answer this SUITES_I with its own suites."""
     attack = change_1(rebuilt(suites=cbor.encode(suites_i)), Code.SUITE)
-    handshake_attack(stage, RESPONDER, replace(attack, answer=wrong_suite(own_suites(stage))))
+    answers = wrong_suites(stage, *(parse_suites(suites_i) or ()))
+    handshake_attack(stage, RESPONDER, replace(attack, answer=answers))
 
 
 @pytest.mark.requirement("EPP-SES-004")
