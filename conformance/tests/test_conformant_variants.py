@@ -16,8 +16,8 @@ pytestmark = pytest.mark.slow
 VARIANTS = Path(__file__).with_name("conformant_variants.py")
 NAMES = sorted(runpy.run_path(str(VARIANTS))["PATCHES"])
 TOUCHED = (
-    "connection_identifier or own_message_1 or own_membership or nothing_in_common or version_chosen or "
-    "unsupported_suite or suite_after or (wallet_pays and one-unit) or outsider_with_a_recorded"
+    "connection_identifier or own_message_1 or own_membership or (nothing_in_common and same-peer) or "
+    "unsupported_suite or (wallet_pays and one-unit) or outsider_with_a_recorded"
 )
 """What could notice such a difference."""
 
@@ -53,13 +53,12 @@ def failed(selector: str) -> tuple[int, list[str]]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_wallet_that_obeys_in_another_way_passes(name: str) -> None:
     count, wrong = failed(f"python:{VARIANTS.stem}:{name}")
-    assert count > 60
+    assert count > 40
     assert not wrong
 
 
-@pytest.mark.parametrize("name", ("names_its_connections", "names_part_of_its_connections"))
-def test_a_wallet_with_an_identifier_for_each_purse_fails(name: str) -> None:
-    _, wrong = failed(f"python:eiraku.conformance.mutants:{name}")
+def test_a_wallet_with_an_identifier_for_each_purse_fails() -> None:
+    _, wrong = failed("python:eiraku.conformance.mutants:names_its_connections")
     assert {check.partition("[")[0] for check in wrong} == {
         "test_session_lifetime::test_own_connection_identifier"
     }

@@ -26,7 +26,7 @@ def test_messages_that_arrive_twice_move_nothing_twice(world: World) -> None:
                 again = payee.device.deliver(data)  # noqa: B023
                 # EPP-SES-018: message_1 begins with an integer, so it is an error where message_3 is due
                 error = Accepted(out=None, is_open=False)
-                assert again == error if twice == 1 else isinstance(again, Rejected)  # noqa: B023
+                assert again == error if twice == 1 else isinstance(again, Rejected)
             return answer
 
         results = list(lead(payer.device, carry))
