@@ -32,16 +32,21 @@ CONTEXT_ENDORSEMENT = b"EPP/1 endorsement"
 CONTEXT_RECEIPT = b"EPP/1 receipt"
 
 INFO_SEALED_PURSE_ID = b"EPP/1 sealed purse ID"
+INFO_MEMBER = b"EPP/1 member"
 INFO_HISTORY = b"EPP/1 history"
 
 LABEL_EPP_CLAIMS = -70000
-LABEL_SEALED_PURSE_ID = -70001
+LABEL_KID = 4
+"""COSE header parameter in which a sealed purse ID travels (EPP-PID-008)."""
 
 ISSUER_NUMBER = bytes(8)
 """Stands for the issuing centre as payer of hop 0; no purse has it (EPP-PID-001)."""
 PURSE_ID_MAX = 512
 UNIT_MAX = 256
 SEALED_NONCE = 16
+SEALED_SIZES = range(SEALED_NONCE + 1 + 16, SEALED_NONCE + PURSE_ID_MAX + 16 + 1)
+"""Sizes that a sealed purse ID can have, with its nonce and tag: 33 to 544 bytes (EPP-PID-010)."""
+MEMBER_MAC = 16
 HOP_MAX = 255
 VALUES = frozenset(1 << n for n in range(41))
 """Permitted denominations (EPP-UNI-007)."""
@@ -73,7 +78,7 @@ def _of_a_purse(claims: "PurseId") -> None:
     check=_of_a_purse,
 )
 class PurseId(Record):
-    """Claims of a purse ID (EPP-PID-001): the key where a CWT has it, the rest in one private claim."""
+    """Claims of a purse ID (EPP-PID-001), a CWT Claims Set: the key in `cnf`, the rest in one claim."""
 
     public_key: Annotated[bytes, Octets(32)]
     number: Number
