@@ -24,9 +24,11 @@ MESSAGES_MAX = 2 * CHUNKS_MAX + 8
 def verify_head(anchor: TrustAnchor, signed: bytes) -> BulletinHead:
     """A head that the device centre signed. Raises Refusal (MALFORMED, TOO_LARGE, BULLETIN_SIGNATURE)."""
     parsed = cose.parse(signed, limit=news.HEAD_MAX)
+    if parsed.kid is None:
+        raise Refusal(Code.MALFORMED, "EPP-KEY-005", "head: no key identifier")
     head = BulletinHead.decode(parsed.payload)
     # EPP-KEY-007, EPP-KEY-008, EPP-KEY-009
-    key = None if parsed.kid is None else anchor.device_keys.get(parsed.kid)
+    key = anchor.device_keys.get(parsed.kid)
     if key is None or not key.valid_from <= head.epoch <= key.valid_to:
         raise Refusal(Code.BULLETIN_SIGNATURE, "EPP-DEV-009", "head: signed by a key not in the anchor")
     # EPP-DEV-009
