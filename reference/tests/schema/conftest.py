@@ -49,10 +49,13 @@ Judge = Callable[[str, bytes], bool]
 class Whole(DataTranslator):  # type: ignore[misc]
     """zcbor's reader, of which nothing is left out: it looks into every `.cbor`, also one that is constant.
 
-    It is not asked to name what it reads, nor to remember what it refused.
+    It is not asked to name what it reads, nor to tell at length what it refused.
     """
 
     errors = property(lambda _self: [], lambda _self, _value: None)
+
+    def mrepr(self, newline: object) -> str:  # noqa: ARG002 - a signature of zcbor
+        return str(self.match_str)
 
     def is_unambiguous(self) -> bool:
         return False

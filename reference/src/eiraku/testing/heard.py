@@ -97,7 +97,7 @@ class Heard:
         """Patches with which everything is heard."""
         sign, detached, say = cose.sign, cose.sign_detached, core.say
         seal_layer, deliver, choice = history.seal_layer, Gossip.deliver, credential.choice
-        seal, carry_out, exchange = credential.seal, Gate._carry_out, LocalSession.exchange
+        seal, carry_out, exchange = credential.seal, Gate._carry_out, LocalSession.exchange  # noqa: SLF001 - it listens inside
         sessions: dict[int, list[bytes]] = {}
 
         def signed(key: SigningKey, context: bytes, payload: bytes, *, kid: bytes | None = None) -> bytes:

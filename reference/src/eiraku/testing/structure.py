@@ -6,7 +6,7 @@ refuses it for its structure. Which numbers are bounds is an argument; each is t
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from typing import Any, TypeAlias
@@ -90,9 +90,9 @@ def _of(item: Any, bounds: Bounds, *, embedded: bool) -> Mutants:
         case bytes():
             yield from _octets(item, bounds)
             if embedded and _is_object(item):
-                yield from (
-                    (f"embedded {name}", made) for name, made in mutants(item, bounds, embedded=False)
-                )
+                # how many items an array may have is tried on the object by itself
+                inner = replace(bounds, counts=frozenset())
+                yield from ((f"embedded {name}", made) for name, made in mutants(item, inner, embedded=False))
         case str():
             yield from _texts(item, bounds)
         case tuple():
