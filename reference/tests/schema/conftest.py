@@ -15,7 +15,7 @@ from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Device
 from eiraku.reference.gossip import Gossip, exchange
-from eiraku.reference.meeting import accepted, lead, meet
+from eiraku.reference.meeting import Channel, accepted, lead, meet
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder
 from eiraku.spec.centre_objects import (
     CasesBody,
@@ -116,7 +116,7 @@ def purses(heard: Heard, folder: Path) -> None:
     ):
         accepted(payer.order(PayOrder(amount=amount)))
         accepted(payee.order(RequestOrder(amount=wanted)))
-        heard.wire(meet(payee, payer, lambda n, data, last=last: data if n <= last else None).messages)
+        heard.wire(meet(payee, payer, cut_after(last)).messages)
     (pending,) = bob.snapshot().pending
     accepted(bob.order(RedeliverOrder(transaction=pending.transaction)))
     accepted(alice.order(ReceiveOrder()))
@@ -130,6 +130,11 @@ def purses(heard: Heard, folder: Path) -> None:
             teacher.collector.keep_head(head)
         exchange(pupil, teacher)
     world.close()
+
+
+def cut_after(last: int) -> Channel:
+    """A channel that carries so many messages."""
+    return lambda number, data: data if number <= last else None
 
 
 def services(heard: Heard, folder: Path) -> None:

@@ -169,8 +169,9 @@ def unordered(data: bytes) -> bool:
         match cbor.decode(data):
             case (-65001, bytes(value)):
                 found = cbor.decode(value)
-                integers = isinstance(found, tuple) and all(type(version) is int for version in found)
-                return integers and [*found] != sorted({*found})
+                if isinstance(found, tuple):
+                    known = [version for version in found if type(version) is int]
+                    return len(known) == len(found) and known != sorted(set(known))
     except Refusal:
         pass
     return False
@@ -344,7 +345,7 @@ def test_code_and_schema_agree(
 def test_how_many_are_compared(heard: dict[str, list[bytes]]) -> None:
     """All of one object each; the code takes some of them, so that both answers are compared."""
     expected = Counter(found for rule in SUBJECTS for _, _, found in compared(rule, heard))
-    assert expected.total() > 18_000
+    assert expected.total() > 17_000
     assert expected[True] > 1_000
 
 

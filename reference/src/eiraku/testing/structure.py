@@ -6,7 +6,7 @@ refuses it for its structure. Which numbers are bounds is an argument; each is t
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from typing import Any, TypeAlias
@@ -90,9 +90,9 @@ def _of(item: Any, bounds: Bounds, *, embedded: bool) -> Mutants:
         case bytes():
             yield from _octets(item, bounds)
             if embedded and _is_object(item):
-                # how many items an array may have is tried on the object by itself
-                inner = replace(bounds, counts=frozenset())
-                yield from ((f"embedded {name}", made) for name, made in mutants(item, inner, embedded=False))
+                # the bounds are tried on the object by itself
+                found = mutants(item, Bounds(), embedded=False)
+                yield from ((f"embedded {name}", made) for name, made in found)
         case str():
             yield from _texts(item, bounds)
         case tuple():
@@ -144,7 +144,8 @@ def _arrays(item: tuple[Any, ...], bounds: Bounds, *, embedded: bool) -> Mutants
     if len(item) < 24:
         yield "as a map", dict(enumerate(item))
     if item:
-        for count in _near(bounds.counts, 1 << 13):
+        # an array of unlike parts is no list: some surplus is enough
+        for count in _near(bounds.counts, 1 << 13 if len(set(map(type, item))) == 1 else 1 << 8):
             yield f"{count} items", item[:count] + item[-1:] * (count - len(item))
 
 
