@@ -134,8 +134,8 @@ Fault = Callable[[World, Member], bytes]
 FAULTS: dict[str, tuple[str, Fault]] = {
     "not an issue": ("malformed", lambda _w, _v: b"\x80"),
     "too long": ("too-large", lambda _w, _v: b"\x58" + bytes(70_000)),
-    "nothing": ("amount", lambda w, v: replace(issue(w, v.number), amount=0).encode()),
-    "no unit": ("unit-count", lambda w, v: replace(issue(w, v.number), amount=1).encode()),
+    "nothing": ("amount", lambda w, v: replace(issue(w, v.number, 1), amount=0).encode()),
+    "no unit": ("malformed", lambda w, v: replace(issue(w, v.number), amount=1).encode()),
     "a unit twice": (
         "duplicate-unit",
         lambda w, v: twice(issue(w, v.number, 2)).encode(),
@@ -159,7 +159,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         "balance-limit",
         lambda w, v: issue(w, v.number, *[w.unit(1 << 23), w.unit(1 << 22)]).encode(),
     ),
-    "capacity": ("capacity", lambda w, v: issue(w, v.number, *[1] * 257).encode()),
+    "257 units": ("malformed", lambda w, v: issue(w, v.number, *[1] * 257).encode()),
 }
 
 
@@ -170,6 +170,17 @@ def test_refused(world: World, fault: str) -> None:
     before = vault.device.snapshot()
     expected, make = FAULTS[fault]
     assert code(vault.device.take_issue(make(world, vault))) == expected
+    assert vault.device.snapshot() == before
+
+
+def test_a_full_vault(world: World) -> None:
+    """EPP-CEN-012, EPP-TRF-043: as many units as one issue may have fill it, and the next is refused."""
+    vault = vault_of(world)
+    assert vault.device.snapshot().balance == 0
+    assert isinstance(vault.device.take_issue(issue(world, vault.number, *[1] * 256).encode()), Accepted)
+    before = vault.device.snapshot()
+    more = issue(world, vault.number, 1, transaction=bytes(16)).encode()
+    assert code(vault.device.take_issue(more)) == "capacity"
     assert vault.device.snapshot() == before
 
 

@@ -336,7 +336,7 @@ def test_a_revoked_purse(place: Place, tmp_path: Path) -> None:
             "purse-revoked"
         )
         with pytest.raises(ServiceRefused, match="purse-revoked"):
-            thief.request(audience, "balance", ())
+            thief.request(audience, "balance", cbor.encode(()))
     # The others go on after the restart.
     assert place.alice.balance()[1] == 99_000
 

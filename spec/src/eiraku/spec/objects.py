@@ -44,8 +44,7 @@ ISSUER_NUMBER = bytes(8)
 PURSE_ID_MAX = 512
 UNIT_MAX = 256
 SEALED_NONCE = 16
-SEALED_SIZES = range(SEALED_NONCE + 1 + 16, SEALED_NONCE + PURSE_ID_MAX + 16 + 1)
-"""Sizes that a sealed purse ID can have, with its nonce and tag: 33 to 544 bytes (EPP-PID-010)."""
+SEALED_TAG = 16
 MEMBER_MAC = 16
 HOP_MAX = 255
 VALUES = frozenset(1 << n for n in range(41))
@@ -91,6 +90,13 @@ class PurseId(Record):
     seal: Seal
     # EPP-PID-006
     reserved: Reserved = b""
+
+
+@record("EPP-PID-010", template={LABEL_KID: Place.FIELD})
+class SealedPurseId(Record):
+    """ID_CRED_x: nonce, ciphertext and tag of a purse ID under the scheme key (chapter 3)."""
+
+    sealed: Annotated[bytes, Octets(SEALED_NONCE + SEALED_TAG + 1, SEALED_NONCE + SEALED_TAG + PURSE_ID_MAX)]
 
 
 def _in_order(unit: "Unit") -> None:

@@ -258,10 +258,11 @@ def _deliver(stage: Stage, name: str, data: bytes, answer: str = "") -> bytes:
 def _resolve(stage: Stage, id_cred: cbor.Map, manner: Manner) -> Credential[PurseId]:
     """Open the wallet's sealed purse ID and verify it."""
     manner.notice(id_cred)
-    sealed = id_cred.get(objects.LABEL_KID)
-    # EPP-PID-008
-    if len(id_cred) != 1 or not isinstance(sealed, bytes) or len(sealed) not in objects.SEALED_SIZES:
-        raise Refusal(Code.AUTHENTICATION, "EPP-PID-008", "ID_CRED is not a sealed purse ID")
+    try:
+        # EPP-PID-008
+        sealed = objects.SealedPurseId.codec.read(id_cred).sealed
+    except Refusal:
+        raise Refusal(Code.AUTHENTICATION, "EPP-PID-008", "ID_CRED is not a sealed purse ID") from None
     nonce, ciphertext = sealed[: objects.SEALED_NONCE], sealed[objects.SEALED_NONCE :]
     key, iv = _sealing_key(stage.world.scheme_key, nonce)
     try:

@@ -14,6 +14,7 @@ from eiraku.reference.edhoc.messages import Ead, encode_ead
 from eiraku.spec import cbor, objects, shape
 from eiraku.spec.cbor import Map
 from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.objects import SealedPurseId
 
 LABEL_VERSION = 65001
 """EAD label `EPP version`; critical, so -65001 on the wire."""
@@ -34,10 +35,11 @@ def seal(scheme_key: bytes, nonce: bytes, purse_id: bytes) -> Map:
 
 def unseal(scheme_key: bytes, id_cred: Map) -> bytes:
     """The purse ID in ID_CRED_x, not yet looked at. Raises Refusal(AUTHENTICATION)."""
-    sealed = id_cred.get(objects.LABEL_KID)
-    # EPP-PID-010
-    if len(id_cred) != 1 or not isinstance(sealed, bytes) or len(sealed) not in objects.SEALED_SIZES:
-        raise Refusal(Code.AUTHENTICATION, "EPP-PID-010", "ID_CRED_x is not a sealed purse ID")
+    try:
+        # EPP-PID-010
+        sealed = SealedPurseId.codec.read(id_cred).sealed
+    except Refusal as refusal:
+        raise Refusal(Code.AUTHENTICATION, refusal.requirement, f"ID_CRED_x: {refusal.detail}") from None
     nonce, ciphertext = sealed[: objects.SEALED_NONCE], sealed[objects.SEALED_NONCE :]
     key, iv = _key(scheme_key, nonce)
     try:

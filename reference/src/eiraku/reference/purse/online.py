@@ -83,9 +83,6 @@ def check_issue(terms: Terms, issue: Issue, ledger: Ledger) -> list[SignedUnit]:
     # EPP-CEN-012, EPP-TRF-030
     if issue.amount == 0:
         raise Refusal(Code.AMOUNT, "EPP-TRF-030", "an issue of 0")
-    # EPP-CEN-012, EPP-TRF-032: the limit is that of its length, not the policy's for a transfer
-    if not issue.units:
-        raise Refusal(Code.UNIT_COUNT, "EPP-TRF-032", "an issue without units")
     signed: list[SignedUnit] = []
     for index, unit in enumerate(payee.distinct([raw for raw, _ in issue.units])):
         if isinstance(unit, Refusal):

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from eiraku.reference.crypto import cose
 from eiraku.spec import objects
-from eiraku.spec.centre_objects import CONTEXT_SELF_REPORT, REPORTED_MAX, REQUEST_MAX, SelfReport
+from eiraku.spec.centre_objects import CONTEXT_SELF_REPORT, REQUEST_MAX, SelfReport
 from eiraku.spec.errors import Code, Refusal
 from eiraku.system.issuing.chain import Chain
 
@@ -70,8 +70,6 @@ def read(number: bytes, public_key: bytes, signed: bytes) -> SelfReport:
     report = SelfReport.decode(parsed.payload)
     if report.number != number:
         raise Refusal(Code.AUTHENTICATION, "EPP-DEV-007", "self-report: of another purse number")
-    if max(len(report.units), len(report.pending)) > REPORTED_MAX:
-        raise Refusal(Code.TOO_LARGE, "EPP-DEV-006", f"self-report: more than {REPORTED_MAX} of one kind")
     return report
 
 

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from eiraku.reference.crypto import cose
 from eiraku.spec.centre_objects import CONTEXT_REQUEST, REQUEST_MAX, Request
-from eiraku.spec.errors import Refusal
+from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import Role
 from eiraku.system.books import BooksError
 from eiraku.system.device.keys import RegistryError
@@ -21,6 +21,15 @@ from eiraku.system.services.journal import Entry, Journal, Refused
 
 ISSUING_CENTRE = "issuing-centre"
 DEVICE_CENTRE = "device-centre"
+
+
+def parse(signed: bytes) -> tuple[cose.Sign1, Request]:
+    """A signed request of the right shape, not yet verified. Raises Refusal (MALFORMED, TOO_LARGE)."""
+    parsed = cose.parse(signed, limit=REQUEST_MAX)
+    # EPP-SVC-002, EPP-KEY-005
+    if parsed.kid is not None:
+        raise Refusal(Code.MALFORMED, "EPP-SVC-002", "request: expected no key identifier")
+    return parsed, Request.decode(parsed.payload)
 
 
 def vault_audience(number: bytes) -> str:
@@ -88,8 +97,7 @@ class Gate:
         if len(signed) > REQUEST_MAX:
             raise ServiceRefused("too-large", "EPP-SVC-004", f"expected at most {REQUEST_MAX} bytes")
         try:
-            parsed = cose.parse(signed, limit=REQUEST_MAX)
-            request = Request.decode(parsed.payload)
+            parsed, request = parse(signed)
         except Refusal as refusal:
             raise ServiceRefused("malformed", "EPP-SVC-002", refusal.detail) from None
         # EPP-SVC-002
@@ -97,8 +105,7 @@ class Gate:
             raise ServiceRefused("wrong-audience", "EPP-SVC-002", f"expected {self.audience}")
         # EPP-SVC-002: an unknown purse and a wrong signature look the same
         caller = self.callers(request.purse)
-        known = caller is not None and parsed.kid is None
-        if caller is None or not known or not cose.verify(caller.public_key, CONTEXT_REQUEST, parsed):
+        if caller is None or not cose.verify(caller.public_key, CONTEXT_REQUEST, parsed):
             detail = "expected a signature by the registered key of the purse that is named"
             raise ServiceRefused("authentication", "EPP-SVC-002", detail)
         # EPP-SVC-002

@@ -10,7 +10,7 @@ from contextlib import suppress
 from eiraku.reference.purse import holder
 from eiraku.reference.purse.payee import check_room
 from eiraku.reference.purse.state import PayUnitsOrder, RedeliverOrder
-from eiraku.spec import cbor, shape
+from eiraku.spec.centre_objects import Account, NoBody
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import VALUES, Role
 from eiraku.system.exchange.carrier import Carrier
@@ -62,8 +62,8 @@ class Exchanging:
 
     def account(self) -> int:
         """What the vault has at the issuing centre. Raises ServiceUnreachable, ServiceRefused, Refusal."""
-        answer = self._outbox.ask(ISSUING_CENTRE, "account", cbor.encode(()))
-        return shape.amount(cbor.decode(answer), "EPP-VLT-005", "account")
+        answer = self._outbox.ask(ISSUING_CENTRE, "account", NoBody().encode())
+        return Account.decode(answer).amount
 
     # --- exchanges ---
 

@@ -19,8 +19,7 @@ from typing import Self
 
 from eiraku.reference.device import Device
 from eiraku.reference.purse.state import Order, PayOrder, ReceiveOrder, RedeliverOrder
-from eiraku.spec import cbor, shape
-from eiraku.spec.centre_objects import Claim
+from eiraku.spec.centre_objects import Challenge, Claim, ClaimState, NoBody, RenewBody
 from eiraku.spec.errors import Code, Refusal, Refused
 from eiraku.system.database import Database
 from eiraku.system.exchange.carrier import Carrier, ServiceRefused, ServiceUnreachable
@@ -227,14 +226,14 @@ class Vault:
     def renew(self, expires: int) -> None:
         """Get a purse ID that is good up to the epoch `expires`. Raises ServiceRefused, Refusal."""
         with self._alone():
-            self.outbox.ask(DEVICE_CENTRE, "renew", cbor.encode((expires,)))
+            self.outbox.ask(DEVICE_CENTRE, "renew", RenewBody(expires=expires).encode())
 
     def inspect(self) -> None:
         """Send the device centre a self-report over a fresh challenge (EPP-DEV-006)."""
         with self.lock:
-            answer = self.outbox.ask(DEVICE_CENTRE, "challenge", cbor.encode(()))
-            challenge = shape.octets(cbor.decode(answer), "EPP-DEV-006", "challenge", 16)
-            self.outbox.ask(DEVICE_CENTRE, "self-report", self.device.self_report(challenge))
+            answer = self.outbox.ask(DEVICE_CENTRE, "challenge", NoBody().encode())
+            report = self.device.self_report(Challenge.decode(answer).challenge)
+            self.outbox.ask(DEVICE_CENTRE, "self-report", report)
 
     # --- units for others: each method raises as `Exchanging.carry_out` ---
 
@@ -282,7 +281,7 @@ class Vault:
             ).encode()
             answer = self.outbox.ask(ISSUING_CENTRE, "claim", body)
             self.progress.claim(transaction)
-        return str(cbor.decode(answer))
+        return ClaimState.decode(answer).state
 
     def settle(self) -> None:
         """Complete everything that was interrupted; nothing is done twice.
