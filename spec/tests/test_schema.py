@@ -33,7 +33,7 @@ from eiraku.spec.layout import (
 )
 from eiraku.spec.objects import Bulletin, EndorsementPayload, Layer, PurseId, ReceiptPayload, Unit
 from eiraku.spec.record import Codec, Record, _filled
-from eiraku.spec.wholesale_objects import Checkpoint, Entry
+from eiraku.spec.wholesale_objects import Entry
 
 pytestmark = pytest.mark.slow
 
@@ -70,7 +70,6 @@ RULES: dict[type[Record], str] = {
     news.Nothing: "nothing",
     news.Done: "done",
     Entry: "entry",
-    Checkpoint: "checkpoint",
 }
 
 WITHOUT_RULE: dict[type[Record], str] = dict.fromkeys(

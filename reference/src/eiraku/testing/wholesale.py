@@ -6,6 +6,7 @@ from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec.wholesale_objects import Checkpoint, Entry, Kind
 from eiraku.system.database import Database
 from eiraku.system.wholesale import checkpoint, register, vectors
+from eiraku.system.wholesale.note import SignatureType, Trust, VerifierKey
 from eiraku.system.wholesale.register import Register
 from eiraku.system.wholesale.vectors import secret
 
@@ -26,7 +27,15 @@ def operator(url: str) -> Register:
     )
 
 
-def signed(leaves: list[bytes], *, epoch: int = 9, origin: str = vectors.ORIGIN) -> bytes:
+def operator_key(key: SigningKey = KEY, *, origin: str = vectors.ORIGIN) -> VerifierKey:
+    """The verifier key of an operator."""
+    return VerifierKey(name=origin, type=SignatureType.OPERATOR, public=key.public)
+
+
+TRUST = Trust(operator=operator_key())
+
+
+def signed(leaves: list[bytes], *, epoch: int = 9, origin: str = vectors.ORIGIN) -> str:
     """What an operator signs who signs anything."""
     root = vectors.mth(leaves)
     return checkpoint.sign(KEY, Checkpoint(origin=origin, size=len(leaves), root=root, epoch=epoch))

@@ -115,7 +115,7 @@ def _log() -> dict[str, Any]:
             return {
                 "origin": ORIGIN,
                 "private_key": secret("operator key").hex(),
-                "operator": register.operator.hex(),
+                "operator": str(register.operator),
                 "entries": [
                     {
                         "entry": entry.encode().hex(),
@@ -128,7 +128,7 @@ def _log() -> dict[str, Any]:
                     }
                     for entry in register.entries()
                 ],
-                "checkpoints": [signed.hex() for signed in register.checkpoints()],
+                "checkpoints": list(register.checkpoints()),
                 "accounts": {
                     str(economy): {
                         "own": standing.own,
