@@ -1,4 +1,4 @@
-"""Signed notes as text and as values (chapter 15): C2SP `signed-note`, read strictly where it leaves a choice.
+"""Signed notes as text and as values (chapter 15): C2SP `signed-note`, read strictly.
 
 No cryptography here: who signed is for `eiraku.system.wholesale.note`. Whatever `Note.decode` accepts,
 `encode` gives back byte for byte.

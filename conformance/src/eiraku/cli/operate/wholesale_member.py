@@ -79,8 +79,10 @@ def follow(
 ) -> int:
     """Go on in VIEW, this member's own database, to the newest checkpoint of LOG.
 
-    VIEW is made if it is not there, and keeps the witnesses and the quorum until others are named. Exit code 1: LOG does not continue what was accepted before; if that
-    shows a fork of the operator's log, the evidence is written.
+    VIEW is made if it is not there, and keeps the witnesses and the quorum until others are named.
+
+    Exit code 1: LOG does not continue what was accepted before; if that shows a fork of the operator's log,
+    the evidence is written.
     """
     from eiraku.system.database import Database
     from eiraku.system.wholesale import export, merkle

@@ -35,12 +35,12 @@ def read(signed: str | bytes) -> tuple[Note, Checkpoint]:
         raise CheckpointError(f"checkpoint: not well formed ({refusal})") from None
 
 
-def verify(signed: str, operator: VerifierKey) -> Checkpoint:
+def verify(signed: str | bytes, operator: VerifierKey) -> Checkpoint:
     """The checkpoint, if `operator` signed it for the log of its name. Raises CheckpointError."""
     return _verify(*read(signed), operator)
 
 
-def accept(signed: str, trust: Trust) -> tuple[Checkpoint, Note]:
+def accept(signed: str | bytes, trust: Trust) -> tuple[Checkpoint, Note]:
     """The checkpoint, if operator and quorum signed it, and its note with one line for each known key.
 
     Raises CheckpointError.
@@ -55,7 +55,9 @@ def accept(signed: str, trust: Trust) -> tuple[Checkpoint, Note]:
 def _verify(found: Note, checkpoint: Checkpoint, operator: VerifierKey) -> Checkpoint:
     # EPP-WHS-020
     if checkpoint.origin != operator.name:
-        raise CheckpointError(f"checkpoint: of the log {checkpoint.origin!r}, expected {operator.name!r}")
+        raise CheckpointError(
+            f"checkpoint: of the log {checkpoint.origin!r}, expected {operator.name!r} [EPP-WHS-020]"
+        )
     if not operator.verified(found):
         raise CheckpointError("checkpoint: not signed by the operator's key [EPP-WHS-020]")
     return checkpoint

@@ -90,18 +90,14 @@ class Member:
             if connection.execute(select(_VIEW)).one_or_none() is not None:
                 raise Misuse(f"{database.name}: a member's view already; name another database")
             connection.execute(_VIEW.insert().values(one=1, operator=str(trust.operator), quorum=0, epoch=0))
-        made = cls(database)
-        made.rely_on(trust.witnesses, trust.quorum)
-        return made
+            _rely_on(connection, trust)
+        return cls(database)
 
     def rely_on(self, witnesses: Sequence[VerifierKey], quorum: int) -> None:
         """From now on ask for cosignatures of `quorum` of these witnesses. Raises Misuse."""
         trust = Trust(operator=self.trust.operator, witnesses=tuple(witnesses), quorum=quorum)
         with self._database.writing() as connection:
-            connection.execute(_WITNESS.delete())
-            if witnesses:
-                connection.execute(_WITNESS.insert(), [{"key": str(key)} for key in witnesses])
-            connection.execute(_VIEW.update().values(quorum=quorum))
+            _rely_on(connection, trust)
         self.trust = trust
 
     @property
@@ -207,6 +203,13 @@ class Member:
         if replay.postings:
             connection.execute(_POSTED.insert(), [{"posting": posting} for posting in replay.postings])
         return replay
+
+
+def _rely_on(connection: Connection, trust: Trust) -> None:
+    connection.execute(_WITNESS.delete())
+    if trust.witnesses:
+        connection.execute(_WITNESS.insert(), [{"key": str(key)} for key in trust.witnesses])
+    connection.execute(_VIEW.update().values(quorum=trust.quorum))
 
 
 def _last(connection: Connection) -> str | None:

@@ -108,8 +108,8 @@ class Trust:
         # EPP-WHS-025
         if len(found) < self.quorum:
             raise CheckpointError(
-                f"checkpoint: cosigned by {len(found)} known witnesses, expected {self.quorum}; ask for it again "
-                "when more have cosigned"
+                f"checkpoint: cosigned by {len(found)} known witnesses, expected {self.quorum}; ask for it "
+                "again when more have cosigned [EPP-WHS-025]"
             )
         return tuple(found)
 
