@@ -11,6 +11,8 @@ from eiraku.system.wholesale.register import Register
 from eiraku.system.wholesale.vectors import secret
 
 KEY = SigningKey(secret("operator key"))
+OTHER = SigningKey(secret("other key"))
+"""Of somebody else who signs what an operator signs."""
 _NUMBERS = itertools.count(1000)
 
 
@@ -35,10 +37,12 @@ def operator_key(key: SigningKey = KEY, *, origin: str = vectors.ORIGIN) -> Veri
 TRUST = Trust(operator=operator_key())
 
 
-def signed(leaves: list[bytes], *, epoch: int = 9, origin: str = vectors.ORIGIN) -> str:
+def signed(
+    leaves: list[bytes], *, epoch: int = 9, origin: str = vectors.ORIGIN, key: SigningKey = KEY
+) -> str:
     """What an operator signs who signs anything."""
     root = vectors.mth(leaves)
-    return checkpoint.sign(KEY, Checkpoint(origin=origin, size=len(leaves), root=root, epoch=epoch))
+    return checkpoint.sign(key, Checkpoint(origin=origin, size=len(leaves), root=root, epoch=epoch))
 
 
 def entry(kind: Kind, economy: int, amount: int, *, at: int = 0, epoch: int = 1, posting: int = 0) -> bytes:

@@ -93,14 +93,13 @@ def follow(
     exported = files.read(log)
     newest, signed = export.ordered(exported, operator)[-1]
     new = "://" not in view and not Path(view).exists()
+    trust = Trust(operator=operator, witnesses=known, quorum=quorum or 0) if new else None
     database = Database(files.url(view), SCHEMA)
     try:
-        if new:
-            Member.create(database, Trust(operator=operator))
-        member = Member(database)
+        member = Member.create(database, trust) if trust else Member(database)
         if member.trust.operator != operator:
             raise click.ClickException(f"{view}: follows another operator, {member.trust.operator}")
-        if known or quorum is not None:
+        if not new and (known or quorum is not None):
             member.rely_on(known or member.trust.witnesses, member.trust.quorum if quorum is None else quorum)
         leaves = exported.leaves[: newest.size]
         found = member.examine(signed, leaves)
