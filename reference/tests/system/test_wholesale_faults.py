@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from eiraku.spec.errors import Refused
 from eiraku.system.database import Database, DatabaseError
-from eiraku.system.wholesale import accounts, schema, vectors
+from eiraku.system.wholesale import accounts, schema, vector_notes, vectors
 from eiraku.system.wholesale.errors import BrokenBooksError, CheckpointError
 from eiraku.system.wholesale.register import SCHEMA, Register
 from eiraku.system.wholesale.vectors import JAPAN, SINGAPORE
@@ -50,7 +50,7 @@ def file(tmp_path: Path) -> Path:
 def local(file: Path) -> Iterator[Register]:
     """A register in a file that a test can spoil."""
     database = Database(f"sqlite:///{file}", SCHEMA, wait=0.2)
-    made = Register.create(database, origin=vectors.ORIGIN, epoch=1, random=os.urandom)
+    made = Register.create(database, origin=vector_notes.ORIGIN, epoch=1, random=os.urandom)
     vectors.play(made)
     yield made
     database.close()

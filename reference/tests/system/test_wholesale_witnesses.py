@@ -85,7 +85,7 @@ def test_lines_of_strangers_are_ignored_and_not_kept(log: Register, observer: Me
     good = Note.decode(cosigned(update.signed, *NAMES))
     full = (*good.signatures, *[STRANGER] * (SIGNATURES_MAX - len(good.signatures)))
     observer.accept(Note(text=good.text, signatures=full).encode(), update.proof, update.leaves)
-    assert names(observer.signed) == [vectors.ORIGIN, *NAMES]
+    assert names(observer.signed) == [vector_notes.ORIGIN, *NAMES]
 
 
 # EPP-WHS-027
@@ -93,10 +93,10 @@ def test_more_witnesses_of_the_same_text_are_kept(log: Register, observer: Membe
     observer.rely_on((ONE, TWO), 0)
     update = log.update(0)
     observer.accept(update.signed, update.proof, update.leaves)
-    assert names(observer.signed) == [vectors.ORIGIN]
+    assert names(observer.signed) == [vector_notes.ORIGIN]
     for lines in ((NAMES[1],), NAMES, (NAMES[0],), ()):
         observer.accept(cosigned(update.signed, *lines), (), ())
-    assert names(observer.signed) == [vectors.ORIGIN, *NAMES]
+    assert names(observer.signed) == [vector_notes.ORIGIN, *NAMES]
 
 
 # EPP-WHS-025
@@ -137,12 +137,12 @@ def test_the_operator_keeps_cosignatures_and_exports_them(log: Register) -> None
     text = log.checkpoints()[-1]
     assert log.cosigned(cosigned(text, NAMES[0], "another.example"), [ONE, TWO]) == 1
     assert log.cosigned(cosigned(text, NAMES[1]).encode(), [TWO]) == 1
-    assert names(log.checkpoint()) == [vectors.ORIGIN, *NAMES]
+    assert names(log.checkpoint()) == [vector_notes.ORIGIN, *NAMES]
     assert log.problems() == []
     assert export.verify(export.read(export.write(log)), BOTH).last.size == 12
     # A later one takes the place of the earlier; nothing grows.
     assert log.cosigned(cosigned(text, NAMES[0], time=vector_notes.TIME + 9), [ONE]) == 1
-    assert sorted(names(log.checkpoint())) == sorted([vectors.ORIGIN, *NAMES])
+    assert sorted(names(log.checkpoint())) == sorted([vector_notes.ORIGIN, *NAMES])
     assert log.checkpoints()[-1] == cosigned(cosigned(text, NAMES[1]), NAMES[0], time=vector_notes.TIME + 9)
 
 

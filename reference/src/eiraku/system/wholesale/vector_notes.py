@@ -107,8 +107,14 @@ def _accepted() -> Iterator[tuple[str, Note]]:
     yield "two cosignatures of one witness", replace(good, signatures=(*good.signatures, later))
     for case, line in (
         ("a line of an unknown name", SignatureLine(name="other", key_id=bytes(4), signature=bytes(64))),
-        ("the operator's name with another key id", replace(good.signatures[0], key_id=bytes(4))),
-        ("the operator's key id with another name", replace(good.signatures[0], name="other")),
+        (
+            "the operator's name with another key id",
+            SignatureLine(name=ORIGIN, key_id=bytes(4), signature=bytes(64)),
+        ),
+        (
+            "the operator's key id with another name",
+            replace(good.signatures[0], name="other", signature=b"1"),
+        ),
         ("a signature of 1 byte", SignatureLine(name="other", key_id=bytes(4), signature=b"1")),
         ("a long signature", SignatureLine(name="other", key_id=bytes(4), signature=bytes(5000))),
         ("a key name beyond ASCII", SignatureLine(name="\u5186", key_id=bytes(4), signature=b"1")),
