@@ -60,14 +60,10 @@ class VerifierKey:
             raise Refused(f"{name}: the public key is not one that may be relied upon [EPP-KEY-002]")
         return found
 
-    def lines(self, note: Note) -> list[SignatureLine]:
-        """The signature lines that claim to be of this key."""
-        # EPP-WHS-015
-        return [line for line in note.signatures if (line.name, line.key_id) == (self.name, self.key_id)]
-
     def verified(self, note: Note) -> list[SignatureLine]:
         """The signature lines of this key, all good; none if it did not sign. Raises CheckpointError."""
-        found = self.lines(note)
+        # EPP-WHS-015
+        found = [line for line in note.signatures if (line.name, line.key_id) == (self.name, self.key_id)]
         for line in found:
             # EPP-WHS-016
             if not self._signed(note.text, line.signature):
