@@ -60,11 +60,9 @@ from eiraku.spec.objects import (
     Unit,
 )
 from eiraku.spec.record import Codec, Record
-from eiraku.spec.wholesale_objects import Checkpoint, Entry
+from eiraku.spec.wholesale_objects import Entry
 from eiraku.system.device import inspection
 from eiraku.system.services import requests
-from eiraku.system.wholesale.checkpoint import verify
-from eiraku.system.wholesale.errors import CheckpointError
 from eiraku.testing.heard import KINDS
 from eiraku.testing.structure import mutants, of_record, of_rule, rules
 
@@ -89,7 +87,6 @@ RECORDS: Mapping[type[Record], tuple[str, ...]] = {
     SelfReport: ("self-report",),
     BulletinHead: ("bulletin-head",),
     Entry: ("entry",),
-    Checkpoint: ("checkpoint",),
     centre_objects.Request: ("request-payload",),
     NoBody: ("account-body", "challenge-body", "balance-body", "pending-body"),
     Nothing: ("receipt-answer", "suspect-answer", "self-report-answer"),
@@ -139,7 +136,6 @@ ANCHOR = anchor.TrustAnchor(
 )
 ORDER = frozenset({"EPP-BUL-003"})
 WHOLESALE = json.loads((SPEC / "vectors" / "wholesale.json").read_text())["log"]
-OPERATOR = bytes.fromhex(WHOLESALE["operator"])
 
 
 def as_sequence(data: bytes) -> bytes:
@@ -191,13 +187,6 @@ def record(data: bytes) -> object:
     return Channel(aead=CHACHA20_POLY1305, sending=direction, receiving=direction).open(data)
 
 
-def checkpoint(data: bytes) -> object:
-    try:
-        return verify(data, operator=OPERATOR)
-    except CheckpointError as error:
-        raise Refusal(Code.MALFORMED, "EPP-WHS-004", str(error)) from None
-
-
 READERS: Mapping[str, Reader] = {
     "signed-purse-id": Reader(
         read=anchor.parse_purse_id, refused=Code.AUTHENTICATION, most=objects.PURSE_ID_MAX
@@ -218,7 +207,6 @@ READERS: Mapping[str, Reader] = {
     "message-3": Reader(read=handshake.read_byte_string, most=2048),
     "message-4": Reader(read=handshake.read_byte_string, most=2048),
     "record": Reader(read=record),
-    "signed-checkpoint": Reader(read=checkpoint, most=wholesale_objects.CHECKPOINT_MAX),
     "ead-version-offer": Reader(read=version(credential.read_offer), beyond=unordered),
     "ead-version-choice": Reader(read=version(credential.check_choice)),
 }
@@ -257,8 +245,6 @@ MADE: Mapping[str, bytes] = {
     }.items()
 } | {
     "entry": bytes.fromhex(WHOLESALE["entries"][-1]["entry"]),
-    "signed-checkpoint": bytes.fromhex(WHOLESALE["checkpoints"][-1]),
-    "checkpoint": cose.parse(bytes.fromhex(WHOLESALE["checkpoints"][-1])).payload,
 }
 """What a day does not say, or says at a length that would take long."""
 USUAL = 300

@@ -15,7 +15,7 @@ from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.edhoc import messages as handshake
 from eiraku.reference.gossip import Gossip
 from eiraku.reference.purse import core, credential
-from eiraku.spec import cbor, centre_objects, messages, news, objects, wholesale_objects
+from eiraku.spec import cbor, centre_objects, messages, news, objects
 from eiraku.spec.messages import Message
 from eiraku.spec.news import News
 from eiraku.system.services.local import LocalSession
@@ -31,7 +31,6 @@ SIGNED: Mapping[bytes, tuple[str, str]] = {
     centre_objects.CONTEXT_REQUEST: ("signed-request", "request-payload"),
     centre_objects.CONTEXT_SELF_REPORT: ("signed-self-report", "self-report"),
     centre_objects.CONTEXT_BULLETIN_HEAD: ("signed-bulletin-head", "bulletin-head"),
-    wholesale_objects.CONTEXT_CHECKPOINT: ("signed-checkpoint", "checkpoint"),
 }
 """By context string: the rule of the object, and of its payload. Some objects are never attached."""
 
