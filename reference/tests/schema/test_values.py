@@ -33,7 +33,7 @@ OBJECTS: Mapping[str, Mapping[str, str]] = {
 RAW = {
     *("private_key", "public_key", "kid", "scheme_key", "nonce", "key_and_iv", "unit_id", "signature"),
     *("ephemeral", "ephemeral_initiator", "ephemeral_responder", "history_private_key", "sealed_history"),
-    *("prk_exporter", "com_ka", "com_kb"),
+    *("prk_exporter", "com_ka", "com_kb", "member_key"),
 }
 """Names of values that are no CBOR: keys, digests, signatures, ciphertexts."""
 
