@@ -29,7 +29,7 @@ _GROUPS = {
         "serve": ("eiraku.cli.operate.serve", "Serve centres and vaults over HTTP."),
         "purse": ("eiraku.cli.operate.purse", "A person's purse: pay, get paid, pay in and out."),
         "vault": ("eiraku.cli.operate.vault", "A vault's units and account, while it is not served."),
-        "wholesale": ("eiraku.cli.operate.wholesale", "What backs the coin: register, log, basket."),
+        "wholesale": ("eiraku.cli.operate.wholesale", "The backing register: accounts, log, basket."),
         "audit": ("eiraku.cli.operate.audit", "Audit the issuing centre's own database."),
         "evidence": ("eiraku.cli.operate.evidence", "Verify evidence that a purse copied money."),
     },
