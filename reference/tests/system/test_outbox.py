@@ -149,7 +149,7 @@ def test_a_handler_sees_a_refusal(desk: Desk) -> None:
         return Taken()
 
     desk.outbox.handle("say", handler)
-    desk.services[HERE].weather = lambda: ServiceRefused("account", "EPP-CEN-012")
+    desk.services[HERE].weather = lambda: ServiceRefused("account", "EPP-CEN-076")
     with pytest.raises(ServiceRefused, match="account") as caught:
         desk.outbox.ask(HERE, "say", b"a")
     assert seen == [caught.value]

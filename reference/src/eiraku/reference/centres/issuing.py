@@ -98,7 +98,7 @@ def first_holding(
     history_key: bytes,
     ephemeral: bytes,
 ) -> Holding:
-    """A unit as its first holder has it, with the genesis endorsement `signature` sealed (EPP-CEN-012)."""
+    """A unit as its first holder has it, with the genesis endorsement `signature` sealed (EPP-CEN-068)."""
     return Holding(unit=unit, hop=-1, history=b"").taken(
         payer=objects.ISSUER_NUMBER,
         payee=holder,

@@ -152,7 +152,7 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeIssue:
-    """Fresh units from the issuing centre, for a vault (EPP-CEN-012)."""
+    """Fresh units from the issuing centre, for a vault (EPP-CEN-066)."""
 
     issue: bytes
 
@@ -166,7 +166,7 @@ class TakePurseId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collect:
-    """The centre takes units out of its own purse (EPP-CEN-010)."""
+    """The centre takes units out of its own purse (EPP-CEN-063)."""
 
     unit_ids: tuple[bytes, ...]
 

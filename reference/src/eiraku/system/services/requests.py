@@ -125,7 +125,7 @@ class Gate:
         except Refusal as refusal:
             return Refused(code=refusal.code.label, requirement=refusal.requirement, detail=refusal.detail)
         except BooksError as error:
-            return Refused(code="account", requirement="EPP-CEN-012", detail=str(error))
+            return Refused(code="account", requirement="EPP-CEN-076", detail=str(error))
         except (RegistryError, IssuerError) as error:
             return Refused(code="refused", requirement="EPP-SVC-007", detail=str(error))
         except ServiceRefused as refused:

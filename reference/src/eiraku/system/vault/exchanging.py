@@ -189,7 +189,7 @@ def denominations(values: Sequence[int]) -> tuple[int, ...]:
             raise Refusal(
                 Code.UNIT_VALUE, "EPP-UNI-007", f"{value} is no denomination; they are 1, 2, 4, ..."
             )
-    # EPP-CEN-012
+    # EPP-CEN-066
     if not values:
-        raise Refusal(Code.UNIT_COUNT, "EPP-CEN-012", "expected one value or more")
+        raise Refusal(Code.UNIT_COUNT, "EPP-CEN-066", "expected one value or more")
     return tuple(values)
