@@ -77,7 +77,7 @@ def test_an_answer(desk: Desk) -> None:
 
 @pytest.mark.parametrize("answered", (False, True))
 def test_the_very_same_bytes_until_there_is_an_answer(desk: Desk, *, answered: bool) -> None:
-    # EPP-SVC-013
+    # EPP-SVC-013, EPP-VLT-023
     here = desk.services[HERE]
     if answered:
         here.lost_after = ServiceUnreachable("gone")
@@ -117,6 +117,7 @@ def test_a_file_from_a_backup_goes_on_from_far_above(desk: Desk) -> None:
 
 
 def test_a_handler_comes_before_the_request_counts_as_answered(desk: Desk) -> None:
+    # EPP-VLT-024
     seen: list[tuple[Request, Answer]] = []
 
     def fails(request: Request, answer: Answer) -> Taken:

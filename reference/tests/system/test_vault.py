@@ -1,6 +1,6 @@
 """A vault with its customers and its centres, when nothing breaks (chapter 14)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -164,7 +164,7 @@ def test_only_who_ordered_is_paid(bank: Bank) -> None:
 
 
 def test_a_lost_receipt_is_delivered_again_before_anything_else(bank: Bank) -> None:
-    """EPP-CRS-007: the purse that comes back for more first gets, or confirms, what is pending for it."""
+    """EPP-VLT-022, EPP-CRS-007: who comes back for more first gets, or confirms, what is pending."""
     alice = bank.purse()
     bank.vault.issue([1, 2, 4])
     alice.arm("before", 1)
@@ -201,10 +201,11 @@ def test_a_claim_is_handed_to_the_centre(bank: Bank) -> None:
     bank.meet(alice, RequestOrder(amount=2), 2)
 
 
-# --- suspension: EPP-VLT-003 ---
+# --- suspension ---
 
 
 def test_a_stale_bulletin_suspends(bank: Bank) -> None:
+    # EPP-VLT-003
     assert not bank.vault.suspended
     bank.now += 61
     with pytest.raises(VaultSuspended) as caught:
@@ -216,11 +217,13 @@ def test_a_stale_bulletin_suspends(bank: Bank) -> None:
 
 
 def test_a_clock_that_goes_back_suspends(bank: Bank) -> None:
+    # EPP-VLT-018
     bank.now -= 1
     assert bank.vault.suspended
 
 
 def test_confirmation_survives_a_restart_and_ages_meanwhile(bank: Bank) -> None:
+    # EPP-VLT-017
     bank.restart()
     assert not bank.vault.suspended
     bank.now += 61
@@ -229,6 +232,7 @@ def test_confirmation_survives_a_restart_and_ages_meanwhile(bank: Bank) -> None:
 
 
 def test_the_same_bulletin_confirms_and_a_new_one_counts(bank: Bank) -> None:
+    # EPP-VLT-014
     epoch = bank.vault.refresh()
     bank.now += 50
     assert bank.vault.refresh() == epoch
@@ -238,24 +242,43 @@ def test_the_same_bulletin_confirms_and_a_new_one_counts(bank: Bank) -> None:
     assert bank.vault.refresh() == epoch + 1 == bank.vault.epoch
 
 
+def test_an_answer_is_as_old_as_its_question(bank: Bank) -> None:
+    # EPP-VLT-016
+    def slow() -> None:
+        bank.now += 40
+
+    newest = bank.directory.registry.bulletins.newest()
+    bank.device_centre.carrier = _Answers(newest, slow)
+    bank.now += 30
+    bank.vault.refresh()
+    bank.now += 30
+    assert bank.vault.suspended, "asked 70 seconds ago, answered 30 seconds ago"
+
+
 def test_an_older_bulletin_confirms_nothing(bank: Bank) -> None:
+    # EPP-VLT-015
     bank.vault.issue([1])
     old = bank.directory.registry.bulletins.newest()
     bank.directory.advance()
     bank.vault.refresh()
     bank.now += 61
-    bank.device_centre.carrier = _Stale(old)
-    with pytest.raises(Refusal, match="bulletin-stale"):
-        bank.vault.refresh()
-    assert bank.vault.suspended
+    newest = bank.directory.registry.bulletins.newest()
+    bent = newest[:-1] + bytes([newest[-1] ^ 1])
+    for wrong, code in ((bent, "bulletin-signature"), (old, "bulletin-stale")):
+        bank.device_centre.carrier = _Answers(wrong)
+        with pytest.raises(Refusal, match=code):
+            bank.vault.refresh()
+        assert bank.vault.suspended
     assert "bulletin-stale" in bank.vault.tick()[0]
     with pytest.raises(VaultSuspended):
         bank.vault.redeem()
 
 
-class _Stale:
-    def __init__(self, signed: bytes) -> None:
-        self.signed = signed
+class _Answers:
+    """A service that always has this bulletin; `first` happens while it is asked."""
+
+    def __init__(self, signed: bytes, first: Callable[[], None] = lambda: None) -> None:
+        self.signed, self.first = signed, first
 
     def open(self) -> Session:
         raise AssertionError
@@ -264,6 +287,7 @@ class _Stale:
         raise AssertionError(signed)
 
     def bulletin(self) -> bytes:
+        self.first()
         return self.signed
 
 

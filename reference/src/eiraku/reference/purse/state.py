@@ -227,7 +227,7 @@ class SuspectPurse(Refusal):
 
 
 class SuspectUnit(UnitRefusal):
-    """A refusal that a vault reports (EPP-VLT-002): the unit was or is here. `purse`: who offered it."""
+    """A refusal that a vault reports (EPP-VLT-013): the unit was or is here. `purse`: who offered it."""
 
     def __init__(self, refusal: Refusal, index: int, *, purse: bytes, unit_id: bytes) -> None:
         super().__init__(refusal, index)

@@ -121,8 +121,8 @@ class Exchanging:
         PurseLostPower, VaultSuspended, ServiceRefused for a session: then it goes on later. Raises NotTaken:
         the issue waits for room.
         """
-        # One that was interrupted comes first: its plan is durable, and there is room for one. What is wrong
-        # with a payment or an issue of the past is for `settle` to say.
+        # EPP-VLT-029: one that was interrupted comes first. Its plan is durable, and there is room for one.
+        # What is wrong with a payment or an issue of the past is for `settle` to say.
         self.redeliver()
         with suppress(NotTaken):
             self._outbox.finish(ISSUING_CENTRE)
@@ -152,6 +152,7 @@ class Exchanging:
             else:
                 self._progress.set_plan(None)
         except (Refusal, PeerRefused):
+            # EPP-VLT-030
             self._progress.set_plan(None)
             raise
 
