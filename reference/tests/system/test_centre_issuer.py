@@ -34,7 +34,7 @@ def test_an_issue_is_paid_from_the_account_and_comes_home(town: Town) -> None:
 
 
 def test_the_same_request_gets_the_same_bytes(town: Town) -> None:
-    # EPP-CEN-065, EPP-CEN-019
+    # EPP-CEN-065, EPP-CEN-019, EPP-SVC-046
     vault = town.numbers[VAULT]
     encoded = town.issuer.issues.issue(R1, vault, ECONOMY, [4, 4])
     assert town.issuer.issues.issue(R1, vault, ECONOMY, [4, 4]) == encoded

@@ -68,7 +68,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def test_an_answer(desk: Desk) -> None:
-    # EPP-SVC-003
+    # EPP-SVC-013
     assert desk.outbox.ask(HERE, "say", b"a") == b"done here say 1 a"
     assert desk.outbox.ask(HERE, "say", b"b") == b"done here say 2 b"
     assert desk.outbox.ask(THERE, "say", b"c") == b"done there say 1 c"
@@ -77,7 +77,7 @@ def test_an_answer(desk: Desk) -> None:
 
 @pytest.mark.parametrize("answered", (False, True))
 def test_the_very_same_bytes_until_there_is_an_answer(desk: Desk, *, answered: bool) -> None:
-    # EPP-SVC-013, EPP-VLT-023
+    # EPP-SVC-074, EPP-SVC-075, EPP-VLT-023
     here = desk.services[HERE]
     if answered:
         here.lost_after = ServiceUnreachable("gone")

@@ -1,6 +1,7 @@
 """A vault with its customers and its centres, when nothing breaks (chapter 14)."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from eiraku.reference.anchor import parse_purse_id
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RequestOrder
 from eiraku.spec.errors import Misuse, Refusal
-from eiraku.spec.objects import Role
+from eiraku.spec.objects import PurseId, Role
 from eiraku.system.database import DatabaseError
 from eiraku.system.exchange.carrier import ServiceRefused, Session
 from eiraku.system.vault.errors import VaultBusy, VaultSuspended
@@ -175,17 +176,31 @@ def test_a_lost_receipt_is_delivered_again_before_anything_else(bank: Bank) -> N
     assert (bank.device.store.pendings(), alice.store.total()) == ((), (1, 2))
 
 
-def test_renewal_and_inspection(bank: Bank) -> None:
-    bank.directory.advance()
-    bank.vault.renew(1002)
+def own(bank: Bank) -> PurseId:
     provision = bank.device.store.provision()
     assert provision is not None
-    assert parse_purse_id(provision.purse_id).claims.expires == 1002
+    return parse_purse_id(provision.purse_id).claims
+
+
+def test_renewal_and_inspection(bank: Bank) -> None:
+    # EPP-SVC-011, EPP-SVC-072
+    before = own(bank)
+    bank.directory.advance()
+    bank.vault.renew(1002)
+    assert own(bank) == replace(before, issued=before.issued + 1, expires=1002)
     bank.vault.issue([1])
     bank.vault.inspect()
     with pytest.raises(ServiceRefused):
         bank.vault.renew(10_000_000)
     bank.vault.issue([2])
+
+
+def test_a_purse_that_has_expired_is_still_heard(bank: Bank) -> None:
+    # EPP-SVC-042
+    bank.directory.advance(own(bank).expires + 1)
+    assert bank.vault.account() == FUNDS
+    bank.vault.renew(bank.directory.registry.bulletins.epoch + 1)
+    assert own(bank).expires == bank.directory.registry.bulletins.epoch + 1
 
 
 def test_a_claim_is_handed_to_the_centre(bank: Bank) -> None:

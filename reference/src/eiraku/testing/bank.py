@@ -121,7 +121,7 @@ class Bank:
         return self.vault
 
     def fine(self) -> None:
-        """Both lines work, and the centre has let go of sessions that were broken off (EPP-SVC-006)."""
+        """Both lines work, and the centre has let go of sessions that were broken off (EPP-SVC-056)."""
         self.issuing.weather = self.device_centre.weather = lambda _n: None
         self.sessions.drop_all()
 

@@ -13,14 +13,13 @@ from eiraku.system.exchange.carrier import Carrier, ServiceRefused
 from eiraku.system.exchange.sessions import SessionTable
 from eiraku.system.scheme.directory import Directory
 from eiraku.system.scheme.settings import DirectoryError
-from eiraku.system.services.methods import NOTHING, fields
+from eiraku.system.services.methods import NOTHING, RULE, fields
 from eiraku.system.services.requests import Caller, Method, vault_audience
 from eiraku.system.services.service import Service
 from eiraku.system.vault.filling import usefully
 from eiraku.system.vault.policy import DEFAULT, VaultPolicy
 from eiraku.system.vault.vault import Vault
 
-RULE = "EPP-SVC-012"
 TIER = 2
 
 
@@ -101,7 +100,8 @@ class OpenVault:
     def _own(self, caller: Caller) -> None:
         # EPP-SVC-012
         if caller.holder != self.holder:
-            raise ServiceRefused("not-allowed", RULE, "this vault serves purses of its own holder only")
+            detail = "this vault serves purses of its own holder only"
+            raise ServiceRefused("not-allowed", "EPP-SVC-012", detail)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
