@@ -173,7 +173,7 @@ def die_at(database: Database, when: str, write: int) -> None:
 def test_a_crash_at_every_write_of_the_vaults_own_file(
     bank: Bank, work: Callable[[Bank], None], when: str
 ) -> None:
-    """EPP-VLT-008, EPP-VLT-024."""
+    """EPP-VLT-008, EPP-VLT-010, EPP-VLT-024."""
     for n in range(1, 20):
         before = prepare(bank, work)
         die_at(bank.vault.database, when, n)

@@ -34,7 +34,7 @@ REPORTED_MAX = 4096
 """Greatest number of units, and of pending transactions, in one self-report (EPP-DEV-006)."""
 
 
-@record("EPP-CEN-012")
+@record("EPP-CEN-066")
 class Issue(Record):
     """Fresh units for a vault: for each the signed unit and its genesis endorsement (EPP-CEN-012).
 
@@ -46,7 +46,7 @@ class Issue(Record):
     units: tuple[tuple[Encoded, Signature], ...]
 
 
-@record("EPP-CEN-008", limit=REQUEST_MAX)
+@record("EPP-CEN-032", limit=REQUEST_MAX)
 class Claim(Record):
     """A pending transaction whose receipt never came (EPP-CEN-008): what the payer stored of it.
 
@@ -104,7 +104,7 @@ class Request(Record):
     body: Annotated[bytes, Octets(0, REQUEST_MAX)]
 
 
-@record("EPP-SVC-010")
+@record("EPP-SVC-070")
 class IssueBody(Record):
     """Body of the request `issue`: fresh units of these values, debited to the account of the caller."""
 
@@ -112,7 +112,7 @@ class IssueBody(Record):
     values: tuple[Amount, ...]
 
 
-@record("EPP-SVC-010")
+@record("EPP-SVC-070")
 class ReceiptBody(Record):
     """Body of the request `receipt`: the receipt for an issue."""
 
@@ -120,7 +120,7 @@ class ReceiptBody(Record):
     signature: Signature
 
 
-@record("EPP-SVC-010")
+@record("EPP-SVC-070")
 class SuspectBody(Record):
     """Body of the request `suspect`: a purse whose unit a vault refused with `code`."""
 
