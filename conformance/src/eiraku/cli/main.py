@@ -31,11 +31,11 @@ _GROUPS = {
         "vault": ("eiraku.cli.operate.vault", "A vault's units and account, while it is not served."),
         "wholesale": ("eiraku.cli.operate.wholesale", "The backing register: accounts, log, basket."),
         "audit": ("eiraku.cli.operate.audit", "Audit the issuing centre's own database."),
-        "evidence": ("eiraku.cli.operate.evidence", "Verify evidence that a purse copied money."),
+        "evidence": ("eiraku.cli.operate.evidence", "Verify evidence of a double spend."),
     },
     "Study": {
         "simulate": ("eiraku.cli.study.simulate", "Simulate economies that use the money system."),
-        "detect": ("eiraku.cli.study.detect", "Find planted cheats among any number of units."),
+        "detect": ("eiraku.cli.study.detect", "Detect planted double spends among any number of units."),
         "bench": ("eiraku.cli.study.bench", "Measure a wallet and the reference."),
         "measure": ("eiraku.cli.study.measure", "Measure services and the register."),
     },
