@@ -1,4 +1,4 @@
-"""A vault takes an issue: every check in its order, one write, the same receipt again (EPP-CEN-012)."""
+"""A vault takes an issue: checks in their order, one write, the same receipt again (EPP-CEN-066 to 070)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -63,7 +63,7 @@ def test_units_are_spendable_and_the_receipt_verifies(world: World) -> None:
 
 
 def test_the_vault_seals_the_layer_of_hop_0(world: World) -> None:
-    """EPP-CEN-012, EPP-HIS-003: the centre opens what the vault sealed and finds its own endorsement."""
+    """EPP-CEN-068, EPP-HIS-003: the centre opens what the vault sealed and finds its own endorsement."""
     vault = vault_of(world)
     made = issue(world, vault.number, 2)
     vault.device.take_issue(made.encode())
@@ -81,7 +81,19 @@ def test_what_was_issued_can_be_paid_out(world: World) -> None:
     assert person.balance == 5
 
 
+def test_an_issue_knows_no_limit_of_a_transfer(world: World) -> None:
+    # EPP-CEN-067
+    narrow = [
+        replace(operation, limits=dict.fromkeys(operation.limits, 1)) for operation in world.policy.operations
+    ]
+    world.policy = replace(world.policy, operations=tuple(narrow))
+    vault, units = vault_of(world), [2] * (world.policy.max_units + 1)
+    assert isinstance(vault.device.take_issue(issue(world, vault.number, *units).encode()), Accepted)
+    assert vault.balance == sum(units)
+
+
 def test_the_same_issue_again_gets_the_same_receipt(world: World) -> None:
+    # EPP-CEN-070
     vault = vault_of(world)
     encoded = issue(world, vault.number, 1, 4).encode()
     first = vault.device.take_issue(encoded)
@@ -165,7 +177,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_refused(world: World, fault: str) -> None:
-    """EPP-CEN-012, EPP-CRS-015: refused with the code of the check, and nothing is changed."""
+    """EPP-CEN-066, EPP-CRS-015: refused with the code of the check, and nothing is changed."""
     vault = vault_of(world)
     before = vault.device.snapshot()
     expected, make = FAULTS[fault]
@@ -206,7 +218,7 @@ def test_the_first_fault_decides(world: World) -> None:
 
 @pytest.mark.parametrize("when", ("before", "after"))
 def test_a_cut_at_the_one_write(world: World, when: Literal["before", "after"]) -> None:
-    """EPP-CRS-004: there is one write; whatever side of it power fails on, the same issue completes it."""
+    """EPP-CEN-069, EPP-CRS-004: one write; whichever side of it power fails, the same issue completes it."""
     vault = vault_of(world)
     encoded = issue(world, vault.number, 1, 4).encode()
     vault.device.arm(when, 1)

@@ -55,7 +55,7 @@ def test_a_unit_may_go_in_circles(village: Town) -> None:
 
 
 def test_a_chain_ends_with_the_first_endorsement_to_the_centre(village: Town) -> None:
-    # EPP-CEN-001
+    # EPP-CEN-051
     first = village.move(village.unit(), "issuer", "vault", "home")
     again = village.move(first, "home", "alice", "home")
     assert village.open(again) == village.open(first)
@@ -191,13 +191,13 @@ def test_a_layer_that_names_others_is_the_fault_of_its_maker(village: Town, fram
 
 
 def test_a_layer_handed_to_a_friend_is_the_fault_of_the_friend(village: Town) -> None:
-    # EPP-CEN-003: carol gives on what was given to bob, who is no part of it
+    # EPP-CEN-003, EPP-CEN-052, EPP-CEN-054: carol gives on what was given to bob, who is no part of it
     held = village.move(village.unit(), "issuer", "vault", "alice", "bob")
     assert blamed(village, village.move(held, "carol", "home")) == ("carol", 2)
 
 
 def test_the_first_layer_holds_nothing(village: Town) -> None:
-    # EPP-CEN-002: vault puts something under the genesis endorsement
+    # EPP-CEN-052: vault puts something under the genesis endorsement
     unit = village.unit()
     genesis = village.endorse(unit, "issuer", "vault")
     held = village.take(replace(unit, history=b"x"), genesis)
@@ -239,7 +239,7 @@ def test_the_issuing_centre_is_no_payer_later(village: Town) -> None:
 
 
 def test_a_hop_left_out_is_the_fault_of_who_left_it_out(village: Town) -> None:
-    # EPP-CEN-002: alice endorses hop 3 over a layer of hop 1
+    # EPP-CEN-052: alice endorses hop 3 over a layer of hop 1
     held = village.move(village.unit(), "issuer", "vault", "alice")
     jumped = village.take(held, village.endorse(held, "alice", "bob", hop=3))
     assert blamed(village, village.move(jumped, "bob", "home")) == ("alice", 2)
@@ -269,7 +269,7 @@ def _claim(village: Town, held: OfferedUnit, claimed: Endorsement, payer: str) -
 
 
 def test_a_claim_shows_the_chain_and_the_claimed_endorsement(village: Town) -> None:
-    # EPP-CEN-008
+    # EPP-CEN-059
     held = village.move(village.unit(), "issuer", "vault", "alice")
     claimed = village.endorse(held, "alice", "bob")
     chain = _claim(village, held, claimed, "alice")
@@ -286,7 +286,7 @@ def test_a_claim_shows_the_chain_and_the_claimed_endorsement(village: Town) -> N
 
 
 def test_a_claim_by_somebody_else_is_refused(village: Town) -> None:
-    # EPP-CEN-008
+    # EPP-CEN-032, EPP-CEN-059
     held = village.move(village.unit(), "issuer", "vault", "alice")
     claimed = village.endorse(held, "alice", "bob")
     with pytest.raises(Refusal) as caught:
@@ -303,7 +303,7 @@ def test_a_claim_over_a_bad_layer_is_the_claimants_fault(village: Town) -> None:
 
 
 def test_a_claim_of_a_unit_that_was_home_is_the_centres_fault(village: Town) -> None:
-    # EPP-CEN-001
+    # EPP-CEN-050
     held = village.move(village.unit(), "issuer", "vault", "home", "alice")
     with pytest.raises(BadLayer) as caught:
         _claim(village, held, village.endorse(held, "alice", "bob"), "alice")

@@ -40,7 +40,7 @@ def reasons(town: Town, name: str) -> list[tuple[str, str]]:
 def test_a_lost_payment_is_refunded_after_the_last_epoch_of_claims(
     town: Town, held: list[OfferedUnit]
 ) -> None:
-    # EPP-CEN-008, EPP-CEN-009
+    # EPP-CEN-008, EPP-CEN-060, EPP-CEN-061, EPP-CEN-009, EPP-CEN-086
     lost, _ = town.pending(held, "alice", "bob")
     assert claim(town, "alice", lost) == "open"
     town.issuer.office.advance(LAST)
@@ -62,7 +62,7 @@ def test_a_lost_payment_is_refunded_after_the_last_epoch_of_claims(
 
 @pytest.mark.parametrize("first", ("claim", "deposit"))
 def test_what_was_deposited_is_not_refunded(town: Town, held: list[OfferedUnit], first: str) -> None:
-    # EPP-CEN-008: whichever came first
+    # EPP-CEN-061: whichever came first
     lost, at_bob = town.pending(held, "alice", "bob")
     if first == "claim":
         claim(town, "alice", lost)
@@ -78,7 +78,7 @@ def test_what_was_deposited_is_not_refunded(town: Town, held: list[OfferedUnit],
 
 
 def test_two_lost_receipts_in_a_row_are_refunded_once(town: Town, held: list[OfferedUnit]) -> None:
-    # EPP-CEN-008: the second claim's OFFER contains the first claimed endorsement
+    # EPP-CEN-061: the second claim's OFFER contains the first claimed endorsement
     lost, at_bob = town.pending(held[:1], "alice", "bob")
     later, _ = town.pending(at_bob, "bob", "carol")
     assert claim(town, "alice", lost) == claim(town, "bob", later) == "open"
@@ -89,7 +89,7 @@ def test_two_lost_receipts_in_a_row_are_refunded_once(town: Town, held: list[Off
 
 
 def test_a_copier_gets_nothing(town: Town, held: list[OfferedUnit]) -> None:
-    # EPP-CEN-009: alice pays bob, and claims a payment to carol
+    # EPP-CEN-062: alice pays bob, and claims a payment to carol
     lost, _ = town.pending(held[:1], "alice", "carol")
     assert claim(town, "alice", lost) == "open"
     (done,) = town.bring(town.move(held[0], "alice", "bob", HOME))
@@ -101,7 +101,7 @@ def test_a_copier_gets_nothing(town: Town, held: list[OfferedUnit]) -> None:
 
 
 def test_two_claims_of_one_unit_convict(town: Town, held: list[OfferedUnit]) -> None:
-    # EPP-CEN-009
+    # EPP-CEN-062
     for payee in ("bob", "carol"):
         lost, _ = town.pending(held[:1], "alice", payee)
         assert claim(town, "alice", lost) == "open"
@@ -111,7 +111,7 @@ def test_two_claims_of_one_unit_convict(town: Town, held: list[OfferedUnit]) -> 
 
 
 def test_a_unit_is_paid_once_though_somebody_else_copied_it(town: Town, held: list[OfferedUnit]) -> None:
-    # EPP-CEN-033: alice copies; bob's copy comes home, carol claims hers
+    # EPP-CEN-033, EPP-CEN-087: alice copies; bob's copy comes home, carol claims hers
     at_carol = town.move(held[0], "alice", "carol")
     lost, _ = town.pending([at_carol], "carol", "dave")
     assert claim(town, "carol", lost) == "open"
@@ -128,7 +128,7 @@ def test_a_unit_is_paid_once_though_somebody_else_copied_it(town: Town, held: li
 
 
 def test_a_late_deposit_does_not_stand_against_a_claim(town: Town, held: list[OfferedUnit]) -> None:
-    # EPP-CEN-031
+    # EPP-CEN-084
     lost, at_bob = town.pending(held[:1], "alice", "bob")
     claim(town, "alice", lost)
     town.issuer.office.advance(LAST - 1)
@@ -138,7 +138,7 @@ def test_a_late_deposit_does_not_stand_against_a_claim(town: Town, held: list[Of
 
 
 def test_a_late_claim_is_refused(town: Town, held: list[OfferedUnit]) -> None:
-    # EPP-CEN-008
+    # EPP-CEN-008, EPP-CEN-061
     lost, at_bob = town.pending(held[:1], "alice", "bob")
     later, _ = town.pending(at_bob, "bob", "carol")
     assert claim(town, "alice", lost) == "open"
@@ -150,7 +150,7 @@ def test_a_late_claim_is_refused(town: Town, held: list[OfferedUnit]) -> None:
 
 
 def test_a_bad_layer_in_a_claim_is_its_makers(town: Town, held: list[OfferedUnit]) -> None:
-    # EPP-CEN-003, EPP-CEN-008
+    # EPP-CEN-003, EPP-CEN-059, EPP-CEN-085
     _, at_bob = town.pending(held[:1], "alice", "bob")
     junk = replace(at_bob[0], history=bytes(len(at_bob[0].history)))
     lost, _ = town.pending([junk, town.move(held[1], "alice", "bob")], "bob", "carol")
@@ -171,7 +171,7 @@ def test_a_claim_against_the_centre_itself(town: Town, held: list[OfferedUnit]) 
 
 
 def test_a_unit_that_was_never_issued_is_not_refunded(town: Town) -> None:
-    # EPP-CEN-030
+    # EPP-CEN-030, EPP-CEN-083
     forged = town.move(town.unit(), "issuer", VAULT, "alice")
     lost, _ = town.pending([forged], "alice", "bob")
     assert claim(town, "alice", lost) == "refused"
@@ -180,7 +180,7 @@ def test_a_unit_that_was_never_issued_is_not_refunded(town: Town) -> None:
 
 
 def test_who_is_paid_is_said_once(town: Town, held: list[OfferedUnit]) -> None:
-    # EPP-CEN-032
+    # EPP-CEN-086
     lost, _ = town.pending(held[:1], "alice", "bob")
     assert town.issuer.claims.claim(town.numbers["alice"], lost, economy=OTHER_ECONOMY) == "open"
     town.issuer.claims.claim(town.numbers["alice"], replace(lost, beneficiary=town.numbers["dave"]))
@@ -221,7 +221,7 @@ def test_claims_that_are_refused_are_not_stored(town: Town, held: list[OfferedUn
 
 
 def test_expired_money_stays_owed(town: Town, held: list[OfferedUnit]) -> None:
-    # EPP-CEN-034
+    # EPP-CEN-034, EPP-CEN-089
     claim(town, "alice", town.pending(held[:1], "alice", "bob")[0])
     assert len(settle(town)) == 1
     assert (town.issuer.history.outstanding(), town.issuer.history.expired()) == ({ECONOMY: 2}, {ECONOMY: 2})
@@ -232,7 +232,7 @@ def test_expired_money_stays_owed(town: Town, held: list[OfferedUnit]) -> None:
 
 
 def test_refunds_are_not_made_for_epochs_to_come(town: Town) -> None:
-    # EPP-CEN-008
+    # EPP-CEN-060
     with pytest.raises(IssuerError, match=f"expected an epoch up to {EPOCH}"):
         town.issuer.claims.refund(EPOCH + 1)
     town.issuer.office.advance(LAST + 5)

@@ -213,7 +213,7 @@ def test_on_postgresql(tmp_path: Path, postgresql: Server) -> None:
 
 
 def test_the_counter_before_it_collects(town: Town) -> None:
-    """EPP-DEV-019, EPP-CEN-010: deposited, and for a moment still in the centre's own purse."""
+    """EPP-DEV-019, EPP-CEN-063: deposited, and for a moment still in the centre's own purse."""
     person, counter = town.persons[0], town.counter
     market.give(town, person, [4])
     transfer(person, PayOrder(amount=4), counter.device, ReceiveOrder())

@@ -210,7 +210,9 @@ def town_url(centre_url: str) -> str:
 
 
 def test_killed_at_any_moment(town_url: str, tmp_path: Path, kills: int) -> None:
-    """EPP-CEN-011, EPP-CEN-012, EPP-CEN-007, EPP-CEN-009, EPP-CEN-016, EPP-CEN-034, EPP-CEN-038."""
+    """EPP-CEN-007, EPP-CEN-009, EPP-CEN-011, EPP-CEN-012, EPP-CEN-016, EPP-CEN-034, EPP-CEN-038,
+    EPP-CEN-057, EPP-CEN-060, EPP-CEN-088, EPP-CEN-092.
+    """
     chance = random.Random(kills)
     expected = Expected()
     for life in range(kills or KILLS):

@@ -96,7 +96,7 @@ def test_epochs_never_go_back(town: Town) -> None:
     ),
 )
 def test_rules_that_make_no_sense(change: dict[str, Any]) -> None:
-    # EPP-CEN-008, EPP-UNI-010
+    # EPP-CEN-058, EPP-UNI-010
     with pytest.raises(IssuerError, match="rules: expected"):
         replace(RULES, **change)
 
@@ -145,7 +145,7 @@ def thrifty(centre_url: str) -> Iterator[Town]:
 
 
 def test_closed_numbers_are_issued_again(thrifty: Town) -> None:
-    # EPP-CEN-011
+    # EPP-CEN-064
     town = thrifty
     home, lost, other = town.issue([1, 2, 4])
     assert town.outcome(home, VAULT, "alice") == "credited"

@@ -1,6 +1,7 @@
 """A vault with its customers and its centres, when nothing breaks (chapter 14)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from eiraku.reference.anchor import parse_purse_id
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RequestOrder
 from eiraku.spec.errors import Misuse, Refusal
-from eiraku.spec.objects import Role
+from eiraku.spec.objects import PurseId, Role
 from eiraku.system.database import DatabaseError
 from eiraku.system.exchange.carrier import ServiceRefused, Session
 from eiraku.system.vault.errors import VaultBusy, VaultSuspended
@@ -166,7 +167,7 @@ def test_only_who_ordered_is_paid(bank: Bank) -> None:
 
 
 def test_a_lost_receipt_is_delivered_again_before_anything_else(bank: Bank) -> None:
-    """EPP-CRS-007: the purse that comes back for more first gets, or confirms, what is pending for it."""
+    """EPP-VLT-022, EPP-CRS-007: who comes back for more first gets, or confirms, what is pending."""
     alice = bank.town.purse()
     bank.vault.issue([1, 2, 4])
     alice.arm("before", 1)
@@ -177,17 +178,31 @@ def test_a_lost_receipt_is_delivered_again_before_anything_else(bank: Bank) -> N
     assert (bank.device.store.pendings(), alice.store.total()) == ((), (1, 2))
 
 
-def test_renewal_and_inspection(bank: Bank) -> None:
-    bank.town.directory.advance()
-    bank.vault.renew(1002)
+def own(bank: Bank) -> PurseId:
     provision = bank.device.store.provision()
     assert provision is not None
-    assert parse_purse_id(provision.purse_id).claims.expires == 1002
+    return parse_purse_id(provision.purse_id).claims
+
+
+def test_renewal_and_inspection(bank: Bank) -> None:
+    # EPP-SVC-011, EPP-SVC-072
+    before = own(bank)
+    bank.town.directory.advance()
+    bank.vault.renew(1002)
+    assert own(bank) == replace(before, issued=before.issued + 1, expires=1002)
     bank.vault.issue([1])
     bank.vault.inspect()
     with pytest.raises(ServiceRefused):
         bank.vault.renew(10_000_000)
     bank.vault.issue([2])
+
+
+def test_a_purse_that_has_expired_is_still_heard(bank: Bank) -> None:
+    # EPP-SVC-042
+    bank.town.directory.advance(own(bank).expires + 1)
+    assert bank.vault.account() == FUNDS
+    bank.vault.renew(bank.town.registry.bulletins.epoch + 1)
+    assert own(bank).expires == bank.town.registry.bulletins.epoch + 1
 
 
 def test_a_claim_is_handed_to_the_centre(bank: Bank) -> None:
@@ -203,10 +218,11 @@ def test_a_claim_is_handed_to_the_centre(bank: Bank) -> None:
     bank.meet(alice, RequestOrder(amount=2), 2)
 
 
-# --- suspension: EPP-VLT-003 ---
+# --- suspension ---
 
 
 def test_a_stale_bulletin_suspends(bank: Bank) -> None:
+    # EPP-VLT-003
     assert not bank.vault.suspended
     bank.now += 61
     with pytest.raises(VaultSuspended) as caught:
@@ -218,11 +234,13 @@ def test_a_stale_bulletin_suspends(bank: Bank) -> None:
 
 
 def test_a_clock_that_goes_back_suspends(bank: Bank) -> None:
+    # EPP-VLT-018
     bank.now -= 1
     assert bank.vault.suspended
 
 
 def test_confirmation_survives_a_restart_and_ages_meanwhile(bank: Bank) -> None:
+    # EPP-VLT-017
     bank.restart()
     assert not bank.vault.suspended
     bank.now += 61
@@ -231,6 +249,7 @@ def test_confirmation_survives_a_restart_and_ages_meanwhile(bank: Bank) -> None:
 
 
 def test_the_same_bulletin_confirms_and_a_new_one_counts(bank: Bank) -> None:
+    # EPP-VLT-014
     epoch = bank.vault.refresh()
     bank.now += 50
     assert bank.vault.refresh() == epoch
@@ -240,24 +259,43 @@ def test_the_same_bulletin_confirms_and_a_new_one_counts(bank: Bank) -> None:
     assert bank.vault.refresh() == epoch + 1 == bank.vault.epoch
 
 
+def test_an_answer_is_as_old_as_its_question(bank: Bank) -> None:
+    # EPP-VLT-016
+    def slow() -> None:
+        bank.now += 40
+
+    newest = bank.town.registry.bulletins.newest()
+    bank.device_centre.carrier = _Answers(newest, slow)
+    bank.now += 30
+    bank.vault.refresh()
+    bank.now += 30
+    assert bank.vault.suspended, "asked 70 seconds ago, answered 30 seconds ago"
+
+
 def test_an_older_bulletin_confirms_nothing(bank: Bank) -> None:
+    # EPP-VLT-015
     bank.vault.issue([1])
     old = bank.town.registry.bulletins.newest()
     bank.town.directory.advance()
     bank.vault.refresh()
     bank.now += 61
-    bank.device_centre.carrier = _Stale(old)
-    with pytest.raises(Refusal, match="bulletin-stale"):
-        bank.vault.refresh()
-    assert bank.vault.suspended
+    newest = bank.town.registry.bulletins.newest()
+    bent = newest[:-1] + bytes([newest[-1] ^ 1])
+    for wrong, code in ((bent, "bulletin-signature"), (old, "bulletin-stale")):
+        bank.device_centre.carrier = _Answers(wrong)
+        with pytest.raises(Refusal, match=code):
+            bank.vault.refresh()
+        assert bank.vault.suspended
     assert "bulletin-stale" in bank.vault.tick()[0]
     with pytest.raises(VaultSuspended):
         bank.vault.redeem()
 
 
-class _Stale:
-    def __init__(self, signed: bytes) -> None:
-        self.signed = signed
+class _Answers:
+    """A service that always has this bulletin; `first` happens while it is asked."""
+
+    def __init__(self, signed: bytes, first: Callable[[], None] = lambda: None) -> None:
+        self.signed, self.first = signed, first
 
     def open(self) -> Session:
         raise AssertionError
@@ -266,6 +304,7 @@ class _Stale:
         raise AssertionError(signed)
 
     def bulletin(self) -> bytes:
+        self.first()
         return self.signed
 
 

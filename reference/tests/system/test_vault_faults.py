@@ -9,8 +9,10 @@ from typing import Literal
 import pytest
 from sqlalchemy import Connection
 
+from eiraku.reference.crypto import cose
 from eiraku.reference.meeting import PurseLostPower
 from eiraku.reference.purse.state import PayOrder, RequestOrder
+from eiraku.spec.centre_objects import REQUEST_MAX, Request
 from eiraku.spec.errors import Refusal
 from eiraku.system.database import Database
 from eiraku.system.economy.mishaps import Loss
@@ -117,7 +119,7 @@ def prepare(bank: Bank, work: Callable[[Bank], None]) -> Counter[int]:
 def test_every_call_to_the_centre_lost_or_unanswered(
     bank: Bank, work: Callable[[Bank], None], loss: Loss
 ) -> None:
-    """EPP-VLT-008, EPP-CEN-012, EPP-CEN-013: interrupted at its n-th call, for every n."""
+    """EPP-VLT-008, EPP-VLT-010, EPP-CEN-012, EPP-CEN-013: interrupted at its n-th call, for every n."""
     for n in range(1, 40):
         before = prepare(bank, work)
         calls = bank.issuing.calls
@@ -172,7 +174,7 @@ def die_at(database: Database, when: str, write: int) -> None:
 def test_a_crash_at_every_write_of_the_vaults_own_file(
     bank: Bank, work: Callable[[Bank], None], when: str
 ) -> None:
-    """EPP-VLT-008."""
+    """EPP-VLT-008, EPP-VLT-010, EPP-VLT-024."""
     for n in range(1, 20):
         before = prepare(bank, work)
         die_at(bank.vault.database, when, n)
@@ -223,7 +225,7 @@ def test_a_centre_that_stays_away(bank: Bank) -> None:
 
 
 def test_an_issue_without_room_waits(bank: Bank) -> None:
-    """EPP-VLT-009: the centre has issued it; it is kept until the purse takes it."""
+    """EPP-VLT-028: the centre has issued it; it is kept until the purse takes it."""
     alice = bank.town.purse()
     bank.vault.issue([1] * 180)
     for _ in range(4):
@@ -248,6 +250,7 @@ def test_an_issue_without_room_waits(bank: Bank) -> None:
 
 
 def test_no_issue_is_asked_for_that_would_not_fit(bank: Bank) -> None:
+    # EPP-VLT-009
     account = bank.account()
     with pytest.raises(Refusal, match="capacity"):
         bank.vault.issue([1] * 250)
@@ -288,7 +291,7 @@ def test_a_file_from_a_backup(bank: Bank) -> None:
 
 @pytest.mark.parametrize("code", ("busy", "rate-limited", "internal", "unavailable"))
 def test_an_answer_that_says_nothing_is_none(bank: Bank, code: str) -> None:
-    """EPP-VLT-008: the service may have carried it out or not; the same bytes are sent again."""
+    """EPP-VLT-025: the service may have carried it out or not; the same bytes are sent again."""
     passing = ServiceRefused(code, "EPP-SVC-004", "later")
     sent = []
     real = bank.issuing.carrier
@@ -310,6 +313,29 @@ def test_an_answer_that_says_nothing_is_none(bank: Bank, code: str) -> None:
     recover(bank)
     assert sent == sent[:1] * 2
     assert values(bank)[2] == 1
+
+
+def test_an_exchange_that_is_refused_is_given_up(bank: Bank) -> None:
+    # EPP-VLT-030
+    account, real = bank.account(), bank.issuing.carrier
+
+    class Strict:
+        def request(self, signed: bytes) -> bytes:
+            if Request.decode(cose.parse(signed, limit=REQUEST_MAX).payload).method == "issue":
+                raise ServiceRefused("unit-economy", "EPP-CEN-019")
+            return real.request(signed)
+
+        open, bulletin = real.open, real.bulletin
+
+    bank.issuing.carrier = Strict()
+    with pytest.raises(ServiceRefused, match="unit-economy"):
+        bank.vault.exchange([2, 2])
+    assert bank.account() == account + 64
+    assert values(bank) == {64: 7}
+    bank.issuing.carrier = real
+    assert bank.vault.tick() == ()
+    assert values(bank) == {64: 7}
+    recover(bank)
 
 
 def test_a_payment_home_that_can_no_longer_arrive_is_claimed(bank: Bank) -> None:

@@ -60,7 +60,7 @@ CHILD = textwrap.dedent(
 
 
 def test_killed_at_any_moment(tmp_path: Path, kills: int) -> None:
-    """EPP-VLT-008, EPP-VLT-010, EPP-CRS-005."""
+    """EPP-VLT-008, EPP-VLT-010, EPP-VLT-029, EPP-CRS-005."""
     bank = Bank(Town(folder=tmp_path), POLICY)
     for _ in range(3):
         bank.town.purse()

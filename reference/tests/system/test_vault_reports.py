@@ -50,6 +50,7 @@ def due(bank: Bank) -> list[int]:
 
 
 def test_a_revoked_purse_is_reported_at_once(bank: Bank) -> None:
+    # EPP-VLT-002, EPP-VLT-012
     alice = revoked(bank)
     calls = bank.issuing.calls
     assert bank.meet(alice, PayOrder(amount=1)) == ("purse-revoked",)
@@ -62,6 +63,7 @@ def test_a_revoked_purse_is_reported_at_once(bank: Bank) -> None:
 
 @pytest.mark.parametrize("spent", (False, True))
 def test_a_copy_is_reported_with_its_unit(bank: Bank, *, spent: bool) -> None:
+    # EPP-VLT-002, EPP-VLT-012, EPP-VLT-013
     alice = bank.town.purse()
     assert bank.meet(alice, RequestOrder(amount=2), 2) == ()
     (unit,) = alice.store.summaries()
@@ -83,7 +85,7 @@ def test_a_copy_is_reported_with_its_unit(bank: Bank, *, spent: bool) -> None:
 
 @pytest.mark.parametrize("loss", ("lost", "unanswered"))
 def test_kept_until_both_have_it(bank: Bank, loss: Loss) -> None:
-    """EPP-VLT-004: whichever is away, and across a restart; the peer is refused all the same."""
+    """EPP-VLT-019: whichever is away, and across a restart; the peer is refused all the same."""
     alice = revoked(bank)
     bank.issuing.weather = lambda _n: loss
     assert bank.meet(alice, PayOrder(amount=1)) == ("purse-revoked",)
@@ -118,6 +120,7 @@ def test_durable_before_the_peer_is_told(bank: Bank) -> None:
 
 
 def test_the_same_again_is_one_report(bank: Bank) -> None:
+    # EPP-VLT-020
     alice = revoked(bank)
     for _ in range(3):
         bank.meet(alice, PayOrder(amount=1))
@@ -129,7 +132,7 @@ def test_the_same_again_is_one_report(bank: Bank) -> None:
 
 
 def test_a_unit_that_comes_back_too_early_is_not_reported(bank: Bank) -> None:
-    """EPP-TRF-040: no copy, and nobody to blame."""
+    """EPP-VLT-013, EPP-TRF-040: no copy, and nobody to blame."""
     alice = bank.town.purse()
     bank.device.arm("before", 2)
     with pytest.raises(PurseLostPower):
@@ -142,7 +145,7 @@ def test_a_unit_that_comes_back_too_early_is_not_reported(bank: Bank) -> None:
 
 
 def test_a_report_that_is_refused_is_kept_for_the_operator(bank: Bank) -> None:
-    """The vault itself is revoked: no centre listens to it; the report is not sent for ever."""
+    """EPP-VLT-021. The vault itself is revoked: no centre listens to it; the report is not sent for ever."""
     alice = revoked(bank)
     bank.town.registry.purses.revoke(bank.vault.number, "closed")
     bank.meet(alice, PayOrder(amount=1))
@@ -153,7 +156,7 @@ def test_a_report_that_is_refused_is_kept_for_the_operator(bank: Bank) -> None:
 
 
 def test_a_report_waits_behind_a_request_in_flight(bank: Bank) -> None:
-    """EPP-VLT-008: one request at a time, so an issue whose answer was lost comes first."""
+    """EPP-VLT-023: one request at a time, so an issue whose answer was lost comes first."""
     alice = revoked(bank)
     bank.issuing.weather = lambda _n: "unanswered"
     with pytest.raises(ServiceUnreachable):

@@ -53,7 +53,7 @@ class Bank:
         return self.vault
 
     def fine(self) -> None:
-        """Both lines work, and the centre has let go of sessions that were broken off (EPP-SVC-006)."""
+        """Both lines work, and the centre has let go of sessions that were broken off (EPP-SVC-056)."""
         self.issuing.weather = self.device_centre.weather = lambda _n: None
         sessions = self.town.scheme.services[ISSUING_CENTRE].sessions
         assert sessions is not None  # noqa: S101 - the counter has some

@@ -59,11 +59,15 @@ class Served:
         self._child.start()
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+            if self.answers():
+                return
             time.sleep(0.01)
         raise TimeoutError(f"expected the child to answer within {PATIENCE:g} seconds; see {self.log}")
+
+    def answers(self) -> bool:
+        """Whether it takes connections."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def kill(self) -> None:
         """End it as if the power had failed."""

@@ -42,7 +42,7 @@ CASES_MAX = 100
 Sequence: TypeAlias = Annotated[int, Uint(1, 2**53 - 1)]
 
 
-@record("EPP-CEN-012")
+@record("EPP-CEN-066")
 class Issue(Record):
     """Fresh units for a vault: for each the signed unit and its genesis endorsement (EPP-CEN-012).
 
@@ -54,7 +54,7 @@ class Issue(Record):
     units: Annotated[tuple[tuple[Encoded, Signature], ...], Count(1, ISSUED_MAX)]
 
 
-@record("EPP-CEN-008", limit=REQUEST_MAX)
+@record("EPP-CEN-032", limit=REQUEST_MAX)
 class Claim(Record):
     """A pending transaction whose receipt never came (EPP-CEN-008): what the payer stored of it.
 
@@ -115,19 +115,19 @@ class Request(Record):
 # --- bodies of requests and the answers to them (chapter 16) ------------------------------------------------
 
 
-@record("EPP-SVC-010")
+@record("EPP-SVC-070")
 class NoBody(Record):
     """Body of the requests `account`, `challenge`, `balance` and `pending`: there is nothing to say."""
 
 
-@record("EPP-SVC-010", template=Place.FIELD)
+@record("EPP-SVC-070", template=Place.FIELD)
 class Nothing(Record):
     """Answer to the requests `receipt`, `suspect` and `self-report`."""
 
     nothing: None = None
 
 
-@record("EPP-SVC-010")
+@record("EPP-SVC-070")
 class IssueBody(Record):
     """Body of the request `issue`: fresh units of these values, debited to the account of the caller."""
 
@@ -135,7 +135,7 @@ class IssueBody(Record):
     values: tuple[Amount, ...]
 
 
-@record("EPP-SVC-010")
+@record("EPP-SVC-070")
 class ReceiptBody(Record):
     """Body of the request `receipt`: the receipt for an issue."""
 
@@ -143,28 +143,28 @@ class ReceiptBody(Record):
     signature: Signature
 
 
-@record("EPP-SVC-010", template=Place.FIELD)
+@record("EPP-SVC-070", template=Place.FIELD)
 class Account(Record):
     """Answer to the request `account`: what the caller has at the issuing centre."""
 
     amount: Amount
 
 
-@record("EPP-SVC-010", template=Place.FIELD)
+@record("EPP-SVC-070", template=Place.FIELD)
 class ClaimState(Record):
     """Answer to the request `claim`, whose body is a `Claim`."""
 
     state: Annotated[str, OneOf(("open", "refunded", "partly-refunded", "refused"))]
 
 
-@record("EPP-SVC-010")
+@record("EPP-SVC-070")
 class CasesBody(Record):
     """Body of the request `cases`: those of greater sequence."""
 
     after: Annotated[int, Uint(0, 2**53 - 1)]
 
 
-@record("EPP-SVC-010")
+@record("EPP-SVC-070")
 class Case(Record):
     """What the issuing centre found against a purse."""
 
@@ -176,14 +176,14 @@ class Case(Record):
     epoch: Epoch
 
 
-@record("EPP-SVC-010", template=Place.FIELD)
+@record("EPP-SVC-070", template=Place.FIELD)
 class Cases(Record):
     """Answer to the request `cases`."""
 
     cases: Annotated[tuple[Case, ...], Count(0, CASES_MAX)]
 
 
-@record("EPP-SVC-010")
+@record("EPP-SVC-070")
 class SuspectBody(Record):
     """Body of the request `suspect`: a purse whose unit a vault refused with `code`."""
 
@@ -193,21 +193,21 @@ class SuspectBody(Record):
     epoch: Epoch
 
 
-@record("EPP-SVC-010")
+@record("EPP-SVC-070")
 class RenewBody(Record):
     """Body of the request `renew`: the last epoch that is wanted. The answer is a purse ID as signed."""
 
     expires: Epoch
 
 
-@record("EPP-SVC-010", template=Place.FIELD)
+@record("EPP-SVC-070", template=Place.FIELD)
 class Challenge(Record):
     """Answer to the request `challenge`: what the next self-report is over."""
 
     challenge: Annotated[bytes, Octets(16)]
 
 
-@record("EPP-SVC-012")
+@record("EPP-SVC-070")
 class Balance(Record):
     """Answer to the request `balance`: what a vault holds, and its account at the issuing centre."""
 
@@ -215,21 +215,21 @@ class Balance(Record):
     account: Amount
 
 
-@record("EPP-SVC-012")
+@record("EPP-SVC-070")
 class PayOutBody(Record):
     """Body of the request `pay-out`."""
 
     amount: Annotated[int, Uint(1, shape.AMOUNT_MAX)]
 
 
-@record("EPP-SVC-012", template=Place.FIELD)
+@record("EPP-SVC-070", template=Place.FIELD)
 class SessionName(Record):
     """Answer to the request `pay-out`: the session in which the vault pays."""
 
     name: Annotated[bytes, Octets(16)]
 
 
-@record("EPP-SVC-012", template=Place.FIELD)
+@record("EPP-SVC-070", template=Place.FIELD)
 class PendingSession(Record):
     """Answer to the request `pending`: the session in which the vault delivers again, if it has to."""
 
@@ -244,7 +244,7 @@ class EnrolBody(Record):
     public_key: Annotated[bytes, Octets(32)]
 
 
-@record("EPP-SVC-009", limit=4 * REQUEST_MAX)
+@record("EPP-SVC-065", limit=4 * REQUEST_MAX)
 class Enrolled(Record):
     """What a new purse is told. `anchor`, `policy`: JSON; `vault`: number of its holder's vault, or None."""
 

@@ -21,7 +21,7 @@ EPOCH = click.IntRange(0, 2**32 - 1)
 
 @click.group()
 def main() -> None:
-    """What backs the coin: accounts of the members, the log of all postings, seigniorage, the basket.
+    """The backing register: accounts of the members, the log of all postings, seigniorage, the basket.
 
     FILE is the operator's register: an SQLite file, or the URL of a PostgreSQL database. LOG is a file that
     `export` wrote; a member verifies it offline with the operator's verifier key VKEY.

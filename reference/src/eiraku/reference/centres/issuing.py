@@ -87,7 +87,7 @@ def first_holding(
     history_key: bytes,
     ephemeral: bytes,
 ) -> OfferedUnit:
-    """A unit as its first holder has it, with the genesis endorsement `signature` sealed (EPP-CEN-012)."""
+    """A unit as its first holder has it, with the genesis endorsement `signature` sealed (EPP-CEN-068)."""
     return taken(
         OfferedUnit(unit=unit, hop=-1, history=b""),
         payer=objects.ISSUER_NUMBER,

@@ -143,7 +143,7 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeIssue:
-    """Fresh units from the issuing centre, for a vault (EPP-CEN-012)."""
+    """Fresh units from the issuing centre, for a vault (EPP-CEN-066)."""
 
     issue: bytes
 
@@ -157,7 +157,7 @@ class TakePurseId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collect:
-    """The centre takes units out of its own purse (EPP-CEN-010)."""
+    """The centre takes units out of its own purse (EPP-CEN-063)."""
 
     unit_ids: tuple[bytes, ...]
 
@@ -218,7 +218,7 @@ class SuspectPurse(Refusal):
 
 
 class SuspectUnit(UnitRefusal):
-    """A refusal that a vault reports (EPP-VLT-002): the unit was or is here. `purse`: who offered it."""
+    """A refusal that a vault reports (EPP-VLT-013): the unit was or is here. `purse`: who offered it."""
 
     def __init__(self, refusal: Refusal, index: int, *, purse: bytes, unit_id: bytes) -> None:
         super().__init__(refusal, index)

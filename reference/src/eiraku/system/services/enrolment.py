@@ -66,6 +66,7 @@ def new_code(database: Database, invitation: Invitation, random: Callable[[int],
     with database.writing() as connection:
         connection.execute(
             ENROLMENTS.insert().values(
+                # EPP-SVC-067
                 digest=sha256(code.encode()).digest(),
                 role=invitation.role.name,
                 tier=invitation.tier,
@@ -95,10 +96,11 @@ class Enrolments:
         epoch = self.registry.bulletins.epoch
         with self.database.writing() as connection:
             row = connection.execute(select(ENROLMENTS).where(ENROLMENTS.c.digest == digest)).one_or_none()
-            # EPP-SVC-009
+            # EPP-SVC-068
             if row is None or row.public_key not in (None, public_key) or epoch > row.last_epoch:
                 detail = "expected a code that is known, unused and not too old; ask for another"
-                raise ServiceRefused("enrolment-code", RULE, detail)
+                raise ServiceRefused("enrolment-code", "EPP-SVC-068", detail)
+            # EPP-SVC-066
             mine = ENROLMENTS.c.digest == digest
             connection.execute(ENROLMENTS.update().where(mine).values(public_key=public_key))
         try:
@@ -111,7 +113,7 @@ class Enrolments:
                 expires=row.expires,
             )
         except RegistryError as error:
-            raise ServiceRefused("refused", RULE, str(error)) from None
+            raise ServiceRefused("refused", "EPP-SVC-062", str(error)) from None
         return Enrolled(
             purse_id=purse_id,
             anchor=json.dumps(self.anchor().to_mapping()),

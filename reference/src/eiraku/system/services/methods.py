@@ -28,7 +28,7 @@ from eiraku.system.exchange.carrier import ServiceRefused
 from eiraku.system.issuing.issuer import Issuer
 from eiraku.system.services.requests import Caller, Handler, Method
 
-RULE = "EPP-SVC-010"
+RULE = "EPP-SVC-070"
 NOTHING = Nothing().encode()
 VAULTS = frozenset({Role.VAULT})
 
@@ -54,10 +54,10 @@ def issuing_centre(issuer: Issuer, registry: Registry) -> Mapping[str, Method]:
     def claim(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         read = Claim.decode(body)
         beneficiary = registry.purses.lookup(read.beneficiary)
-        # EPP-SVC-010
+        # EPP-SVC-071
         if beneficiary is None or beneficiary.role is not Role.VAULT:
             detail = "expected the number of a registered vault as beneficiary"
-            raise ServiceRefused("not-allowed", RULE, detail)
+            raise ServiceRefused("not-allowed", "EPP-SVC-071", detail)
         state = issuer.claims.claim(caller.number, read, economy=beneficiary.economy)
         return ClaimState(state=state).encode()
 
@@ -96,6 +96,7 @@ def device_centre(registry: Registry, issuer: Issuer, *, lifetime: int) -> Mappi
         if expires > latest:
             detail = f"expected an epoch up to {latest}, found {expires}"
             raise ServiceRefused("not-allowed", "EPP-SVC-011", detail)
+        # EPP-SVC-072
         return registry.purses.renew(caller.number, expires)
 
     def challenge(caller: Caller, _request_id: bytes, body: bytes) -> bytes:

@@ -18,7 +18,6 @@ from eiraku.system.vault.filling import usefully
 from eiraku.system.vault.policy import DEFAULT, VaultPolicy
 from eiraku.system.vault.vault import Vault
 
-RULE = "EPP-SVC-012"
 TIER = 2
 
 
@@ -99,7 +98,8 @@ class OpenVault:
     def _own(self, caller: Caller) -> None:
         # EPP-SVC-012
         if caller.holder != self.holder:
-            raise ServiceRefused("not-allowed", RULE, "this vault serves purses of its own holder only")
+            detail = "this vault serves purses of its own holder only"
+            raise ServiceRefused("not-allowed", "EPP-SVC-012", detail)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

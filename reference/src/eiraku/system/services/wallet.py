@@ -1,7 +1,7 @@
 """The purse of a person who uses the services: a purse file, and beside it what a client must remember.
 
 `NAME` is the memory of the purse; `NAME.json` holds the address of the services, `NAME.outbox` the requests
-that are under way (EPP-SVC-013). Errors: Misuse with advice, Refusal, ServiceRefused, Unavailable.
+that are under way (EPP-SVC-074). Errors: Misuse with advice, Refusal, ServiceRefused, Unavailable.
 """
 
 import json
@@ -235,7 +235,7 @@ class Wallet:
 
     @property
     def outbox(self) -> Outbox:
-        """Requests that are under way (EPP-SVC-013). Raises DatabaseError."""
+        """Requests that are under way (EPP-SVC-074). Raises DatabaseError."""
         if self._outbox is None:
             self._database = Database(f"sqlite:///{remembered.outbox(self.path)}", SCHEMA)
             self._outbox = Outbox(self._database, self.device.sign_request, self._carrier)

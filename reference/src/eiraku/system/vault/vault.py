@@ -167,9 +167,9 @@ class Vault:
     def deliver(self, data: bytes) -> Answer:
         """One message of the customer. Reports at once what is to be reported."""
         with self.lock:
-            # EPP-VLT-006
+            # EPP-SVC-006
             if not self.peers.active:
-                raise ServiceRefused("session-order", "EPP-VLT-006", "no session is open; open one")
+                raise ServiceRefused("session-order", "EPP-SVC-006", "no session is open; open one")
             return self.peers.deliver(data)
 
     def end(self) -> None:
@@ -291,6 +291,7 @@ class Vault:
         that the centre refuses for good (its units have expired, say) is to be claimed; the rest goes on.
         """
         with self._alone():
+            # EPP-VLT-029
             refused = self.exchanging.redeliver()
             for audience in BOTH:
                 self.outbox.finish(audience)
@@ -305,6 +306,7 @@ class Vault:
     def _order(self, amount: int | None, payee: bytes | None) -> Order:
         if amount is None:
             return ReceiveOrder()
+        # EPP-VLT-022
         pending = self.purse.pending_for(payee)
         if pending is not None:
             return RedeliverOrder(transaction=pending.transaction)
