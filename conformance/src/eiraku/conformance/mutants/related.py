@@ -89,7 +89,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
         "the check is about one way in which a signature of the handshake can be wrong",
     ),
     (
-        "EPP-SES-014 EPP-SES-015 answers_a_bad_message4",
+        "EPP-SES-014 EPP-SES-015 is_silent_about_a_bad_message_4",
         "channel_faults::test_repeated* session_order::*",
         "message_4 is refused there for another reason",
     ),
