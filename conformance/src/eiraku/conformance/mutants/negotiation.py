@@ -207,7 +207,7 @@ AREA.edits(
         "message = responder.read_message_1(",
         (
             "early = edhoc_messages.read_message_1(data)\n"
-            "    known = edhoc_messages.understood(early.ead, {credential.LABEL_VERSION})\n"
+            "    known = edhoc_messages.understood(early.ead, us.ead_labels)\n"
             "    credential.choose_version(credential.read_offer(credential.only(known)))\n"
             "    message = responder.read_message_1("
         ),
