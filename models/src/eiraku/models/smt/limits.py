@@ -25,6 +25,7 @@ def cases() -> Iterator[Boundary]:
     yield from _balance_limit()
     yield from _unit_count()
     yield from _capacity()
+    yield from _tables()
     yield from _hops()
     yield from _homeward()
     yield from _expiry()
@@ -145,6 +146,45 @@ def _capacity() -> Iterator[Boundary]:
             given=dict(zip(("capacity", "spendable", "pending", "offered"), numbers, strict=True)),
             expected=expected,
         )
+
+
+def _tables() -> Iterator[Boundary]:
+    most, first, second = z3.Ints("most first second")
+    cases = (
+        (
+            "given",
+            "Settled and pending transactions take {} max_given, and the holder orders one more payment.",
+            ("EPP-CRS-022", "EPP-TRF-061"),
+            ("max_given", "settled", "pending"),
+            1,
+        ),
+        (
+            "credited",
+            "Credited transactions of two payers take {} max_credited, and one more is offered.",
+            ("EPP-CRS-022", "EPP-TRF-062"),
+            ("max_credited", "of_this_payer", "of_another"),
+            1,
+        ),
+        (
+            "seen",
+            "Units that were here and are gone, and those offered, are together {} max_seen.",
+            ("EPP-CRS-022", "EPP-TRF-063"),
+            ("max_seen", "gone", "offered"),
+            0,
+        ),
+    )
+    for name, says, requirements, names, coming in cases:
+        for over, expected in ((0, ACCEPTED), (1, "capacity")):
+            full = first + second + coming == most + over
+            numbers = least([most, first, second], first >= 1, second >= 1, full)
+            words = ("all but one of", "all of", "one more than")
+            yield Boundary(
+                name=f"{name}{'-exceeded' if over else ''}",
+                says=says.format(words[1 - coming + over]),
+                requirements=requirements,
+                given=dict(zip(names, numbers, strict=True)),
+                expected=expected,
+            )
 
 
 def _hops() -> Iterator[Boundary]:
