@@ -43,8 +43,10 @@ AREA.edits(
 )
 
 
-@AREA.replaces("EPP-TRF-011", (select, "choose"))
-def takes_the_smallest_units_first(stock: Stock, amount: int, *, max_units: int) -> tuple[bytes, ...]:
+@AREA.replaces("EPP-TRF-065", (select, "choose"))
+def takes_the_smallest_units_first(
+    stock: Stock, amount: int, *, max_units: int, max_record: int
+) -> tuple[bytes, ...]:
     """Takes the smallest units first, and so misses exact choices."""
     chosen: list[Candidate] = []
     rest = amount
@@ -54,16 +56,18 @@ def takes_the_smallest_units_first(stock: Stock, amount: int, *, max_units: int)
         rest -= value * len(found)
     if rest or len(chosen) > max_units:
         # Not enough money is not the defect; an exact choice that is there and not found is.
-        choose(stock, amount, max_units=max_units)
-        raise Refusal(Code.NO_EXACT_CHANGE, "EPP-TRF-011", "no exact choice found")
+        choose(stock, amount, max_units=max_units, max_record=max_record)
+        raise Refusal(Code.NO_EXACT_CHANGE, "EPP-TRF-065", "no exact choice found")
     return tuple(unit.unit_id for unit in chosen)
 
 
 @AREA.replaces("EPP-TRF-011", (select, "choose"))
-def calls_poverty_lack_of_change(stock: Stock, amount: int, *, max_units: int) -> tuple[bytes, ...]:
+def calls_poverty_lack_of_change(
+    stock: Stock, amount: int, *, max_units: int, max_record: int
+) -> tuple[bytes, ...]:
     """Refuses an order beyond its means with `no-exact-change`."""
     try:
-        return choose(stock, amount, max_units=max_units)
+        return choose(stock, amount, max_units=max_units, max_record=max_record)
     except Refusal as refusal:
         if refusal.code is not Code.INSUFFICIENT_FUNDS:
             raise
@@ -71,7 +75,7 @@ def calls_poverty_lack_of_change(stock: Stock, amount: int, *, max_units: int) -
 
 
 AREA.edits(
-    "EPP-TRF-011",
+    "EPP-TRF-064",
     "offers_too_many_units",
     "Offers more units than the policy permits.",
     payer.choose,
@@ -82,7 +86,7 @@ AREA.edits(
     "offers_more_than_fits",
     "Offers bundles that would be too long for REDELIVER.",
     select.choose,
-    ("> MESSAGE_MAX", "> 1 << 20"),
+    ("> max_record", "> 1 << 20"),
 )
 
 
