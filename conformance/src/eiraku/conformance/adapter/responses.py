@@ -7,7 +7,6 @@ from msgspec import Meta
 from eiraku.conformance.adapter.wire import Label, Out, Seq, SessionState, Wire
 from eiraku.spec.anchor import Count, Hex8, Hex16, Hex32
 
-
 Size = Annotated[int, Meta(ge=1)]
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from eiraku.conformance.suite.payer import own, unread
+from eiraku.conformance.suite.payer import own, paid, unread
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import Talk, connect
-from eiraku.conformance.tester.policies import CAPACITY_MAX, HOPS_MAX, PLENTY, UNITS_MAX, policy
+from eiraku.conformance.tester.policies import HOPS_MAX, PLENTY, RECORD_MAX, UNITS_MAX, policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, Identity, value
 from eiraku.reference.centres.issuing import Holding
@@ -62,7 +62,7 @@ def _amount(stage: Stage, given: Given, expected: str) -> None:
 
 
 def _worth(stage: Stage, given: Given, expected: str) -> None:
-    stage.world.policy = policy(max_units=given["max_units"])
+    stage.world.policy = policy(max_units=given["max_units"], max_record=RECORD_MAX)
     stage.begin()
     _offered(stage, _units(stage, given["units"], given["value"]), expected)
 
@@ -70,7 +70,11 @@ def _worth(stage: Stage, given: Given, expected: str) -> None:
 def _sum(stage: Stage, given: Given, expected: str) -> None:
     world = stage.world
     world.policy = policy(
-        max_units=UNITS_MAX, capacity=CAPACITY_MAX, balance_limits={1: given["balance_limit"]}
+        max_units=UNITS_MAX,
+        capacity=given["units_held"] + 1,
+        max_credited=given["units_held"],
+        max_record=RECORD_MAX,
+        balance_limits={1: given["balance_limit"]},
     )
     stage.begin()
     each = given["balance"] // given["units_held"]
@@ -103,7 +107,7 @@ def _balance_limit(stage: Stage, given: Given, expected: str) -> None:
 
 
 def _unit_count(stage: Stage, given: Given, expected: str) -> None:
-    stage.world.policy = policy(max_units=given["max_units"], capacity=2 * UNITS_MAX)
+    stage.world.policy = policy(max_units=given["max_units"], capacity=2 * UNITS_MAX, max_record=RECORD_MAX)
     stage.begin()
     _offered(stage, _units(stage, given["units"]), expected)
 
@@ -117,9 +121,41 @@ def _capacity(stage: Stage, given: Given, expected: str) -> None:
     _offered(stage, _units(stage, given["offered"]), expected)
 
 
+def _given(stage: Stage, given: Given, expected: str) -> None:
+    world = stage.world
+    world.policy = policy(max_given=given["max_given"])
+    stage.begin(own(world, (1,) * (given["settled"] + given["pending"] + 1)))
+    for _ in range(given["settled"]):
+        flows.take(stage, Side.RESPONDER, 1)
+    for _ in range(given["pending"]):
+        paid(stage, Side.RESPONDER, 1)
+    _ordered(stage, 1, expected)
+
+
+def _credited(stage: Stage, given: Given, expected: str) -> None:
+    world = stage.world
+    world.policy = policy(max_credited=given["max_credited"])
+    stage.begin()
+    for _ in range(given["of_this_payer"]):
+        _offered(stage, _units(stage, 1), "accepted")
+    for _ in range(given["of_another"]):
+        other = world.purse()
+        _offered(stage, [world.holding(1, holder=other.number)], "accepted", other)
+    _offered(stage, _units(stage, 1), expected)
+
+
+def _seen(stage: Stage, given: Given, expected: str) -> None:
+    """As many units as `capacity`, which is not above `max_seen`."""
+    world = stage.world
+    world.policy = policy(capacity=given["max_seen"], max_seen=given["max_seen"])
+    stage.begin(own(world, (1,) * given["gone"]))
+    flows.take(stage, Side.RESPONDER, given["gone"])
+    _offered(stage, _units(stage, given["offered"]), expected)
+
+
 def _hop(stage: Stage, given: Given, expected: str, *, vault: bool = False) -> None:
     world = stage.world
-    world.policy = policy(max_hops=given.get("policy_max_hops", HOPS_MAX))
+    world.policy = policy(max_hops=given.get("policy_max_hops", HOPS_MAX), max_record=RECORD_MAX)
     wallet = world.purse(role=Role.VAULT if vault else Role.PERSON)
     peer = world.purse(holder=wallet.claims.holder) if vault else world.purse()
     stage.begin(identity=wallet)
@@ -144,7 +180,7 @@ def _epoch(stage: Stage, given: Given, expected: str) -> None:
 
 def _redeliver(stage: Stage, given: Given, expected: str) -> None:
     world = stage.world
-    world.policy = policy(max_units=UNITS_MAX, max_hops=HOPS_MAX)
+    world.policy = policy(max_units=UNITS_MAX, max_hops=HOPS_MAX, max_record=given["max_record"])
     least = len(unread(world, 1, given["hop"], max_hops=HOPS_MAX).unit)
     units = []
     for size in given["unit_bytes"]:
@@ -182,6 +218,9 @@ KINDS: dict[str, Callable[[Stage, Given, str], None]] = {
     "balance-limit": _balance_limit,
     "unit-count": _unit_count,
     "capacity": _capacity,
+    "given": _given,
+    "credited": _credited,
+    "seen": _seen,
     "hop-limit": _hop,
     "hop-to-a-vault": _at_a_vault,
     "unit-": _epoch,
