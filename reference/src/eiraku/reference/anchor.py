@@ -64,10 +64,7 @@ class TrustAnchor:
         except SettingsError as error:
             raise AnchorError(str(error)) from None
         _check_keys(form)
-        economies = form.economies
-        # EPP-GEN-010
-        if not economies or len(set(economies)) < len(economies) or not all(0 < e < 65536 for e in economies):
-            raise AnchorError("anchor: expected one or more different economies from 1 to 65535")
+        _check_economies(form.economies)
         return cls(
             economies=frozenset(form.economies),
             device_keys=_by_kid(
@@ -296,6 +293,14 @@ def _parse(raw: bytes, limit: int, rule: str, where: str) -> tuple[cose.Sign1, b
         # EPP-KEY-005
         raise Refusal(Code.MALFORMED, "EPP-KEY-005", f"{where}: no key identifier")
     return signed, signed.kid
+
+
+def _check_economies(economies: tuple[int, ...]) -> None:
+    """Raises AnchorError."""
+    in_range = all(1 <= economy <= 65535 for economy in economies)
+    # EPP-GEN-010
+    if not economies or len(set(economies)) < len(economies) or not in_range:
+        raise AnchorError("anchor: expected one or more different economies from 1 to 65535")
 
 
 def _check_keys(form: written.Anchor) -> None:

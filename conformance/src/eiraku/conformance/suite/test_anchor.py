@@ -57,6 +57,10 @@ def _with_key(name: str, public: bytes) -> Change:
     return _more(name, lambda stage, _: _entry(stage, name, public))
 
 
+def _twice(name: str) -> Change:
+    return _more(name, lambda _, anchor: dict(anchor[name][0]))
+
+
 def _changed(name: str, index: int, **fields: Any) -> Change:
     return lambda _, given: given["anchor"][name][index].update(fields)
 
@@ -77,10 +81,7 @@ def _economies(*found: int) -> Change:
 CASES: dict[str, tuple[str, Change]] = {
     "kid-of-a-device-key": ("EPP-KEY-015", _changed("device_keys", 0, kid=bytes(8))),
     "kid-of-a-money-key": ("EPP-KEY-015", _changed("money_keys", -1, kid=bytes(8))),
-    **{
-        f"twice-in-{name}": ("EPP-KEY-016", _more(name, lambda _, anchor, name=name: dict(anchor[name][0])))
-        for name in LISTS
-    },
+    **{f"twice-in-{name}": ("EPP-KEY-016", _twice(name)) for name in LISTS},
     "twice-with-two-windows": (
         "EPP-KEY-016",
         _more("device_keys", lambda _, anchor: {**anchor["device_keys"][0], "from": 70, "to": 80}),
