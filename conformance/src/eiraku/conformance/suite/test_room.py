@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from eiraku.conformance.suite import negative_transfer
 from eiraku.conformance.suite.memory import refuse_offer, repeat
+from eiraku.conformance.suite.negative_transfer import Plan
 from eiraku.conformance.suite.payer import own, paid, redeliver, settle_by_redelivery
 from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.suite.test_transfer_orders import refuse_order
@@ -187,6 +189,15 @@ def test_redelivery_of_the_longest_record(stage: Stage, side: Side) -> None:
     stage.begin(units)
     refuse_order(stage, Code.TOO_LARGE, amount=15)
     flows.take(stage, side, 7)
+
+
+@SIDES
+@pytest.mark.requirement("EPP-ENC-013", "EPP-UNI-001", "EPP-ERR-001")
+def test_code_of_a_unit_that_is_too_long(stage: Stage, side: Side) -> None:
+    """A unit of more than 256 bytes is malformed: `too-large` is the code of other limits."""
+    right = Plan().unit(1, lambda unit: unit.but(reserved=bytes(32)))
+    wrong = Plan().unit(1, lambda unit: unit.but(reserved=bytes(160)))
+    negative_transfer.refuse_offer(stage, side, wrong, Code.MALFORMED, 1, right=right)
 
 
 @SIDES

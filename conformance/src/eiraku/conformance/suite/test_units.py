@@ -104,7 +104,7 @@ SHAPES = (
     _shape("seal-of-15-bytes", seal=bytes(15)),
     _shape("seal-of-17-bytes", seal=bytes(17)),
     _shape("reserved-of-33-bytes", reserved=bytes(33), near=FULL),
-    _fields("longer-than-256-bytes", Code.MALFORMED, "EPP-ENC-013", reserved=bytes(120), near=FULL),
+    _shape("longer-than-256-bytes", reserved=bytes(160), near=FULL),
     _payload("eight-items", _items(lambda items: items[:-1])),
     _payload("ten-items", _items(lambda items: (*items, 0))),
     _payload("empty-array", lambda _: cbor.encode(())),
