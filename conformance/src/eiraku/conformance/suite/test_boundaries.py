@@ -153,6 +153,35 @@ def _seen(stage: Stage, given: Given, expected: str) -> None:
     _offered(stage, _units(stage, given["offered"]), expected)
 
 
+def _order(stage: Stage, given: Given, expected: str) -> None:
+    world = stage.world
+    world.policy = policy(max_record=RECORD_MAX)
+    stage.begin([unread(world, given["amount"], given["hop"], max_hops=1)])
+    vault = world.purse(role=Role.VAULT, holder=world.wallet.claims.holder)
+    _ordered(stage, given["amount"], expected, vault)
+
+
+def _request(stage: Stage, given: Given, expected: str) -> None:
+    limits = {1: given["limit"]}
+    stage.world.policy = policy(transfer=limits, own=limits)
+    before = stage.begin()
+    reply = stage.act("request", amount=given["amount"], reference="")
+    if expected == "accepted":
+        stage.accepted(reply, "order to request")
+        return
+    stage.refused(reply, _code(expected), "order to request")
+    stage.unchanged(before, "a refused order")
+
+
+def _policy(stage: Stage, given: Given, expected: str) -> None:
+    world = stage.world
+    world.policy = policy(**given)
+    if expected == "accepted":
+        stage.provision()
+        return
+    stage.refused(stage.wallet.provision(**world.provisioning()), _code(expected), "policy")
+
+
 def _hop(stage: Stage, given: Given, expected: str, *, vault: bool = False) -> None:
     world = stage.world
     world.policy = policy(max_hops=given.get("policy_max_hops", HOPS_MAX), max_record=RECORD_MAX)
@@ -200,10 +229,10 @@ def _change(stage: Stage, given: Given, expected: str) -> None:
     _ordered(stage, given["amount"], expected)
 
 
-def _ordered(stage: Stage, amount: int, expected: str) -> None:
+def _ordered(stage: Stage, amount: int, expected: str, payee: Identity | None = None) -> None:
     before = stage.state()
     if expected == "accepted":
-        flows.take(stage, Side.RESPONDER, amount)
+        flows.take(stage, Side.RESPONDER, amount, peer=payee)
         return
     stage.refused(stage.act("pay", amount=amount), _code(expected), "order to pay")
     stage.unchanged(before, "a refused order")
@@ -227,6 +256,9 @@ KINDS: dict[str, Callable[[Stage, Given, str], None]] = {
     "history": _at_a_vault,
     "redeliver": _redeliver,
     "change": _change,
+    "order": _order,
+    "request": _request,
+    "policy": _policy,
 }
 """How a case is played, by the beginning of its id; the first that fits."""
 

@@ -26,6 +26,8 @@ def cases() -> Iterator[Boundary]:
     yield from _unit_count()
     yield from _capacity()
     yield from _tables()
+    yield from _orders()
+    yield from _policies()
     yield from _hops()
     yield from _homeward()
     yield from _expiry()
@@ -185,6 +187,58 @@ def _tables() -> Iterator[Boundary]:
                 given=dict(zip(names, numbers, strict=True)),
                 expected=expected,
             )
+
+
+def _orders() -> Iterator[Boundary]:
+    hop, limit, amount = z3.Ints("hop limit amount")
+    for over, expected in ((0, ACCEPTED), (1, "insufficient-funds")):
+        last = least([hop], hop >= 0, hop + 1 == HOP_MAX + over)[0]
+        yield Boundary(
+            name=f"order-{'after-the-last-hop' if over else 'at-the-last-hop'}",
+            says="The payer holds one unit, far above its hop limits, and is to pay it; a vault would take it"
+            " if an endorsement had room for its next hop.",
+            requirements=("EPP-TRF-011",),
+            given={"hop": last, "amount": 1},
+            expected=expected,
+        )
+    for over, expected in ((0, ACCEPTED), (1, "amount-limit")):
+        numbers = least([limit, amount], limit >= 1, amount == limit + over)
+        yield Boundary(
+            name=f"request-limit{'-exceeded' if over else ''}",
+            says=f"The amount to request is {'one above' if over else 'at'} the limit of every operation in"
+            " which the payee can be paid.",
+            requirements=("EPP-POL-004", "EPP-TRF-068"),
+            given=dict(zip(("limit", "amount"), numbers, strict=True)),
+            expected=expected,
+        )
+
+
+def _policies() -> Iterator[Boundary]:
+    hops, record, seen, room = z3.Ints("max_hops max_record max_seen capacity")
+    home = z3.If(hops + 1 < HOP_MAX, hops + 1, HOP_MAX - 1)
+    # From hop 2 on a layer adds the same.
+    least_record = 366 + 456 + 153 * (home - 2)
+    for name, most in (("shortest", hops >= 1), ("longest", hops >= HOP_MAX)):
+        for under, expected in ((0, ACCEPTED), (1, "policy")):
+            numbers = least([hops, record], most, hops <= HOP_MAX, record == least_record - under)
+            yield Boundary(
+                name=f"policy-{name}-record{'-too-short' if under else ''}",
+                says=f"A policy whose records are {'one byte too short' if under else 'just long enough'} for"
+                " a unit on its last way home.",
+                requirements=("EPP-POL-017",),
+                given=dict(zip(("max_hops", "max_record"), numbers, strict=True)),
+                expected=expected,
+            )
+    for under, expected in ((0, ACCEPTED), (1, "policy")):
+        numbers = least([room, seen], room >= 2, seen == room - under)
+        yield Boundary(
+            name=f"policy-seen-set{'-too-small' if under else ''}",
+            says=f"A policy with {'one place less' if under else 'as many places'} for units seen"
+            f" {'than' if under else 'as'} for units held.",
+            requirements=("EPP-POL-016",),
+            given=dict(zip(("capacity", "max_seen"), numbers, strict=True)),
+            expected=expected,
+        )
 
 
 def _hops() -> Iterator[Boundary]:
