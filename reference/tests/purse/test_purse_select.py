@@ -81,5 +81,5 @@ def test_a_purse_full_of_long_histories_is_chosen_from_quickly() -> None:
     chosen = choose(Pile(pool), 2**20 - 1, max_units=64, max_record=LIMIT)
     assert len(chosen) == 20
     with pytest.raises(Refusal) as caught:
-        choose(Pile(candidates([(1, 2_000)] * 64)), 64, max_units=64)
+        choose(Pile(candidates([(1, 2_000)] * 64)), 64, max_units=64, max_record=LIMIT)
     assert caught.value.code is Code.TOO_LARGE

@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -12,6 +13,7 @@ from eiraku.reference import policy
 from eiraku.reference.crypto import cose, ed25519, x25519
 from eiraku.reference.device import Accepted, Rejected
 from eiraku.reference.meeting import transfer
+from eiraku.reference.purse.ledger import Kept
 from eiraku.reference.purse.provisioning import ROOM
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RedeliverOrder
 from eiraku.spec import cbor
@@ -20,7 +22,10 @@ from eiraku.spec.objects import Role, Unit
 from eiraku.testing.purses import EPOCH, Member, World
 
 
-def world_of(directory: Path, **sizes: int) -> World:
+TABLES: dict[Kept, str] = {"given": "settled", "credited": "credited", "seen": "seen"}
+
+
+def world_of(directory: Path, **sizes: Any) -> World:
     return World(directory, policy=replace(policy.default(), **sizes))
 
 
@@ -83,7 +88,7 @@ def test_the_store_counts_as_the_rows_say(tmp_path: Path) -> None:
     for member in (alice, bob):
         store = member.device.store
         for epoch in range(EPOCH - 1, EPOCH + 9):
-            for table, name in (("given", "settled"), ("credited", "credited"), ("seen", "seen")):
+            for table, name in TABLES.items():
                 rows = store.read(f"SELECT count(*) FROM {name} WHERE expires >= ?", epoch)[0][0]
                 assert store.entries(table, epoch) == rows + len(store.pendings()) * (table == "given")
 
