@@ -21,7 +21,6 @@ from eiraku.spec.centre_objects import Issue, SelfReport
 from eiraku.spec.objects import Role, Unit
 from eiraku.testing.purses import EPOCH, Member, World
 
-
 TABLES: dict[Kept, str] = {"given": "settled", "credited": "credited", "seen": "seen"}
 
 

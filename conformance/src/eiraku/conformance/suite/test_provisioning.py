@@ -306,7 +306,7 @@ def test_expired_purse_id_is_no_fault(stage: Stage) -> None:
     take(stage, Side.RESPONDER, 4)
 
 
-@pytest.mark.requirement("EPP-GEN-017", "EPP-POL-004")
+@pytest.mark.requirement("EPP-GEN-017", "EPP-GEN-005", "EPP-POL-004")
 def test_as_many_units_as_the_capacity(stage: Stage) -> None:
     """A wallet can be provisioned with as many units as it may hold, and not with one more"""
     world = stage.world

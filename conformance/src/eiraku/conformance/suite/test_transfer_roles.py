@@ -133,7 +133,7 @@ def test_fresh_transactions(stage: Stage, side: Side) -> None:
 
 
 @SIDES
-@pytest.mark.requirement("EPP-TRF-032", "EPP-POL-004", "EPP-TRF-011")
+@pytest.mark.requirement("EPP-TRF-032", "EPP-POL-004", "EPP-TRF-064")
 def test_largest_bundle(stage: Stage, side: Side) -> None:
     """As many units as any policy permits are taken in one transfer, and paid on in one."""
     world = stage.world
