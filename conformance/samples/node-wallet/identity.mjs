@@ -16,6 +16,28 @@ const ATTRIBUTES = shape.tuple(
 );
 const CLAIMS = shape.map([8, shape.map([1, COSE_KEY])], [-70000, ATTRIBUTES]);
 
+/** Whether something could verify under a key, given in hex (EPP-KEY-002). */
+const sound = (key) => keys.soundPoint(Buffer.from(key, "hex")) && keys.onCurve(Buffer.from(key, "hex"));
+
+/** EPP-KEY-015 to 019, EPP-GEN-009, EPP-GEN-010. Refuses with `provision`. */
+export function checkAnchor({ device_keys: device, money_keys: money, economies }) {
+  const refuseIf = (bad, what) => {
+    if (bad) throw new Refusal("provision", what);
+  };
+  const all = [...device, ...money];
+  for (const key of all) {
+    refuseIf(keys.sha256(Buffer.from(key.public, "hex")).toString("hex", 0, 8) !== key.kid, "kid"); // EPP-KEY-015
+    refuseIf(key.from > key.to, "from after to"); // EPP-KEY-017
+    refuseIf(!sound(key.public), "unsound key"); // EPP-KEY-018
+  }
+  refuseIf(new Set(all.map((key) => key.public)).size !== all.length, "key twice"); // EPP-KEY-016
+  const probe = Buffer.alloc(32, 1);
+  refuseIf(money.some((k) => keys.x25519(probe, Buffer.from(k.history, "hex")) === null), "history key"); // EPP-KEY-019
+  refuseIf(device.length === 0 || money.length === 0, "no key"); // EPP-GEN-009
+  const bad = economies.some((e) => !Number.isInteger(e) || e < 1 || e > 65535);
+  refuseIf(bad || economies.length === 0 || new Set(economies).size !== economies.length, "economies"); // EPP-GEN-010
+}
+
 /** Parse and check a purse ID in the order of EPP-SES-025 up to its economy. Refuses with `authentication`. */
 export function checkPurseId(raw, anchor) {
   return as("authentication", () => {

@@ -184,7 +184,7 @@ def message_2(data: bytes) -> object:
 
 def record(data: bytes) -> object:
     direction = Direction(key=bytes(32), iv=bytes(12))
-    return Channel(aead=CHACHA20_POLY1305, sending=direction, receiving=direction).open(data)
+    return Channel(aead=CHACHA20_POLY1305, most=65535, sending=direction, receiving=direction).open(data)
 
 
 READERS: Mapping[str, Reader] = {

@@ -19,7 +19,17 @@ from eiraku.reference.edhoc.party import Credential, Established, Party
 from eiraku.reference.history import seal_layer, unit_id
 from eiraku.reference.purse import credential, units
 from eiraku.spec import cbor, objects
-from eiraku.spec.messages import Accept, Message, Offer, OfferedUnit, Pay, Receipt, Request, offer_digest
+from eiraku.spec.messages import (
+    LIMIT,
+    Accept,
+    Message,
+    Offer,
+    OfferedUnit,
+    Pay,
+    Receipt,
+    Request,
+    offer_digest,
+)
 from eiraku.spec.objects import Bulletin, EndorsementPayload, Layer, PurseId, ReceiptPayload, Role, Unit
 from eiraku.spec.tables import Side
 
@@ -236,8 +246,8 @@ class Example:
         handshake, done_b, done_a = self.session()
         suite = CHACHA20_POLY1305
         channels = {
-            Side.INITIATOR: records.channel(done_b, suite, Side.INITIATOR),
-            Side.RESPONDER: records.channel(done_a, suite, Side.RESPONDER),
+            Side.INITIATOR: records.channel(done_b, suite, Side.INITIATOR, LIMIT),
+            Side.RESPONDER: records.channel(done_a, suite, Side.RESPONDER, LIMIT),
         }
         vectors = [first, second, *handshake]
         vectors.append(

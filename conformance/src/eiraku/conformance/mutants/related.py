@@ -207,9 +207,32 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
         "the check redelivers as its control, or ends a session between PAY and RECEIPT",
     ),
     (
-        "EPP-CRS-016",
-        "history::* power_cut::* recovery::* redelivery_refused::* transfer_payee::*",
+        "EPP-CRS-016 EPP-CRS-020 EPP-CRS-021",
+        (
+            "history::* power_cut::* recovery::* redelivery_refused::* transfer_payee::* "
+            "room::* remembering::* boundaries::*"
+        ),
         "the check relies on what a purse must remember",
+    ),
+    (
+        "EPP-CRS-022 EPP-CRS-023 EPP-TRF-061 EPP-TRF-062 EPP-TRF-063",
+        "room::* remembering::* boundaries::*",
+        "the check fills a table",
+    ),
+    (
+        "EPP-CRS-001 EPP-CRS-002 EPP-CRS-003 EPP-CRS-007 EPP-CRS-008 EPP-CRS-010 EPP-TRF-019 EPP-TRF-041",
+        "room::* remembering::* signing::*",
+        "the check pays and redelivers to show something else",
+    ),
+    (
+        "EPP-GEN-011 EPP-GEN-012 EPP-GEN-013 EPP-GEN-014 EPP-GEN-015",
+        "provisioning::*",
+        "the order of the checks is shown with such a fault",
+    ),
+    (
+        "counts_only_what_anybody_takes",
+        "history::* transfer_orders::* transfer_choice::* boundaries::*",
+        "no order is taken that only a vault can be paid with",
     ),
     (
         "EPP-POL-004 excludes_the_last_place",

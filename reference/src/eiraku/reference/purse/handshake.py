@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from eiraku.reference import anchor, records
+from eiraku.reference.crypto.aead import Aead
 from eiraku.reference.edhoc import errors, initiator, responder
 from eiraku.reference.edhoc import messages as edhoc_messages
 from eiraku.reference.edhoc.errors import SuiteRefused
 from eiraku.reference.edhoc.messages import Ead
-from eiraku.reference.edhoc.party import Credential, Party
+from eiraku.reference.edhoc.party import Credential, Established, Party
 from eiraku.reference.purse import credential
 from eiraku.reference.purse.state import (
     Answer,
@@ -24,6 +25,7 @@ from eiraku.reference.purse.state import (
     SuspectPurse,
     Terms,
 )
+from eiraku.reference.records import Channel
 from eiraku.spec import cbor, objects
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import PurseId
@@ -99,7 +101,7 @@ def on_message_4(state: Handshaking, waiting: WaitMessage4, data: bytes) -> Answ
         terms=state.terms,
         purpose=state.order.purpose,
         peer=done.peer.subject,
-        channel=records.channel(done, waiting.edhoc.suite.aead, Side.INITIATOR),
+        channel=channel(done, waiting.edhoc.suite.aead, Side.INITIATOR, state.terms),
         limit=waiting.limit,
     )
     return Answer(data=link)
@@ -143,10 +145,16 @@ def on_message_3(state: Handshaking, waiting: WaitMessage3, data: bytes, env: En
         terms=state.terms,
         purpose=state.order.purpose,
         peer=message.peer.subject,
-        channel=records.channel(done, message.suite.aead, Side.RESPONDER),
+        channel=channel(done, message.suite.aead, Side.RESPONDER, state.terms),
         limit=limit,
     )
     return Answer(data=link, say=message_4)
+
+
+def channel(done: Established[PurseId], aead: Aead, side: Side, terms: Terms) -> Channel:
+    """The records of the session that a handshake has opened."""
+    # EPP-ENC-010
+    return records.channel(done, aead, side, terms.identity.policy.max_record)
 
 
 # --- the peer ---
