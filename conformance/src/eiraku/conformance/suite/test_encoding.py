@@ -275,11 +275,7 @@ def test_handshake_message(stage: Stage, change: Callable[[bytes], bytes], name:
         assert isinstance(content, bytes)
         return change(content)
 
-    attack = Attack(
-        codes=Code.MALFORMED,
-        at=name,
-        manner=lambda *_: altering(name, spoil),
-    )
+    attack = Attack(codes=Code.MALFORMED, at=name, manner=lambda *_: altering(name, spoil))
     handshake_attack(stage, RESPONDER if name == "message_3" else INITIATOR, attack)
 
 
