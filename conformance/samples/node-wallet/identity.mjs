@@ -1,5 +1,5 @@
 // Purse IDs (chapter 3): shape, checks under the anchor, and the sealed form on the wire.
-import { decode } from "./cbor.mjs";
+import { decode, encode, sequence } from "./cbor.mjs";
 import { Refusal, as } from "./codes.mjs";
 import { CONTEXT, parseSigned, verifySigned } from "./cose.mjs";
 import { KID } from "./edhoc.mjs";
@@ -69,20 +69,31 @@ export function memberMac(schemeKey, before) {
   return keys.extract(key, before).subarray(0, 16); // HKDF-Extract is HMAC-SHA-256
 }
 
-/** schemeKey: 32 bytes in hex, as in the anchor. ID_CRED_x with a fresh nonce (EPP-PID-008, EPP-PID-009). */
+const PURSE_ID_LABEL = 65003;
+const SEALED = shape.bytes(33, 16 + MAX_SIZE + 16);
+
+/** ID_CRED_x of every purse (EPP-PID-012). */
+export const ID_CRED = new Map([[KID, Buffer.from([1])]]);
+
+/** schemeKey: 32 bytes in hex, as in the anchor. The item of EAD, with a fresh nonce (EPP-PID-008, EPP-PID-009). */
 export function sealPurseId(raw, schemeKey, nonce = keys.random(16)) {
   const [key, iv] = schemeSecrets(schemeKey, nonce);
-  return new Map([[KID, Buffer.concat([nonce, keys.seal(keys.CHACHA, key, iv, Buffer.alloc(0), raw)])]]);
+  return sequence(-PURSE_ID_LABEL, Buffer.concat([nonce, keys.seal(keys.CHACHA, key, iv, Buffer.alloc(0), raw)]));
 }
 
-/** The purse ID inside ID_CRED_x. Refuses with `authentication`. */
-export function openPurseId(idCred, schemeKey) {
+/** The purse ID of a peer with this ID_CRED_x and these EAD items, and the other items. Refuses with `authentication`. */
+export function openPurseId({ idCred, ead }, schemeKey) {
   return as("authentication", () => {
-    // EPP-PID-010
-    const [sealed] = shape.map([KID, shape.bytes(33, 16 + MAX_SIZE + 16)])(idCred);
+    // EPP-PID-012
+    if (!encode(idCred).equals(encode(ID_CRED))) throw new Refusal("authentication", "ID_CRED_x");
+    const isPurseId = ({ label }) => Math.abs(Number(label)) === PURSE_ID_LABEL;
+    const [item, ...more] = ead.filter(isPurseId);
+    // EPP-PID-013
+    if (item?.label !== -PURSE_ID_LABEL || more.length > 0) throw new Refusal("authentication", "EPP purse ID");
+    const sealed = SEALED(item.value); // EPP-PID-010
     const [key, iv] = schemeSecrets(schemeKey, sealed.subarray(0, 16));
     const raw = keys.open(keys.CHACHA, key, iv, Buffer.alloc(0), sealed.subarray(16));
     if (raw === null) throw new Refusal("authentication", "sealed purse ID does not open");
-    return raw;
+    return { raw, rest: ead.filter((other) => !isPurseId(other)) };
   });
 }

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { decode, decodeSequence, encode } from "./cbor.mjs";
 import { CONTEXT, signAttached } from "./cose.mjs";
 import { Schedule, isError, oneByteString, parseMessage1, parsePlaintext } from "./edhoc.mjs";
-import { memberMac, sealPurseId } from "./identity.mjs";
+import { ID_CRED, memberMac, openPurseId, sealPurseId } from "./identity.mjs";
 import * as keys from "./keys.mjs";
 import { parseMessage } from "./messages.mjs";
 import { endorse, parseUnit, sealHistory } from "./money.mjs";
@@ -84,10 +84,11 @@ test("one payment of EPP/1", () => {
   assert.deepEqual(endorse(value("unit", "private_key"), move("genesis")), value("genesis", "signature"));
 
   const cred = { I: value("purse-id-B", "purse_id"), R: value("purse-id-A", "purse_id") };
-  const idCred = Object.fromEntries([["I", "B"], ["R", "A"]].map(([side, purse]) => {
+  const items = Object.fromEntries([["I", "B"], ["R", "A"]].map(([side, purse]) => {
     const id = `sealed-purse-id-${purse}`;
     const sealed = sealPurseId(cred[side], entries.get(id).scheme_key, value(id, "nonce"));
-    assert.deepEqual(encode(sealed), value(id, "id_cred"));
+    assert.deepEqual(sealed, value(id, "ead_item"));
+    assert.deepEqual(encode(ID_CRED), value(id, "id_cred"));
     return [side, sealed];
   }));
   const publicKey = (purseId) => decode(decode(purseId)[2]).get(8).get(1).get(-2);
@@ -98,12 +99,15 @@ test("one payment of EPP/1", () => {
   const s = new Schedule(keys.CHACHA, wire(1), keys.xPublic(mine), keys.x25519(mine, gx));
   const plaintext2 = s.stream2(oneByteString(wire(2)).subarray(32));
   const two = parsePlaintext(plaintext2, true);
-  assert.deepEqual(two.idCred, idCred.R);
+  assert.deepEqual(two.idCred, ID_CRED);
+  assert.deepEqual(openPurseId(two, schemeKey).raw, cred.R);
+  assert.ok(two.eadRaw.includes(items.R));
   assert.ok(keys.verify(publicKey(cred.R), s.signed2(two.cR, two.idCred, cred.R, two.eadRaw), two.signature));
   s.after2(plaintext2, cred.R);
   const plaintext3 = s.open3(oneByteString(wire(3)));
   const three = parsePlaintext(plaintext3, false);
-  assert.ok(keys.verify(publicKey(cred.I), s.signed3(idCred.I, cred.I, three.eadRaw), three.signature));
+  assert.deepEqual(three.eadRaw, items.I);
+  assert.ok(keys.verify(publicKey(cred.I), s.signed3(ID_CRED, cred.I, three.eadRaw), three.signature));
   s.after3(plaintext3, cred.I);
   assert.deepEqual(encode(s.seal4(Buffer.alloc(0))), wire(4));
   assert.deepEqual(s.prkExporter, value("handshake", "prk_exporter"));

@@ -15,6 +15,7 @@ from eiraku.reference.crypto.aead import CHACHA20_POLY1305
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.edhoc import initiator, responder
+from eiraku.reference.edhoc.messages import encode_ead
 from eiraku.reference.edhoc.party import Credential, Established, Party
 from eiraku.reference.history import seal_layer, unit_id
 from eiraku.reference.purse import credential, units
@@ -127,13 +128,14 @@ class Example:
                 ),
                 _vector(
                     f"sealed-purse-id-{name}",
-                    "EPP-PID-008",
+                    "EPP-PID-008 EPP-PID-012",
                     scheme_key=self.scheme_key,
                     nonce=nonce,
                     key_and_iv=hkdf.expand(
                         hkdf.extract(nonce, self.scheme_key), objects.INFO_SEALED_PURSE_ID, 44
                     ),
-                    id_cred=cbor.encode(credential.seal(self.scheme_key, nonce, self.purse_ids[name])),
+                    ead_item=encode_ead([credential.seal(self.scheme_key, nonce, self.purse_ids[name])]),
+                    id_cred=cbor.encode(credential.ID_CRED),
                 ),
             ]
         return found
@@ -268,12 +270,16 @@ class Example:
         return Party(
             suites=(4,),
             connection_id=b"",
-            id_cred=credential.seal(self.scheme_key, secret(f"nonce {name}", 16), self.purse_ids[name]),
+            id_cred=credential.ID_CRED,
             cred=self.purse_ids[name],
             key=self.keys[name],
-            resolve=lambda _: Credential(
+            resolve=lambda *_: Credential(
                 cred=self.purse_ids[other], public_key=self.keys[other].public, subject=other
             ),
+            credential_ead=(
+                credential.seal(self.scheme_key, secret(f"nonce {name}", 16), self.purse_ids[name]),
+            ),
+            credential_labels=frozenset({credential.LABEL_PURSE_ID}),
             ead_labels=frozenset({credential.LABEL_VERSION, credential.LABEL_MEMBER}),
         )
 

@@ -169,19 +169,23 @@ def party(terms: Terms, env: Env) -> Party[PurseId]:
         suites=SUITES,
         # EPP-SES-035, EPP-SES-036
         connection_id=b"",
-        id_cred=credential.seal(identity.anchor.scheme_key, nonce, identity.purse_id),
+        id_cred=credential.ID_CRED,
         cred=identity.purse_id,
         key=identity.key,
         resolve=partial(resolve, terms),
+        credential_ead=(credential.seal(identity.anchor.scheme_key, nonce, identity.purse_id),),
+        credential_labels=frozenset({credential.LABEL_PURSE_ID}),
         ead_labels=frozenset({credential.LABEL_VERSION}),
     )
 
 
-def resolve(terms: Terms, id_cred: cbor.Map) -> Credential[PurseId]:
+def resolve(terms: Terms, id_cred: cbor.Map, ead: Sequence[Ead]) -> Credential[PurseId]:
     """The peer's purse ID: shape, signature, seal, economy (EPP-SES-025). Raises Refusal."""
     trusted = terms.identity.anchor
-    # EPP-PID-010
-    raw = credential.unseal(trusted.scheme_key, id_cred)
+    # EPP-PID-012
+    credential.check_id_cred(id_cred)
+    # EPP-PID-010, EPP-PID-013
+    raw = credential.unseal(trusted.scheme_key, credential.sealed_in(ead))
     # EPP-PID-001
     purse_id = anchor.parse_purse_id(raw)
     # EPP-PID-002
