@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 import pytest
 from cddl_verifier import Validator
 
-from eiraku.spec import cbor, centre_objects, messages, news, objects, wholesale_objects
+from eiraku.spec import bulletins, cbor, centre_objects, messages, news, objects, wholesale_objects
 from eiraku.spec.cbor import Item
-from eiraku.spec.centre_objects import BulletinHead, Claim, Issue, SelfReport
+from eiraku.spec.centre_objects import Claim, Issue, SelfReport
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.layout import (
     Array,
@@ -31,7 +31,7 @@ from eiraku.spec.layout import (
     Text,
     Uint,
 )
-from eiraku.spec.objects import Bulletin, EndorsementPayload, Layer, PurseId, ReceiptPayload, Unit
+from eiraku.spec.objects import EndorsementPayload, Layer, PurseId, ReceiptPayload, Unit
 from eiraku.spec.record import Codec, Record, _filled
 from eiraku.spec.wholesale_objects import Checkpoint, Entry
 
@@ -47,7 +47,11 @@ RULES: dict[type[Record], str] = {
     EndorsementPayload: "endorsement-payload",
     Layer: "history-layer",
     ReceiptPayload: "receipt-payload",
-    Bulletin: "bulletin-payload",
+    bulletins.Bulletin: "bulletin-payload",
+    bulletins.CodedList: "coded-list",
+    bulletins.Delta: "delta",
+    bulletins.Whole: "whole-update",
+    bulletins.Changed: "delta-update",
     messages.Request: "request",
     messages.Offer: "offer",
     messages.OfferedUnit: "offered-unit",
@@ -59,14 +63,13 @@ RULES: dict[type[Record], str] = {
     Issue: "issue-to-vault",
     Claim: "claim-of-payer",
     SelfReport: "self-report",
-    BulletinHead: "bulletin-head",
     news.Have: "have",
-    news.AskHead: "ask-head",
+    news.AskBulletin: "ask-bulletin",
     news.AskChunk: "ask-chunk",
-    news.AskWhole: "ask-whole",
-    news.Head: "head",
+    news.AskDelta: "ask-delta",
+    news.Signed: "bulletin",
     news.Chunk: "chunk",
-    news.Whole: "whole",
+    news.Difference: "delta-news",
     news.Nothing: "nothing",
     news.Done: "done",
     Entry: "entry",
@@ -140,7 +143,8 @@ def wrong_types() -> Mutants:
 def near(found: Shape) -> Mutants:
     match found:
         case Uint(low, high):
-            yield from ((str(number), number) for number in (low - 1, low, high, high + 1))
+            # beyond 64 bits there is no integer to encode
+            yield from ((str(number), number) for number in (low - 1, low, high, high + 1) if number < 2**64)
         case Octets(low, high):
             yield from ((f"{size} bytes", b"\x01" * size) for size in sizes(low, high or low))
         case Text(low, high):
@@ -248,7 +252,7 @@ def test_code_and_schema_agree_on_choices(kind: type[Record], decode: Any, rule:
 
 
 def test_every_record_is_compared() -> None:
-    modules = (centre_objects, messages, news, objects, wholesale_objects)
+    modules = (bulletins, centre_objects, messages, news, objects, wholesale_objects)
     records = {
         found
         for module in modules

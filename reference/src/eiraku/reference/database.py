@@ -13,13 +13,14 @@ from eiraku.spec.errors import Unavailable
 
 APPLICATION = 0x45505031
 """SQLite application_id of a purse: "EPP1"."""
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _TABLES = """
 CREATE TABLE purse (
     id INTEGER PRIMARY KEY CHECK (id = 1), number BLOB NOT NULL, private_key BLOB NOT NULL,
     purse_id BLOB NOT NULL, anchor TEXT NOT NULL, policy TEXT NOT NULL, given INTEGER NOT NULL);
-CREATE TABLE bulletin (id INTEGER PRIMARY KEY CHECK (id = 1), signed BLOB NOT NULL);
+CREATE TABLE bulletin (id INTEGER PRIMARY KEY CHECK (id = 1), signed BLOB NOT NULL, delta BLOB);
+CREATE TABLE chunk (position INTEGER PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE holding (
     unit_id BLOB PRIMARY KEY, unit BLOB NOT NULL, value INTEGER NOT NULL, expires INTEGER NOT NULL,
     max_hops INTEGER NOT NULL, hop INTEGER NOT NULL, history BLOB NOT NULL, size INTEGER NOT NULL);

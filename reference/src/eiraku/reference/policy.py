@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from eiraku.reference.settings import SettingsError, Table
 from eiraku.spec.objects import HOP_MAX, Role
+from eiraku.spec.revoked import CHUNK, CHUNKS_MAX
 from eiraku.spec.shape import AMOUNT_MAX
 
 # The exact digits: "01" or "+1" would be a second name for tier 1.
@@ -49,6 +50,7 @@ class _PolicyForm(Table, frozen=True, kw_only=True):
 
     max_units: Annotated[int, Meta(ge=1, le=64)]
     capacity: Annotated[int, Meta(ge=1, le=65535)]
+    max_bulletin: Annotated[int, Meta(ge=CHUNK, le=CHUNK * CHUNKS_MAX)]
     max_hops: Annotated[int, Meta(ge=1, le=HOP_MAX)]
     balance_limits: _Limits
     operations: tuple[_OperationForm, ...]
@@ -76,10 +78,11 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A valid policy: most units in one transfer, most units held, most moves of a unit after its issue."""
+    """A valid policy: most units in one transfer and held, bytes of a revoked list, moves of a unit."""
 
     max_units: int
     capacity: int
+    max_bulletin: int
     max_hops: int
     balance_limits: Mapping[int, int]
     operations: tuple[Operation, ...]
@@ -107,6 +110,7 @@ class Policy:
         return cls(
             max_units=form.max_units,
             capacity=form.capacity,
+            max_bulletin=form.max_bulletin,
             max_hops=form.max_hops,
             balance_limits=_by_tier(form.balance_limits),
             operations=tuple(
@@ -126,6 +130,7 @@ class Policy:
         return {
             "max_units": self.max_units,
             "capacity": self.capacity,
+            "max_bulletin": self.max_bulletin,
             "max_hops": self.max_hops,
             "balance_limits": {str(tier): limit for tier, limit in self.balance_limits.items()},
             "operations": [

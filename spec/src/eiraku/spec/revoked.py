@@ -11,6 +11,7 @@ in memory beside the bytes.
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TypeAlias
 
 from eiraku.spec.errors import Code, Refusal
@@ -103,30 +104,38 @@ def decode(part: Part, k: int) -> Iterator[int]:
         raise Refusal(Code.MALFORMED, "EPP-BUL-015", "8 one-bits or more after the last number of a chunk")
 
 
-def numbers(parts: Iterable[Part], k: int) -> Iterator[int]:
-    """The numbers of all chunks, as they come. Raises Refusal (MALFORMED)."""
-    for part in parts:
-        yield from decode(part, k)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokedList:
+    """A list in its code, to be read."""
+
+    k: int = 0
+    parts: tuple[Part, ...] = ()
+
+    def __iter__(self) -> Iterator[int]:
+        """Every number, as it comes. Raises Refusal (MALFORMED) for a list that was not verified."""
+        for part in self.parts:
+            yield from decode(part, self.k)
+
+    def __contains__(self, number: int) -> bool:
+        """Whether a list that was verified has a number: one chunk is read."""
+        at = bisect_right(self.parts, number, key=itemgetter(0)) - 1
+        return at >= 0 and number in decode(self.parts[at], self.k)
 
 
-def verify(count: int, k: int, parts: Sequence[Part]) -> None:
+def verify(count: int, listed: RevokedList) -> None:
     """Whether these chunks are the code of a list of so many numbers. Raises Refusal (MALFORMED)."""
-    found = encode(numbers(parts, k), k)
+    found = encode(listed, listed.k)
     # EPP-BUL-017
     if found.count != count:
         raise Refusal(Code.MALFORMED, "EPP-BUL-017", f"a list of {found.count} numbers says {count}")
     # EPP-BUL-016
     if not found.canonical:
-        raise Refusal(Code.MALFORMED, "EPP-BUL-016", f"a list of {count} numbers to {found.last} has k {k}")
+        raise Refusal(
+            Code.MALFORMED, "EPP-BUL-016", f"a list of {count} numbers to {found.last} has k {listed.k}"
+        )
     # EPP-BUL-018
-    if found.parts != tuple(parts):
+    if found.parts != listed.parts:
         raise Refusal(Code.MALFORMED, "EPP-BUL-018", "a chunk is not as full as it can be")
-
-
-def contains(number: int, parts: Sequence[Part], k: int) -> bool:
-    """Whether a list that was verified has a number: one chunk is read."""
-    at = bisect_right(parts, number, key=lambda part: part[0]) - 1
-    return at >= 0 and number in decode(parts[at], k)
 
 
 def changed(held: Iterable[int], removed: Iterable[int], added: Iterable[int]) -> Iterator[int]:

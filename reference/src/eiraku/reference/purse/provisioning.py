@@ -47,8 +47,8 @@ def provision(state: PurseState, given: Provisioning) -> tuple[PurseState, tuple
         raise Refusal(Code.PROVISION, RULE, "holdings: one unit is there twice")
     bulletin = None
     if given.bulletin is not None:
-        # EPP-BUL-001, EPP-BUL-003
-        bulletin = holder.held_bulletin(anchor.verify_bulletin(trusted, given.bulletin), given.bulletin)
+        # EPP-BUL-006
+        bulletin = holder.check_bulletin(trusted, policy, given.bulletin, None)
     made = Provision(
         number=given.number,
         private_key=given.private_key,
@@ -57,7 +57,8 @@ def provision(state: PurseState, given: Provisioning) -> tuple[PurseState, tuple
         policy=policy,
     )
     ready = Ready(identity=identity(made), bulletin=bulletin, order=None, session=NoSession())
-    change = Provisioned(provision=made, bulletin=given.bulletin, holdings=holdings)
+    stored = None if bulletin is None else bulletin.stored
+    change = Provisioned(provision=made, bulletin=stored, holdings=holdings)
     return ready, (Write(change=change),)
 
 
