@@ -131,6 +131,7 @@ class Scheme:
             self._databases[0],
             seal=random(16),
             policy_digest=sha256(json.dumps(self._policy, sort_keys=True).encode()).digest(),
+            max_bulletin=policy.max_bulletin,
             epoch=FIRST_EPOCH,
             random=random,
         )

@@ -18,9 +18,10 @@ from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.policy import Policy
+from eiraku.spec.bulletins import UPDATE_MAX
 from eiraku.spec.centre_objects import CONTEXT_REQUEST, REQUEST_MAX, EnrolBody, Request
 from eiraku.spec.errors import Refusal
-from eiraku.spec.fields import Encoded, Number
+from eiraku.spec.fields import Number
 from eiraku.spec.layout import Octets, Text
 from eiraku.spec.objects import ISSUER_NUMBER, Role
 from eiraku.spec.record import Record, record
@@ -47,14 +48,17 @@ class Invitation:
     last_epoch: int
 
 
-@record(RULE, limit=4 * REQUEST_MAX)
+@record(RULE, limit=UPDATE_MAX + 4 * REQUEST_MAX)
 class Enrolled(Record):
-    """What a new purse is told. `anchor`, `policy`: JSON; `vault`: number of its holder's vault, or None."""
+    """What a new purse is told. `anchor`, `policy`: JSON; `bulletin`: an update with all chunks.
+
+    `vault`: number of its holder's vault, or None.
+    """
 
     purse_id: Annotated[bytes, Octets(0, 1024)]
     anchor: Annotated[str, Text(0, REQUEST_MAX)]
     policy: Annotated[str, Text(0, REQUEST_MAX)]
-    bulletin: Encoded
+    bulletin: Annotated[bytes, Octets(0, UPDATE_MAX)]
     vault: Number | None
 
 
