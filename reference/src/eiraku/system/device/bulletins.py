@@ -201,7 +201,7 @@ def _too_large(connection: Connection, epoch: int, listed: Coded, room: int) -> 
     epochs = [int(expires) + 1 for expires in connection.execute(query).scalars()]
     fits = bisect_left(epochs, 1, key=lambda later: len(_revoked(connection, later).parts) <= room)
     return (
-        f"the bulletin of epoch {epoch} would name {listed.count} purses in {len(listed.parts)} chunks, and the "
-        f"policy has room for {room}; advance to epoch {epochs[fits]}, by which enough of their purse IDs have "
-        "expired"
+        f"the bulletin of epoch {epoch} would name {listed.count} purses in {len(listed.parts)} chunks, and "
+        f"the policy has room for {room}; advance to epoch {epochs[fits]}, by which enough of their "
+        "purse IDs have expired"
     )
