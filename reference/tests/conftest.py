@@ -29,6 +29,7 @@ Alter = Callable[[Message], Message | bytes]
 POLICY = """
 max_units = 4
 capacity = 6
+max_bulletin = 1048576
 max_hops = 3
 [balance_limits]
 1 = 100

@@ -7,7 +7,6 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -35,18 +34,18 @@ def test_opened_again(centre_url: str) -> None:
     assert (again.bulletins.epoch, again.seal, again.bulletins.newest()) == (11, SEAL, bulletin)
     assert again.purses.lookup(number) is not None
     with pytest.raises(RegistryError, match="has a device centre already"):
-        Registry.create(again.database, seal=SEAL, policy_digest=bytes(32), epoch=1, random=RANDOM)
+        made(centre_url)
     again.database.close()
 
 
 def test_nothing_was_created(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'device.db'}", SCHEMA)
+    url = f"sqlite:///{tmp_path / 'device.db'}"
+    database = Database(url, SCHEMA)
     with pytest.raises(RegistryError, match="create it first"):
         Registry(database, random=RANDOM)
     for wrong in ({"seal": b"x"}, {"policy_digest": b"x"}, {"epoch": -1}, {"epoch": 2**32}):
-        given: dict[str, Any] = {"seal": SEAL, "policy_digest": bytes(32), "epoch": 1, "random": RANDOM}
         with pytest.raises(RegistryError, match="expected"):
-            Registry.create(database, **given | wrong)
+            made(url, **wrong)
     database.close()
 
 

@@ -44,8 +44,8 @@ _PENDING = "SELECT tx, payee, amount, offer, endorsements, unit_ids FROM pending
 _CREDITED = "SELECT payer, tx, amount, offer_digest, receipt FROM credited"
 _CONTENT = (
     "SELECT number, private_key, purse_id, anchor, policy, given FROM purse",
-    # The chunks of its list are in it, by their digests (EPP-BUL-012).
     "SELECT signed, delta FROM bulletin",
+    "SELECT position, data FROM chunk ORDER BY position",
     "SELECT unit_id, unit, value, expires, max_hops, hop, history, size FROM holding ORDER BY unit_id",
     "SELECT count, value FROM held",
     _PENDING + " ORDER BY tx",

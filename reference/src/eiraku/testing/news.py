@@ -1,6 +1,7 @@
 """Bulletins in their parts, as tests of news need them."""
 
 from collections.abc import Iterable
+from random import Random
 
 from eiraku.reference.device import Device
 from eiraku.reference.gossip import held_by
@@ -11,8 +12,9 @@ from eiraku.testing.purses import World
 
 
 def revoked(count: int, *, apart: int = 1) -> list[bytes]:
-    """Numbers of as many purses, each `apart` from the one before."""
-    return [n.to_bytes(8, "big") for n in range(1, count * apart + 1, apart)]
+    """Numbers of as many purses, ascending; one in `apart` is among them, at random."""
+    chance = Random(count)  # noqa: S311 - variety, not secrecy
+    return [n.to_bytes(8, "big") for n in sorted(chance.sample(range(1, count * apart + 1), count))]
 
 
 def published(world: World, epoch: int, numbers: Iterable[bytes] = ()) -> Whole:

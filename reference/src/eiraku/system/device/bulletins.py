@@ -34,7 +34,7 @@ class Bulletins:
     def advance(self, to: int | None = None) -> bytes:
         """Publish the bulletin of the next epoch, or of a later one: stored, then returned (EPP-DEV-005).
 
-        The answer is an update with all chunks. Raises RegistryError (too many revoked purses, no valid key),
+        The answer is the signed bulletin. Raises RegistryError (too many revoked purses, no valid key),
         DatabaseError.
         """
         with self._database.writing() as connection:
@@ -43,9 +43,9 @@ class Bulletins:
             # EPP-DEV-005
             if not now < epoch <= shape.EPOCH_MAX:
                 raise RegistryError(f"expected an epoch after {now}, found {epoch}")
-            update = publish(connection, epoch)
+            signed = publish(connection, epoch)
             connection.execute(CENTRE.update().values(epoch=epoch))
-            return update
+            return signed
 
     def newest(self) -> bytes:
         """The newest bulletin with all chunks of its list, as an update (EPP-BUL-007)."""
@@ -106,7 +106,7 @@ class Bulletins:
 
 
 def publish(connection: Connection, epoch: int) -> bytes:
-    """Sign the bulletin of `epoch` and store it with its list; the update. Raises RegistryError."""
+    """Sign the bulletin of `epoch` and store it with its list; the bulletin. Raises RegistryError."""
     centre = connection.execute(select(CENTRE)).one()
     listed = _revoked(connection, epoch)
     # EPP-DEV-012
@@ -119,11 +119,9 @@ def publish(connection: Connection, epoch: int) -> bytes:
     step = _step(connection, RevokedList(k=listed.k, parts=listed.parts))
     connection.execute(BULLETIN.insert().values(epoch=epoch, signed=signed, step=step))
     connection.execute(CHUNKS.delete())
-    chunks = tuple(data for _, data in listed.parts)
-    if chunks:
-        rows = [{"position": n, "data": data} for n, data in enumerate(chunks)]
+    if rows := [{"position": n, "data": data} for n, (_, data) in enumerate(listed.parts)]:
         connection.execute(CHUNKS.insert(), rows)
-    return Whole(signed=signed, chunks=chunks).encode()
+    return signed
 
 
 def _on(epoch: int) -> Select[Any]:

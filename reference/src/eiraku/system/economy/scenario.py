@@ -181,6 +181,7 @@ class Scenario(Table, frozen=True, kw_only=True):
             {
                 "max_units": 64,
                 "capacity": 65535,
+                "max_bulletin": 1_048_576,
                 "max_hops": self.max_hops,
                 "balance_limits": {"2": 2**50},
                 "operations": [

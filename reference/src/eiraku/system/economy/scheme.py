@@ -228,11 +228,11 @@ class Scheme:
     # --- epochs ---
 
     def advance(self) -> bytes:
-        """The next epoch: its bulletin, and the refunds that have fallen due."""
-        signed = self.registry.bulletins.advance()
+        """The next epoch: its bulletin with all chunks, and the refunds that have fallen due."""
+        self.registry.bulletins.advance()
         self.epoch = self.registry.bulletins.epoch
         self.issuer.office.advance(self.epoch)
-        return signed
+        return self.registry.bulletins.newest()
 
     # --- money out ---
 
