@@ -273,7 +273,9 @@ def test_the_lists_of_a_delta_have_one_code() -> None:
         ((1, (0, 0, ()), (0, 1, ())), "EPP-BUL-016"),
         ((1, (0, 0, ())), "EPP-BUL-020"),
     ):
-        assert refused(partial(Delta.decode, cbor.encode(wrong))).requirement == rule
+        said, _ = bulletin([])
+        call = partial(bulletins.changed, said, cbor.encode(wrong), 1, RevokedList())
+        assert refused(call).requirement == rule
 
 
 def test_which_update_it_is() -> None:

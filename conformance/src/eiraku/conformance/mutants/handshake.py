@@ -269,7 +269,7 @@ AREA.edits(
     "knows_only_the_first_revoked",
     "Looks only at the first number of the bulletin.",
     handshake.judge,
-    (REVOKED, "peer.number in sorted(terms.revoked)[:1]"),
+    (REVOKED, 'int.from_bytes(peer.number, "big") in sorted(terms.revoked)[:1]'),
 )
 AREA.edits(
     "EPP-SES-023",

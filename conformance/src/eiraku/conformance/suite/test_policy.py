@@ -55,7 +55,7 @@ def _add(**fields: Any) -> Change:
     return change
 
 
-NAMES = ("max_units", "capacity", "max_hops", "balance_limits", "operations")
+NAMES = ("max_units", "capacity", "max_bulletin", "max_hops", "balance_limits", "operations")
 OPERATION_NAMES = ("name", "payer", "payee", "same_holder", "limits")
 
 DEFECTS: dict[str, Change] = {
@@ -70,6 +70,8 @@ DEFECTS: dict[str, Change] = {
     "max-units-true": _put("max_units", value=True),
     "capacity-0": _put("capacity", value=0),
     "capacity-65536": _put("capacity", value=65536),
+    "max-bulletin-4095": _put("max_bulletin", value=4095),
+    "max-bulletin-1048577": _put("max_bulletin", value=2**20 + 1),
     "max-hops-0": _put("max_hops", value=0),
     "max-hops-256": _put("max_hops", value=256),
     "balance-limit-negative": _put("balance_limits", "0", value=-1),

@@ -38,6 +38,7 @@ def policy(
     *,
     max_units: int = 16,
     capacity: int = 64,
+    max_bulletin: int = 2**20,
     max_hops: int = 10,
     balance_limits: Mapping[int, int] | None = None,
     transfer: Mapping[int, int] | None = None,
@@ -51,6 +52,7 @@ def policy(
     return {
         "max_units": max_units,
         "capacity": capacity,
+        "max_bulletin": max_bulletin,
         "max_hops": max_hops,
         "balance_limits": by_tier(balance_limits or ample),
         "operations": [
