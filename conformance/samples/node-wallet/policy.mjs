@@ -35,9 +35,10 @@ function roles(list, where) {
 
 /** Refuse an invalid policy with `policy` (EPP-POL-001). */
 export function checkPolicy(policy) {
-  names(policy, ["max_units", "capacity", "max_hops", "balance_limits", "operations"], "policy");
+  names(policy, ["max_units", "capacity", "max_bulletin", "max_hops", "balance_limits", "operations"], "policy");
   range(policy.max_units, 1, 64, "max_units");
   range(policy.capacity, 1, 65535, "capacity");
+  range(policy.max_bulletin, 4096, 1048576, "max_bulletin");
   range(policy.max_hops, 1, 255, "max_hops");
   limits(policy.balance_limits, "balance_limits");
   if (!Array.isArray(policy.operations)) fail("operations");

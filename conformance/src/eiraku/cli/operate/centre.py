@@ -73,7 +73,7 @@ def status(path: Path, *, as_json: bool) -> int:
         facts: dict[str, Any] = {
             "epoch": registry.bulletins.epoch,
             "purses": registry.purses.counts(),
-            "bulletin_bytes": len(registry.bulletins.newest()),
+            "revoked_bytes": sum(len(data) for _, data in registry.bulletins.listed().parts),
             "device_keys": {
                 kid.hex(): [k.valid_from, k.valid_to] for kid, k in registry.keys.announced().items()
             },
@@ -90,7 +90,7 @@ def status(path: Path, *, as_json: bool) -> int:
         click.echo(json.dumps(facts, indent=1))
         return 0
     purses = ", ".join(f"{count} {state}" for state, count in facts["purses"].items()) or "none"
-    click.echo(f"epoch        {facts['epoch']}, a bulletin of {facts['bulletin_bytes']} bytes")
+    click.echo(f"epoch        {facts['epoch']}, a revoked list of {facts['revoked_bytes']} bytes")
     click.echo(f"purses       {purses}")
     for name in ("device_keys", "money_keys"):
         for kid, (first, last) in facts[name].items():

@@ -89,7 +89,7 @@ def _too_long(world: World) -> bytes:
     """A bulletin of more than 12 288 bytes, of good shape but for that."""
     listed = with_parts(coded((5,)), *((5 + n, b"") for n in range(256)))
     body = Bulletin.of(listed, epoch=NEXT, policy_digest=bytes(32))
-    padded = cbor.encode((body.epoch, body.policy_digest, 1, 0, *body.chunks, bytes(2500)))
+    padded = cbor.encode((body.epoch, body.policy_digest, 1, 0, *body.chunks, bytes(4000)))
     return of(world.device.sign(objects.CONTEXT_BULLETIN, padded))
 
 
