@@ -16,6 +16,7 @@ from eiraku.system.vault.errors import VaultBusy, VaultSuspended
 from eiraku.system.vault.policy import VaultPolicy
 from eiraku.system.vault.vault import Vault
 from eiraku.testing.bank import FUNDS, Bank, number_of
+from eiraku.testing.news import held
 
 pytestmark = pytest.mark.slow
 
@@ -236,6 +237,8 @@ def test_the_same_bulletin_confirms_and_a_new_one_counts(bank: Bank) -> None:
     assert not bank.vault.suspended
     bank.directory.advance()
     assert bank.vault.refresh() == epoch + 1 == bank.vault.epoch
+    # EPP-DEV-029: by a delta
+    assert held(bank.vault.device).delta is not None
 
 
 def test_an_older_bulletin_confirms_nothing(bank: Bank) -> None:
@@ -254,8 +257,8 @@ def test_an_older_bulletin_confirms_nothing(bank: Bank) -> None:
 
 
 class _Stale:
-    def __init__(self, signed: bytes) -> None:
-        self.signed = signed
+    def __init__(self, update: bytes) -> None:
+        self.update = update
 
     def open(self) -> Session:
         raise AssertionError
@@ -263,8 +266,9 @@ class _Stale:
     def request(self, signed: bytes) -> bytes:
         raise AssertionError(signed)
 
-    def bulletin(self) -> bytes:
-        return self.signed
+    def bulletin(self, epoch: int) -> bytes:
+        assert epoch
+        return self.update
 
 
 # --- opening ---

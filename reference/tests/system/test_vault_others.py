@@ -51,7 +51,7 @@ def line_to(bank: Bank, vault: Vault) -> Line:
     table = SessionTable(host=vault, random=bank.directory.random, clock=map(float, count()).__next__)
     gate = Gate(audience="vault", journal=None, callers=lambda _n: None, methods={})  # type: ignore[arg-type]
     return Line(
-        LocalCarrier(Service(gate=gate, bulletin=bank.directory.registry.bulletins.newest, sessions=table))
+        LocalCarrier(Service(gate=gate, bulletin=bank.directory.registry.bulletins.since, sessions=table))
     )
 
 
