@@ -77,7 +77,7 @@ def test_a_life(centre: Run, tmp_path: Path) -> None:
     assert centre("renew", number)[0] == 2
     code, out, _ = centre("bulletin", "--next", "--out", tmp_path / "b")
     assert code == 0
-    assert out == f"epoch 2, 1 chunks, an update of 170 bytes\n  {number} lost on a train\n"
+    assert out == f"epoch 2, 1 chunks, an update of 164 bytes\n  {number} lost on a train\n"
     assert centre("bulletin", "--since", 1, "--out", tmp_path / "d")[0] == 0
     device = Device(purse, RANDOM)
     assert isinstance(device.bulletin((tmp_path / "d").read_bytes()), Accepted)
