@@ -235,7 +235,7 @@ def keeps_the_old_session() -> Sequence[Patch]:
 # --- the peer -----------------------------------------------------------------------------------------------
 
 ITSELF = "peer.number == own.number or peer.public_key == own.public_key"
-REVOKED = "peer.number in terms.revoked"
+REVOKED = 'int.from_bytes(peer.number, "big") in terms.revoked'
 AREA.edits(
     "EPP-SES-021",
     "takes_its_own_number",
