@@ -5,6 +5,7 @@ message on the way. All private inputs are SHA-256 digests of their names: nothi
 implementation can start from any value.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -20,6 +21,7 @@ from eiraku.reference.edhoc.party import Credential, Established, Party
 from eiraku.reference.history import seal_layer, unit_id
 from eiraku.reference.purse import credential, units
 from eiraku.spec import cbor, objects
+from eiraku.spec.bulletins import Bulletin, Changed, CodedList, Delta, Whole
 from eiraku.spec.messages import (
     LIMIT,
     Accept,
@@ -31,12 +33,16 @@ from eiraku.spec.messages import (
     Request,
     offer_digest,
 )
-from eiraku.spec.objects import Bulletin, EndorsementPayload, Layer, PurseId, ReceiptPayload, Role, Unit
+from eiraku.spec.objects import EndorsementPayload, Layer, PurseId, ReceiptPayload, Role, Unit
+from eiraku.spec.revoked import coded
 from eiraku.spec.tables import Side
 
 Vector = dict[str, Any]
 
 EPOCH = 7
+REVOKED = (5, 7, 20)
+MANY_REVOKED = tuple(n * n for n in range(1, 2801))
+"""Of `bulletin-2`: two chunks."""
 ECONOMY = 392
 
 
@@ -96,16 +102,9 @@ class Example:
     def objects(self) -> list[Vector]:
         """Keys, purse IDs, the unit, its history, a bulletin."""
         kid = ed25519.key_id(self.master.public)
-        bulletin = Bulletin(epoch=EPOCH, revoked=(secret("revoked", 8),), policy_digest=secret("policy"))
         found = [
             _vector("key-identifier", "EPP-KEY-008", public_key=self.master.public, kid=kid),
-            _vector(
-                "bulletin",
-                "EPP-BUL-001",
-                private_key=secret("purse master key"),
-                payload=bulletin.encode(),
-                bulletin=cose.sign(self.master, objects.CONTEXT_BULLETIN, bulletin.encode(), kid=kid),
-            ),
+            *self.bulletins(),
             _vector(
                 "unit",
                 "EPP-UNI-002 EPP-UNI-009",
@@ -139,6 +138,33 @@ class Example:
                 ),
             ]
         return found
+
+    def bulletins(self) -> list[Vector]:
+        """One with the list of chapter 4, one of two chunks, and a delta between them."""
+        removed = sorted(set(REVOKED) - set(MANY_REVOKED))
+        added = sorted(set(MANY_REVOKED) - set(REVOKED))
+        delta = Delta(from_epoch=EPOCH, removed=CodedList.of(removed), added=CodedList.of(added)).encode()
+        one, two = (
+            self._bulletin("bulletin", EPOCH, REVOKED),
+            self._bulletin("bulletin-2", EPOCH + 1, MANY_REVOKED),
+        )
+        update = Changed(signed=bytes.fromhex(two["values"]["bulletin"]), delta=delta)
+        return [one, two, _vector("delta", "EPP-BUL-020 EPP-BUL-023", delta=delta, update=update.encode())]
+
+    def _bulletin(self, name: str, epoch: int, numbers: Sequence[int]) -> Vector:
+        listed = coded(numbers)
+        payload = Bulletin.of(listed, epoch=epoch, policy_digest=secret("policy")).encode()
+        kid = ed25519.key_id(self.master.public)
+        signed = cose.sign(self.master, objects.CONTEXT_BULLETIN, payload, kid=kid)
+        chunks = tuple(data for _, data in listed.parts)
+        return _vector(
+            name,
+            "EPP-BUL-001 EPP-BUL-012 EPP-BUL-016 EPP-BUL-018",
+            private_key=secret("purse master key"),
+            payload=payload,
+            bulletin=signed,
+            update=Whole(signed=signed, chunks=chunks).encode(),
+        )
 
     def history(
         self,
@@ -289,7 +315,8 @@ def vectors() -> dict[str, Any]:
     example = Example()
     return {
         "title": "EPP/1: one payment with everything on the way",
-        "inputs": "Each private input is a prefix of the SHA-256 digest of its name, such as 'unit key'.",
+        "inputs": "Each private input is a prefix of the SHA-256 digest of its name, such as 'unit key'. "
+        "The numbers of 'bulletin' are 5, 7 and 20, those of 'bulletin-2' the squares of 1 to 2800.",
         "vectors": [*example.objects(), *example.transfer()],
     }
 
