@@ -2,6 +2,7 @@
 import { test } from "node:test";
 import * as assert from "node:assert";
 import { readFileSync } from "node:fs";
+import { checkUpdate } from "./bulletin.mjs";
 import { decode, decodeSequence, encode } from "./cbor.mjs";
 import { CONTEXT, signAttached } from "./cose.mjs";
 import { Schedule, isError, oneByteString, parseMessage1, parsePlaintext } from "./edhoc.mjs";
@@ -10,6 +11,7 @@ import * as keys from "./keys.mjs";
 import { parseMessage } from "./messages.mjs";
 import { endorse, parseUnit, sealHistory } from "./money.mjs";
 import { Records } from "./records.mjs";
+import { read } from "./revoked.mjs";
 
 const vectors = (name) => JSON.parse(readFileSync(new URL(`../../../spec/vectors/${name}`, import.meta.url)));
 const trace = vectors("rfc9529.json");
@@ -71,6 +73,16 @@ test("one payment of EPP/1", () => {
     const key = value(id, "private_key");
     assert.deepEqual(signAttached(key, keys.edPublic(key), context, value(id, "payload")), value(id, name));
   }
+  const anchor = { device_keys: [{
+    kid: keys.sha256(keys.edPublic(value("bulletin", "private_key"))).toString("hex", 0, 8),
+    public: keys.edPublic(value("bulletin", "private_key")).toString("hex"), from: 0, to: 99,
+  }] };
+  const policy = { max_bulletin: 8192 };
+  const first = checkUpdate(value("bulletin", "update"), anchor, policy, null);
+  assert.deepEqual(read(first.list), [5n, 7n, 20n]);
+  const whole = checkUpdate(value("bulletin-2", "update"), anchor, policy, null);
+  assert.deepEqual(read(whole.list), Array.from({ length: 2800 }, (_, n) => BigInt(n + 1) ** 2n));
+  assert.deepEqual(checkUpdate(value("delta", "update"), anchor, policy, first), whole);
   const move = (id) => {
     const [unitId, hop, , payer, payee, transaction] = decode(value(id, "endorsement_payload"));
     const history = decode(value(id, "layer"))[0];

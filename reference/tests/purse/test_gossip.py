@@ -120,6 +120,24 @@ def test_purses_without_any_bulletin(world: World) -> None:
     assert held(one.device) == held(teacher.device)
 
 
+def test_what_a_purse_has_and_has_not(world: World) -> None:
+    """EPP-DEV-023"""
+    teacher, update = holding(world, 20), published(world, 20, MANY)
+    last = len(update.chunks) - 1
+    for asked, answer in (
+        (AskBulletin(), Signed(signed=update.signed)),
+        (AskChunk(epoch=20, position=last), Chunk(epoch=20, position=last, data=update.chunks[last])),
+        (AskChunk(epoch=20, position=last + 1), Nothing()),
+        (AskChunk(epoch=19, position=0), Nothing()),
+        (AskDelta(epoch=20, from_epoch=EPOCH), Nothing()),
+    ):
+        teacher.begin()
+        assert teacher.deliver(asked.encode()) == answer.encode()
+    bare = Gossip(without_bulletin(world))
+    bare.begin()
+    assert bare.deliver(AskBulletin().encode()) == Nothing().encode()
+
+
 def test_a_revocation_travels_with_the_money(world: World) -> None:
     """EPP-DEV-010, EPP-DEV-024, EPP-BUL-004: learnt before the session, in force in it."""
     payer, payee, informed = world.purse([8]), world.purse(), world.purse()
