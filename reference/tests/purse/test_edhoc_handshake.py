@@ -147,13 +147,13 @@ def by_ead(_id_cred: cbor.Map, ead: Sequence[Ead]) -> Credential[str]:
 def test_credential_from_ead(before: tuple[Ead, ...]) -> None:
     """What brings the credential goes to the resolver, and to nobody else; the rest not to the resolver."""
     ours: dict[str, Any] = {"id_cred": {4: b"\x01"}, "resolve": by_ead, "credential_labels": frozenset({7})}
-    parties = (
+    alice, bob = (
         replace(
             party(name), **ours, credential_ead=(*before, Ead(label=7, value=name.encode(), critical=True))
         )
         for name in ("alice", "bob")
     )
-    done = run(*parties)
+    done = run(alice, bob)
     assert (done.at_initiator.peer.subject, done.at_responder.peer.subject) == ("bob", "alice")
 
 

@@ -176,11 +176,11 @@ def of_authentication(read: Read) -> Read:
 
 
 @of_authentication
-def id_cred(data: bytes) -> object:
+def id_cred(data: bytes) -> None:
     found = cbor.decode(data)
     if not isinstance(found, dict):
         raise Refusal(Code.MALFORMED, "EPP-SES-013", "no map")
-    return credential.check_id_cred(found)
+    credential.check_id_cred(found)
 
 
 def one_item(data: bytes) -> tuple[bytes, handshake.Ead]:
@@ -198,12 +198,12 @@ def purse_id_item(data: bytes) -> object:
 
 
 @of_authentication
-def member_item(data: bytes) -> object:
+def member_item(data: bytes) -> None:
     """At the end of a message_1; any 16 bytes are the right ones."""
     sequence, item = one_item(data)
     right = replace(credential.member(b"", b""), value=sequence[-objects.MEMBER_MAC :])
     with patched([(credential, "member", lambda *_: right)]):
-        return credential.check_member(b"", sequence, [item])
+        credential.check_member(b"", sequence, [item])
 
 
 def unordered(data: bytes) -> bool:
