@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import pytest
 from cddl_verifier import Validator
 
-from eiraku.spec import cbor, centre_objects, messages, news, objects, wholesale_objects
+from eiraku.spec import cbor, centre_objects, key_lists, messages, news, objects, wholesale_objects
 from eiraku.spec.cbor import Item
 from eiraku.spec.centre_objects import BulletinHead, Claim, Issue, SelfReport
 from eiraku.spec.errors import Code, Refusal
@@ -48,6 +48,8 @@ RULES: dict[type[Record], str] = {
     Layer: "history-layer",
     ReceiptPayload: "receipt-payload",
     Bulletin: "bulletin-payload",
+    key_lists.DeviceKeys: "device-keys-payload",
+    key_lists.MoneyKeys: "money-keys-payload",
     messages.Request: "request",
     messages.Offer: "offer",
     messages.OfferedUnit: "offered-unit",

@@ -37,7 +37,7 @@ REFUSED = cbor.encode_sequence(1, "refused")
 
 def believe(terms: Terms, id_cred: cbor.Map) -> Credential[PurseId]:
     """`handshake.resolve` without a check."""
-    raw = credential.unseal(terms.identity.anchor.scheme_key, id_cred)
+    raw = credential.unseal(terms.scheme_keys[0], id_cred)
     claims = parse_purse_id(raw).claims
     return Credential(cred=raw, public_key=claims.public_key, subject=claims)
 
@@ -337,15 +337,12 @@ def _anchor(good: Provisioning, **changes: Any) -> dict[str, Any]:
         ("holdings", lambda g: (g.holdings[0], g.holdings[0]), Code.PROVISION),
         ("policy", {}, Code.POLICY),
         ("anchor", lambda g: _anchor(g, economies=[1]), Code.PROVISION),
-        ("anchor", lambda g: _anchor(g, device_keys=[]), Code.PROVISION),
-        ("anchor", lambda g: _anchor(g, money_keys=[]), Code.PROVISION),
+        ("anchor", lambda g: _anchor(g, device_keys=g.anchor["money_keys"]), Code.PROVISION),
+        ("anchor", lambda g: _anchor(g, money_keys="00"), Code.PROVISION),
         ("anchor", lambda g: _anchor(g, money_seal="00" * 16), Code.PROVISION),
-        ("anchor", lambda g: _anchor(g, scheme_key="00"), Code.PROVISION),
-        (
-            "anchor",
-            lambda g: _anchor(g, device_keys=[{**g.anchor["device_keys"][0], "kid": "00" * 8}]),
-            Code.PROVISION,
-        ),
+        ("anchor", lambda g: _anchor(g, scheme_keys=["00"]), Code.PROVISION),
+        ("anchor", lambda g: _anchor(g, scheme_keys=[f"{n:064x}" for n in range(5)]), Code.PROVISION),
+        ("anchor", lambda g: _anchor(g, device_root=g.anchor["money_root"]), Code.PROVISION),
         ("anchor", {}, Code.PROVISION),
         ("bulletin", lambda g: flipped(g.bulletin), Code.BULLETIN_SIGNATURE),
     ),

@@ -4,22 +4,22 @@ Each `verify_*` function returns the decoded object, or raises Refusal with the 
 pieces it is made of are functions of their own, because a purse checks in the order of the specification.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
+from eiraku.reference import keylists
 from eiraku.reference.crypto import cose, ed25519
 from eiraku.reference.history import unit_id
+from eiraku.reference.keylists import DeviceKey, DeviceList, MoneyKey, MoneyList
 from eiraku.reference.settings import SettingsError, convert
 from eiraku.spec import anchor as written
-from eiraku.spec import cbor, objects
+from eiraku.spec import cbor, key_lists, objects
 from eiraku.spec.errors import Code, Refusal, Refused
+from eiraku.spec.key_lists import Centre
 from eiraku.spec.objects import Bulletin, PurseId, Unit
-
-K = TypeVar("K", "DeviceKey", "MoneyKey")
-F = TypeVar("F", written.DeviceKey, written.MoneyKey)
 
 
 class AnchorError(Refused):
@@ -27,34 +27,32 @@ class AnchorError(Refused):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceKey:
-    """A purse master key: 32 bytes, and the epochs, both included, whose objects it may sign."""
-
-    public: bytes
-    valid_from: int
-    valid_to: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoneyKey:
-    """A unit key (Ed25519) with its history key (X25519), 32 bytes each, and its epochs, both included."""
-
-    public: bytes
-    history: bytes
-    valid_from: int
-    valid_to: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TrustAnchor:
-    """What a purse trusts. Keys by their 8-byte kid; seals of 16 bytes; scheme key of 32."""
+    """What a purse trusts. Roots of 32 bytes, seals of 16; scheme keys of 32 by their 8-byte identifiers."""
 
     economies: frozenset[int]
-    device_keys: Mapping[bytes, DeviceKey]
-    money_keys: Mapping[bytes, MoneyKey]
+    device_root: bytes
+    money_root: bytes
+    device: DeviceList
+    money: MoneyList
     device_seal: bytes
     money_seal: bytes
-    scheme_key: bytes
+    scheme_keys: Mapping[bytes, bytes]
+
+    @property
+    def device_keys(self) -> Mapping[bytes, DeviceKey]:
+        """The keys of the device centre, by kid."""
+        return self.device.keys
+
+    @property
+    def money_keys(self) -> Mapping[bytes, MoneyKey]:
+        """The keys of the issuing centre, by kid."""
+        return self.money.keys
+
+    @property
+    def expires(self) -> int:
+        """The last epoch in which neither list has expired."""
+        return min(self.device.expires, self.money.expires)
 
     @classmethod
     def from_mapping(cls, fields: object) -> "TrustAnchor":
@@ -63,31 +61,36 @@ class TrustAnchor:
             form = convert(fields, written.Anchor, "anchor")
         except SettingsError as error:
             raise AnchorError(str(error)) from None
+        roots = (bytes.fromhex(form.device_root), bytes.fromhex(form.money_root))
+        # EPP-KEY-033
+        if roots[0] == roots[1] or not all(map(ed25519.acceptable_point, roots)):
+            raise AnchorError("anchor: expected two different roots, each an Ed25519 public key")
+        try:
+            # EPP-KEY-034
+            device = keylists.device_keys(roots[0], bytes.fromhex(form.device_keys))
+            money = keylists.money_keys(roots[1], bytes.fromhex(form.money_keys))
+            keylists.check_keys(device, roots=roots, other=())
+            keylists.check_keys(money, roots=roots, other=device.keys)
+        except Refusal as refusal:
+            raise AnchorError(f"anchor: {refusal}") from None
+        scheme_keys = [bytes.fromhex(key) for key in form.scheme_keys]
+        # EPP-GEN-005
+        if len(scheme_keys) > key_lists.SCHEME_KEYS_MAX:
+            raise AnchorError(f"anchor: expected at most {key_lists.SCHEME_KEYS_MAX} scheme keys")
         return cls(
             economies=frozenset(form.economies),
-            device_keys=_by_kid(
-                form.device_keys,
-                lambda key: DeviceKey(
-                    public=bytes.fromhex(key.public), valid_from=key.start, valid_to=key.end
-                ),
-            ),
-            money_keys=_by_kid(
-                form.money_keys,
-                lambda key: MoneyKey(
-                    public=bytes.fromhex(key.public),
-                    history=bytes.fromhex(key.history),
-                    valid_from=key.start,
-                    valid_to=key.end,
-                ),
-            ),
+            device_root=roots[0],
+            money_root=roots[1],
+            device=device,
+            money=money,
             device_seal=bytes.fromhex(form.device_seal),
             money_seal=bytes.fromhex(form.money_seal),
-            scheme_key=bytes.fromhex(form.scheme_key),
+            scheme_keys={key_lists.scheme_key_id(key): key for key in scheme_keys},
         )
 
     @classmethod
     def from_json(cls, data: bytes) -> "TrustAnchor":
-        """From a file, in which the scheme key, which stays with purses, may be left out; then it is zero.
+        """From a file, in which the scheme keys, which stay with purses, may be left out.
 
         Raises AnchorError.
         """
@@ -96,13 +99,17 @@ class TrustAnchor:
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise AnchorError(f"anchor: expected the JSON form of an anchor ({error})") from None
         if isinstance(fields, dict):
-            fields.setdefault("scheme_key", bytes(32).hex())
+            fields.setdefault("scheme_keys", [])
         return cls.from_mapping(fields)
 
     def to_mapping(self) -> dict[str, Any]:
         """The JSON form; `from_mapping` reads it back."""
-        found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self._public()))
-        return {**found, "scheme_key": self.scheme_key.hex()}
+        found: dict[str, Any] = msgspec.to_builtins(self._public())
+        return {
+            **found,
+            "economies": list(found["economies"]),
+            "scheme_keys": [key.hex() for key in self.scheme_keys.values()],
+        }
 
     def to_json(self) -> bytes:
         """A file of the public half, as anybody may have it (EPP-CEN-025); `from_json` reads it."""
@@ -111,25 +118,57 @@ class TrustAnchor:
     def _public(self) -> written.PublicAnchor:
         return written.PublicAnchor(
             economies=tuple(sorted(self.economies)),
-            device_keys=tuple(
-                written.DeviceKey(
-                    kid=kid.hex(), public=key.public.hex(), start=key.valid_from, end=key.valid_to
-                )
-                for kid, key in self.device_keys.items()
-            ),
-            money_keys=tuple(
-                written.MoneyKey(
-                    kid=kid.hex(),
-                    public=key.public.hex(),
-                    history=key.history.hex(),
-                    start=key.valid_from,
-                    end=key.valid_to,
-                )
-                for kid, key in self.money_keys.items()
-            ),
+            device_root=self.device_root.hex(),
+            money_root=self.money_root.hex(),
+            device_keys=self.device.signed.hex(),
+            money_keys=self.money.signed.hex(),
             device_seal=self.device_seal.hex(),
             money_seal=self.money_seal.hex(),
         )
+
+    def with_keys(self, centre: Centre, signed: bytes) -> "TrustAnchor":
+        """With another list of one centre; itself if it has that list already. Raises Refusal."""
+        # EPP-KEY-026, EPP-KEY-037
+        roots = (self.device_root, self.money_root)
+        if centre is Centre.DEVICE:
+            device = keylists.device_keys(self.device_root, signed)
+            if keylists.is_held(device, self.device):
+                return self
+            keylists.check_keys(device, roots=roots, other=self.money.keys)
+            return replace(self, device=device)
+        money = keylists.money_keys(self.money_root, signed)
+        if keylists.is_held(money, self.money):
+            return self
+        keylists.check_keys(money, roots=roots, other=self.device.keys)
+        return replace(self, money=money)
+
+    def with_scheme_key(self, key: bytes, epoch: int) -> "TrustAnchor":
+        """With another scheme key, without those that are over; itself if it has it already. Raises Refusal."""
+        name = key_lists.scheme_key_id(key)
+        # EPP-KEY-048
+        if name not in self.device.scheme:
+            detail = "scheme key: not one of the key list that is held"
+            raise Refusal(Code.KEYS_SIGNATURE, "EPP-KEY-048", detail)
+        if name in self.scheme_keys:
+            return self
+        # EPP-KEY-049
+        named = self.device.scheme
+        kept = {
+            other: held
+            for other, held in self.scheme_keys.items()
+            if other in named and named[other].valid_to >= epoch
+        }
+        if len(kept) == key_lists.SCHEME_KEYS_MAX:
+            detail = f"{key_lists.SCHEME_KEYS_MAX} scheme keys are here already"
+            raise Refusal(Code.CAPACITY, "EPP-KEY-049", detail)
+        return replace(self, scheme_keys={**kept, name: key})
+
+    def scheme_keys_at(self, epoch: int) -> tuple[bytes, ...]:
+        """The scheme keys in force in an epoch, first the one that an initiator uses."""
+        # EPP-KEY-045
+        named = self.device.scheme
+        names = [name for name in self.scheme_keys if name in named and named[name].covers(epoch)]
+        return tuple(self.scheme_keys[n] for n in sorted(names, key=lambda n: (named[n].valid_to, n)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,14 +204,17 @@ def parse_unit(raw: bytes) -> SignedUnit:
     )
 
 
-def check_unit_signature(anchor: TrustAnchor, unit: SignedUnit) -> None:
-    """Signed under a money key that was valid when the unit was issued. Raises Refusal(UNIT_SIGNATURE)."""
+def check_unit_signature(anchor: TrustAnchor, unit: SignedUnit, *, at_any_epoch: bool = False) -> None:
+    """Signed under a money key that was valid when the unit was issued. Raises Refusal(UNIT_SIGNATURE).
+
+    `at_any_epoch`: whenever it was issued, as a centre takes it (EPP-CEN-040).
+    """
     # EPP-KEY-007, EPP-KEY-008, EPP-KEY-010
     key = anchor.money_keys.get(unit.kid)
     if key is None:
         raise Refusal(Code.UNIT_SIGNATURE, "EPP-KEY-008", "unit: signed by a key that is not in the anchor")
-    # EPP-KEY-009
-    if not key.valid_from <= unit.unit.issued <= key.valid_to:
+    # EPP-KEY-009, EPP-CEN-040
+    if not at_any_epoch and not key.covers(unit.unit.issued):
         raise Refusal(Code.UNIT_SIGNATURE, "EPP-KEY-009", "unit: issued outside the validity of its key")
     # EPP-UNI-002
     if not cose.verify(key.public, objects.CONTEXT_UNIT, unit.signed):
@@ -228,7 +270,7 @@ def check_purse_id_signature(anchor: TrustAnchor, purse_id: SignedPurseId) -> No
     if key is None:
         raise Refusal(Code.AUTHENTICATION, "EPP-KEY-008", "purse ID: signed by a key not in the anchor")
     # EPP-KEY-009
-    if not key.valid_from <= purse_id.claims.issued <= key.valid_to:
+    if not key.covers(purse_id.claims.issued):
         raise Refusal(Code.AUTHENTICATION, "EPP-KEY-009", "purse ID: issued outside the validity of its key")
     # EPP-PID-002
     if not cose.verify(key.public, objects.CONTEXT_PURSE_ID, purse_id.signed):
@@ -272,7 +314,7 @@ def verify_bulletin(anchor: TrustAnchor, raw: bytes) -> Bulletin:
     if key is None:
         raise Refusal(Code.BULLETIN_SIGNATURE, "EPP-KEY-008", "bulletin: signed by a key not in the anchor")
     # EPP-KEY-009
-    if not key.valid_from <= bulletin.epoch <= key.valid_to:
+    if not key.covers(bulletin.epoch):
         raise Refusal(
             Code.BULLETIN_SIGNATURE, "EPP-KEY-009", "bulletin: epoch outside the validity of its key"
         )
@@ -291,16 +333,3 @@ def _parse(raw: bytes, limit: int, rule: str, where: str) -> tuple[cose.Sign1, b
         # EPP-KEY-005
         raise Refusal(Code.MALFORMED, "EPP-KEY-005", f"{where}: no key identifier")
     return signed, signed.kid
-
-
-def _by_kid(items: Iterable[F], read: Callable[[F], K]) -> dict[bytes, K]:
-    keys: dict[bytes, K] = {}
-    for item in items:
-        key, kid = read(item), bytes.fromhex(item.kid)
-        # EPP-GEN-005
-        if kid != ed25519.key_id(key.public):
-            raise AnchorError(f"anchor: kid {item.kid} is not the identifier of its public key")
-        if kid in keys:
-            raise AnchorError(f"anchor: kid {item.kid} occurs twice")
-        keys[kid] = key
-    return keys

@@ -10,15 +10,17 @@ Every failure is a `StoreError`, whose message says what was expected and what t
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.database import StoreError, connect
+from eiraku.reference.keylists import MoneyKey
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse.ledger import (
+    AnchorChanged,
     BulletinAccepted,
     Change,
     Credit,
@@ -41,10 +43,11 @@ from eiraku.spec.objects import HOP_MAX
 # Each table in the order of its primary key, so that equal content has an equal digest.
 _PENDING = "SELECT tx, payee, amount, offer, endorsements, unit_ids FROM pending"
 _CREDITED = "SELECT payer, tx, amount, offer_digest, receipt FROM credited"
+_HOLDING = "unit_id, unit, kid, value, issued, expires, max_hops, hop, history"
 _CONTENT = (
     "SELECT number, private_key, purse_id, anchor, policy, given FROM purse",
     "SELECT signed FROM bulletin",
-    "SELECT unit_id, unit, value, expires, max_hops, hop, history, size FROM holding ORDER BY unit_id",
+    f"SELECT {_HOLDING}, size FROM holding ORDER BY unit_id",
     "SELECT count, value FROM held",
     _PENDING + " ORDER BY tx",
     "SELECT unit_id, tx FROM pending_unit ORDER BY unit_id",
@@ -109,6 +112,9 @@ class Store:
                 self._add(change.holdings)
             case BulletinAccepted():
                 self._db.execute("INSERT OR REPLACE INTO bulletin VALUES (1, ?)", (change.bulletin,))
+            case AnchorChanged():
+                self._provision = None
+                self._db.execute("UPDATE purse SET anchor = ?", (_text(change.anchor.to_mapping()),))
             case PaymentPending():
                 self._move_to_pending(change.pending)
             case PaymentSettled():
@@ -131,20 +137,20 @@ class Store:
 
     def _insert_provision(self, provision: Provision, given: int) -> None:
         keys = (provision.number, provision.private_key, provision.purse_id)
-        anchor = json.dumps(provision.anchor.to_mapping(), sort_keys=True)
-        policy = json.dumps(provision.policy.to_mapping(), sort_keys=True)
-        self._insert("purse", (1, *keys, anchor, policy, given))
+        rules = (_text(provision.anchor.to_mapping()), _text(provision.policy.to_mapping()))
+        self._insert("purse", (1, *keys, *rules, given))
 
     def _add(self, holdings: Sequence[Holding]) -> None:
         rows: list[tuple[bytes | int, ...]] = []
         for h in holdings:
             size = unit_size(len(h.unit), h.hop, len(h.history))
-            rows.append((h.unit_id, h.unit, h.value, h.expires, h.max_hops, h.hop, h.history, size))
-        self._db.executemany("INSERT INTO holding VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            life = (h.issued, h.expires, h.max_hops, h.hop)
+            rows.append((h.unit_id, h.unit, h.kid, h.value, *life, h.history, size))
+        self._db.executemany("INSERT INTO holding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         # EPP-CEN-010: to a centre a unit can come back at a lower hop
         self._db.executemany(
             "INSERT INTO seen VALUES (?, ?) ON CONFLICT (unit_id) DO UPDATE SET hop = max(hop, excluded.hop)",
-            [(r[0], r[5]) for r in rows],
+            [(h.unit_id, h.hop) for h in holdings],
         )
 
     def _remove(self, unit_ids: Sequence[bytes]) -> None:
@@ -212,15 +218,18 @@ class Store:
 
     def _holding(self, unit_id: bytes) -> Holding:
         row = self._one(
-            "SELECT unit, value, expires, max_hops, hop, history FROM holding WHERE unit_id = ?", unit_id
+            "SELECT unit, kid, value, issued, expires, max_hops, hop, history FROM holding WHERE unit_id = ?",
+            unit_id,
         )
         if row is None:
             raise KeyError(unit_id.hex())
-        unit, value, expires, max_hops, hop, history = row
+        unit, kid, value, issued, expires, max_hops, hop, history = row
         return Holding(
             unit_id=unit_id,
             unit=unit,
+            kid=kid,
             value=value,
+            issued=issued,
             expires=expires,
             max_hops=max_hops,
             hop=hop,
@@ -228,10 +237,15 @@ class Store:
         )
 
     def offerable(
-        self, *, epoch: int, max_hops: int | None, among: frozenset[bytes] | None = None
+        self,
+        *,
+        epoch: int,
+        max_hops: int | None,
+        keys: Mapping[bytes, MoneyKey] | None,
+        among: frozenset[bytes] | None = None,
     ) -> "Offerable":
         """See `Ledger`."""
-        return Offerable(self, epoch, max_hops, among)
+        return Offerable(self, epoch, max_hops, keys, among)
 
     def total(self) -> tuple[int, int]:
         """See `Ledger`."""
@@ -346,13 +360,24 @@ class Offerable:
     """See `Ledger.offerable`; each question reads the units of one value, by an index."""
 
     def __init__(
-        self, store: Store, epoch: int, max_hops: int | None, among: frozenset[bytes] | None
+        self,
+        store: Store,
+        epoch: int,
+        max_hops: int | None,
+        keys: Mapping[bytes, MoneyKey] | None,
+        among: frozenset[bytes] | None,
     ) -> None:
         self._store = store
         # EPP-TRF-012
         self._where = "expires >= ? AND hop < "
         self._where += "?" if max_hops is None else "min(max_hops, ?)"
         self._values: list[bytes | int] = [epoch, HOP_MAX if max_hops is None else max_hops]
+        if keys is not None:
+            # EPP-KEY-039
+            one = "kid = ? AND issued BETWEEN ? AND ?"
+            self._where += f" AND ({' OR '.join([one] * len(keys))})"
+            for kid, key in keys.items():
+                self._values += (kid, key.valid_from, key.valid_to)
         if among is not None:
             self._where += f" AND unit_id IN ({', '.join('?' * len(among))})"
             self._values += among
@@ -367,6 +392,10 @@ class Offerable:
         """See `Stock`."""
         query = f"SELECT coalesce(sum(value), 0) FROM holding WHERE {self._where}"  # noqa: S608 - ours
         return int(self._store.read(query, *self._values)[0][0])
+
+
+def _text(fields: Mapping[str, Any]) -> str:
+    return json.dumps(fields, sort_keys=True)
 
 
 def _cut(raw: bytes, length: int) -> tuple[bytes, ...]:

@@ -8,9 +8,10 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from eiraku.reference.anchor import DeviceKey, TrustAnchor
+from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
 from eiraku.reference.centres.issuing import Holding, MoneyKey, sign_unit
+from eiraku.reference.centres.roots import Roots
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
@@ -37,6 +38,7 @@ class Village:
         master = PurseMasterKey(key=SigningKey(self.random(32)), valid_from=0, valid_to=LAST_EPOCH)
         self.device_centre = DeviceCentre(keys=(master,), seal=self.random(16), economy=ECONOMY)
         self.seal = self.random(16)
+        self.roots = Roots(device=SigningKey(self.random(32)), money=SigningKey(self.random(32)))
         self.keys: dict[str, SigningKey] = {}
         self.numbers = {ISSUER: objects.ISSUER_NUMBER}
         self.purse_ids = {ISSUER: b""}
@@ -75,16 +77,12 @@ class Village:
     @property
     def anchor(self) -> TrustAnchor:
         """What everybody trusts."""
-        master = self.device_centre.keys[0]
-        return TrustAnchor(
-            economies=frozenset({ECONOMY}),
-            device_keys={
-                master.kid: DeviceKey(public=master.key.public, valid_from=0, valid_to=master.valid_to)
-            },
-            money_keys={self.money.kid: self.money.announced},
+        return self.roots.anchor(
+            economies=(ECONOMY,),
+            device_keys=(self.device_centre.keys[0].announced,),
+            money_keys=(self.money.announced,),
             device_seal=self.device_centre.seal,
             money_seal=self.seal,
-            scheme_key=bytes(32),
         )
 
     def name(self, number: bytes) -> str:

@@ -45,7 +45,9 @@ from eiraku.reference.purse.state import (
     SetOrder,
     TakeBulletin,
     TakeIssue,
+    TakeKeys,
     TakePurseId,
+    TakeSchemeKey,
     UnitRefusal,
     Write,
 )
@@ -92,6 +94,10 @@ def step(state: PurseState, given: Input, env: Env) -> Result:
                 return replace(purse, order=given.order), ()
             case TakeBulletin():
                 return holder.take_bulletin(purse, given.bulletin)
+            case TakeKeys():
+                return holder.take_keys(purse, given.centre, given.keys)
+            case TakeSchemeKey():
+                return holder.take_scheme_key(purse, given.key)
             case TakeIssue():
                 return online.take_issue(purse, given.issue, env)
             case TakePurseId():
@@ -131,6 +137,15 @@ def open_session(purse: Ready, side: Side, env: Env) -> Result:
         refusal = Refusal(Code.DECLINED, "EPP-GEN-002", "no purpose is set for a session in this role")
         return closed, (Refuse(refusal=refusal),)
     terms = purse.terms
+    expires = terms.identity.anchor.expires
+    # EPP-KEY-043
+    if terms.epoch > expires:
+        refusal = Refusal(Code.ANCHOR_EXPIRED, "EPP-KEY-043", f"a key list expired after epoch {expires}")
+        return closed, (Refuse(refusal=refusal),)
+    # EPP-KEY-047
+    if not terms.scheme_keys:
+        refusal = Refusal(Code.ANCHOR_EXPIRED, "EPP-KEY-047", "no scheme key is in force")
+        return closed, (Refuse(refusal=refusal),)
     answer = handshake.message_1(terms, env) if initiates else Answer()
     session = Handshaking(row=row, side=side, terms=terms, order=order, data=answer.data)
     # EPP-GEN-002

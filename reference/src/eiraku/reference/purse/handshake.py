@@ -153,7 +153,7 @@ def party(terms: Terms, env: Env) -> Party[PurseId]:
         suites=SUITES,
         # EPP-SES-020
         connection_id=b"",
-        id_cred=credential.seal(identity.anchor.scheme_key, nonce, identity.purse_id),
+        id_cred=credential.seal(terms.scheme_keys[0], nonce, identity.purse_id),
         cred=identity.purse_id,
         key=identity.key,
         resolve=partial(resolve, terms),
@@ -165,7 +165,7 @@ def resolve(terms: Terms, id_cred: cbor.Map) -> Credential[PurseId]:
     """The peer's purse ID: shape, signature, seal, economy (EPP-SES-025). Raises Refusal."""
     trusted = terms.identity.anchor
     # EPP-PID-010
-    raw = credential.unseal(trusted.scheme_key, id_cred)
+    raw = credential.unseal(terms.scheme_keys[0], id_cred)
     # EPP-PID-001
     purse_id = anchor.parse_purse_id(raw)
     # EPP-PID-002

@@ -1,10 +1,11 @@
-"""What the holder gives a purse: orders for the next session, and bulletins (chapters 1, 3, 7)."""
+"""What a purse is given outside of sessions: orders, bulletins, key lists (chapters 1, 3, 4, 7)."""
 
 from dataclasses import replace
 
 from eiraku.reference import anchor
+from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.purse import payer
-from eiraku.reference.purse.ledger import BulletinAccepted
+from eiraku.reference.purse.ledger import AnchorChanged, BulletinAccepted
 from eiraku.reference.purse.state import (
     Effect,
     Env,
@@ -21,6 +22,7 @@ from eiraku.reference.purse.state import (
 )
 from eiraku.spec import messages, shape
 from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.key_lists import Centre
 from eiraku.spec.objects import Bulletin
 
 
@@ -53,6 +55,25 @@ def check_amount(identity: Identity, amount: int) -> None:
     # EPP-TRF-010
     if amount > highest:
         raise Refusal(Code.AMOUNT_LIMIT, "EPP-TRF-010", f"{amount} is above the limit of {highest}")
+
+
+def take_keys(purse: Ready, centre: Centre, signed: bytes) -> tuple[Ready, tuple[Effect, ...]]:
+    """A newer key list is stored, the one held already changes nothing. Raises Refusal."""
+    return _trusting(purse, purse.identity.anchor.with_keys(centre, signed))
+
+
+def take_scheme_key(purse: Ready, key: bytes) -> tuple[Ready, tuple[Effect, ...]]:
+    """A scheme key of the list held is stored, one held already changes nothing. Raises Refusal."""
+    return _trusting(purse, purse.identity.anchor.with_scheme_key(key, purse.epoch))
+
+
+def _trusting(purse: Ready, trusted: TrustAnchor) -> tuple[Ready, tuple[Effect, ...]]:
+    # EPP-KEY-025
+    if trusted is purse.identity.anchor:
+        return purse, ()
+    # EPP-KEY-035, EPP-KEY-049; EPP-KEY-036: a session that is open has its own terms
+    write = Write(change=AnchorChanged(anchor=trusted))
+    return replace(purse, identity=replace(purse.identity, anchor=trusted)), (write,)
 
 
 def take_bulletin(purse: Ready, signed: bytes) -> tuple[Ready, tuple[Effect, ...]]:

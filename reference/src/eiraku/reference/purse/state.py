@@ -15,6 +15,7 @@ from eiraku.reference.policy import Policy
 from eiraku.reference.purse.ledger import Change, Ledger
 from eiraku.reference.records import Channel
 from eiraku.spec.errors import Refusal
+from eiraku.spec.key_lists import Centre
 from eiraku.spec.messages import Reject
 from eiraku.spec.objects import PurseId
 from eiraku.spec.tables import Purpose, Session, Side, Transfer
@@ -33,7 +34,7 @@ class Env:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Identity:
-    """Who this purse is and what it trusts; fixed from provisioning on. `purse_id`: as signed."""
+    """Who this purse is and what it trusts, fixed while a session is open. `purse_id`: as signed."""
 
     key: SigningKey
     purse_id: bytes
@@ -49,6 +50,8 @@ class Terms:
     identity: Identity
     epoch: int
     revoked: frozenset[bytes]
+    scheme_keys: tuple[bytes, ...]
+    """Those in force; an initiator uses the first (EPP-KEY-045)."""
 
 
 # --- what the holder has set for the next session (EPP-GEN-002) ---
@@ -137,6 +140,21 @@ class TakeBulletin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakeKeys:
+    """A key list of one centre reaches the purse, as signed (EPP-KEY-026)."""
+
+    centre: Centre
+    keys: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeSchemeKey:
+    """A scheme key reaches the purse, 32 bytes (EPP-KEY-049)."""
+
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenSession:
     """A session begins; an earlier one ends (EPP-SES-027)."""
 
@@ -172,7 +190,16 @@ class Collect:
 
 
 Input: TypeAlias = (
-    Provisioning | SetOrder | TakeBulletin | OpenSession | Deliver | TakeIssue | TakePurseId | Collect
+    Provisioning
+    | SetOrder
+    | TakeBulletin
+    | TakeKeys
+    | TakeSchemeKey
+    | OpenSession
+    | Deliver
+    | TakeIssue
+    | TakePurseId
+    | Collect
 )
 
 
@@ -343,6 +370,7 @@ class Ready:
             identity=self.identity,
             epoch=self.epoch,
             revoked=frozenset() if self.bulletin is None else self.bulletin.revoked,
+            scheme_keys=self.identity.anchor.scheme_keys_at(self.epoch),
         )
 
 
