@@ -143,7 +143,7 @@ class TrustAnchor:
         return replace(self, money=money)
 
     def with_scheme_key(self, key: bytes, epoch: int) -> "TrustAnchor":
-        """With another scheme key, without those that are over; itself if it has it already. Raises Refusal."""
+        """With another scheme key, without those that are over; itself if it has that. Raises Refusal."""
         name = key_lists.scheme_key_id(key)
         # EPP-KEY-048
         if name not in self.device.scheme:

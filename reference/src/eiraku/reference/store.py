@@ -43,11 +43,11 @@ from eiraku.spec.objects import HOP_MAX
 # Each table in the order of its primary key, so that equal content has an equal digest.
 _PENDING = "SELECT tx, payee, amount, offer, endorsements, unit_ids FROM pending"
 _CREDITED = "SELECT payer, tx, amount, offer_digest, receipt FROM credited"
-_HOLDING = "unit_id, unit, kid, value, issued, expires, max_hops, hop, history"
+_HOLDING = "SELECT unit_id, unit, kid, value, issued, expires, max_hops, hop, history, size FROM holding"
 _CONTENT = (
     "SELECT number, private_key, purse_id, anchor, policy, given FROM purse",
     "SELECT signed FROM bulletin",
-    f"SELECT {_HOLDING}, size FROM holding ORDER BY unit_id",
+    _HOLDING + " ORDER BY unit_id",
     "SELECT count, value FROM held",
     _PENDING + " ORDER BY tx",
     "SELECT unit_id, tx FROM pending_unit ORDER BY unit_id",

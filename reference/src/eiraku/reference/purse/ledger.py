@@ -17,7 +17,7 @@ from eiraku.reference.purse.select import Stock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """A unit that is here and spendable: the hop and the sealed history with which it came. `kid`: 8 bytes."""
+    """A unit that is here and spendable: the hop and the sealed history with which it came."""
 
     unit_id: bytes
     unit: bytes
