@@ -42,7 +42,7 @@ function offeredVersions(value) {
 
 export class Handshake {
   /**
-   * own: {self: parsed purse ID, privateKey, anchor, policy, epoch, revoked: Set of hex} as of the opening;
+   * own: {self: parsed purse ID, privateKey, anchor, schemeKeys, policy, epoch, revoked: Set of hex} as of the opening;
    * purpose: {kind, payee?: hex}.
    */
   constructor(own, role, purpose) {
@@ -100,10 +100,10 @@ export class Handshake {
     if (common.length === 0) throw Object.assign(new Refusal("version"), { out: errorMessage("version") });
     const shared = this.#shared(m.gx);
 
-    const { self, anchor } = this.own;
+    const { self } = this.own;
     const gy = keys.xPublic(this.ephemeral);
     this.schedule = new edhoc.Schedule(this.aead, raw, gy, shared);
-    const idCred = sealPurseId(self.raw, anchor.scheme_key);
+    const idCred = sealPurseId(self.raw, this.own.schemeKeys[0]);
     const ead = sequence(-VERSION_LABEL, encode(Math.max(...common))); // EPP-SES-007
     const signature = keys.sign(this.own.privateKey, this.schedule.signed2(NO_ID, idCred, self.raw, ead));
     const plaintext = Buffer.concat([sequence(NO_ID, idCred, signature), ead]);
@@ -128,9 +128,9 @@ export class Handshake {
     if (value === null || !VERSIONS.includes(VERSION(value))) throw new Refusal("version");
     this.#admit(peer);
 
-    const { self, anchor } = this.own;
+    const { self } = this.own;
     this.schedule.after2(plaintext, peer.raw);
-    const idCred = sealPurseId(self.raw, anchor.scheme_key);
+    const idCred = sealPurseId(self.raw, this.own.schemeKeys[0]);
     const signature = keys.sign(this.own.privateKey, this.schedule.signed3(idCred, self.raw, NO_EAD));
     const plaintext3 = sequence(idCred, signature);
     const message3 = encode(this.schedule.seal3(plaintext3));
@@ -181,7 +181,7 @@ export class Handshake {
 
   /** Purse ID and handshake signature of the peer, in the order of EPP-SES-025. */
   #authenticate(parsed, signed) {
-    const raw = openPurseId(parsed.idCred, this.own.anchor.scheme_key);
+    const raw = openPurseId(parsed.idCred, this.own.schemeKeys[0]);
     const peer = checkPurseId(raw, this.own.anchor);
     // EPP-SES-013
     if (!keys.verify(peer.publicKey, signed(raw), parsed.signature)) {

@@ -16,24 +16,29 @@ const ATTRIBUTES = shape.tuple(
 );
 const CLAIMS = shape.map([8, shape.map([1, COSE_KEY])], [-70000, ATTRIBUTES]);
 
-/** Parse and check a purse ID in the order of EPP-SES-025 up to its economy. Refuses with `authentication`. */
-export function checkPurseId(raw, anchor) {
+/** The shape of a purse ID (EPP-PID-001). Refuses with `authentication`. */
+export function parsePurseId(raw) {
   return as("authentication", () => {
-    // EPP-PID-001
     if (raw.length > MAX_SIZE) throw new Refusal("authentication", "purse ID too long");
     const object = parseSigned(raw, CONTEXT.purseId);
     const [[[, , publicKey]], attributes] = CLAIMS(decode(object.payload));
     const [number, role, tier, holder, economy, issued, expires, seal] = attributes;
     if (number.every((byte) => byte === 0)) throw new Refusal("authentication", "number zero");
     if (issued > expires) throw new Refusal("authentication", "issued after it expires");
-    // EPP-PID-002
-    verifySigned(object, anchor.device_keys, issued, "authentication");
-    // EPP-PID-003
-    if (seal.toString("hex") !== anchor.device_seal) throw new Refusal("authentication", "other seal");
-    // EPP-PID-007
-    if (!anchor.economies.includes(economy)) throw new Refusal("authentication", "other economy");
-    return { number, role, tier, holder, expires, publicKey, raw };
+    return { object, number, role, tier, holder, economy, issued, expires, seal, publicKey, raw };
   });
+}
+
+/** Parse and check a purse ID in the order of EPP-SES-025 up to its economy. Refuses with `authentication`. */
+export function checkPurseId(raw, anchor) {
+  const found = parsePurseId(raw);
+  // EPP-PID-002
+  verifySigned(found.object, anchor.device_keys, found.issued, "authentication");
+  // EPP-PID-003
+  if (found.seal.toString("hex") !== anchor.device_seal) throw new Refusal("authentication", "other seal");
+  // EPP-PID-007
+  if (!anchor.economies.includes(found.economy)) throw new Refusal("authentication", "other economy");
+  return found;
 }
 
 function schemeSecrets(schemeKey, nonce) {
@@ -41,7 +46,7 @@ function schemeSecrets(schemeKey, nonce) {
   return [okm.subarray(0, 32), okm.subarray(32)];
 }
 
-/** schemeKey: 32 bytes in hex, as in the anchor. ID_CRED_x with a fresh nonce (EPP-PID-008, EPP-PID-009). */
+/** schemeKey: 32 bytes in hex. ID_CRED_x with a fresh nonce (EPP-PID-008, EPP-PID-009). */
 export function sealPurseId(raw, schemeKey, nonce = keys.random(16)) {
   const [key, iv] = schemeSecrets(schemeKey, nonce);
   return new Map([[ID_CRED_LABEL, Buffer.concat([nonce, keys.seal(keys.CHACHA, key, iv, Buffer.alloc(0), raw)])]]);

@@ -6,6 +6,7 @@ import * as money from "./money.mjs";
 import { balanceLimit, transferLimit } from "./policy.mjs";
 
 const VAULT = 3;
+const CENTRE = 4;
 
 /** Run f; a refusal in it names the unit at fault (EPP-TRF-007). */
 function atUnit(index, f) {
@@ -114,7 +115,7 @@ export class Payee {
     const { anchor, self, policy, epoch } = this.own;
     const { state } = this.store;
     const unit = money.parseUnit(offered.unit);
-    const key = money.verifyUnit(unit, anchor);
+    const key = money.verifyUnit(unit, anchor, self.role === CENTRE);
     if (epoch > unit.expires) throw new Refusal("unit-expired"); // EPP-UNI-005
     money.checkValue(unit);
     const hop = offered.hop + 1;
@@ -148,10 +149,7 @@ export class Payee {
     const hex = transaction.toString("hex");
     this.store.write((state) => {
       units.forEach((u, i) => {
-        state.units[u.id] = {
-          unit: u.raw.toString("hex"), hop: u.hop, history: histories[i].toString("hex"),
-          value: u.value, expires: u.expires, maxHops: u.maxHops,
-        };
+        state.units[u.id] = money.kept(u, u.hop, histories[i]);
         state.seen[u.id] = u.hop;
       });
       state.credited[`${payer}/${hex}`] = {

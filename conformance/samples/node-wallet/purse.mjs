@@ -3,11 +3,12 @@
 import { choose } from "./choose.mjs";
 import { LOCAL, Refusal, as } from "./codes.mjs";
 import { Handshake } from "./handshake.mjs";
-import { checkPurseId } from "./identity.mjs";
-import { edPublic, sha256 } from "./keys.mjs";
+import { checkPurseId, parsePurseId } from "./identity.mjs";
+import { edPublic } from "./keys.mjs";
+import { schemeKeysAt, takeAnchor, withList, withSchemeKey } from "./keylists.mjs";
 import { reject } from "./messages.mjs";
 import { checkBulletin, checkValue, historySize, parseUnit, verifyUnit } from "./money.mjs";
-import { checkPolicy, payerLimit } from "./policy.mjs";
+import { checkPolicy, mayPayCentre, payerLimit } from "./policy.mjs";
 import { Records } from "./records.mjs";
 import * as shape from "./shape.mjs";
 import { newTransfer, spendable, stored } from "./transfer.mjs";
@@ -38,13 +39,11 @@ export class Purse {
   }
 
   /** EPP-GEN-005: all or nothing, in that order, one durable write. */
-  provision({ purse, anchor, policy, bulletin, holdings }) {
+  provision({ purse, anchor: given, policy, bulletin, holdings }) {
     if (this.store.state.purse !== null) throw new Refusal("provision", "provisioned already");
     checkPolicy(policy);
+    const anchor = takeAnchor(given);
     as("provision", () => {
-      for (const key of [...anchor.device_keys, ...anchor.money_keys]) {
-        if (sha256(hexBytes(key.public)).toString("hex", 0, 8) !== key.kid) throw new Refusal("provision", "kid");
-      }
       const self = checkPurseId(hexBytes(purse.purse_id), anchor);
       if (self.number.toString("hex") !== purse.number) throw new Refusal("provision", "number");
       if (!edPublic(hexBytes(purse.private_key)).equals(self.publicKey)) throw new Refusal("provision", "private key");
@@ -70,10 +69,11 @@ export class Purse {
 
   /** An order to pay (EPP-TRF-010, EPP-TRF-011). */
   pay(amount) {
-    const { policy } = this.#provisioned();
+    const { anchor, policy } = this.#provisioned();
     if (amount === 0) throw new Refusal("amount", "zero");
     if (amount > payerLimit(policy, this.#own().self)) throw new Refusal("amount-limit");
-    choose(spendable(this.store.state, this.epoch()), amount, policy.max_units);
+    // EPP-KEY-040
+    choose(spendable(this.store.state, this.epoch(), anchor, mayPayCentre(policy, this.#own().self)), amount, policy.max_units);
     this.purpose = { kind: "pay", amount };
   }
 
@@ -107,12 +107,27 @@ export class Purse {
     this.store.write((next) => (next.bulletin = news));
   }
 
+  /** A key list of one centre (EPP-KEY-026). */
+  keys(centre, raw) {
+    this.#trust(withList(this.#provisioned().anchor, centre, raw));
+  }
+
+  /** EPP-KEY-048, EPP-KEY-049 */
+  schemeKey(key) {
+    this.#trust(withSchemeKey(this.#provisioned().anchor, key, this.epoch()));
+  }
+
+  #trust(anchor) {
+    // EPP-KEY-025, EPP-KEY-035
+    if (anchor !== null) this.store.write((next) => (next.anchor = anchor));
+  }
+
   /** What a session sees of the purse, fixed when it opens. */
   #own() {
     const { purse, anchor, policy, bulletin } = this.store.state;
     return {
-      self: checkPurseId(hexBytes(purse.purse_id), anchor), privateKey: hexBytes(purse.private_key),
-      anchor, policy, epoch: this.epoch(), revoked: new Set(bulletin?.revoked ?? []),
+      self: parsePurseId(hexBytes(purse.purse_id)), privateKey: hexBytes(purse.private_key),
+      anchor, schemeKeys: schemeKeysAt(anchor, this.epoch()), policy, epoch: this.epoch(), revoked: new Set(bulletin?.revoked ?? []),
     };
   }
 
@@ -124,8 +139,11 @@ export class Purse {
     // EPP-GEN-002
     if (purpose === null) throw new Refusal("declined", "no purpose");
     if (purpose.kind === "receive" && role === "initiator") throw new Refusal("declined", "nothing to say");
-    this.purpose = null;
     const own = this.#own();
+    // EPP-KEY-043
+    if (Object.values(own.anchor.lists).some((list) => own.epoch > list.expires)) throw new Refusal("anchor-expired");
+    if (own.schemeKeys.length === 0) throw new Refusal("anchor-expired", "no scheme key"); // EPP-KEY-047
+    this.purpose = null;
     const handshake = new Handshake(own, role, purpose);
     this.session = { role, purpose, own, handshake, transfer: null, records: null };
     return { out: role === "initiator" ? handshake.start() : null, open: true };

@@ -1,7 +1,7 @@
 """Key lists: what a root says of the keys of its centre, verified (specification, chapter 3).
 
-`device_keys` and `money_keys` read a list: size, shape, signature. `is_held` compares its sequence with that of
-the list held, `check_keys` judges the keys in it. Refusals have the code of the requirement.
+`device_keys` and `money_keys` read a list: size, shape, signature. `is_held` compares its sequence with that
+of the list held, `check_keys` judges the keys in it. Refusals have the code of the requirement.
 """
 
 from collections.abc import Iterable, Mapping

@@ -28,6 +28,8 @@ AREAS = (
     "provisioning",
     "encoding",
     "keys",
+    "key_lists",
+    "key_changes",
     "purse_ids",
     "units",
     "bulletins",

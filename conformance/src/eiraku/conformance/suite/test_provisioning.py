@@ -123,13 +123,6 @@ def _setting_last(name: str, change: Callable[[Any], object]) -> Callable[[Stage
     return spoil
 
 
-def _setting_kid(keys: str, index: int) -> Callable[[Stage, Arguments], None]:
-    def spoil(_: Stage, arguments: Arguments) -> None:
-        arguments["anchor"][keys][index]["kid"] = bytes(8)
-
-    return spoil
-
-
 def _stranger_bulletin(stage: Stage) -> bytes:
     key = PurseMasterKey(key=SigningKey(stage.world.random(32)), valid_from=1, valid_to=LAST_EPOCH)
     centre = replace(stage.world.device, keys=(key,))
@@ -163,7 +156,13 @@ SPOILT: dict[str, Spoilt] = {
     "other-device-seal-in-anchor": Spoilt(
         change=_setting("anchor", "device_seal", value=lambda _: bytes(16))
     ),
-    "no-device-key-in-anchor": Spoilt(change=_setting("anchor", "device_keys", value=lambda _: [])),
+    "five-scheme-keys-in-anchor": Spoilt(
+        change=_setting(
+            "anchor",
+            "scheme_keys",
+            value=lambda stage: [stage.world.scheme_key, *(stage.world.random(32) for _ in range(4))],
+        )
+    ),
     "first-unit-altered": Spoilt(change=_unit(0, lambda _, unit: flipped(unit, -1))),
     "second-unit-altered": Spoilt(change=_unit(1, lambda _, unit: flipped(unit, -1))),
     "last-unit-altered": Spoilt(change=_unit(2, lambda _, unit: flipped(unit, -1))),
@@ -191,8 +190,13 @@ SPOILT: dict[str, Spoilt] = {
     "last-history-missing": Spoilt(change=_setting_last("history", lambda _: b"")),
     "last-hop-does-not-fit": Spoilt(change=_setting_last("hop", lambda hop: hop + 1)),
     "unit-twice": Spoilt(change=lambda _, found: found["holdings"].append(found["holdings"][0])),
-    "kid-of-a-device-key": Spoilt(change=_setting_kid("device_keys", 0)),
-    "kid-of-a-money-key": Spoilt(change=_setting_kid("money_keys", -1)),
+    "device-list-of-another-scheme": Spoilt(
+        change=_setting(
+            "anchor",
+            "device_keys",
+            value=lambda stage: stage.world.device_keys(root=SigningKey(stage.world.random(32))),
+        )
+    ),
     "policy-empty": Spoilt(change=_setting("policy", value=lambda _: {}), code=Code.POLICY),
     "policy-before-purse-id": Spoilt(
         identity=_by_stranger, change=_setting("policy", value=lambda _: {}), code=Code.POLICY
