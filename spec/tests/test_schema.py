@@ -61,6 +61,8 @@ RULES: dict[type[Record], str] = {
     Issue: "issue-to-vault",
     Claim: "claim-of-payer",
     SelfReport: "self-report",
+    centre_objects.Renewed: "renewed",
+    centre_objects.SchemeKeys: "scheme-keys",
     BulletinHead: "bulletin-head",
     news.Have: "have",
     news.AskHead: "ask-head",

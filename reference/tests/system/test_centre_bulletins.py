@@ -21,7 +21,7 @@ from eiraku.system.device.bulletins import REVOKED_MAX
 from eiraku.system.device.keys import RegistryError
 from eiraku.system.device.registry import Registry
 from eiraku.system.device.schema import BULLETIN, PURSE, SCHEMA
-from eiraku.testing.register import anchor
+from eiraku.testing.register import ROOTS, anchor
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,9 @@ RANDOM = Drbg(b"bulletins")
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
     database = Database(f"sqlite:///{tmp_path / 'device.db'}", SCHEMA)
-    yield Registry.create(database, seal=bytes(16), policy_digest=b"p" * 32, epoch=10, random=RANDOM)
+    yield Registry.create(
+        database, seal=bytes(16), policy_digest=b"p" * 32, epoch=10, random=RANDOM, root=ROOTS.device
+    )
     database.close()
 
 
@@ -179,7 +181,9 @@ def advance_far(registry: Registry) -> None:
 def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'device.db'}"
     roomy = Database(url, SCHEMA)
-    Registry.create(roomy, seal=bytes(16), policy_digest=bytes(32), epoch=10, random=RANDOM)
+    Registry.create(
+        roomy, seal=bytes(16), policy_digest=bytes(32), epoch=10, random=RANDOM, root=ROOTS.device
+    )
     fill(Registry(roomy, random=RANDOM), 3000, expires=100)
     roomy.close()
     pages = (tmp_path / "device.db").stat().st_size // 4096

@@ -317,7 +317,7 @@ def test_chains_of_two_units_are_not_compared(village: Village) -> None:
 
 
 def test_units_under_an_earlier_key_still_open(village: Village) -> None:
-    # EPP-CEN-015
+    # EPP-CEN-041
     old = village.move(village.unit(), "issuer", "vault", "alice", "home")
     first, village.money = village.money, village.money_key()
     new = village.move(village.unit(), "issuer", "vault", "alice", "home")

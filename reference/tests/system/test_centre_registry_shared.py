@@ -19,7 +19,7 @@ from eiraku.system.database import Database, DatabaseError
 from eiraku.system.device.keys import RegistryError
 from eiraku.system.device.registry import Registry
 from eiraku.system.device.schema import BULLETIN, SCHEMA
-from eiraku.testing.register import PERSON, RANDOM, SEAL, anchor, key, made, new
+from eiraku.testing.register import PERSON, RANDOM, ROOTS, SEAL, anchor, key, made, new
 
 pytestmark = pytest.mark.slow
 
@@ -35,8 +35,9 @@ def test_opened_again(centre_url: str) -> None:
     again = Registry(Database(centre_url, SCHEMA), random=RANDOM)
     assert (again.bulletins.epoch, again.seal, again.bulletins.newest()) == (11, SEAL, bulletin)
     assert again.purses.lookup(number) is not None
+    given: dict[str, Any] = {"seal": SEAL, "policy_digest": bytes(32), "root": ROOTS.device}
     with pytest.raises(RegistryError, match="has a device centre already"):
-        Registry.create(again.database, seal=SEAL, policy_digest=bytes(32), epoch=1, random=RANDOM)
+        Registry.create(again.database, epoch=1, random=RANDOM, **given)
     again.database.close()
 
 
@@ -46,6 +47,7 @@ def test_nothing_was_created(tmp_path: Path) -> None:
         Registry(database, random=RANDOM)
     for wrong in ({"seal": b"x"}, {"policy_digest": b"x"}, {"epoch": -1}, {"epoch": 2**32}):
         given: dict[str, Any] = {"seal": SEAL, "policy_digest": bytes(32), "epoch": 1, "random": RANDOM}
+        given |= {"root": ROOTS.device}
         with pytest.raises(RegistryError, match="expected"):
             Registry.create(database, **given | wrong)
     database.close()

@@ -80,8 +80,11 @@ class Place:
         )
         table = SessionTable(host=Host(), random=lambda length: b"\xab" * length, clock=lambda: self.now)
         office = Office(
-            services={"issuing-centre": Service(gate=gate, bulletin=lambda: b"", sessions=table)},
+            services={
+                "issuing-centre": Service(gate=gate, bulletin=lambda: b"", keys=lambda _: b"", sessions=table)
+            },
             bulletins=Bulletins(),
+            keys=lambda centre: centre.encode(),
             enrol=lambda signed: signed,
             health=lambda: Health(good=self.fault is None, facts={"epoch": 3}),
             settings=Settings.from_toml(toml),

@@ -45,7 +45,7 @@ class Till:
             callers=lambda number: self.caller if number == NUMBER else None,
             methods=methods,
         )
-        self.service = Service(gate=gate, bulletin=lambda: b"bulletin")
+        self.service = Service(gate=gate, bulletin=lambda: b"bulletin", keys=lambda centre: centre.encode())
         self.carrier = LocalCarrier(self.service)
 
     def count(self, caller: Caller, request_id: bytes, body: bytes) -> bytes:

@@ -49,10 +49,9 @@ def other(bank: Bank) -> Iterator[Vault]:
 
 def line_to(bank: Bank, vault: Vault) -> Line:
     table = SessionTable(host=vault, random=bank.directory.random, clock=map(float, count()).__next__)
+    centre = bank.device_centre
     gate = Gate(audience="vault", journal=None, callers=lambda _n: None, methods={})  # type: ignore[arg-type]
-    return Line(
-        LocalCarrier(Service(gate=gate, bulletin=bank.directory.registry.bulletins.newest, sessions=table))
-    )
+    return Line(LocalCarrier(Service(gate=gate, bulletin=centre.bulletin, keys=centre.keys, sessions=table)))
 
 
 def test_vault_to_vault(bank: Bank, other: Vault) -> None:

@@ -21,7 +21,10 @@ _ANY = x25519.AgreementKey(bytes(32))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validity:
-    """The epochs, both included, in which a key may sign, or a scheme key is in force."""
+    """The epochs, both included, in which a key may sign, or a scheme key is in force.
+
+    None at all if `valid_from` is greater than `valid_to` (EPP-KEY-028).
+    """
 
     valid_from: int
     valid_to: int
@@ -138,9 +141,6 @@ def check_keys(new: DeviceList | MoneyList, *, roots: Iterable[bytes], other: It
     # EPP-KEY-027
     if len(new.keys) != len(entries.keys) or len(scheme) != named:
         raise _unsound("EPP-KEY-027", "one key stands twice")
-    # EPP-KEY-028
-    if any(each.valid_from > each.valid_to for each in (*new.keys.values(), *scheme.values())):
-        raise _unsound("EPP-KEY-028", "a key is valid from an epoch after its last")
     # EPP-KEY-029
     if not all(ed25519.acceptable_point(key.public) for key in new.keys.values()):
         raise _unsound("EPP-KEY-029", "a key is no sound Ed25519 key")

@@ -61,6 +61,7 @@ class Town(Village):
                         rules=rules,
                         epoch=EPOCH,
                         random=token_bytes,
+                        root=self.roots.money,
                         public_keys=registered.get,
                     )
                 )

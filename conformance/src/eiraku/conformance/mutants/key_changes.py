@@ -8,6 +8,7 @@ from eiraku.conformance.mutants.commits import forgetful
 from eiraku.conformance.mutants.registry import Area
 from eiraku.reference import anchor
 from eiraku.reference.anchor import TrustAnchor
+from eiraku.reference.keylists import Validity
 from eiraku.reference.purse import core, holder, payee, payer
 from eiraku.reference.purse.ledger import AnchorChanged, Change
 from eiraku.reference.purse.state import Effect, Handshaking, NoSession, Ready
@@ -37,6 +38,24 @@ def applies_key_lists_at_once(purse: Ready, centre: Centre, signed: bytes) -> St
     link = after.session.link
     terms = replace(link.terms, identity=after.identity)
     return replace(after, session=replace(after.session, link=replace(link, terms=terms))), effects
+
+
+@AREA.replaces("EPP-KEY-028", (Validity, "covers"))
+def reads_void_validities_backwards(validity: Validity, epoch: int) -> bool:
+    """Takes the epochs from `to` to `from` for the validity of a void key."""
+    ends = validity.valid_from, validity.valid_to
+    return min(ends) <= epoch <= max(ends)
+
+
+@AREA.replaces("EPP-KEY-028", (holder, "take_keys"))
+def refuses_void_keys(purse: Ready, centre: Centre, signed: bytes) -> Step:
+    """Refuses a key list with a void entry."""
+    after, effects = _take(purse, centre, signed)
+    found = after.identity.anchor
+    keys = (*found.device_keys.values(), *found.money_keys.values())
+    if any(key.valid_from > key.valid_to for key in keys):
+        raise Refusal(Code.MALFORMED, "EPP-KEY-028", "a void key")
+    return after, effects
 
 
 @AREA.replaces("EPP-KEY-037", (TrustAnchor, "with_keys"))

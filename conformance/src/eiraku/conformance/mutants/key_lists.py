@@ -60,18 +60,17 @@ AREA.edits(
 
 @AREA.replaces("EPP-KEY-020", (holder, "take_keys"))
 def takes_key_lists_of_known_keys(purse: Ready, centre: Centre, signed: bytes) -> Step:
-    """Takes a key list that a key of the centre has signed for the root."""
+    """Takes a key list that a key of the centre has signed in place of the root."""
     trusted = purse.identity.anchor
-    device = centre is Centre.DEVICE
-    keys = trusted.device_keys.values() if device else trusted.money_keys.values()
-    for key in keys:
-        stand_in = replace(trusted, **{"device_root" if device else "money_root": key.public})
+    for key in (*trusted.device_keys.values(), *trusted.money_keys.values()):
         try:
-            found = stand_in.with_keys(centre, signed)
+            if centre is Centre.DEVICE:
+                found = replace(trusted, device=keylists.device_keys(key.public, signed))
+            else:
+                found = replace(trusted, money=keylists.money_keys(key.public, signed))
         except Refusal:
             continue
-        roots = {"device_root": trusted.device_root, "money_root": trusted.money_root}
-        return holder._trusting(purse, replace(found, **roots))
+        return holder._trusting(purse, found)
     return _take(purse, centre, signed)
 
 
@@ -177,12 +176,6 @@ for _rule, _name, _summary, _test in (
         "if len(new.keys) != len(entries.keys) or len(scheme) != named:",
     ),
     (
-        "EPP-KEY-028",
-        "takes_reversed_validities",
-        "Takes a key list with a key whose `from` is after its `to`.",
-        "if any(each.valid_from > each.valid_to for each in (*new.keys.values(), *scheme.values())):",
-    ),
-    (
         "EPP-KEY-029",
         "takes_small_keys_in_lists",
         "Takes a key list with a key of small order.",
@@ -225,17 +218,7 @@ AREA.edits(
     "takes_any_roots",
     "Is provisioned with any two roots.",
     _from_mapping,
-    ("if roots[0] == roots[1] or not all(map(ed25519.acceptable_point, roots)):", "if False:"),
-)
-AREA.edits(
-    "EPP-KEY-033",
-    "takes_bad_roots",
-    "Is provisioned with roots of small order.",
-    _from_mapping,
-    (
-        "if roots[0] == roots[1] or not all(map(ed25519.acceptable_point, roots)):",
-        "if roots[0] == roots[1]:",
-    ),
+    ("if roots[0] == roots[1]:", "if False:"),
 )
 AREA.edits(
     "EPP-KEY-034",

@@ -112,6 +112,43 @@ def test_unit_under_a_revoked_key(stage: Stage) -> None:
     refuse_unit(stage, world.holding(4, issued=91))
 
 
+VOID = ((1, 0), (LAST_EPOCH, 90), (2**32 - 1, 0))
+
+
+@pytest.mark.requirement("EPP-KEY-028")
+@pytest.mark.parametrize(("first", "last"), VOID)
+def test_unit_under_a_void_key(stage: Stage, first: int, last: int) -> None:
+    """A key whose first epoch is after its last is valid in none, whatever the epoch of issue."""
+    world = stage.world
+    old, current = (key.announced for key in world.issuing.keys)
+    stage.begin()
+    flows.give(stage, Side.RESPONDER, [world.holding(4)])
+    void = replace(current, valid_from=first, valid_to=last)
+    accept_keys(stage, Centre.MONEY, world.money_keys([old, void], sequence=NEXT))
+    for issued in {last, 95, min(first, LAST_EPOCH)}:
+        refuse_unit(stage, world.holding(4, issued=issued))
+    accept_keys(stage, Centre.MONEY, world.money_keys([old, current], sequence=NEXT + 1))
+    flows.still_alive(stage)
+
+
+@pytest.mark.requirement("EPP-KEY-028")
+@pytest.mark.parametrize("part", PARTS)
+def test_purse_under_a_void_key(stage: Stage, part: Part) -> None:
+    """A purse ID under a void key is refused."""
+    world = stage.world
+    old, current = (key.announced for key in world.device.keys)
+    void = replace(current, valid_from=LAST_EPOCH, valid_to=80)
+    old_centre = replace(world.device, keys=world.device.keys[:1])
+    good, bad = world.purse(centre=old_centre, issued=50), world.purse(issued=90)
+    stage.begin()
+    accept_keys(stage, Centre.DEVICE, world.device_keys([old, void], sequence=NEXT))
+    flows.order_receive(stage, part.side, 4)
+    with pytest.raises(HandshakeRefused) as caught:
+        connect(stage, part.side, peer=bad)
+    stage.refused(caught.value.reply, Code.AUTHENTICATION, "purse under a void key")
+    flows.give(stage, part.side, [world.holding(4, holder=good.number)], peer=good)
+
+
 @pytest.mark.requirement("EPP-KEY-037")
 def test_unit_under_a_key_that_is_left_out(stage: Stage) -> None:
     """A key that the list does not name is unknown, whenever it signed; the other keys are good."""
@@ -330,6 +367,10 @@ def test_centre_takes_a_unit_under_a_revoked_key(stage: Stage) -> None:
     world.wallet = world.purse(role=Role.CENTRE)
     stage.begin()
     revoke_money(stage, 94)
+    flows.give(stage, Side.RESPONDER, [world.holding(4, issued=95)])
+    old, revoked = (key.announced for key in world.issuing.keys)
+    void = replace(revoked, valid_from=1, valid_to=0)
+    accept_keys(stage, Centre.MONEY, world.money_keys([old, void], sequence=NEXT + 1))
     flows.give(stage, Side.RESPONDER, [world.holding(4, issued=95)])
     current = world.money_key(1, LAST_EPOCH)
     unknown = replace(world.issuing, keys=(current,))

@@ -35,11 +35,13 @@ class MoneyKey:
     @property
     def announced(self) -> keylists.MoneyKey:
         """What everybody may know of it, as it stands in a key list."""
+        void = self.valid_from > self.valid_to
         return keylists.MoneyKey(
             public=self.unit_key.public,
             history=self.history_key.public,
-            valid_from=self.valid_from,
-            valid_to=self.valid_to,
+            # EPP-KEY-028
+            valid_from=1 if void else self.valid_from,
+            valid_to=0 if void else self.valid_to,
         )
 
 

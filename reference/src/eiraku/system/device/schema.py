@@ -17,10 +17,11 @@ from sqlalchemy import (
     select,
 )
 
+from eiraku.system import announced
 from eiraku.system.database import Schema
 
 METADATA = MetaData()
-SCHEMA = Schema(name="device centre", version=1, metadata=METADATA)
+SCHEMA = Schema(name="device centre", version=2, metadata=METADATA)
 
 CENTRE = Table(
     "centre",
@@ -41,6 +42,16 @@ MASTER_KEY = Table(
     Column("valid_from", BigInteger, nullable=False),
     Column("valid_to", BigInteger, nullable=False),
 )
+
+SCHEME_KEY = Table(
+    "scheme_key",
+    METADATA,
+    Column("id", LargeBinary(8), primary_key=True),
+    Column("secret", LargeBinary(32), nullable=False),
+    Column("valid_to", BigInteger, nullable=False),
+)
+
+KEY_LIST = announced.table(METADATA)
 
 PURSE = Table(
     "purse",

@@ -15,6 +15,7 @@ from typing import Self
 import httpx
 
 from eiraku.spec.errors import Misuse
+from eiraku.spec.key_lists import Centre
 from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
 
 COSE = "application/cose"
@@ -137,6 +138,10 @@ class HttpCarrier:
     def request(self, signed: bytes) -> bytes:
         """See `carrier.Carrier`."""
         return self._service.send("POST", f"{self._path}/requests", signed).content
+
+    def keys(self, centre: Centre) -> bytes:
+        """See `carrier.Carrier`."""
+        return self._service.send("GET", f"/epp1/keys/{centre.value}").content
 
     def bulletin(self) -> bytes:
         """See `carrier.Carrier`."""

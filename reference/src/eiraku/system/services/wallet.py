@@ -30,7 +30,8 @@ from eiraku.spec.centre_objects import Balance, Claim
 from eiraku.spec.errors import Code, Misuse, Refusal, Refused
 from eiraku.spec.objects import PurseId
 from eiraku.system.database import Database
-from eiraku.system.exchange.outbox import SCHEMA, Outbox, renewals
+from eiraku.system.exchange import trust
+from eiraku.system.exchange.outbox import SCHEMA, Outbox
 from eiraku.system.exchange.talk import talk
 from eiraku.system.services import notes as remembered
 from eiraku.system.services.client import HttpCarrier, HttpService
@@ -188,8 +189,11 @@ class Wallet:
     # --- with the centres ---
 
     def bulletin(self) -> int:
-        """Get the newest bulletin; the epoch afterwards."""
-        accepted(self.device.bulletin(self._server().send("GET", "/epp1/bulletin").content))
+        """Get the newest key lists and bulletin, and scheme keys that are missing; the epoch afterwards."""
+        trust.refresh(self.device, self._carrier(DEVICE_CENTRE))
+        # EPP-SVC-033
+        if trust.lacks_scheme_keys(self.device):
+            self.request(DEVICE_CENTRE, trust.SCHEME_KEYS, ())
         return self.snapshot().epoch
 
     def renew(self, expires: int) -> int:
@@ -229,7 +233,8 @@ class Wallet:
         if self._outbox is None:
             self._database = Database(f"sqlite:///{remembered.outbox(self.path)}", SCHEMA)
             self._outbox = Outbox(self._database, self.device.sign_request, self._carrier)
-            self._outbox.handle("renew", renewals(self.device))
+            self._outbox.handle("renew", trust.renewals(self.device))
+            self._outbox.handle(trust.SCHEME_KEYS, trust.scheme_keys(self.device))
         return self._outbox
 
     # --- inside ---
