@@ -1,6 +1,6 @@
 """A vault with its customers and its centres, when nothing breaks (chapter 14)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ from eiraku.reference.anchor import parse_purse_id
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RequestOrder
 from eiraku.spec.errors import Misuse, Refusal
+from eiraku.spec.key_lists import Centre
 from eiraku.spec.objects import Role
 from eiraku.system.database import DatabaseError
 from eiraku.system.exchange.carrier import ServiceRefused, Session
@@ -244,7 +245,7 @@ def test_an_older_bulletin_confirms_nothing(bank: Bank) -> None:
     bank.directory.advance()
     bank.vault.refresh()
     bank.now += 61
-    bank.device_centre.carrier = _Stale(old)
+    bank.device_centre.carrier = _Stale(old, bank.device_centre.carrier.keys)
     with pytest.raises(Refusal, match="bulletin-stale"):
         bank.vault.refresh()
     assert bank.vault.suspended
@@ -254,8 +255,9 @@ def test_an_older_bulletin_confirms_nothing(bank: Bank) -> None:
 
 
 class _Stale:
-    def __init__(self, signed: bytes) -> None:
+    def __init__(self, signed: bytes, keys: Callable[[Centre], bytes]) -> None:
         self.signed = signed
+        self.keys = keys
 
     def open(self) -> Session:
         raise AssertionError
