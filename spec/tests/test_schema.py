@@ -73,6 +73,8 @@ RULES: dict[type[Record], str] = {
     news.Whole: "whole",
     news.Nothing: "nothing",
     news.Done: "done",
+    news.AskKeys: "ask-keys",
+    news.Keys: "keys",
     Entry: "entry",
     Checkpoint: "checkpoint",
 }

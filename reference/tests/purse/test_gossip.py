@@ -24,6 +24,10 @@ from eiraku.testing.purses import EPOCH, World
 pytestmark = pytest.mark.slow
 
 
+def have(epoch: int, device: int = 1, money: int = 1) -> Have:
+    return Have(epoch=epoch, device=device, money=money)
+
+
 def holding(world: World, epoch: int, count: int = 300, *, head: bool = True) -> Gossip:
     """A purse that holds a bulletin of some chunks, and its head if it came in chunks."""
     gossip = Gossip(world.purse().device, chunked=True)
@@ -196,7 +200,7 @@ def test_what_is_no_news(wrong: tuple[cbor.Item, ...]) -> None:
 
 def every_message() -> list[News]:
     return [
-        Have(epoch=20),
+        have(20),
         AskHead(),
         AskChunk(epoch=20, position=2),
         AskWhole(),
@@ -211,7 +215,7 @@ def every_message() -> list[News]:
 LIES = st.one_of(
     st.sampled_from([message.encode() for message in every_message()]),
     st.binary(max_size=40),
-    st.builds(lambda epoch: Have(epoch=epoch).encode(), st.integers(0, 2**32 - 1)),
+    st.builds(lambda epoch: have(epoch).encode(), st.integers(0, 2**32 - 1)),
     st.builds(lambda raw: Whole(signed=raw or b"\x00").encode(), st.binary(max_size=200)),
     st.builds(lambda raw: Head(signed=raw or b"\x00").encode(), st.binary(max_size=200)),
     st.builds(lambda i: cbor.encode((i, i)), st.integers(0, 20)),
@@ -247,9 +251,9 @@ def test_a_flood_ends(world: World) -> None:
     assert [answer for answer in answers if answer and len(answer) > 2] == answers[:1]
     assert answers[-1] is None
     # not even a beginning is answered before the purse expects one
-    assert gossip.deliver(Have(epoch=1).encode()) is None
+    assert gossip.deliver(have(1).encode()) is None
     gossip.expect()
-    assert gossip.deliver(Have(epoch=1).encode()) is not None
+    assert gossip.deliver(have(1).encode()) is not None
 
 
 def test_promised_but_not_given(world: World) -> None:
@@ -259,7 +263,7 @@ def test_promised_but_not_given(world: World) -> None:
         gossip = Gossip(world.purse().device)
         before = gossip.device.store.digest()
         gossip.begin()
-        assert gossip.deliver(Have(epoch=99).encode()) == AskWhole().encode()
+        assert gossip.deliver(have(99).encode()) == AskWhole().encode()
         assert gossip.deliver(Whole(signed=signed).encode()) == Done().encode()
         assert gossip.device.store.digest() == before
         assert gossip.deliver(Whole(signed=world.bulletin(50)).encode()) is None

@@ -1,4 +1,4 @@
-"""How purses that are offline get bulletins: in chunks, and from each other before a session (chapter 13).
+"""How purses that are offline get key lists and bulletins from each other before a session (chapter 13).
 
 A `Collector` puts a bulletin together from chunks that anybody sends, in any order. A `Gossip` passes
 bulletins on, in strict turns, between two purses that are about to open a session. Both belong to one device
@@ -15,9 +15,24 @@ from eiraku.reference.purse.state import NoSession, Ready
 from eiraku.spec import news
 from eiraku.spec.centre_objects import CHUNK, CHUNKS_MAX, CONTEXT_BULLETIN_HEAD, BulletinHead
 from eiraku.spec.errors import Code, Misuse, Refusal
-from eiraku.spec.news import AskChunk, AskHead, AskWhole, Chunk, Done, Have, Head, News, Nothing, Whole
+from eiraku.spec.key_lists import Centre
+from eiraku.spec.news import (
+    AskChunk,
+    AskHead,
+    AskKeys,
+    AskWhole,
+    Chunk,
+    Done,
+    Have,
+    Head,
+    Keys,
+    News,
+    Nothing,
+    Whole,
+    Whose,
+)
 
-MESSAGES_MAX = 2 * CHUNKS_MAX + 8
+MESSAGES_MAX = 2 * CHUNKS_MAX + 16
 """Messages that a purse answers in one exchange: it may ask for all chunks, and be asked for all."""
 
 
@@ -40,11 +55,9 @@ class Collector:
 
     def __init__(self, device: Device) -> None:
         """`device`: a purse that is made. Raises Misuse."""
-        provision = device.store.provision()
-        if provision is None:
+        if not isinstance(device.state, Ready):
             raise Misuse("expected a purse that is made, found an empty one; provision it first")
         self.device = device
-        self.anchor = provision.anchor
         self._signed: bytes | None = None
         self._head: BulletinHead | None = None
         self._chunks: dict[int, bytes] = {}
@@ -58,7 +71,7 @@ class Collector:
         """Begin with a head if it is newer than the bulletin held and the head before. Raises Refusal."""
         if signed == self._signed:
             return False
-        head = verify_head(self.anchor, signed)
+        head = verify_head(_anchor(self.device), signed)
         # EPP-DEV-009: a newer head replaces an older one, never the other way round
         if head.epoch <= max(epoch_of(self.device), self.epoch or 0):
             return False
@@ -110,16 +123,18 @@ class Gossip:
         self.device = device
         self.chunked = chunked
         self._left = 0
-        self._first = True
+        self._peer: Have | None = None
         self._spoken = False
         self._given = False
         self._asked: type[News] | None = None
+        self._sought: set[object] = set()
+        self._whose = Centre.DEVICE
 
     def begin(self) -> bytes:
         """The first message of an exchange, by the initiator of the session to come. Raises Misuse."""
         self.expect()
         self._spoken = True
-        return Have(epoch=epoch_of(self.device)).encode()
+        return self._have().encode()
 
     def expect(self) -> None:
         """Take part in one exchange that the peer begins. Raises Misuse."""
@@ -144,28 +159,48 @@ class Gossip:
 
     def _answer(self, message: News) -> News | None:
         """Raises Refusal for a lie."""
-        first, self._first = self._first, False
         match message:
-            case Have() if first:
-                return self._compare(message.epoch)
-            case AskHead() | AskChunk() | AskWhole() if self._spoken and self._asked is None:
+            case Have() if self._peer is None:
+                self._peer = message
+                return self._next()
+            case AskHead() | AskChunk() | AskWhole() | AskKeys() if self._spoken and self._asked is None:
                 return self._serve(message)
-            case Head() | Chunk() | Whole() | Nothing():
+            case Head() | Chunk() | Whole() | Keys() | Nothing():
                 return self._receive(message)
             case Done():
                 self._close()
                 return None
         return self._done()
 
-    def _compare(self, epoch: int) -> News:
-        mine = epoch_of(self.device)
-        # EPP-DEV-022
-        if epoch > mine:
-            return self._ask(epoch)
-        if epoch < mine and not self._spoken:
+    def _have(self) -> Have:
+        trusted = _anchor(self.device)
+        return Have(epoch=epoch_of(self.device), device=trusted.device.sequence, money=trusted.money.sequence)
+
+    def _next(self) -> News:
+        """With nothing under way: ask for what is newer there, tell of what is newer here, or end."""
+        peer, mine = self._peer, self._have()
+        if peer is None:
+            return self._done()
+        # EPP-DEV-022, EPP-DEV-050
+        if peer.device > mine.device and self._seek(Centre.DEVICE):
+            self._whose = Centre.DEVICE
+            return self._asking(AskKeys(centre=Whose.DEVICE))
+        if peer.money > mine.money and self._seek(Centre.MONEY):
+            self._whose = Centre.MONEY
+            return self._asking(AskKeys(centre=Whose.MONEY))
+        if peer.epoch > mine.epoch and self._seek(Whole):
+            return self._ask(peer.epoch)
+        newer = mine.epoch > peer.epoch or mine.device > peer.device or mine.money > peer.money
+        if newer and not self._spoken:
             self._spoken = True
-            return Have(epoch=mine)
+            return mine
         return self._done()
+
+    def _seek(self, what: object) -> bool:
+        """Whether this was not sought in this exchange before; now it is."""
+        fresh = what not in self._sought
+        self._sought.add(what)
+        return fresh
 
     def _ask(self, epoch: int) -> News:
         """What to ask of a peer that says it has a bulletin of a later epoch."""
@@ -177,10 +212,10 @@ class Gossip:
     def _next_chunk(self) -> News:
         missing, epoch = self.collector.missing(), self.collector.epoch
         if not missing or epoch is None:
-            return self._done()
+            return self._next()
         return self._asking(AskChunk(epoch=epoch, position=missing[0]))
 
-    def _receive(self, message: Head | Chunk | Whole | Nothing) -> News:
+    def _receive(self, message: Head | Chunk | Whole | Keys | Nothing) -> News:
         """Take what was asked for, and only that. Raises Refusal."""
         asked, self._asked = self._asked, None
         match message:
@@ -192,11 +227,19 @@ class Gossip:
                 return self._asking(AskWhole())
             case Whole() if asked is AskWhole:
                 # EPP-BUL-001, EPP-BUL-002: the device judges it
-                self.device.bulletin(message.signed)
+                if isinstance(self.device.bulletin(message.signed), Accepted):
+                    return self._next()
+            case Keys() if asked is AskKeys:
+                # EPP-DEV-050
+                if isinstance(self.device.keys(self._whose, message.signed), Accepted):
+                    return self._next()
         return self._done()
 
-    def _serve(self, message: AskHead | AskChunk | AskWhole) -> News:
+    def _serve(self, message: AskHead | AskChunk | AskWhole | AskKeys) -> News:
         # EPP-DEV-023
+        if isinstance(message, AskKeys):
+            trusted = _anchor(self.device)
+            return Keys(signed=(trusted.money if message.centre is Whose.MONEY else trusted.device).signed)
         held, head = self.device.store.bulletin(), self.collector.head()
         match message:
             case AskWhole() if held is not None and not self._given:
@@ -219,11 +262,12 @@ class Gossip:
         return Done()
 
     def _close(self) -> None:
-        """`_left`: messages still taken; `_first`: none came yet; `_spoken`: the peer knows my epoch;
-        `_given`: it has my bulletin whole.
+        """`_left`: messages still taken; `_peer`: what the peer has; `_spoken`: it knows what I have;
+        `_given`: it has my bulletin whole; `_sought`: what I asked for, `_whose`: of whose keys last.
         """
         self._left = 0
-        self._first = True
+        self._peer = None
+        self._sought = set()
         self._spoken = False
         self._given = False
         self._asked = None
@@ -245,6 +289,13 @@ def exchange(initiator: Gossip, responder: Gossip) -> int:
         message = sides[0].deliver(message)
         sides.reverse()
     return count
+
+
+def _anchor(device: Device) -> TrustAnchor:
+    """Of a purse that is made, as it is now."""
+    if not isinstance(device.state, Ready):
+        raise AssertionError("checked when it was opened")
+    return device.state.identity.anchor
 
 
 def _in_session(device: Device) -> bool:
