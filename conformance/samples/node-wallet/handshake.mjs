@@ -103,7 +103,7 @@ export class Handshake {
     const { self } = this.own;
     const gy = keys.xPublic(this.ephemeral);
     this.schedule = new edhoc.Schedule(this.aead, raw, gy, shared);
-    const idCred = sealPurseId(self.raw, this.own.schemeKeys[0]);
+    const idCred = sealPurseId(self.raw, this.own.schemeKeys.initiator);
     const ead = sequence(-VERSION_LABEL, encode(Math.max(...common))); // EPP-SES-007
     const signature = keys.sign(this.own.privateKey, this.schedule.signed2(NO_ID, idCred, self.raw, ead));
     const plaintext = Buffer.concat([sequence(NO_ID, idCred, signature), ead]);
@@ -130,7 +130,7 @@ export class Handshake {
 
     const { self } = this.own;
     this.schedule.after2(plaintext, peer.raw);
-    const idCred = sealPurseId(self.raw, this.own.schemeKeys[0]);
+    const idCred = sealPurseId(self.raw, this.own.schemeKeys.initiator);
     const signature = keys.sign(this.own.privateKey, this.schedule.signed3(idCred, self.raw, NO_EAD));
     const plaintext3 = sequence(idCred, signature);
     const message3 = encode(this.schedule.seal3(plaintext3));
@@ -181,7 +181,7 @@ export class Handshake {
 
   /** Purse ID and handshake signature of the peer, in the order of EPP-SES-025. */
   #authenticate(parsed, signed) {
-    const raw = openPurseId(parsed.idCred, this.own.schemeKeys[0]);
+    const raw = openPurseId(parsed.idCred, this.own.schemeKeys.initiator);
     const peer = checkPurseId(raw, this.own.anchor);
     // EPP-SES-013
     if (!keys.verify(peer.publicKey, signed(raw), parsed.signature)) {

@@ -97,13 +97,15 @@ export function withSchemeKey(anchor, key, epoch) {
   return { ...anchor, scheme_keys: [...kept, key] };
 }
 
-/** Scheme keys (hex) in force, first the one that an initiator uses (EPP-KEY-045). */
+/** Scheme keys (hex): `initiator` the one that an initiator uses, if any, `responder` those of a responder. */
 export function schemeKeysAt(anchor, epoch) {
-  return anchor.scheme_keys
+  const named = anchor.scheme_keys
     .map((key) => ({ key, entry: entryOf(anchor, key) }))
-    .filter(({ entry }) => entry && entry.from <= epoch && epoch <= entry.to)
-    .sort((a, b) => a.entry.to - b.entry.to || (a.entry.id < b.entry.id ? -1 : 1))
-    .map(({ key }) => key);
+    .filter(({ entry }) => entry && epoch <= entry.to);
+  const [first] = named
+    .filter(({ entry }) => entry.from <= epoch)
+    .sort((a, b) => b.entry.from - a.entry.from || (a.entry.id < b.entry.id ? -1 : 1));
+  return { initiator: first?.key, responder: named.map(({ key }) => key) }; // EPP-KEY-045, EPP-KEY-046
 }
 
 /** Whether a stored unit {kid, issued} is valid under the lists of an anchor. */

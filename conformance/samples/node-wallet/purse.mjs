@@ -142,7 +142,7 @@ export class Purse {
     const own = this.#own();
     // EPP-KEY-043
     if (Object.values(own.anchor.lists).some((list) => own.epoch > list.expires)) throw new Refusal("anchor-expired");
-    if (own.schemeKeys.length === 0) throw new Refusal("anchor-expired", "no scheme key"); // EPP-KEY-047
+    if (own.schemeKeys.initiator === undefined) throw new Refusal("anchor-expired", "no scheme key"); // EPP-KEY-047
     this.purpose = null;
     const handshake = new Handshake(own, role, purpose);
     this.session = { role, purpose, own, handshake, transfer: null, records: null };

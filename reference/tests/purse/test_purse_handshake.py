@@ -37,7 +37,7 @@ REFUSED = cbor.encode_sequence(1, "refused")
 
 def believe(terms: Terms, id_cred: cbor.Map) -> Credential[PurseId]:
     """`handshake.resolve` without a check."""
-    raw = credential.unseal(terms.scheme_keys[0], id_cred)
+    raw = credential.unseal(terms.scheme_keys[-1], id_cred)
     claims = parse_purse_id(raw).claims
     return Credential(cred=raw, public_key=claims.public_key, subject=claims)
 

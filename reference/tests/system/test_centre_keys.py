@@ -1,6 +1,7 @@
 """Keys of both centres that change: successors, revocation, lists, and purses that learn of it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from secrets import token_bytes
 from typing import Any
@@ -11,7 +12,7 @@ from eiraku.reference import keylists
 from eiraku.reference.anchor import TrustAnchor, parse_purse_id, parse_unit, verify_purse_id
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec.errors import Refusal
-from eiraku.spec.key_lists import Centre
+from eiraku.spec.key_lists import Centre, scheme_key_id
 from eiraku.spec.objects import Role
 from eiraku.spec.shape import EPOCH_MAX
 from eiraku.system.announced import AnnouncedError
@@ -143,34 +144,36 @@ def test_a_key_is_named_as_long_as_it_is_needed(tmp_path: Path) -> None:
 
 
 def test_a_successor_of_the_scheme_key(registry: Registry) -> None:
-    """EPP-DEV-048, EPP-DEV-049, EPP-KEY-045: everybody uses the old one until all can have the new one."""
+    """EPP-DEV-048, EPP-DEV-049, EPP-KEY-045, EPP-KEY-046: who is behind understands who is ahead."""
     (old,) = registry.keys.scheme_keys()
-    late = anchor(registry).with_scheme_key(old, NOW)
+    known = replace(anchor(registry), scheme_keys={scheme_key_id(old): old})
     name = registry.keys.rotate_scheme_key(ROOTS.device, valid_from=30, lifetime=5)
-    both = registry.keys.scheme_keys()
-    assert len(both) == 2
     scheme = registry.keys.announced().scheme
-    assert (scheme[name].valid_from, scheme[name].valid_to) == (0, EPOCH_MAX)
-    early = late.with_keys(Centre.DEVICE, registry.keys.newest())
-    for each in both:
+    assert (scheme[name].valid_from, scheme[name].valid_to) == (30, EPOCH_MAX)
+    assert scheme[scheme_key_id(old)].valid_to == 35
+    early = known.with_keys(Centre.DEVICE, registry.keys.newest())
+    for each in registry.keys.scheme_keys():
         early = early.with_scheme_key(each, NOW)
-    (successor,) = set(both) - {old}
-    assert early.scheme_keys_at(29) == (old, successor)
-    assert early.scheme_keys_at(30) == (successor,)
-    assert late.scheme_keys_at(29) == (old,)
-    registry.bulletins.advance(30)
+    (successor,) = set(registry.keys.scheme_keys()) - {old}
+    uses = {epoch: early.scheme_key_of_initiator(epoch) for epoch in (29, 30, 36)}
+    assert uses == {29: old, 30: successor, 36: successor}
+    for epoch, takes in ((10, {old, successor}), (35, {old, successor}), (36, {successor})):
+        assert set(early.scheme_keys_of_responder(epoch)) == takes
+    assert known.scheme_key_of_initiator(36) == old, "it does not know the list"
+    registry.bulletins.advance(36)
     assert registry.keys.scheme_keys() == (successor,)
 
 
 def test_a_revoked_scheme_key(registry: Registry) -> None:
     """EPP-DEV-043"""
     (old,) = registry.keys.scheme_keys()
-    trusted = anchor(registry).with_scheme_key(old, NOW)
+    trusted = replace(anchor(registry), scheme_keys={scheme_key_id(old): old})
     registry.keys.revoke_scheme_keys(ROOTS.device, valid_from=NOW)
     after = trusted.with_keys(Centre.DEVICE, registry.keys.newest())
-    assert after.scheme_keys_at(NOW) == ()
+    assert after.scheme_key_of_initiator(NOW) is None
+    assert after.scheme_keys_of_responder(NOW) == ()
     (new_one,) = registry.keys.scheme_keys()
-    assert after.with_scheme_key(new_one, NOW).scheme_keys_at(NOW) == (new_one,)
+    assert after.with_scheme_key(new_one, NOW).scheme_key_of_initiator(NOW) == new_one
 
 
 def test_no_more_scheme_keys_than_a_purse_holds(registry: Registry) -> None:

@@ -163,12 +163,21 @@ class TrustAnchor:
             raise Refusal(Code.CAPACITY, "EPP-KEY-049", detail)
         return replace(self, scheme_keys={**kept, name: key})
 
-    def scheme_keys_at(self, epoch: int) -> tuple[bytes, ...]:
-        """The scheme keys in force in an epoch, first the one that an initiator uses."""
+    def scheme_key_of_initiator(self, epoch: int) -> bytes | None:
+        """The scheme key that an initiator uses in an epoch; None if none is in force."""
         # EPP-KEY-045
         named = self.device.scheme
         names = [name for name in self.scheme_keys if name in named and named[name].covers(epoch)]
-        return tuple(self.scheme_keys[n] for n in sorted(names, key=lambda n: (named[n].valid_to, n)))
+        best = min(names, key=lambda name: (-named[name].valid_from, name), default=None)
+        return None if best is None else self.scheme_keys[best]
+
+    def scheme_keys_of_responder(self, epoch: int) -> tuple[bytes, ...]:
+        """The scheme keys under which a responder takes part in a session."""
+        # EPP-KEY-046
+        named = self.device.scheme
+        return tuple(
+            key for name, key in self.scheme_keys.items() if name in named and named[name].valid_to >= epoch
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

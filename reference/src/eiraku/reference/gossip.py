@@ -173,8 +173,8 @@ class Gossip:
         return self._done()
 
     def _have(self) -> Have:
-        trusted = _anchor(self.device)
-        return Have(epoch=epoch_of(self.device), device=trusted.device.sequence, money=trusted.money.sequence)
+        device, money = lists_of(self.device)
+        return Have(epoch=epoch_of(self.device), device=device, money=money)
 
     def _next(self) -> News:
         """With nothing under way: ask for what is newer there, tell of what is newer here, or end."""
@@ -276,6 +276,12 @@ class Gossip:
 def epoch_of(device: Device) -> int:
     """Epoch of the bulletin of a device; 0 without one."""
     return device.state.epoch if isinstance(device.state, Ready) else 0
+
+
+def lists_of(device: Device) -> tuple[int, int]:
+    """Sequences of the key lists of a device that is made: of the device centre, of the issuing centre."""
+    trusted = _anchor(device)
+    return trusted.device.sequence, trusted.money.sequence
 
 
 def exchange(initiator: Gossip, responder: Gossip) -> int:

@@ -1,4 +1,4 @@
-"""``eiraku centre DIRECTORY``: keys that change. The roots are files that are there for as long as it takes."""
+"""``eiraku centre DIRECTORY``: keys that change. The roots are files that are there meanwhile."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -93,7 +93,7 @@ AREA.edits(
     handshake.resolve,
     ("anchor.check_purse_id_economy(trusted, purse_id.claims)", "pass"),
 )
-SEALED = "credential.seal(terms.scheme_keys[0], nonce, identity.purse_id)"
+SEALED = "credential.seal(_scheme_key(terms), nonce, identity.purse_id)"
 AREA.edits(
     "EPP-PID-008",
     "sends_purse_id_in_clear",

@@ -143,7 +143,7 @@ def open_session(purse: Ready, side: Side, env: Env) -> Result:
         refusal = Refusal(Code.ANCHOR_EXPIRED, "EPP-KEY-043", f"a key list expired after epoch {expires}")
         return closed, (Refuse(refusal=refusal),)
     # EPP-KEY-047
-    if not terms.scheme_keys:
+    if terms.scheme_key is None:
         refusal = Refusal(Code.ANCHOR_EXPIRED, "EPP-KEY-047", "no scheme key is in force")
         return closed, (Refuse(refusal=refusal),)
     answer = handshake.message_1(terms, env) if initiates else Answer()

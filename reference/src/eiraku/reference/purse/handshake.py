@@ -153,7 +153,7 @@ def party(terms: Terms, env: Env) -> Party[PurseId]:
         suites=SUITES,
         # EPP-SES-020
         connection_id=b"",
-        id_cred=credential.seal(terms.scheme_keys[0], nonce, identity.purse_id),
+        id_cred=credential.seal(_scheme_key(terms), nonce, identity.purse_id),
         cred=identity.purse_id,
         key=identity.key,
         resolve=partial(resolve, terms),
@@ -165,7 +165,7 @@ def resolve(terms: Terms, id_cred: cbor.Map) -> Credential[PurseId]:
     """The peer's purse ID: shape, signature, seal, economy (EPP-SES-025). Raises Refusal."""
     trusted = terms.identity.anchor
     # EPP-PID-010
-    raw = credential.unseal(terms.scheme_keys[0], id_cred)
+    raw = credential.unseal(_scheme_key(terms), id_cred)
     # EPP-PID-001
     purse_id = anchor.parse_purse_id(raw)
     # EPP-PID-002
@@ -176,6 +176,12 @@ def resolve(terms: Terms, id_cred: cbor.Map) -> Credential[PurseId]:
     anchor.check_purse_id_economy(trusted, purse_id.claims)
     # EPP-PID-011
     return Credential(cred=raw, public_key=purse_id.claims.public_key, subject=purse_id.claims)
+
+
+def _scheme_key(terms: Terms) -> bytes:
+    if terms.scheme_key is None:
+        raise AssertionError("EPP-KEY-047: no session opens without a scheme key")
+    return terms.scheme_key
 
 
 def judge(terms: Terms, order: Order, peer: PurseId, env: Env) -> int:

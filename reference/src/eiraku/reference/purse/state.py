@@ -50,8 +50,10 @@ class Terms:
     identity: Identity
     epoch: int
     revoked: frozenset[bytes]
+    scheme_key: bytes | None
+    """That of an initiator (EPP-KEY-045); None if none is in force."""
     scheme_keys: tuple[bytes, ...]
-    """Those in force; an initiator uses the first (EPP-KEY-045)."""
+    """Those of a responder (EPP-KEY-046)."""
 
 
 # --- what the holder has set for the next session (EPP-GEN-002) ---
@@ -370,7 +372,8 @@ class Ready:
             identity=self.identity,
             epoch=self.epoch,
             revoked=frozenset() if self.bulletin is None else self.bulletin.revoked,
-            scheme_keys=self.identity.anchor.scheme_keys_at(self.epoch),
+            scheme_key=self.identity.anchor.scheme_key_of_initiator(self.epoch),
+            scheme_keys=self.identity.anchor.scheme_keys_of_responder(self.epoch),
         )
 
 

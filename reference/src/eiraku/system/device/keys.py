@@ -101,19 +101,21 @@ class Keys:
     def rotate_scheme_key(
         self, root: SigningKey, *, valid_from: int, lifetime: int, expires: int | None = None
     ) -> bytes:
-        """A new scheme key, which everybody uses from an epoch on; its 8-byte identifier.
+        """A new scheme key, which initiators use from a later epoch on; its 8-byte identifier.
 
-        It is in force at once, for whoever has it; the earlier ones end when it is used by all.
+        Purses that are behind use the earlier ones for another `lifetime`.
         """
         with self._database.writing() as connection:
             _permit(connection, valid_from, lifetime)
-            return self._end_scheme_keys(connection, root, valid_from, expires)
+            # EPP-DEV-049
+            last = min(valid_from + lifetime, shape.EPOCH_MAX)
+            return self._end_scheme_keys(connection, root, last, valid_from, expires)
 
     def revoke_scheme_keys(self, root: SigningKey, *, valid_from: int, expires: int | None = None) -> bytes:
         """Every scheme key that there is ends before an epoch; the identifier of the new one."""
         # EPP-DEV-043
         with self._database.writing() as connection:
-            return self._end_scheme_keys(connection, root, valid_from, expires)
+            return self._end_scheme_keys(connection, root, valid_from - 1, 0, expires)
 
     def renew(self, root: SigningKey, expires: int) -> bytes:
         """The same keys in a list that expires later; the list."""
@@ -124,12 +126,12 @@ class Keys:
             return publish_keys(connection, root, expires)
 
     def _end_scheme_keys(
-        self, connection: Connection, root: SigningKey, valid_from: int, expires: int | None
+        self, connection: Connection, root: SigningKey, last: int, valid_from: int, expires: int | None
     ) -> bytes:
-        running = SCHEME_KEY.c.valid_to >= valid_from
-        connection.execute(SCHEME_KEY.update().where(running).values(valid_to=valid_from - 1))
-        # EPP-DEV-049
-        name = new_scheme_key(connection, self._random(32))
+        """The present ones end with the epoch `last`, and a new one begins."""
+        running = SCHEME_KEY.c.valid_to > last
+        connection.execute(SCHEME_KEY.update().where(running).values(valid_to=last))
+        name = new_scheme_key(connection, self._random(32), valid_from=valid_from)
         if len(_scheme_keys(connection, epoch_of(connection))) > SCHEME_KEYS_MAX:
             raise RegistryError(f"a purse holds {SCHEME_KEYS_MAX} scheme keys; wait until one has ended")
         publish_keys(connection, root, expires)
@@ -148,10 +150,10 @@ def new_key(connection: Connection, seed: bytes, *, valid_from: int, valid_to: i
     return key.kid
 
 
-def new_scheme_key(connection: Connection, key: bytes) -> bytes:
-    """Keep a scheme key of 32 random bytes, in force in all epochs; its identifier."""
+def new_scheme_key(connection: Connection, key: bytes, *, valid_from: int) -> bytes:
+    """Keep a scheme key of 32 random bytes, in force from an epoch on; its identifier."""
     name = scheme_key_id(key)
-    row = {"id": name, "secret": key, "valid_to": shape.EPOCH_MAX}
+    row = {"id": name, "secret": key, "valid_from": valid_from, "valid_to": shape.EPOCH_MAX}
     connection.execute(SCHEME_KEY.insert().values(**row))
     return name
 
@@ -161,7 +163,7 @@ def publish_keys(connection: Connection, root: SigningKey, expires: int | None) 
     epoch = epoch_of(connection)
     keys = [key.announced for key in master_keys(connection) if _is_needed(connection, key.announced, epoch)]
     scheme = {
-        row.id: Validity(valid_from=0, valid_to=row.valid_to)
+        row.id: Validity(valid_from=row.valid_from, valid_to=row.valid_to)
         for row in connection.execute(select(SCHEME_KEY).order_by(SCHEME_KEY.c.valid_to, SCHEME_KEY.c.id))
         if row.valid_to >= epoch
     }

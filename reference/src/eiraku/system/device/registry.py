@@ -66,7 +66,7 @@ class Registry:
             row = {"seal": seal, "policy_digest": policy_digest, "epoch": epoch, "clock": 0}
             connection.execute(CENTRE.insert().values(id=1, **row))
             new_key(connection, random(32), valid_from=epoch, valid_to=key_expires)
-            new_scheme_key(connection, random(32))
+            new_scheme_key(connection, random(32), valid_from=0)
             publish_keys(connection, root, list_expires)
             publish(connection, epoch)
         return cls(database, random=random)

@@ -48,6 +48,7 @@ SCHEME_KEY = Table(
     METADATA,
     Column("id", LargeBinary(8), primary_key=True),
     Column("secret", LargeBinary(32), nullable=False),
+    Column("valid_from", BigInteger, nullable=False),
     Column("valid_to", BigInteger, nullable=False),
 )
 

@@ -251,6 +251,16 @@ class Scheme:
         self.issuer.office.advance(self.epoch)
         return signed
 
+    def rotate(self) -> int:
+        """Announce successors of all keys; the first epoch in which they are used."""
+        keys, lifetime = self.registry.keys, self.scenario.policy.purse_lifetime
+        # EPP-DEV-042, EPP-CEN-043
+        first = keys.first_permitted(lifetime)
+        keys.rotate(self.roots.device, valid_from=first, lifetime=lifetime)
+        keys.rotate_scheme_key(self.roots.device, valid_from=first, lifetime=lifetime)
+        self.issuer.office.rotate(self.roots.money, first, earliest=first)
+        return first
+
     # --- money out ---
 
     def fund(self, place: Place, amount: int) -> None:
