@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { decode, decodeSequence, encode } from "./cbor.mjs";
 import { CONTEXT, signAttached } from "./cose.mjs";
 import { Schedule, isError, oneByteString, parseMessage1, parsePlaintext } from "./edhoc.mjs";
-import { sealPurseId } from "./identity.mjs";
+import { memberMac, sealPurseId } from "./identity.mjs";
 import { schemeKeyId, takeAnchor, withList } from "./keylists.mjs";
 import * as keys from "./keys.mjs";
 import { parseMessage } from "./messages.mjs";
@@ -93,6 +93,8 @@ test("one payment of EPP/1", () => {
   }));
   const publicKey = (purseId) => decode(decode(purseId)[2]).get(8).get(1).get(-2);
   const wire = (n) => value("handshake", `message_${n}`);
+  const schemeKey = entries.get("sealed-purse-id-A").scheme_key;
+  assert.deepEqual(memberMac(schemeKey, wire(1).subarray(0, -20)), wire(1).subarray(-16));
   const [mine, gx] = [value("handshake", "ephemeral_responder"), parseMessage1(wire(1)).gx];
   const s = new Schedule(keys.CHACHA, wire(1), keys.xPublic(mine), keys.x25519(mine, gx));
   const plaintext2 = s.stream2(oneByteString(wire(2)).subarray(32));

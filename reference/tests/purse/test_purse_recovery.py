@@ -185,8 +185,9 @@ def test_opening_discards_the_session(world: World) -> None:
 class Late(BenchDevice):
     """Sends first and never comes to write."""
 
-    def execute(self, effects: Sequence[Effect]) -> Accepted | Rejected:
-        return super().execute([effect for effect in effects if not isinstance(effect, Write)])
+    def execute(self, effects: Sequence[Effect], *, is_open: bool) -> Accepted | Rejected:
+        unwritten = [effect for effect in effects if not isinstance(effect, Write)]
+        return super().execute(unwritten, is_open=is_open)
 
 
 @pytest.mark.parametrize("who", ("payer", "payee"))
@@ -205,9 +206,9 @@ def test_order_of_effects(world: World) -> None:
     orders: list[list[str]] = []
 
     class Watched(Device):
-        def execute(self, effects: Sequence[Effect]) -> Accepted | Rejected:
+        def execute(self, effects: Sequence[Effect], *, is_open: bool) -> Accepted | Rejected:
             orders.append([type(e).__name__ for e in effects])
-            return super().execute(effects)
+            return super().execute(effects, is_open=is_open)
 
     def make(values: list[int]) -> Device:
         device = Watched(world.directory / f"w{len(values)}.db", Drbg(bytes([len(values)])))

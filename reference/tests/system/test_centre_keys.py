@@ -22,8 +22,7 @@ from eiraku.system.device.registry import Registry
 from eiraku.system.device.schema import SCHEMA
 from eiraku.system.issuing.schema import IssuerError
 from eiraku.testing.register import PERSON, RANDOM, ROOTS, anchor, key, made, new
-from eiraku.testing.town import EPOCH, RULES, Town
-from eiraku.testing.village import HOME, ISSUER, VAULT, Village
+from eiraku.testing.town import EPOCH, HOME, ISSUER, RULES, VAULT, Town
 
 pytestmark = pytest.mark.slow
 NOW = 10
@@ -224,7 +223,7 @@ def test_units_under_a_revoked_key_are_redeemed(town: Town, valid_from: int) -> 
     assert not named[thief.kid].covers(EPOCH)
     assert named[successor.kid].covers(EPOCH)
     assert town.outcome(issued, VAULT, "alice") == "credited"
-    village = Village(("alice",), seed=b"town")
+    village = Town(("alice",), seed=b"town")
     village.money, village.seal = thief, office.seal
     forged = village.move(village.unit(issued=EPOCH), ISSUER, VAULT, "alice", HOME)
     assert [done.outcome for done in town.bring(forged)] == ["unknown"]

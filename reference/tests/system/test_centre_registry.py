@@ -67,7 +67,7 @@ def test_the_same_registration_again_gives_the_same(registry: Registry) -> None:
 
 
 def test_a_number_that_is_taken_is_drawn_again(quick: Registry) -> None:
-    """EPP-DEV-001, EPP-PID-001: and never the number of the issuing centre."""
+    """EPP-DEV-001, EPP-PID-001, EPP-CEN-053: and never the number of the issuing centre."""
     draws = iter([b"AAAAAAAA", b"AAAAAAAA", bytes(8), b"BBBBBBBB"])
     quick.purses._random = lambda _: next(draws)
     assert new(quick) == b"AAAAAAAA"
@@ -196,15 +196,16 @@ def test_a_new_key_is_known_before_it_signs(registry: Registry) -> None:
     announced = registry.keys.announced().keys[kid]
     assert (announced.valid_from, announced.valid_to) == (12, 200)
     known = anchor(registry)
-    assert verify_purse_id(known, registry.purses.register(key(), **PERSON)).kid == first
+    assert verify_purse_id(known, registry.purses.register(key(), **PERSON)).signed.kid == first
     registry.bulletins.advance()
     assert verify_bulletin(known, registry.bulletins.newest()).epoch == 11
     signed = registry.bulletins.advance()
     assert verify_bulletin(known, signed).epoch == 12
     renewed = verify_purse_id(known, registry.purses.renew(old, 90))
-    assert renewed.kid == kid
+    assert renewed.signed.kid == kid
     # what the old key signed before is still good
-    assert {verify_purse_id(known, purse.purse_id).kid for purse in registry.purses.known()} == {first, kid}
+    kids = {verify_purse_id(known, purse.purse_id).signed.kid for purse in registry.purses.known()}
+    assert kids == {first, kid}
 
 
 @pytest.mark.parametrize(("valid_from", "valid_to"), ((10, 20), (9, 20), (12, 11), (12, 2**32)))

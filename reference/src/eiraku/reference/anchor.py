@@ -112,7 +112,7 @@ class TrustAnchor:
         }
 
     def to_json(self) -> bytes:
-        """A file of the public half, as anybody may have it (EPP-CEN-025); `from_json` reads it."""
+        """A file of the public half, as anybody may have it (EPP-CEN-082); `from_json` reads it."""
         return msgspec.json.format(msgspec.json.encode(self._public()), indent=1) + b"\n"
 
     def _public(self) -> written.PublicAnchor:
@@ -195,8 +195,6 @@ class SignedUnit:
 class SignedPurseId:
     """A purse ID of the right shape, its signature not yet verified."""
 
-    raw: bytes
-    kid: bytes
     claims: PurseId
     signed: cose.Sign1
 
@@ -218,15 +216,10 @@ def check_unit_signature(anchor: TrustAnchor, unit: SignedUnit, *, at_any_epoch:
 
     `at_any_epoch`: whenever it was issued, as a centre takes it (EPP-CEN-040).
     """
-    # EPP-KEY-007, EPP-KEY-008, EPP-KEY-010
-    key = anchor.money_keys.get(unit.kid)
-    if key is None:
-        raise Refusal(Code.UNIT_SIGNATURE, "EPP-KEY-008", "unit: signed by a key that is not in the anchor")
-    # EPP-KEY-009, EPP-CEN-040
-    if not at_any_epoch and not key.covers(unit.unit.issued):
-        raise Refusal(Code.UNIT_SIGNATURE, "EPP-KEY-009", "unit: issued outside the validity of its key")
+    issued = None if at_any_epoch else unit.unit.issued
+    public = signer(anchor.money_keys, unit.kid, issued, Code.UNIT_SIGNATURE, "unit")
     # EPP-UNI-002
-    if not cose.verify(key.public, objects.CONTEXT_UNIT, unit.signed):
+    if not cose.verify(public, objects.CONTEXT_UNIT, unit.signed):
         raise Refusal(Code.UNIT_SIGNATURE, "EPP-UNI-002", "unit: signature does not verify")
 
 
@@ -264,25 +257,20 @@ def verify_unit(anchor: TrustAnchor, raw: bytes) -> SignedUnit:
 def parse_purse_id(raw: bytes) -> SignedPurseId:
     """The shape of a purse ID. Raises Refusal(AUTHENTICATION), as for all that is wrong with a purse ID."""
     try:
-        signed, kid = _parse(raw, objects.PURSE_ID_MAX, "EPP-PID-001", "purse ID")
+        signed, _ = _parse(raw, objects.PURSE_ID_MAX, "EPP-PID-001", "purse ID")
         claims = PurseId.decode(signed.payload)
     except Refusal as refusal:
         # EPP-PID-001
         raise Refusal(Code.AUTHENTICATION, refusal.requirement, refusal.detail) from None
-    return SignedPurseId(raw=raw, kid=kid, claims=claims, signed=signed)
+    return SignedPurseId(claims=claims, signed=signed)
 
 
 def check_purse_id_signature(anchor: TrustAnchor, purse_id: SignedPurseId) -> None:
     """Signed under a device key that was valid at its issue. Raises Refusal(AUTHENTICATION)."""
-    # EPP-KEY-007, EPP-KEY-008, EPP-KEY-010
-    key = anchor.device_keys.get(purse_id.kid)
-    if key is None:
-        raise Refusal(Code.AUTHENTICATION, "EPP-KEY-008", "purse ID: signed by a key not in the anchor")
-    # EPP-KEY-009
-    if not key.covers(purse_id.claims.issued):
-        raise Refusal(Code.AUTHENTICATION, "EPP-KEY-009", "purse ID: issued outside the validity of its key")
+    signed, issued = purse_id.signed, purse_id.claims.issued
+    public = signer(anchor.device_keys, signed.kid, issued, Code.AUTHENTICATION, "purse ID")
     # EPP-PID-002
-    if not cose.verify(key.public, objects.CONTEXT_PURSE_ID, purse_id.signed):
+    if not cose.verify(public, objects.CONTEXT_PURSE_ID, signed):
         raise Refusal(Code.AUTHENTICATION, "EPP-PID-002", "purse ID: signature does not verify")
 
 
@@ -318,19 +306,25 @@ def verify_bulletin(anchor: TrustAnchor, raw: bytes) -> Bulletin:
     if signed.kid is None:
         raise Refusal(Code.MALFORMED, "EPP-KEY-005", "bulletin: no key identifier")
     bulletin = Bulletin.decode(signed.payload)
-    # EPP-KEY-007, EPP-KEY-008, EPP-KEY-010
-    key = anchor.device_keys.get(signed.kid)
-    if key is None:
-        raise Refusal(Code.BULLETIN_SIGNATURE, "EPP-KEY-008", "bulletin: signed by a key not in the anchor")
-    # EPP-KEY-009
-    if not key.covers(bulletin.epoch):
-        raise Refusal(
-            Code.BULLETIN_SIGNATURE, "EPP-KEY-009", "bulletin: epoch outside the validity of its key"
-        )
+    public = signer(anchor.device_keys, signed.kid, bulletin.epoch, Code.BULLETIN_SIGNATURE, "bulletin")
     # EPP-BUL-001
-    if not cose.verify(key.public, objects.CONTEXT_BULLETIN, signed):
+    if not cose.verify(public, objects.CONTEXT_BULLETIN, signed):
         raise Refusal(Code.BULLETIN_SIGNATURE, "EPP-BUL-001", "bulletin: signature does not verify")
     return bulletin
+
+
+def signer(
+    keys: Mapping[bytes, DeviceKey | MoneyKey], kid: bytes | None, epoch: int | None, fault: Code, where: str
+) -> bytes:
+    """Public key of `kid`, if valid in the epoch of the object, None: in any. Raises Refusal(`fault`)."""
+    # EPP-KEY-007, EPP-KEY-008, EPP-KEY-010
+    key = None if kid is None else keys.get(kid)
+    if key is None:
+        raise Refusal(fault, "EPP-KEY-008", f"{where}: signed by a key that is not in the anchor")
+    # EPP-KEY-009
+    if epoch is not None and not key.covers(epoch):
+        raise Refusal(fault, "EPP-KEY-009", f"{where}: issued outside the validity of its key")
+    return key.public
 
 
 def _parse(raw: bytes, limit: int, rule: str, where: str) -> tuple[cose.Sign1, bytes]:

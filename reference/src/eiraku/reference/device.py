@@ -123,7 +123,7 @@ class Device:
     # --- what a centre does ---
 
     def take_issue(self, issue: bytes) -> Result:
-        """Credit an issue (EPP-CEN-012); `out` is the signature of the receipt, 64 bytes."""
+        """Credit an issue (EPP-CEN-069); `out` is the signature of the receipt, 64 bytes."""
         return self._take(TakeIssue(issue=issue))
 
     def take_purse_id(self, signed: bytes) -> Result:
@@ -131,7 +131,7 @@ class Device:
         return self._take(TakePurseId(purse_id=signed))
 
     def collect(self, unit_ids: Sequence[bytes]) -> Result:
-        """Take units out of a centre's purse once they are in its database (EPP-CEN-010)."""
+        """Take units out of a centre's purse once they are in its database (EPP-CEN-063)."""
         return self._take(Collect(unit_ids=tuple(unit_ids)))
 
     def self_report(self, challenge: bytes) -> bytes:
@@ -178,17 +178,20 @@ class Device:
     def _take(self, given: Input) -> Result:
         try:
             state, effects = core.step(self._state, given, self._env)
-            result = self.execute(effects)
+            is_open = isinstance(state, Ready) and not isinstance(state.session, NoSession)
+            result = self.execute(effects, is_open=is_open)
         except Exception:
             # EPP-CRS-017, EPP-CRS-018
             self.drop_session()
             raise
         self._state = state
-        is_open = isinstance(state, Ready) and not isinstance(state.session, NoSession)
-        return replace(result, is_open=is_open)
+        return result
 
-    def execute(self, effects: Sequence[Effect]) -> Accepted | Rejected:
-        """Carry out effects in the order given: nothing is sent before what it depends on is written."""
+    def execute(self, effects: Sequence[Effect], *, is_open: bool) -> Accepted | Rejected:
+        """Carry out effects in the order given: nothing is sent before what it depends on is written.
+
+        `is_open`: a session is open once they are carried out.
+        """
         out: bytes | None = None
         reject: Reject | None = None
         refusal: Refusal | None = None
@@ -204,5 +207,5 @@ class Device:
                 case Refuse():
                     refusal = effect.refusal
         if refusal is not None:
-            return Rejected(refusal=refusal, out=out, is_open=False)
-        return Accepted(out=out, is_open=False, reject=reject)
+            return Rejected(refusal=refusal, out=out, is_open=is_open)
+        return Accepted(out=out, is_open=is_open, reject=reject)

@@ -5,6 +5,7 @@ message on the way. All private inputs are SHA-256 digests of their names: nothi
 implementation can start from any value.
 """
 
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -174,7 +175,10 @@ class Example:
         """The handshake: its vectors, and what each side has in the end (initiator B, responder A)."""
         parties = {name: self._party(name) for name in self.keys}
         waiting, message_1 = initiator.write_message_1(
-            parties["B"], ephemeral=secret("ephemeral B"), ead=[credential.offer()]
+            parties["B"],
+            ephemeral=secret("ephemeral B"),
+            ead=[credential.offer()],
+            last=partial(credential.member, self.scheme_key),
         )
         read_1 = responder.read_message_1(parties["A"], message_1)
         waiting_3, message_2 = responder.write_message_2(
@@ -185,7 +189,8 @@ class Example:
         done_b = initiator.read_message_4(waiting_4, message_4)
         vector = _vector(
             "handshake",
-            "EPP-SES-002 EPP-SES-006 EPP-SES-007 EPP-REC-001",
+            "EPP-SES-002 EPP-SES-006 EPP-SES-007 EPP-SES-037 EPP-REC-001",
+            member_key=hkdf.expand(hkdf.extract(b"", self.scheme_key), objects.INFO_MEMBER, 32),
             ephemeral_initiator=secret("ephemeral B"),
             ephemeral_responder=secret("ephemeral A"),
             message_1=message_1,
@@ -267,7 +272,7 @@ class Example:
             resolve=lambda _: Credential(
                 cred=self.purse_ids[other], public_key=self.keys[other].public, subject=other
             ),
-            ead_labels=frozenset({credential.LABEL_VERSION}),
+            ead_labels=frozenset({credential.LABEL_VERSION, credential.LABEL_MEMBER}),
         )
 
 

@@ -208,23 +208,17 @@ def _read_map(data: bytes, pos: int, n: int, depth: int) -> tuple[Item, int]:
     found: Map = {}
     previous = b""
     for _ in range(n):
-        start = pos
-        key, pos = _read_key(data, pos)
-        raw = data[start:pos]
+        # EPP-ENC-005
+        if pos < len(data) and data[pos] >> 5 not in (0, 1, 3):
+            _malformed("EPP-ENC-005", "map key is neither integer nor text")
+        key, end = _read(data, pos, 0)
+        raw, pos = data[pos:end], end
         # EPP-ENC-005
         if raw <= previous:
             _malformed("EPP-ENC-005", "map keys not in ascending order or not unique")
         previous = raw
-        found[key], pos = _read(data, pos, depth)
+        found[cast("Key", key)], pos = _read(data, pos, depth)
     return found, pos
-
-
-def _read_key(data: bytes, pos: int) -> tuple[Key, int]:
-    # EPP-ENC-005
-    if pos < len(data) and data[pos] >> 5 not in (0, 1, 3):
-        _malformed("EPP-ENC-005", "map key is neither integer nor text")
-    key, end = _read(data, pos, 0)
-    return cast("Key", key), end
 
 
 def _argument(data: bytes, pos: int, info: int) -> tuple[int, int]:

@@ -53,10 +53,11 @@ def late(kind: Kind) -> Sequence[Patch]:
     execute, power_cut = Device.execute, BenchDevice.power_cut
     unwritten: list[Effect] = []
 
-    def carry_out(device: Device, effects: Sequence[Effect]) -> Accepted | Rejected:
+    def carry_out(device: Device, effects: Sequence[Effect], *, is_open: bool) -> Accepted | Rejected:
         now = list(unwritten)
         unwritten[:] = [e for e in effects if isinstance(e, Write) and isinstance(e.change, kind)]
-        return execute(device, [*now, *(effect for effect in effects if effect not in unwritten)])
+        rest = [effect for effect in effects if effect not in unwritten]
+        return execute(device, [*now, *rest], is_open=is_open)
 
     def cut(device: BenchDevice) -> None:
         unwritten.clear()

@@ -76,14 +76,13 @@ def ignores_trailing_bytes(data: bytes, *, limit: int = cbor.LIMIT, depth: int =
     return _decode(first, limit=limit, depth=depth)
 
 
-@AREA.replaces("EPP-ENC-005", (cbor, "_read_map"))
-def takes_the_last_of_duplicate_keys(data: bytes, pos: int, n: int, depth: int) -> tuple[Item, int]:
-    """Reads maps whose keys are in any order, and takes the last of two equal keys."""
-    found: Map = {}
-    for _ in range(n):
-        key, pos = cbor._read_key(data, pos)
-        found[key], pos = cbor._read(data, pos, depth)
-    return found, pos
+AREA.edits(
+    "EPP-ENC-005",
+    "takes_the_last_of_duplicate_keys",
+    "Reads maps whose keys are in any order, and takes the last of two equal keys.",
+    cbor._read_map,
+    ("if raw <= previous:", "if False:"),
+)
 
 
 @AREA.replaces("EPP-ENC-005", (shape, "table"))

@@ -13,10 +13,9 @@ from eiraku.conformance.tester.peer import HandshakeRefused, connect
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, LAST_EPOCH, LIST_EXPIRES, SEQUENCE, World
-from eiraku.reference.centres.issuing import Holding
 from eiraku.spec.errors import Code
 from eiraku.spec.key_lists import Centre
-from eiraku.spec.messages import Offer, Request
+from eiraku.spec.messages import Offer, OfferedUnit, Request
 from eiraku.spec.objects import Role
 from eiraku.spec.tables import Side
 
@@ -36,7 +35,7 @@ def revoke_device(stage: Stage, last: int) -> None:
     accept_keys(stage, Centre.DEVICE, world.device_keys(device_keys(world, last=last), sequence=NEXT))
 
 
-def refuse_unit(stage: Stage, held: Holding) -> None:
+def refuse_unit(stage: Stage, held: OfferedUnit) -> None:
     """The wallet must refuse a unit for its signature."""
     before = stage.state()
     talk = flows.meet_payee(stage, Side.RESPONDER, 4)
@@ -269,11 +268,11 @@ def without_redemption() -> dict[str, object]:
     return found
 
 
-def _revoked(world: World) -> Holding:
+def _revoked(world: World) -> OfferedUnit:
     return world.holding(8, holder=world.wallet.number, issued=95)
 
 
-def _good(world: World) -> Holding:
+def _good(world: World) -> OfferedUnit:
     return world.holding(4, holder=world.wallet.number, issued=90)
 
 

@@ -9,7 +9,7 @@ Endorsements and receipts travel as the bare 64-byte signature over a payload th
 from dataclasses import dataclass
 
 from eiraku.reference.crypto import ed25519
-from eiraku.spec import cbor
+from eiraku.spec import cbor, shape
 from eiraku.spec.errors import Code, Refusal
 
 KID_LENGTH = 8
@@ -48,12 +48,14 @@ def sign_detached(
 
 def parse(data: bytes, *, limit: int = cbor.LIMIT) -> Sign1:
     """Parse an encoded COSE_Sign1 of at most `limit` bytes. Raises Refusal: MALFORMED, or TOO_LARGE."""
-    match cbor.decode(data, limit=limit, depth=2):
-        case (bytes(protected), dict(unprotected), bytes(payload), bytes(signature)) if len(signature) == 64:
-            pass
-        case _:
-            # EPP-ENC-008
-            raise Refusal(Code.MALFORMED, "EPP-ENC-008", "not a COSE_Sign1 array")
+    item = cbor.decode(data, limit=limit, depth=2)
+    # EPP-ENC-008
+    protected, unprotected, payload, signature = shape.array(item, "EPP-ENC-008", "COSE_Sign1", 4)
+    # EPP-ENC-008
+    if not (isinstance(protected, bytes) and isinstance(unprotected, dict) and isinstance(payload, bytes)):
+        raise Refusal(Code.MALFORMED, "EPP-ENC-008", "not a COSE_Sign1 array")
+    # EPP-ENC-008
+    signature = shape.octets(signature, "EPP-ENC-008", "signature", 64)
     # EPP-KEY-005
     if unprotected:
         raise Refusal(Code.MALFORMED, "EPP-KEY-005", "unprotected header is not empty")

@@ -7,7 +7,7 @@ CIPHERTEXT_2 has no tag, so a plaintext that has no sense is how a wrong key or 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from eiraku.reference.edhoc.errors import parse_suites, raise_peer_error
+from eiraku.reference.edhoc.errors import PeerError, begins_with_integer, parse_suites, peer_error
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code, Refusal
 
@@ -55,7 +55,7 @@ class Plaintext:
 def read_message_1(data: bytes) -> Message1:
     """Parse message_1."""
     match _sequence(data):
-        case (int(method), suites_i, bytes(g_x), c_i, *ead) if type(method) is int:
+        case (method, suites_i, g_x, c_i, *ead) if type(method) is int and isinstance(g_x, bytes):
             suites = parse_suites(suites_i)
         case _:
             # EPP-SES-029
@@ -68,11 +68,12 @@ def read_message_1(data: bytes) -> Message1:
 
 def read_byte_string(data: bytes) -> bytes:
     """The single byte string that message_2, message_3 and message_4 are. Raises PeerError too."""
+    # EPP-SES-018
+    if begins_with_integer(data):
+        raise peer_error(data[:LIMIT]) or PeerError(None)
     items = _sequence(data)
-    raise_peer_error(items)
-    match items:
-        case (bytes(content),):
-            return content
+    if len(items) == 1 and isinstance(items[0], bytes):
+        return items[0]
     # EPP-ENC-008
     raise _malformed("EPP-ENC-008", "not exactly one byte string")
 
@@ -99,7 +100,7 @@ def read_plaintext_3(plaintext: bytes) -> Plaintext:
 def _read_signed(plaintext: bytes) -> Plaintext:
     """(ID_CRED_x, Signature_or_MAC_x, ? EAD_x)."""
     match cbor.decode_sequence(plaintext):
-        case (id_cred, bytes(signature), *ead) if len(signature) == 64:
+        case (id_cred, signature, *ead) if isinstance(signature, bytes) and len(signature) == 64:
             return Plaintext(
                 id_cred=_read_id_cred(id_cred),
                 signature=signature,

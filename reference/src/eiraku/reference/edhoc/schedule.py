@@ -12,7 +12,7 @@ from eiraku.reference.crypto import hkdf
 from eiraku.reference.crypto.aead import AES_CCM_16_64_128, CHACHA20_POLY1305, Aead
 from eiraku.spec import cbor
 
-# info_label of EDHOC_KDF (RFC 9528 figure 6); those of methods with static keys are left out.
+# info_label of EDHOC_KDF (RFC 9528 figure 6); those of static keys and of EDHOC_KeyUpdate are left out.
 KEYSTREAM_2 = 0
 MAC_2 = 2
 K_3 = 3

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from eiraku.reference.crypto import cose
+from eiraku.reference.edhoc import errors
 from eiraku.reference.edhoc.errors import PeerError
 from eiraku.reference.purse import handshake, holder, online, payee, payer, provisioning
 from eiraku.reference.purse.ledger import Ledger
@@ -127,29 +128,29 @@ def ready(state: PurseState) -> Ready:
 
 def open_session(purse: Ready, side: Side, env: Env) -> Result:
     """Begin a session for the purpose that is set; the earlier one is gone even if this one is refused."""
-    # EPP-SES-027
-    closed, order = replace(purse, session=NoSession()), purse.order
+    order = purse.order
     initiates = side is Side.INITIATOR
     event = SessionEvent.OPEN_AS_INITIATOR if initiates else SessionEvent.OPEN_AS_RESPONDER
     row = tables.SESSION.get((NoSession.row, event))
     # EPP-GEN-002; EPP-REC-004: who only receives cannot speak first
     if order is None or row is None or (side, order.purpose) not in tables.START:
         refusal = Refusal(Code.DECLINED, "EPP-GEN-002", "no purpose is set for a session in this role")
-        return closed, (Refuse(refusal=refusal),)
+        # EPP-SES-027
+        return replace(purse, session=NoSession()), (Refuse(refusal=refusal),)
     terms = purse.terms
     expires = terms.identity.anchor.expires
     # EPP-KEY-043
     if terms.epoch > expires:
         refusal = Refusal(Code.ANCHOR_EXPIRED, "EPP-KEY-043", f"a key list expired after epoch {expires}")
-        return closed, (Refuse(refusal=refusal),)
+        return replace(purse, session=NoSession()), (Refuse(refusal=refusal),)
     # EPP-KEY-047
     if terms.scheme_key is None:
         refusal = Refusal(Code.ANCHOR_EXPIRED, "EPP-KEY-047", "no scheme key is in force")
-        return closed, (Refuse(refusal=refusal),)
+        return replace(purse, session=NoSession()), (Refuse(refusal=refusal),)
     answer = handshake.message_1(terms, env) if initiates else Answer()
     session = Handshaking(row=row, side=side, terms=terms, order=order, data=answer.data)
-    # EPP-GEN-002
-    return replace(closed, session=session, order=None), spoken(answer)
+    # EPP-GEN-002, EPP-SES-027
+    return replace(purse, session=session, order=None), spoken(answer)
 
 
 def deliver(session: SessionState, data: bytes, env: Env) -> Turn:
@@ -173,10 +174,10 @@ def take_handshake(state: Handshaking, data: bytes, env: Env) -> Turn:
     try:
         row, answer = read_handshake(state, data, env)
     except Refusal as refusal:
-        error = handshake.error(state.row, refusal)
-        told = () if error is None else (Send(data=error),)
+        # EPP-SES-016
+        told = Send(data=handshake.error(state.row, refusal))
         # EPP-SES-017
-        return NoSession(), (*told, Refuse(refusal=refusal))
+        return NoSession(), (told, Refuse(refusal=refusal))
     if row is Session.CLOSED:
         return NoSession(), spoken(answer)
     if row is not Session.OPEN:
@@ -240,7 +241,10 @@ def listen(order: Order) -> Answer:
 
 
 def take_record(state: Open, data: bytes, env: Env) -> Turn:
-    """One record in an open session."""
+    """One record in an open session, or the error with which an initiator refuses message_4."""
+    # EPP-SES-033
+    if state.link.channel.fresh and errors.begins_with_integer(data):
+        return NoSession(), ()
     try:
         plaintext, channel = state.link.channel.open(data)
     except Refusal as refusal:

@@ -1,7 +1,7 @@
 """The handshake of a purse: EDHOC with sealed purse IDs, and the judgement of the peer (chapter 5)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from eiraku.reference import anchor, records
@@ -54,9 +54,16 @@ def answer(state: Handshaking, event: SessionEvent | None, data: bytes, env: Env
 
 def message_1(terms: Terms, env: Env) -> Answer:
     """What an initiator says first."""
+    if terms.scheme_key is None:
+        raise AssertionError("EPP-KEY-047: no session opens without a scheme key")
     # EPP-SES-002, EPP-SES-006, EPP-SES-011
     waiting, message = initiator.write_message_1(
-        party(terms, env), ephemeral=env.random(32), ead=[credential.offer()]
+        # EPP-KEY-045
+        party(terms, env, terms.scheme_key),
+        ephemeral=env.random(32),
+        ead=[credential.offer()],
+        # EPP-SES-037
+        last=partial(credential.member, terms.scheme_key),
     )
     return Answer(data=WaitMessage2(edhoc=waiting), say=message)
 
@@ -105,11 +112,17 @@ def on_message_4(state: Handshaking, waiting: WaitMessage4, data: bytes) -> Answ
 
 
 def on_message_1(terms: Terms, data: bytes, env: Env) -> Answer:
-    """Version and suite. Raises Refusal, PeerError."""
+    """Suite, version, membership. Raises Refusal, PeerError."""
     refuse_error(data)
-    message = responder.read_message_1(party(terms, env), data)
+    # EPP-KEY-046
+    scheme_key = credential.key_of(terms.scheme_keys, data)
+    us = party(terms, env, scheme_key)
+    us = replace(us, ead_labels=us.ead_labels | {credential.LABEL_MEMBER})
+    message = responder.read_message_1(us, data)
     # EPP-SES-008, EPP-SES-010
     version = credential.choose_version(credential.read_offer(credential.only(message.ead)))
+    # EPP-SES-040: before message_2, which uses keys
+    credential.check_member(scheme_key, data, message.ead)
     # EPP-SES-011
     waiting, message_2 = responder.write_message_2(
         message, ephemeral=env.random(32), ead=[credential.choice(version)]
@@ -144,28 +157,28 @@ def on_message_3(state: Handshaking, waiting: WaitMessage3, data: bytes, env: En
 # --- the peer ---
 
 
-def party(terms: Terms, env: Env) -> Party[PurseId]:
-    """This purse, for one EDHOC run."""
+def party(terms: Terms, env: Env, scheme_key: bytes) -> Party[PurseId]:
+    """This purse, for one EDHOC run under one scheme key."""
     identity = terms.identity
     # EPP-PID-009
     nonce = env.random(objects.SEALED_NONCE)
     return Party(
         suites=SUITES,
-        # EPP-SES-020
+        # EPP-SES-035, EPP-SES-036
         connection_id=b"",
-        id_cred=credential.seal(_scheme_key(terms), nonce, identity.purse_id),
+        id_cred=credential.seal(scheme_key, nonce, identity.purse_id),
         cred=identity.purse_id,
         key=identity.key,
-        resolve=partial(resolve, terms),
+        resolve=partial(resolve, terms, scheme_key),
         ead_labels=frozenset({credential.LABEL_VERSION}),
     )
 
 
-def resolve(terms: Terms, id_cred: cbor.Map) -> Credential[PurseId]:
+def resolve(terms: Terms, scheme_key: bytes, id_cred: cbor.Map) -> Credential[PurseId]:
     """The peer's purse ID: shape, signature, seal, economy (EPP-SES-025). Raises Refusal."""
     trusted = terms.identity.anchor
     # EPP-PID-010
-    raw = credential.unseal(_scheme_key(terms), id_cred)
+    raw = credential.unseal(scheme_key, id_cred)
     # EPP-PID-001
     purse_id = anchor.parse_purse_id(raw)
     # EPP-PID-002
@@ -176,12 +189,6 @@ def resolve(terms: Terms, id_cred: cbor.Map) -> Credential[PurseId]:
     anchor.check_purse_id_economy(trusted, purse_id.claims)
     # EPP-PID-011
     return Credential(cred=raw, public_key=purse_id.claims.public_key, subject=purse_id.claims)
-
-
-def _scheme_key(terms: Terms) -> bytes:
-    if terms.scheme_key is None:
-        raise AssertionError("EPP-KEY-047: no session opens without a scheme key")
-    return terms.scheme_key
 
 
 def judge(terms: Terms, order: Order, peer: PurseId, env: Env) -> int:
@@ -230,20 +237,15 @@ def check_no_version(ead: Sequence[Ead]) -> None:
 
 def refuse_error(data: bytes) -> None:
     """Raise PeerError if an EDHOC error stands where message_1 belongs: it alone has two items."""
-    try:
-        items = cbor.decode_sequence(data, limit=edhoc_messages.LIMIT)
-    except Refusal:
-        return
-    if len(items) == 2:
-        errors.raise_peer_error(items)
+    told = errors.peer_error(data) if len(data) <= edhoc_messages.LIMIT else None
+    # EPP-SES-032
+    if told is not None:
+        raise told
 
 
-def error(row: Session, refusal: Refusal) -> bytes | None:
-    """What a refused handshake message is answered with; None for nothing."""
+def error(row: Session, refusal: Refusal) -> bytes:
+    """What a refused handshake message is answered with."""
     match row, refusal:
-        case Session.WAIT_MESSAGE_4, _:
-            # EPP-SES-016
-            return None
         case Session.WAIT_MESSAGE_1, SuiteRefused():
             # EPP-SES-004
             return errors.wrong_suite(refusal.suites)

@@ -1,7 +1,6 @@
 """The payee's side of a transfer (chapter 7): request, check, accept, credit; and redelivery (chapter 8)."""
 
 from dataclasses import dataclass
-from hashlib import sha256
 
 from eiraku.reference import anchor
 from eiraku.reference.anchor import SignedUnit
@@ -23,7 +22,7 @@ from eiraku.reference.purse.state import (
 from eiraku.spec import messages, objects
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Accept, Offer, OfferedUnit, Pay, Receipt, Redeliver, Request
-from eiraku.spec.objects import EndorsementPayload, ReceiptPayload, Role
+from eiraku.spec.objects import ReceiptPayload, Role
 
 # --- waiting for OFFER, or for REDELIVER ---
 
@@ -221,7 +220,7 @@ def check_room(identity: Identity, count: int, balance: int) -> None:
 
 def is_copy(refusal: Refusal, ledger: Ledger, unit_id: bytes, hop: int) -> bool:
     """Whether a refused unit can only be a copy: not one that comes back before it is settled."""
-    # EPP-VLT-002
+    # EPP-VLT-013
     if refusal.code not in (Code.UNIT_HELD, Code.UNIT_SEEN):
         return False
     last = ledger.last_seen(unit_id)
@@ -240,10 +239,10 @@ def take(link: Link, offer: Accepted, endorsements: tuple[bytes, ...], env: Env)
             Code.ENDORSEMENT, "EPP-TRF-047", f"{len(endorsements)} endorsements for {len(offer.units)} units"
         )
     moves = [
-        EndorsementPayload(
-            unit_id=unit.unit_id,
-            hop=offered.hop + 1,
-            history_digest=sha256(offered.history).digest(),
+        units.move(
+            unit.unit_id,
+            offered.hop + 1,
+            inner=offered.history,
             payer=payer.number,
             payee=identity.claims.number,
             transaction=offer.transaction,

@@ -1,7 +1,6 @@
 """The payer's side of a transfer (chapter 7): offer, commit, pay, settle; and redelivery (chapter 8)."""
 
 from dataclasses import dataclass
-from hashlib import sha256
 
 from eiraku.reference.crypto import cose
 from eiraku.reference.purse import select, units
@@ -99,16 +98,9 @@ def offer(link: Link, order: PayOrder | PayUnitsOrder, requested: int | None, en
         units=tuple(OfferedUnit(unit=h.unit, hop=h.hop, history=h.history) for h in holdings),
     )
     encoded = message.encode()
+    payer, payee, transaction = terms.identity.claims.number, link.peer.number, message.transaction
     moves = tuple(
-        # EPP-HIS-001
-        EndorsementPayload(
-            unit_id=h.unit_id,
-            hop=h.hop + 1,
-            history_digest=sha256(h.history).digest(),
-            payer=terms.identity.claims.number,
-            payee=link.peer.number,
-            transaction=message.transaction,
-        )
+        units.move(h.unit_id, h.hop + 1, inner=h.history, payer=payer, payee=payee, transaction=transaction)
         for h in holdings
     )
     offered = Offered(

@@ -16,7 +16,7 @@ from eiraku.reference.purse.ledger import Change, Ledger
 from eiraku.reference.records import Channel
 from eiraku.spec.errors import Refusal
 from eiraku.spec.key_lists import Centre
-from eiraku.spec.messages import Reject
+from eiraku.spec.messages import OfferedUnit, Reject
 from eiraku.spec.objects import PurseId
 from eiraku.spec.tables import Purpose, Session, Side, Transfer
 
@@ -106,17 +106,8 @@ Order: TypeAlias = PayOrder | PayUnitsOrder | RequestOrder | ReceiveOrder | Rede
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GivenHolding:
-    """A unit to be provisioned, not yet verified: signed bytes, hop, sealed history."""
-
-    unit: bytes
-    hop: int
-    history: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Provisioning:
-    """Everything for an empty purse; `anchor` and `policy` in their JSON forms."""
+    """Everything for an empty purse; `anchor` and `policy` in their JSON forms. Nothing is verified yet."""
 
     number: bytes
     private_key: bytes
@@ -124,7 +115,7 @@ class Provisioning:
     anchor: Mapping[str, Any]
     policy: Mapping[str, Any]
     bulletin: bytes | None
-    holdings: tuple[GivenHolding, ...]
+    holdings: tuple[OfferedUnit, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +163,7 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeIssue:
-    """Fresh units from the issuing centre, for a vault (EPP-CEN-012)."""
+    """Fresh units from the issuing centre, for a vault (EPP-CEN-066)."""
 
     issue: bytes
 
@@ -186,7 +177,7 @@ class TakePurseId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collect:
-    """The centre takes units out of its own purse (EPP-CEN-010)."""
+    """The centre takes units out of its own purse (EPP-CEN-063)."""
 
     unit_ids: tuple[bytes, ...]
 
@@ -256,7 +247,7 @@ class SuspectPurse(Refusal):
 
 
 class SuspectUnit(UnitRefusal):
-    """A refusal that a vault reports (EPP-VLT-002): the unit was or is here. `purse`: who offered it."""
+    """A refusal that a vault reports (EPP-VLT-013): the unit was or is here. `purse`: who offered it."""
 
     def __init__(self, refusal: Refusal, index: int, *, purse: bytes, unit_id: bytes) -> None:
         super().__init__(refusal, index)

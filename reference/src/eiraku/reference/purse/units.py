@@ -16,13 +16,22 @@ GENESIS = 0
 
 
 def genesis(unit_id: bytes, *, holder: bytes, transaction: bytes) -> EndorsementPayload:
-    """The first move of a unit: from the issuing centre to an 8-byte purse number (EPP-CEN-012)."""
+    """The first move of a unit: from the issuing centre to an 8-byte purse number (EPP-CEN-066)."""
+    issuer = objects.ISSUER_NUMBER
+    return move(unit_id, GENESIS, inner=b"", payer=issuer, payee=holder, transaction=transaction)
+
+
+def move(
+    unit_id: bytes, hop: int, *, inner: bytes, payer: bytes, payee: bytes, transaction: bytes
+) -> EndorsementPayload:
+    """What is endorsed when a unit moves by `hop`. `inner`: the sealed history with which it comes."""
+    # EPP-HIS-001
     return EndorsementPayload(
         unit_id=unit_id,
-        hop=GENESIS,
-        history_digest=sha256(b"").digest(),
-        payer=objects.ISSUER_NUMBER,
-        payee=holder,
+        hop=hop,
+        history_digest=sha256(inner).digest(),
+        payer=payer,
+        payee=payee,
         transaction=transaction,
     )
 
