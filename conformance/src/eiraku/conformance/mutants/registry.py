@@ -30,6 +30,7 @@ AREAS = (
     "keys",
     "key_lists",
     "key_changes",
+    "scheme_keys",
     "purse_ids",
     "units",
     "bulletins",
