@@ -140,8 +140,8 @@ def test_keys_are_revoked_with_the_root_only(centre: Run, tmp_path: Path) -> Non
         for name in ("device_keys", "money_keys")
     }
     roots = {name: (tmp_path / "c" / f"{name}-root.key") for name in ("device", "money")}
-    for name, root in roots.items():
-        root.rename(tmp_path / f"away-{name}")
+    for name, file in roots.items():
+        file.rename(tmp_path / f"away-{name}")
     code, _, err = centre("revoke-key", "device", kids["device_keys"])
     assert (code, "device-root.key: cannot be read" in err) == (1, True)
     code, _, err = centre("revoke-key", "device", kids["device_keys"], "--root", tmp_path / "away-money")
@@ -161,9 +161,9 @@ def test_keys_are_revoked_with_the_root_only(centre: Run, tmp_path: Path) -> Non
     assert len((tmp_path / "list").read_bytes()) > 100
     assert centre("bulletin", "--next")[0] == 0, "the successor signs"
     assert centre("revoke-key", "scheme", kids["money_keys"])[0] == 2
-    roots = ("--device-root", tmp_path / "away-device", "--money-root", tmp_path / "away-money")
-    assert "good to epoch 20000" in centre("keys", "--expires", 20000, *roots)[1]
-    assert centre("keys", "--expires", 19999, *roots)[0] == 1
+    files = ("--device-root", tmp_path / "away-device", "--money-root", tmp_path / "away-money")
+    assert "good to epoch 20000" in centre("keys", "--expires", 20000, *files)[1]
+    assert centre("keys", "--expires", 19999, *files)[0] == 1
 
 
 def test_a_copier_is_convicted(

@@ -116,11 +116,11 @@ def test_a_revoked_master_key(registry: Registry, valid_from: int) -> None:
         with pytest.raises(Refusal):
             verify_purse_id(trusted, before.purse_id)
         renewed = registry.purses.renew(number, 61)
-        assert verify_purse_id(trusted, renewed).kid == successor
+        assert verify_purse_id(trusted, renewed).signed.kid == successor
         assert parse_purse_id(renewed).claims.number == number
     else:
-        assert verify_purse_id(trusted, before.purse_id).kid == kid
-        assert verify_purse_id(trusted, registry.purses.register(key(), **PERSON)).kid == kid
+        assert verify_purse_id(trusted, before.purse_id).signed.kid == kid
+        assert verify_purse_id(trusted, registry.purses.register(key(), **PERSON)).signed.kid == kid
     for wrong in (kid if valid_from <= NOW else bytes(8), bytes(8)):
         with pytest.raises(RegistryError, match="expected a master key that is good"):
             registry.keys.revoke(ROOTS.device, wrong, valid_from=NOW)

@@ -118,7 +118,7 @@ class Silent:
     """A carrier whose sessions say nothing."""
 
     def __init__(self, carrier: Carrier) -> None:
-        self.request, self.bulletin = carrier.request, carrier.bulletin
+        self.request, self.bulletin, self.keys = carrier.request, carrier.bulletin, carrier.keys
 
     def open(self) -> "Silent":
         return self

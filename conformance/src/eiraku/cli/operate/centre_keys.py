@@ -92,9 +92,9 @@ def keys(
 ) -> int:
     """Say what the newest key lists say, or sign them again with a later end; write them to files."""
     with opened(path) as centres:
-        for file in filter(None, (device, issuing)):
-            if file.exists():
-                raise click.ClickException(f"{file}: exists already; name a new file")
+        for new in filter(None, (device, issuing)):
+            if new.exists():
+                raise click.ClickException(f"{new}: exists already; name a new file")
         registry, office = centres.registry, centres.issuer.office
         if expires is not None:
             signers = (_root(centres, "device", device_root), _root(centres, "issuing", money_root))
@@ -110,8 +110,8 @@ def keys(
             if file is not None:
                 with file.open("xb") as out:
                     out.write(each.signed)
-        for name, validity in found.device.scheme.items():
-            click.echo(f"  {name.hex()}  scheme key, to epoch {validity.valid_to}")
+        for identifier, validity in found.device.scheme.items():
+            click.echo(f"  {identifier.hex()}  scheme key, to epoch {validity.valid_to}")
     return 0
 
 

@@ -62,12 +62,14 @@ AREA.edits(
 def takes_key_lists_of_known_keys(purse: Ready, centre: Centre, signed: bytes) -> Step:
     """Takes a key list that a key of the centre has signed in place of the root."""
     trusted = purse.identity.anchor
-    for key in (*trusted.device_keys.values(), *trusted.money_keys.values()):
+    publics = [key.public for key in trusted.device_keys.values()]
+    publics += [key.public for key in trusted.money_keys.values()]
+    for public in publics:
         try:
             if centre is Centre.DEVICE:
-                found = replace(trusted, device=keylists.device_keys(key.public, signed))
+                found = replace(trusted, device=keylists.device_keys(public, signed))
             else:
-                found = replace(trusted, money=keylists.money_keys(key.public, signed))
+                found = replace(trusted, money=keylists.money_keys(public, signed))
         except Refusal:
             continue
         return holder._trusting(purse, found)

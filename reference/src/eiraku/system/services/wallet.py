@@ -205,7 +205,7 @@ class Wallet:
         trust.refresh(self.device, self._carrier(DEVICE_CENTRE))
         # EPP-SVC-033
         if trust.lacks_scheme_keys(self.device):
-            self.request(DEVICE_CENTRE, trust.SCHEME_KEYS, ())
+            self.request(DEVICE_CENTRE, trust.SCHEME_KEYS, ASKING)
         return self.snapshot().epoch
 
     def renew(self, expires: int) -> int:
