@@ -273,7 +273,6 @@ def test_no_folder(run: Run, tmp_path: Path) -> None:
             "first_epoch: expected an integer from 0 to 4294967295; it is missing",
         ),
         ("policy.toml", "max_units = 1", "policy"),
-        ("scheme.key", "abc", "expected 64 hexadecimal digits"),
         ("device.db", "not a database", "name another file"),
         ("issuing.db", None, "expected a database; restore it from a backup"),
     ),

@@ -18,6 +18,7 @@ from typing import Any
 from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.database import StoreError, connect
 from eiraku.reference.keylists import MoneyKey
+from eiraku.reference.offerable import Offerable
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse.ledger import (
     AnchorChanged,
@@ -37,8 +38,7 @@ from eiraku.reference.purse.ledger import (
     Settlement,
     Totals,
 )
-from eiraku.reference.purse.select import Candidate, unit_size
-from eiraku.spec.objects import HOP_MAX
+from eiraku.reference.purse.select import unit_size
 
 # Each table in the order of its primary key, so that equal content has an equal digest.
 _PENDING = "SELECT tx, payee, amount, offer, endorsements, unit_ids FROM pending"
@@ -243,9 +243,9 @@ class Store:
         max_hops: int | None,
         keys: Mapping[bytes, MoneyKey] | None,
         among: frozenset[bytes] | None = None,
-    ) -> "Offerable":
+    ) -> Offerable:
         """See `Ledger`."""
-        return Offerable(self, epoch, max_hops, keys, among)
+        return Offerable(self.read, epoch, max_hops, keys, among)
 
     def total(self) -> tuple[int, int]:
         """See `Ledger`."""
@@ -354,44 +354,6 @@ class Store:
     def _one(self, query: str, *values: bytes | int) -> Any:
         rows = self.read(query, *values)
         return rows[0] if rows else None
-
-
-class Offerable:
-    """See `Ledger.offerable`; each question reads the units of one value, by an index."""
-
-    def __init__(
-        self,
-        store: Store,
-        epoch: int,
-        max_hops: int | None,
-        keys: Mapping[bytes, MoneyKey] | None,
-        among: frozenset[bytes] | None,
-    ) -> None:
-        self._store = store
-        # EPP-TRF-012
-        self._where = "expires >= ? AND hop < "
-        self._where += "?" if max_hops is None else "min(max_hops, ?)"
-        self._values: list[bytes | int] = [epoch, HOP_MAX if max_hops is None else max_hops]
-        if keys is not None:
-            # EPP-KEY-039
-            one = "kid = ? AND issued BETWEEN ? AND ?"
-            self._where += f" AND ({' OR '.join([one] * len(keys))})"
-            for kid, key in keys.items():
-                self._values += (kid, key.valid_from, key.valid_to)
-        if among is not None:
-            self._where += f" AND unit_id IN ({', '.join('?' * len(among))})"
-            self._values += among
-
-    def lightest(self, value: int, most: int) -> list[Candidate]:
-        """See `Stock`."""
-        query = f"SELECT unit_id, size FROM holding WHERE value = ? AND {self._where}"  # noqa: S608 - ours
-        rows = self._store.read(query + " ORDER BY size, unit_id LIMIT ?", value, *self._values, most)
-        return [Candidate(unit_id=unit_id, value=value, size=size) for unit_id, size in rows]
-
-    def worth(self) -> int:
-        """See `Stock`."""
-        query = f"SELECT coalesce(sum(value), 0) FROM holding WHERE {self._where}"  # noqa: S608 - ours
-        return int(self._store.read(query, *self._values)[0][0])
 
 
 def _text(fields: Mapping[str, Any]) -> str:

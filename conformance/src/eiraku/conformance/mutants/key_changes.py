@@ -161,11 +161,12 @@ AREA.edits(
     "Looks at the expiry of its anchor before it looks for a purpose.",
     core.open_session,
     (
-        "closed, order = replace(purse, session=NoSession()), purse.order",
+        "order = purse.order",
         (
-            "closed, order = replace(purse, session=NoSession()), purse.order\n"
+            "order = purse.order\n"
             "    if purse.epoch > purse.identity.anchor.expires:\n"
-            "        return closed, (Refuse(refusal=Refusal(Code.ANCHOR_EXPIRED, 'EPP-KEY-043', 'early')),)"
+            "        refusal = Refusal(Code.ANCHOR_EXPIRED, 'EPP-KEY-043', 'early')\n"
+            "        return replace(purse, session=NoSession()), (Refuse(refusal=refusal),)"
         ),
     ),
 )

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from eiraku.conformance.suite.key_lists import NEXT, accept_keys, device_keys, listed, money_keys
+from eiraku.conformance.suite.key_lists import NEXT, accept_keys, device_keys, money_keys
 from eiraku.conformance.suite.negative_session import PARTS, Attack, Part, handshake_attack
 from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import HandshakeRefused, connect
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
-from eiraku.conformance.tester.world import EPOCH, LAST_EPOCH, LIST_EXPIRES, SEQUENCE, World
+from eiraku.conformance.tester.world import EPOCH, LAST_EPOCH, World
 from eiraku.spec.errors import Code
 from eiraku.spec.key_lists import Centre
 from eiraku.spec.messages import Offer, OfferedUnit, Request
@@ -376,49 +376,3 @@ def test_centre_takes_a_unit_under_a_revoked_key(stage: Stage) -> None:
     talk = flows.meet_payee(stage, Side.RESPONDER, 4)
     offer = flows.offer_of(talk, [world.holding(4, centre=unknown)])
     flows.expect_reject(talk, talk.send(offer), Code.UNIT_SIGNATURE, "OFFER", 0)
-
-
-# --- expiry of the anchor -----------------------------------------------------------------------------------
-
-EXPIRING = pytest.mark.parametrize("centre", [pytest.param(centre, id=centre.value) for centre in Centre])
-
-
-@EXPIRING
-@SIDES
-@pytest.mark.requirement("EPP-KEY-043")
-@pytest.mark.parametrize("held", ("provisioned", "accepted"))
-def test_expired_list(stage: Stage, side: Side, centre: Centre, held: str) -> None:
-    """A wallet opens no session after the last epoch of either list, and loses nothing by it."""
-    world = stage.world
-    short = listed(world, centre, expires=EPOCH, sequence=SEQUENCE if held == "provisioned" else NEXT)
-    if held == "provisioned":
-        stage.wallet.reset()
-        arguments = world.provisioning([world.holding(4, holder=world.wallet.number)])
-        arguments["anchor"][f"{centre}_keys"] = short
-        stage.accepted(stage.wallet.provision(**arguments), "provision")
-    else:
-        stage.begin([world.holding(4, holder=world.wallet.number)])
-        accept_keys(stage, centre, short)
-    flows.give(stage, side, [world.holding(1)])
-    stage.order("bulletin", bulletin=world.bulletin(EPOCH + 1))
-    before = stage.state()
-    stage.refused(stage.open(side), Code.DECLINED, "open without a purpose")
-    stage.order("pay", amount=4)
-    stage.refused(stage.open(side), Code.ANCHOR_EXPIRED, "open under an expired list")
-    stage.unchanged(before, "open")
-    stage.equal(before.balance, 5, "balance")
-
-
-@EXPIRING
-@pytest.mark.requirement("EPP-KEY-044")
-def test_way_out_of_an_expired_anchor(stage: Stage, centre: Centre) -> None:
-    """A wallet takes newer lists when its own has expired, also one that has expired too."""
-    world = stage.world
-    stage.begin()
-    accept_keys(stage, centre, listed(world, centre, expires=EPOCH))
-    stage.order("bulletin", bulletin=world.bulletin(EPOCH + 5))
-    accept_keys(stage, centre, listed(world, centre, sequence=NEXT + 1, expires=EPOCH + 2))
-    stage.order("receive")
-    stage.refused(stage.open(Side.RESPONDER), Code.ANCHOR_EXPIRED, "open under an expired list")
-    accept_keys(stage, centre, listed(world, centre, sequence=NEXT + 2, expires=LIST_EXPIRES))
-    flows.still_alive(stage)

@@ -189,10 +189,14 @@ def trust_anchor(registry: Registry, issuer: Issuer, *, every: bool = False) -> 
 
 def read_root(path: Path) -> SigningKey:
     """A root from its file. Raises DirectoryError."""
+    text = _read(path)
     try:
-        return SigningKey(bytes.fromhex(_read(path)))
+        seed = bytes.fromhex(text)
     except ValueError:
-        raise DirectoryError(f"{path}: expected 64 hexadecimal digits; restore it from a backup") from None
+        seed = b""
+    if len(seed) != 32:
+        raise DirectoryError(f"{path}: expected 64 hexadecimal digits; restore it from a backup")
+    return SigningKey(seed)
 
 
 def create(
