@@ -65,8 +65,19 @@ def test_a_vault_follows(bank: Bank) -> None:
     bank.vault.issue([4])
     customer = bank.town.purse()
     assert bank.meet(customer, RequestOrder(amount=4), 4) == ()
+
+
+def test_void_money_is_redeemed(bank: Bank) -> None:
+    """EPP-KEY-040: the issuing centre pays what it issued."""
+    centres = bank.town.directory
+    money = directory.read_root(centres.path / directory.MONEY_ROOT)
+    bank.vault.issue([8])
+    office = centres.issuer.office
+    office.revoke(money, office.money_keys()[0].kid, valid_from=0)
+    bank.vault.refresh()
+    assert bank.vault.balance == 8, "void money stays until it is redeemed"
     bank.vault.redeem()
-    assert bank.vault.balance == 0, "the issuing centre pays what it issued"
+    assert bank.vault.balance == 0
 
 
 def test_a_renewal_brings_the_lists(bank: Bank) -> None:
