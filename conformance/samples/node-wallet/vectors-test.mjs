@@ -7,6 +7,7 @@ import { decode, decodeSequence, encode } from "./cbor.mjs";
 import { CONTEXT, signAttached } from "./cose.mjs";
 import { Schedule, isError, oneByteString, parseMessage1, parsePlaintext } from "./edhoc.mjs";
 import { ID_CRED, memberMac, openPurseId, sealPurseId } from "./identity.mjs";
+import { schemeKeyId, takeAnchor, withList } from "./keylists.mjs";
 import * as keys from "./keys.mjs";
 import { parseMessage } from "./messages.mjs";
 import { endorse, parseUnit, sealHistory } from "./money.mjs";
@@ -134,6 +135,38 @@ test("one payment of EPP/1", () => {
     assert.deepEqual(sides[to].open(record), plaintext);
     [from, to] = [to, from];
   }
+});
+
+test("key lists of EPP/1", () => {
+  const entries = new Map(vectors("epp1.json").vectors.map((v) => [v.id, v.values]));
+  const value = (id, name) => Buffer.from(entries.get(id)[name], "hex");
+  const { scheme_key, id } = entries.get("scheme-key-id");
+  assert.equal(schemeKeyId(scheme_key), id);
+  for (const centre of ["device", "money"]) {
+    for (const n of [1, 2]) {
+      const name = `${centre}-keys-${n}`;
+      const root = value(name, "private_key");
+      const signed = signAttached(root, keys.edPublic(root), CONTEXT[centre], value(name, "payload"));
+      assert.deepEqual(signed, value(name, "key_list"));
+    }
+  }
+  const root = (name) => keys.edPublic(value(name, "private_key")).toString("hex");
+  const before = takeAnchor({
+    device_root: root("device-keys-1"), money_root: root("money-keys-1"), scheme_keys: [scheme_key],
+    device_keys: entries.get("device-keys-1").key_list, money_keys: entries.get("money-keys-1").key_list,
+  });
+  const device = withList(before, "device", value("device-keys-2", "key_list"));
+  const after = withList(device, "money", value("money-keys-2", "key_list"));
+  assert.throws(() => withList(after, "money", value("money-keys-1", "key_list")), /keys-stale/);
+  const good = (anchor, name) => {
+    const unit = parseUnit(value(name, "unit"));
+    assert.equal(unit.id, entries.get(name).unit_id);
+    const key = anchor.money_keys.find((entry) => entry.kid === unit.object.kid.toString("hex"));
+    return key !== undefined && key.from <= unit.issued && unit.issued <= key.to
+      && keys.verify(Buffer.from(key.public, "hex"), unit.object.covered, unit.object.signature);
+  };
+  assert.deepEqual(["unit-under-revoked-key", "unit-under-successor"].map((name) => [before, after].map((a) => good(a, name))),
+    [[true, false], [false, true]]);
 });
 
 test("Ed25519 edge cases: only those that the strict rule allows", () => {

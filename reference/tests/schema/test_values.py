@@ -21,6 +21,15 @@ OBJECTS: Mapping[str, Mapping[str, str]] = {
     "sealed-purse-id-B": {"ead_item": "ead-purse-id", "id_cred": "id-cred"},
     "genesis": {"endorsement_payload": "endorsement-payload", "layer": "history-layer"},
     "first-move": {"endorsement_payload": "endorsement-payload", "layer": "history-layer"},
+    **{
+        f"{centre}-keys-{n}": {"payload": f"{centre}-keys-payload", "key_list": f"signed-{centre}-keys"}
+        for centre in ("device", "money")
+        for n in (1, 2)
+    },
+    **{
+        f"unit-under-{name}": {"payload": "unit-payload", "unit": "signed-unit"}
+        for name in ("revoked-key", "successor")
+    },
     "receipt": {"receipt_payload": "receipt-payload"},
     "handshake": {f"message_{n}": f"message-{n}" for n in (1, 2, 3, 4)},
     **{
@@ -33,7 +42,7 @@ OBJECTS: Mapping[str, Mapping[str, str]] = {
 RAW = {
     *("private_key", "public_key", "kid", "scheme_key", "nonce", "key_and_iv", "unit_id", "signature"),
     *("ephemeral", "ephemeral_initiator", "ephemeral_responder", "history_private_key", "sealed_history"),
-    *("member_key", "prk_exporter", "com_ka", "com_kb"),
+    *("member_key", "prk_exporter", "com_ka", "com_kb", "id"),
 }
 """Names of values that are no CBOR: keys, digests, signatures, ciphertexts."""
 

@@ -10,7 +10,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from eiraku.reference import records
+from eiraku.reference import key_vectors, records
 from eiraku.reference.crypto import cose, ed25519, hkdf
 from eiraku.reference.crypto.aead import CHACHA20_POLY1305
 from eiraku.reference.crypto.ed25519 import SigningKey
@@ -199,6 +199,14 @@ class Example:
         )
         return vector, signature, sealed
 
+    def key_lists(self) -> list[Vector]:
+        """Two key lists of each centre, and a unit on either side of the change."""
+        names = ("device root", "money root", "purse master key", "second purse master key", "unit key")
+        more = ("second unit key", "history key", "second history key", "scheme key", "second scheme key")
+        secrets = {name: secret(name) for name in (*names, *more)}
+        found = key_vectors.values(secrets, self.unit, EPOCH + 1)
+        return [_vector(name, rules, **parts) for name, rules, parts in found]
+
     # --- session and transfer ---
 
     def session(self) -> tuple[list[Vector], Established[str], Established[str]]:
@@ -317,7 +325,7 @@ def vectors() -> dict[str, Any]:
         "title": "EPP/1: one payment with everything on the way",
         "inputs": "Each private input is a prefix of the SHA-256 digest of its name, such as 'unit key'. "
         "The numbers of 'bulletin' are 5, 7 and 20, those of 'bulletin-2' the squares of 1 to 2800.",
-        "vectors": [*example.objects(), *example.transfer()],
+        "vectors": [*example.objects(), *example.key_lists(), *example.transfer()],
     }
 
 

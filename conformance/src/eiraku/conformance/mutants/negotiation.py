@@ -241,10 +241,7 @@ AREA.edits(
     handshake.on_message_1,
     (
         "version = credential.choose_version(",
-        (
-            "credential.check_member(terms.identity.anchor.scheme_key, data, message.ead)\n"
-            "    version = credential.choose_version("
-        ),
+        ("credential.check_member(scheme_key, data, message.ead)\n    version = credential.choose_version("),
     ),
 )
 
@@ -255,10 +252,10 @@ AREA.edits(
     "shows_no_membership",
     "As initiator leaves out the item `EPP member`.",
     handshake.message_1,
-    ("last=partial(credential.member, terms.identity.anchor.scheme_key)", "last=None"),
+    ("last=partial(credential.member, terms.scheme_key)", "last=None"),
     collateral={"*": "no responder answers, so nothing works"},
 )
-CHECK_MEMBER = "credential.check_member(terms.identity.anchor.scheme_key, data, message.ead)"
+CHECK_MEMBER = "credential.check_member(scheme_key, data, message.ead)"
 AREA.edits(
     "EPP-SES-038",
     "asks_for_no_membership",

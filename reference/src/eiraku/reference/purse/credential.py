@@ -1,6 +1,6 @@
 """What EPP/1 adds to EDHOC: sealed purse ID, version and membership in EAD (chapters 3, 5).
 
-The scheme key is used in `seal` and `unseal`, and in `member`, and nowhere else.
+A scheme key is used in `seal` and `unseal`, and in `member`, and nowhere else.
 """
 
 import hashlib
@@ -91,6 +91,13 @@ def member(scheme_key: bytes, before: bytes) -> Ead:
     # EPP-SES-037
     mac = hmac.digest(key, before, hashlib.sha256)[: objects.MEMBER_MAC]
     return Ead(label=LABEL_MEMBER, value=mac, critical=True)
+
+
+def key_of(scheme_keys: Sequence[bytes], message_1: bytes) -> bytes:
+    """Which of one or more scheme keys an initiator used; the first, if it was none of them."""
+    before, last = message_1[:-MEMBER_BYTES], message_1[-MEMBER_BYTES:]
+    fits = (key for key in scheme_keys if hmac.compare_digest(encode_ead([member(key, before)]), last))
+    return next(fits, scheme_keys[0])
 
 
 def check_member(scheme_key: bytes, message_1: bytes, ead: Sequence[Ead]) -> None:
