@@ -152,7 +152,7 @@ test("key lists of EPP/1", () => {
   }
   const root = (name) => keys.edPublic(value(name, "private_key")).toString("hex");
   const before = takeAnchor({
-    device_root: root("device-keys-1"), money_root: root("money-keys-1"), scheme_keys: [scheme_key],
+    device_root: root("device-keys-1"), money_root: root("money-keys-1"), scheme_keys: [scheme_key], economies: [392],
     device_keys: entries.get("device-keys-1").key_list, money_keys: entries.get("money-keys-1").key_list,
   });
   const device = withList(before, "device", value("device-keys-2", "key_list"));

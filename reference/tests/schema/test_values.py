@@ -13,7 +13,11 @@ VECTORS = Path(__file__).parents[3] / "spec" / "vectors"
 Judge = Callable[[str, bytes], bool]
 
 OBJECTS: Mapping[str, Mapping[str, str]] = {
-    "bulletin": {"payload": "bulletin-payload", "bulletin": "signed-bulletin"},
+    **{
+        name: {"payload": "bulletin-payload", "bulletin": "signed-bulletin", "update": "bulletin-update"}
+        for name in ("bulletin", "bulletin-2")
+    },
+    "delta": {"delta": "delta", "update": "bulletin-update"},
     "unit": {"payload": "unit-payload", "unit": "signed-unit"},
     "purse-id-A": {"payload": "purse-id-claims", "purse_id": "signed-purse-id"},
     "purse-id-B": {"payload": "purse-id-claims", "purse_id": "signed-purse-id"},

@@ -142,7 +142,7 @@ def check_keys(new: DeviceList | MoneyList, *, roots: Iterable[bytes], other: It
     if not all(ed25519.sound_key(key.public) for key in new.keys.values()):
         raise _unsound("EPP-KEY-029", "a key is no sound Ed25519 key")
     # EPP-KEY-030
-    if isinstance(new, MoneyList) and any(x25519.has_small_order(k.history) for k in new.keys.values()):
+    if isinstance(new, MoneyList) and any(map(_is_small, new.keys.values())):
         raise _unsound("EPP-KEY-030", "a history key has small order")
     # EPP-KEY-031
     if not new.keys.keys().isdisjoint(map(ed25519.key_id, roots)):
@@ -166,6 +166,10 @@ def _verified(root: bytes, signed: bytes, kind: type[P], context: bytes) -> P:
     if parsed.kid != ed25519.key_id(root) or not cose.verify(root, context, parsed):
         raise Refusal(Code.KEYS_SIGNATURE, "EPP-KEY-020", "key list: not signed by the root of the centre")
     return found
+
+
+def _is_small(key: MoneyKey) -> bool:
+    return x25519.has_small_order(key.history)
 
 
 def _unsound(rule: str, detail: str) -> Refusal:

@@ -187,7 +187,7 @@ for _rule, _name, _summary, _test in (
         "EPP-KEY-030",
         "takes_small_history_keys",
         "Takes a key list with a history key of small order.",
-        "if isinstance(new, MoneyList) and any(x25519.has_small_order(k.history) for k in new.keys.values()):",
+        "if isinstance(new, MoneyList) and any(map(_is_small, new.keys.values())):",
     ),
     (
         "EPP-KEY-031",

@@ -118,7 +118,7 @@ def on_message_1(terms: Terms, data: bytes, env: Env) -> Answer:
     refuse_error(data)
     # EPP-KEY-046
     scheme_key = credential.key_of(terms.scheme_keys, data)
-    us = party(terms, env, scheme_key)
+    us = party(terms, env, scheme_key or terms.scheme_keys[0])
     us = replace(us, ead_labels=us.ead_labels | {credential.LABEL_MEMBER})
     message = responder.read_message_1(us, data)
     # EPP-SES-008, EPP-SES-010
