@@ -61,7 +61,7 @@ AREA.edits(
 )
 AREA.edits(
     "EPP-KEY-015",
-    "takes_any_kid",
+    "takes_a_kid_of_another_key",
     "Takes an anchor in which a kid is not that of its key.",
     anchor._check_keys,
     ("if bytes.fromhex(key.kid) != ed25519.key_id(public):", "if False:"),
