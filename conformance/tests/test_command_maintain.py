@@ -21,8 +21,8 @@ FILES = {
     "claims": "spec/07-transfer.md",
     "pins": "models/src/eiraku/models/theories/session.toml",
     "tables": "spec/07-transfer.md",
-    "vectors": "spec/vectors/epp1.json",
-    "witnesses": "spec/src/eiraku/spec/boundaries.json",
+    "vectors": "spec/src/eiraku/spec/vectors/keys.json",
+    "witnesses": "spec/src/eiraku/spec/vectors/boundaries.json",
     "schema": "conformance/src/eiraku/report/certify/report.schema.json",
 }
 """Of each command whose files are compared byte by byte one file."""

@@ -14,7 +14,7 @@ from eiraku.system.wholesale.register import Register
 from eiraku.system.wholesale.vectors import JAPAN
 from eiraku.testing.wholesale import KEY, entry, operator, signed
 
-FILE = Path(__file__).parents[3] / "spec" / "vectors" / "wholesale.json"
+FILE = Path(__file__).parents[3] / "spec/src/eiraku/spec/vectors/wholesale.json"
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from eiraku.spec.wholesale_objects import Entry
 from eiraku.system.wholesale import seigniorage
 
-FILE = Path(__file__).parents[3] / "spec" / "vectors" / "wholesale.json"
+FILE = Path(__file__).parents[3] / "spec/src/eiraku/spec/vectors/wholesale.json"
 Accounts = Counter[tuple[str, int]]
 
 

@@ -1,0 +1,17 @@
+"""Every file of vectors with its type; ``eiraku maintain schema --write`` writes a schema beside each."""
+
+from collections.abc import Mapping
+
+from eiraku.spec.vectors import forms, other_forms
+
+KINDS: Mapping[str, type[forms.File]] = {
+    "keys.json": forms.Keys,
+    "objects.json": forms.Objects,
+    "sealing.json": forms.Sealing,
+    "session.json": forms.Session,
+    "transfer.json": forms.Transfer,
+    "wholesale.json": other_forms.Wholesale,
+    "boundaries.json": other_forms.Boundaries,
+    "ed25519.json": other_forms.Speccheck,
+    "rfc9529.json": other_forms.Traces,
+}
