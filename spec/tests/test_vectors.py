@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from eiraku.spec import registry
-from eiraku.spec.vectors import forms
+from eiraku.spec.vectors import coverage, forms
 from eiraku.spec.vectors.schemas import KINDS
 
 FOLDER = Path(forms.__file__).parent
@@ -41,6 +41,12 @@ def test_a_file_fits_its_schema(name: str) -> None:
     # What the type reads, the schema describes: a member that nobody expects is refused by both.
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft202012Validator(schema).validate({**content, "surplus": 0})
+
+
+def test_the_readme_counts_the_cases() -> None:
+    negative = {name: forms.load(name, KINDS[name]) for name in KINDS if name.startswith("negative-")}
+    readme = (FOLDER / "README.md").read_text()
+    assert coverage.fill(readme, negative) == readme, "run eiraku maintain vectors --write"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -140,13 +140,18 @@ def graphs_(*, write: bool) -> int:
 @_command("vectors")
 def vectors_(*, write: bool) -> int:
     """Test vectors, from the reference, the suite's faults and the wholesale log."""
-    from eiraku.reference.vectors.files import FILES
-    from eiraku.spec.vectors import forms
+    from eiraku.conformance.vectors.files import FILES as NEGATIVE
+    from eiraku.reference.vectors.files import FILES as POSITIVE
+    from eiraku.spec.vectors import coverage, forms
     from eiraku.system.wholesale import vectors as wholesale
 
     folder = kept.ROOT / VECTORS
-    wanted = [exactly(folder / name, forms.render(make())) for name, make in FILES.items()]
+    refused = {name: make() for name, make in NEGATIVE.items()}
+    made = {**{name: make() for name, make in POSITIVE.items()}, **refused}
+    wanted = [exactly(folder / name, forms.render(content)) for name, content in made.items()]
     wanted.append(_json(folder / "wholesale.json", wholesale.vectors()))
+    readme = folder / "README.md"
+    wanted.append(exactly(readme, coverage.fill(readme.read_text(), refused).encode()))
     return settle("vectors", wanted, [], write=write)
 
 

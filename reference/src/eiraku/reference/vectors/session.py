@@ -209,7 +209,7 @@ def _sealed(
 
 def _exported(run: Run) -> dict[str, bytes]:
     length, aead = run.suite.aead.key_length, run.suite.aead
-    found = {}
+    found: dict[str, bytes] = {}
     for name, label in (("a", records.LABEL_COM_KA), ("b", records.LABEL_COM_KB)):
         both = run.at_initiator.exporter(label, b"", length + aead.nonce_length)
         found |= {f"com_k{name}": both, f"key_{name}": both[:length], f"iv_{name}": both[length:]}

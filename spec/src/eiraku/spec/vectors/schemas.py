@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from eiraku.spec.vectors import forms, other_forms
+from eiraku.spec.vectors import forms, negative_forms, other_forms
 
 KINDS: Mapping[str, type[forms.File]] = {
     "keys.json": forms.Keys,
@@ -10,6 +10,11 @@ KINDS: Mapping[str, type[forms.File]] = {
     "sealing.json": forms.Sealing,
     "session.json": forms.Session,
     "transfer.json": forms.Transfer,
+    "negative-encoding.json": negative_forms.Encoding,
+    "negative-objects.json": negative_forms.ObjectsRefused,
+    "negative-session.json": negative_forms.SessionRefused,
+    "negative-transfer.json": negative_forms.TransferRefused,
+    "negative-holder.json": negative_forms.HolderRefused,
     "wholesale.json": other_forms.Wholesale,
     "boundaries.json": other_forms.Boundaries,
     "ed25519.json": other_forms.Speccheck,
