@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from eiraku.conformance.results import Level
 from eiraku.conformance.suite.odd_encodings import FAMILIES, RECORDS, chosen
 from eiraku.conformance.vectors import judged
-from eiraku.conformance.vectors.judged import case, cases
+from eiraku.conformance.vectors.judged import case, cases, numbered
 from eiraku.reference import records
 from eiraku.reference.vectors.files import FILES
 from eiraku.spec import cbor
@@ -39,10 +39,10 @@ def encoding() -> Encoding:
     return Encoding(
         schema="negative-encoding.schema.json",
         title="EPP/1: encodings that are refused, each in one of its nodes",
-        about="Every node in every wrong form would be thousands of cases: here is each form once, somewhere.",
+        about="Every node in every wrong form would be thousands: here is each form once, somewhere.",
         groups=(
-            ItemGroup(id="item", cases=tuple(_items())),
-            MessageGroup(id="message", cases=tuple(_messages())),
+            ItemGroup(id="item", cases=tuple(numbered(_items()))),
+            MessageGroup(id="message", cases=tuple(numbered(_messages()))),
             *_records(),
         ),
     )

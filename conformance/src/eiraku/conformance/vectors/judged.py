@@ -1,8 +1,10 @@
 """What the reference says of one input: generation stops where it does not say what the tables demand."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any, TypeAlias
+
+from msgspec import structs
 
 from eiraku.conformance.vectors.played import slug
 from eiraku.reference import anchor, records
@@ -40,6 +42,14 @@ def cases(
     """A case for each input of a table."""
     for name, data in inputs.items():
         yield case(f"{prefix}-{name}", judge, data, code, *requirements)
+
+
+def numbered(found: Iterable[Refusable]) -> Iterator[Refusable]:
+    """With a number after each id that was there before."""
+    ids: dict[str, int] = {}
+    for one in found:
+        ids[one.id] = ids.get(one.id, 0) + 1
+        yield one if ids[one.id] == 1 else structs.replace(one, id=f"{one.id}-{ids[one.id]}")
 
 
 # --- the operations ---

@@ -1,8 +1,8 @@
 """The reference wallet under the suite, with everything written down that a check asks it.
 
 A check of the suite knows what a right wallet answers. So each input that it delivers, with the state in
-which it was delivered and the code that the check demands, is a vector: `Stage` tells which code was demanded,
-the wallet in which state it was.
+which it was delivered and the code that the check demands, is a vector: the stage tells which code was
+demanded, the wallet in which state it was.
 """
 
 import re

@@ -13,7 +13,7 @@ from eiraku.conformance.tester import edwards, loose
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.world import EPOCH, FOREIGN_ECONOMY, LAST_EPOCH, OTHER_ECONOMY, World
 from eiraku.conformance.vectors import judged
-from eiraku.conformance.vectors.judged import Judge, case, cases
+from eiraku.conformance.vectors.judged import Judge, case, cases, numbered
 from eiraku.conformance.vectors.recording import SEED
 from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.crypto.ed25519 import SigningKey
@@ -63,8 +63,8 @@ def signed_objects() -> ObjectsRefused:
         title="EPP/1: units, purse IDs, endorsements and receipts that are refused",
         about="But for the fault that the id names, each object is right, and rightly signed.",
         groups=(
-            UnitGroup(id="unit", anchor=anchor, epoch=EPOCH, cases=tuple(_units(world, trusted))),
-            PurseIdGroup(id="purse-id", anchor=anchor, cases=tuple(_purse_ids(world, trusted))),
+            UnitGroup(id="unit", anchor=anchor, epoch=EPOCH, cases=tuple(numbered(_units(world, trusted)))),
+            PurseIdGroup(id="purse-id", anchor=anchor, cases=tuple(numbered(_purse_ids(world, trusted)))),
             SealedGroup(id="sealed-purse-id", scheme_key=world.scheme_key.hex(), cases=tuple(_sealed(world))),
             *_endorsements(world),
             *_receipts(world),
