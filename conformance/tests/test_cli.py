@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from eiraku.spec import registry
+from eiraku.spec import registry, statements
 from eiraku.testing.processes import PATIENCE, started, until
 
 pytestmark = pytest.mark.slow
@@ -289,6 +289,16 @@ def test_list(tmp_path: Path) -> None:
     assert named == checks
     plain = eiraku(tmp_path, "list")
     assert f"{len(registry.load())} requirements" in plain.stdout
+
+
+def test_figures_of_the_text(tmp_path: Path) -> None:
+    lines = eiraku(tmp_path, "list", "--figures").stdout.splitlines()
+    assert lines[0] == f"{len(registry.load())} requirements"
+    longest = max(map(statements.words, registry.load()))
+    assert lines[1].endswith(f", {longest} words")
+    compound = sum(bool(statements.faults(each)) for each in registry.load())
+    assert lines[2] == f"compound: {compound}"
+    assert sum("EPP-" in line for line in lines[3:]) == compound
 
 
 def test_explain(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_what_goes_wrong(eiraku: Eiraku, arguments: tuple[str, ...], code: int, 
 
 
 def test_a_code_that_is_wrong(served: Served, eiraku: Eiraku) -> None:
-    # EPP-SVC-009
+    # EPP-SVC-066, EPP-SVC-068
     for code in ("AAAA-AAAA", "", "x" * 1000):
         said = eiraku("erin", "create", "--server", served.url, "--code", code, code=1)
         assert "enrolment-code" in said
@@ -95,7 +95,7 @@ def test_a_code_that_is_wrong(served: Served, eiraku: Eiraku) -> None:
 
 
 def test_what_was_interrupted_is_finished(served: Served, eiraku: Eiraku) -> None:
-    # EPP-SVC-013, EPP-CRS-007
+    # EPP-SVC-074, EPP-CRS-007
     eiraku("alice", "pay-out", "127")
     folder = served.folder.parent
     with Wallet(folder / "alice") as alice, Wallet(folder / "bob") as bob:
@@ -114,7 +114,7 @@ def test_what_was_interrupted_is_finished(served: Served, eiraku: Eiraku) -> Non
 
 
 def test_the_server_is_away(served: Served, eiraku: Eiraku) -> None:
-    # EPP-SVC-014
+    # EPP-SVC-077
     served.kill()
     assert "the same command again goes on" in eiraku("alice", "pay-out", "10", code=3)
     # Offline it needs no server.

@@ -170,7 +170,7 @@ def test_without_the_optional_packages(package: str, eiraku: Eiraku, monkeypatch
 
 
 def test_tls(money: Path, eiraku: Eiraku) -> None:
-    # EPP-SVC-009
+    # EPP-SVC-069
     certificate = (
         "openssl req -x509 -newkey ed25519 -nodes -days 2 -subj /CN=localhost "
         "-addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout key.pem -out cert.pem"

@@ -10,14 +10,23 @@ import pytest
 from click.testing import CliRunner
 
 from eiraku.cli.main import group
+from eiraku.spec.signed_note import Note
 from eiraku.system.database import Database
 from eiraku.system.issuing.issuer import Issuer
 from eiraku.system.issuing.office import Office
 from eiraku.system.issuing.schema import SCHEMA as CENTRE
 from eiraku.system.issuing.schema import Rules
-from eiraku.testing.wholesale import SDR
+from eiraku.system.wholesale import vector_notes
+from eiraku.system.wholesale.note import cosign
+from eiraku.testing.wholesale import OTHER as STRANGER
+from eiraku.testing.wholesale import SDR, operator_key
 
 pytestmark = pytest.mark.slow
+
+
+OTHER = str(operator_key(STRANGER))
+NAME = vector_notes.WITNESSES[0]
+WITNESS = str(vector_notes.witness_key(NAME))
 
 
 def run(*arguments: object) -> tuple[int, str]:
@@ -51,7 +60,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def key(file: Path) -> str:
-    """The operator's public key, in hexadecimal."""
+    """The operator's verifier key."""
     return good("show", file).split()[-1]
 
 
@@ -114,8 +123,12 @@ def test_what_is_not_backed_is_refused(file: Path) -> None:
             ("contribute", "FILE", "392", "1", "--posting", "ab"),
             "expected the id of a posting: 32 hex digits",
         ),
-        (("verify", "FILE", "--operator", "zz"), "expected the operator's public key: 64 hex digits"),
-        (("verify", "FILE", "--operator", "00" * 32), "expected a readable text file"),
+        (("verify", "FILE", "--operator", "zz"), "expected a verifier key: a name, 8 hexadecimal digits"),
+        (("verify", "FILE", "--operator", OTHER), "expected a readable text file"),
+        (("verify", "FILE", "--operator", WITNESS), "expected the key of an operator, of type 1, found 4"),
+        (("verify", "FILE", "--quorum", "1"), "name its --operator too"),
+        (("verify", "LOG", "--operator", OTHER, "--quorum", "1"), "quorum from 0 to 0 witnesses, found 1"),
+        (("verify", "LOG", "--operator", OTHER, "--witness", OTHER), "expected the key of a witness"),
         (("prove", "FILE", "5"), "the log has 5 entries, the first is 0"),
         (("advance", "FILE", "0"), "expected an epoch from 1 on, found 0"),
         (("show", "junk"), "not a database"),
@@ -150,13 +163,13 @@ def test_a_member_verifies_offline(file: Path, log: Path, key: str, tmp_path: Pa
     good("issue", file, 392, 7)
     good("export", file, log)
     assert "accepted 6 entries at epoch 1" in good("follow", view, log, "--operator", key)
-    code, said = run("verify", log, "--operator", "00" * 32)
+    code, said = run("verify", log, "--operator", OTHER)
     assert (code, "not signed by the operator's key" in said) == (1, True)
-    code, said = run("follow", view, log, "--operator", "00" * 32)
+    code, said = run("follow", view, log, "--operator", OTHER)
     assert (code, "not signed by the operator's key" in said) == (1, True)
 
 
-# EPP-WHS-005
+# EPP-WHS-023
 def test_a_log_that_was_altered(log: Path, key: str) -> None:
     lines = log.read_text().splitlines()
     fields = json.loads(lines[4])
@@ -178,7 +191,7 @@ def test_a_register_that_was_altered(file: Path) -> None:
     assert run("seigniorage", file, "--from", "0", "--to", "0", "--income", "1")[0] == 1
 
 
-# EPP-WHS-004, EPP-WHS-010
+# EPP-WHS-010, EPP-WHS-028
 def test_a_fork_and_its_evidence(file: Path, log: Path, key: str, tmp_path: Path) -> None:
     """The operator goes on from one backup in two ways."""
     view, other, twin = (tmp_path / name for name in ("view.db", "other.jsonl", "twin.db"))
@@ -196,7 +209,7 @@ def test_a_fork_and_its_evidence(file: Path, log: Path, key: str, tmp_path: Path
     again = tmp_path / "again.json"
     assert "two logs of 6 entries" in good("fork", log, other, "--operator", key, "--evidence", again)
     assert run("fork", log, log, "--operator", key, "--evidence", again)[0] == 1
-    assert run("verify-fork", evidence, "--operator", "00" * 32)[0] == 1
+    assert run("verify-fork", evidence, "--operator", OTHER)[0] == 1
     evidence.write_text("{}")
     assert run("verify-fork", evidence, "--operator", key)[0] == 1
 
@@ -235,16 +248,18 @@ def test_basket(tmp_path: Path) -> None:
     assert run("basket", file)[0] == 2
 
 
-# EPP-WHS-005
+# EPP-WHS-023
 def test_prove_and_checkpoint(file: Path, key: str, tmp_path: Path) -> None:
     proof = json.loads(good("prove", file, 4))
     assert len(proof["proof"]) == 1
-    assert proof["checkpoint"] == good("checkpoint", file).strip()
+    assert proof["checkpoint"] == good("checkpoint", file)
+    assert proof["checkpoint"].startswith("acu.example\n5\n")
     printed = tmp_path / "proof.json"
     printed.write_text(json.dumps(proof))
-    trust = ("--operator", key, "--origin", "acu.example")
+    trust = ("--operator", key)
     assert good("verify-proof", printed, *trust) == "entry 4: reflux 392 at 702, 400,000, epoch 1\n"
-    assert run("verify-proof", printed, "--operator", key, "--origin", "other")[0] == 1
+    assert run("verify-proof", printed, "--operator", OTHER)[0] == 1
+    assert run("verify-proof", printed, *trust, "--witness", WITNESS, "--quorum", 1)[0] == 1
     for index in (3, 5, "4", None):
         printed.write_text(json.dumps(proof | {"index": index}))
         code, said = run("verify-proof", printed, *trust)
@@ -252,6 +267,33 @@ def test_prove_and_checkpoint(file: Path, key: str, tmp_path: Path) -> None:
     printed.write_text("[]")
     code, said = run("verify-proof", printed, *trust)
     assert (code, "expected what `eiraku wholesale prove` printed" in said) == (2, True)
+
+
+# EPP-WHS-025, EPP-WHS-026
+def test_witnesses(file: Path, log: Path, key: str, tmp_path: Path) -> None:
+    """A witness cosigns what `checkpoint` prints; members that ask for it accept the log from then on."""
+    view, note = tmp_path / "view.db", tmp_path / "note"
+    asked = ("--operator", key, "--witness", WITNESS, "--quorum", 1)
+    for command in (("verify", log), ("follow", view, log)):
+        code, said = run(*command, *asked)
+        assert (code, "cosigned by 0 known witnesses, expected 1" in said) == (1, True)
+    printed = Note.decode(good("checkpoint", file))
+    line = cosign(vector_notes.witness(NAME), NAME, printed.text, time=vector_notes.TIME)
+    note.write_bytes(Note(text=printed.text, signatures=(*printed.signatures, line)).encode().encode())
+    assert good("cosigned", file, note, "--witness", WITNESS) == "1 cosignatures kept\n"
+    good("export", file, log)
+    assert "5 entries, 1 checkpoint, all as signed" in good("verify", log, *asked)
+    # The view remembers whom it relies on.
+    assert "accepted 5 entries" in good("follow", view, log, "--operator", key)
+    good("issue", file, 392, 7)
+    good("export", file, log)
+    code, said = run("follow", view, log, "--operator", key)
+    assert (code, "expected 1; ask for it again" in said) == (1, True)
+    assert "accepted 6 entries" in good("follow", view, log, "--operator", key, "--quorum", 0)
+    assert run("follow", view, log, "--operator", key, "--quorum", 2)[0] == 2
+    note.write_bytes(b"nonsense")
+    code, said = run("cosigned", file, note, "--witness", WITNESS)
+    assert (code, "not well formed" in said) == (1, True)
 
 
 # EPP-WHS-011

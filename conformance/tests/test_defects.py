@@ -17,7 +17,7 @@ from eiraku.cli import failures, main
 from eiraku.cli.failures import AT_FAULT, DEFECT, INCOMPLETE, MISUSE, told
 from eiraku.cli.maintain import kept
 from eiraku.spec.errors import Code, Misuse, Refusal, Refused, Unavailable
-from eiraku.testing.village import Village
+from eiraku.testing.town import Town
 
 pytestmark = pytest.mark.slow
 
@@ -103,7 +103,7 @@ def test_a_defect_in_a_command_is_ours(
     command: str, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     arguments, place = COMMANDS[command]
-    (tmp_path / "anchor.json").write_text(json.dumps(Village(()).anchor.to_mapping()))
+    (tmp_path / "anchor.json").write_text(json.dumps(Town(()).anchor.to_mapping()))
     error = DEFECTS[sorted(COMMANDS).index(command) % len(DEFECTS)]
     # `maintain` works in a checkout, wherever the package is installed.
     monkeypatch.setattr(kept, "ROOT", Path(__file__).resolve().parents[2])

@@ -24,7 +24,6 @@ from eiraku.reference.purse.ledger import (
 from eiraku.reference.purse.state import (
     Data,
     Env,
-    GivenHolding,
     Link,
     Open,
     Order,
@@ -38,7 +37,7 @@ from eiraku.reference.purse.state import (
 from eiraku.reference.store import Store
 from eiraku.spec import messages
 from eiraku.spec.errors import Code, Refusal
-from eiraku.spec.messages import Offer
+from eiraku.spec.messages import Offer, OfferedUnit
 from eiraku.spec.objects import EndorsementPayload, PurseId, ReceiptPayload, Role
 from eiraku.spec.record import Record
 from eiraku.spec.tables import Purpose, Side, Transfer
@@ -317,7 +316,7 @@ def on_provision(group: negative_forms.ProvisionGroup, given: Mapping[str, Any])
             policy=found["policy"],
             bulletin=None if found["bulletin"] is None else bytes.fromhex(found["bulletin"]),
             holdings=tuple(
-                GivenHolding(unit=bytes.fromhex(h["unit"]), hop=h["hop"], history=bytes.fromhex(h["history"]))
+                OfferedUnit(unit=bytes.fromhex(h["unit"]), hop=h["hop"], history=bytes.fromhex(h["history"]))
                 for h in found["holdings"]
             ),
         )

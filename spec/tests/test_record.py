@@ -9,7 +9,7 @@ import pytest
 from eiraku.spec import cbor
 from eiraku.spec.cbor import Item
 from eiraku.spec.errors import Code, Refusal
-from eiraku.spec.layout import Count, Octets, Place, Text, Uint
+from eiraku.spec.layout import Count, Octets, OneOf, Place, Text, Uint
 from eiraku.spec.objects import Bulletin, PurseId, Role
 from eiraku.spec.record import Record, one_of, record
 
@@ -60,6 +60,21 @@ class Wrapped(Record):
     right: Annotated[int, Uint(0, 9)]
 
 
+@record(RULE, template=Place.FIELD)
+class Answer(Record):
+    word: Annotated[str, OneOf(("yes", "no"))]
+
+
+@record(RULE, template=Place.FIELD)
+class Void(Record):
+    nothing: None = None
+
+
+@record(RULE)
+class Some(Record):
+    numbers: Annotated[tuple[Annotated[int, Uint(0, 9)], ...], Count(1)]
+
+
 WHOLE = Everything(name=b"ab", label="x", colour=Colour.BLUE, points=(Point(x=1, y=2),), pairs=((1, b"z"),))
 ITEM: tuple[Item, ...] = (1, b"ab", "x", 4, ((1, 2),), ((1, b"z"),), None)
 
@@ -84,6 +99,19 @@ def test_a_template_says_where_fields_stand() -> None:
     wrapped = Wrapped(key=b"k", left=6, right=7)
     assert wrapped.encode() == cbor.encode(item)
     assert Wrapped.decode(cbor.encode(item)) == wrapped
+
+
+def test_a_record_may_be_one_item_and_a_field_one_of_some_constants() -> None:
+    assert Answer(word="yes").encode() == cbor.encode("yes")
+    assert Answer.decode(cbor.encode("no")) == Answer(word="no")
+    assert (Void().encode(), Void.decode(cbor.encode(None))) == (cbor.encode(None), Void())
+    for kind, item in ((Answer, "maybe"), (Answer, None), (Answer, ("yes",)), (Void, ""), (Void, False)):
+        assert "expected one of" in refused(kind, item).detail
+
+
+def test_an_array_without_an_upper_bound() -> None:
+    assert Some.decode(cbor.encode(((0,) * 999,))).numbers == (0,) * 999
+    assert refused(Some, ((),)).detail == "numbers: expected 1 or more items, found 0"
 
 
 def test_a_record_is_frozen_slotted_and_of_keywords_only() -> None:

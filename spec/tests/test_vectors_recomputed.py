@@ -121,7 +121,7 @@ def sealed_purse_id(given: Json) -> Json:
     info = b"EPP/1 sealed purse ID"
     both = expand(extract(nonce, scheme_key), info, 44)
     ciphertext = ChaCha20Poly1305(both[:32]).encrypt(both[32:], purse_id, b"")
-    id_cred = cbor2.dumps({-70001: nonce + ciphertext})
+    id_cred = cbor2.dumps({4: nonce + ciphertext})
     return hexed(
         info=info,
         aad=b"",
@@ -182,6 +182,8 @@ class Side:
             {"scheme_key": scheme_key, "nonce": given["nonce"], "purse_id": given["cred"]}
         )
         self.id_cred = bytes.fromhex(sealed["id_cred"])
+        # RFC 9528 section 3.5.3.2: in a plaintext, a kid stands without its map.
+        self.kid = cbor2.dumps(bytes.fromhex(sealed["sealed"]))
 
 
 def signed(
@@ -226,9 +228,12 @@ def test_session(case: Json) -> None:
 def handshake(given: Json) -> dict[str, bytes]:
     us, them = (Side(given[side], given["scheme_key"]) for side in ("initiator", "responder"))
     (suite,) = given["suites"]
-    ead_1 = cbor2.dumps(-65001) + cbor2.dumps(cbor2.dumps(given["versions"]))
     g_x, g_y = public_of(us.ephemeral), public_of(them.ephemeral)
     head = b"".join(map(cbor2.dumps, (given["method"], suite, g_x))) + us.connection_id
+    version = cbor2.dumps(-65001) + cbor2.dumps(cbor2.dumps(given["versions"]))
+    member_key = expand(extract(b"", bytes.fromhex(given["scheme_key"])), b"EPP/1 member", 32)
+    member_mac = hmac.digest(member_key, head + version, "sha256")[:16]
+    ead_1 = version + cbor2.dumps(-65002) + cbor2.dumps(member_mac)
     message_1 = head + ead_1
     digest = sha256(message_1).digest()
     g_xy = us.ephemeral.exchange(X25519PublicKey.from_public_bytes(g_y))
@@ -236,6 +241,8 @@ def handshake(given: Json) -> dict[str, bytes]:
     prk = extract(th_2, g_xy)
     found = {
         "g_x": g_x,
+        "member_key": member_key,
+        "member_mac": member_mac,
         "ead_1": ead_1,
         "message_1": message_1,
         "message_1_digest": digest,
@@ -250,7 +257,7 @@ def handshake(given: Json) -> dict[str, bytes]:
     }
     ead_2 = cbor2.dumps(-65001) + cbor2.dumps(cbor2.dumps(given["version"]))
     found |= signed(them, 2, prk, th_2, ead_2, c_r=them.connection_id)
-    plaintext_2 = them.connection_id + them.id_cred + cbor2.dumps(found["signature_2"]) + ead_2
+    plaintext_2 = them.connection_id + them.kid + cbor2.dumps(found["signature_2"]) + ead_2
     keystream_2 = kdf(prk, 0, th_2, len(plaintext_2))
     ciphertext_2 = bytes(a ^ b for a, b in zip(plaintext_2, keystream_2, strict=True))
     th_3 = sha256(cbor2.dumps(th_2) + plaintext_2 + them.cred).digest()
@@ -262,7 +269,7 @@ def handshake(given: Json) -> dict[str, bytes]:
         "th_3": th_3,
     }
     found |= signed(us, 3, prk, th_3, b"")
-    found |= sealed_text(suite, 3, prk, th_3, us.id_cred + cbor2.dumps(found["signature_3"]))
+    found |= sealed_text(suite, 3, prk, th_3, us.kid + cbor2.dumps(found["signature_3"]))
     th_4 = sha256(cbor2.dumps(th_3) + found["plaintext_3"] + us.cred).digest()
     found |= {"th_4": th_4, "ead_4": b"", **sealed_text(suite, 4, prk, th_4, b"")}
     prk_out = kdf(prk, 7, th_4, 32)

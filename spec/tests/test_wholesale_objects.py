@@ -1,4 +1,4 @@
-"""Entries and checkpoints against the CDDL, and each shape with one thing wrong (chapter 15)."""
+"""Entries against the CDDL, texts of checkpoints, and each with one thing wrong (chapter 15)."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code, Refusal
-from eiraku.spec.wholesale_objects import ENTRY_MAX, PAIRED, Checkpoint, Entry, Kind
+from eiraku.spec.signed_note import is_key_name
+from eiraku.spec.wholesale_objects import ENTRY_MAX, PAIRED, SIZE_MAX, Checkpoint, Entry, Kind
 
 SCHEMA = Validator(Path(__file__).parents[1] / "schema.cddl")
 economies = st.integers(1, 65535)
@@ -42,17 +43,39 @@ def test_entry_round_trip_and_cddl(entry: Entry) -> None:
     assert SCHEMA.validate(encoded, "entry", require_deterministic=True)
 
 
-# EPP-WHS-004
+names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=16).filter(is_key_name)
+lines = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1).filter(
+    lambda line: not line.startswith("epoch ")
+)
+
+
+# EPP-WHS-004, EPP-WHS-018, EPP-WHS-019
 @given(
-    st.text(st.characters(codec="ascii"), min_size=1, max_size=64),
-    st.integers(0, 2**53 - 1),
+    names,
+    st.integers(0, SIZE_MAX),
     st.binary(min_size=32, max_size=32),
     epochs,
+    st.lists(lines, max_size=4),
 )
-def test_checkpoint_round_trip_and_cddl(origin: str, size: int, root: bytes, epoch: int) -> None:
-    checkpoint = Checkpoint(origin=origin, size=size, root=root, epoch=epoch)
+def test_checkpoint_round_trip(origin: str, size: int, root: bytes, epoch: int, others: list[str]) -> None:
+    checkpoint = Checkpoint(origin=origin, size=size, root=root, epoch=epoch, extensions=tuple(others))
     assert Checkpoint.decode(checkpoint.encode()) == checkpoint
-    assert SCHEMA.validate(checkpoint.encode(), "checkpoint", require_deterministic=True)
+    text = checkpoint.encode().split("\n")
+    assert text[:2] == [origin, str(size)]
+    assert text[3:] == [f"epoch {epoch}", *others, ""]
+
+
+# EPP-WHS-018
+@given(st.text(st.sampled_from("ab\n 0123456789+epoch=")), st.integers(0, 80), st.integers(0, 10))
+def test_a_text_that_is_accepted_is_the_only_one_of_its_checkpoint(more: str, at: int, less: int) -> None:
+    """Something is put into a good text, or taken from it."""
+    text = Checkpoint(origin="acu.example", size=12, root=bytes(32), epoch=3).encode()
+    altered = text[:at] + more + text[at + less :]
+    try:
+        found = Checkpoint.decode(altered)
+    except Refusal:
+        return
+    assert found.encode() == altered
 
 
 GOOD: tuple[Any, ...] = (bytes(16), 3, 7, 392, 702, 5)
@@ -108,31 +131,54 @@ def test_which_kinds_name_another_economy(kind: Kind) -> None:
         read(702 if kind in PAIRED else 392, 5 - amount)
 
 
-# EPP-WHS-004, EPP-WHS-008
+# EPP-WHS-008
 @pytest.mark.parametrize("data", (b"", b"\x80", cbor.encode(GOOD) + b"\x00", cbor.encode(GOOD[:-1]), b"\xff"))
 def test_other_bytes_are_refused(data: bytes) -> None:
-    for decode in (Entry.decode, Checkpoint.decode):
-        with pytest.raises(Refusal):
-            decode(data)
+    with pytest.raises(Refusal):
+        Entry.decode(data)
 
 
-# EPP-WHS-004
+ROOT = "A" * 43 + "="
+
+
+# EPP-WHS-018
 @pytest.mark.parametrize(
-    "fields",
+    ("text", "said"),
     (
-        ("", 0, bytes(32), 0),
-        ("x" * 65, 0, bytes(32), 0),
-        (b"a", 0, bytes(32), 0),
-        ("a", -1, bytes(32), 0),
-        ("a", 2**53, bytes(32), 0),
-        ("a", 0, bytes(31), 0),
-        ("a", 0, bytes(32), 2**32),
-        ("a", 0, bytes(32), 0, 0),
+        ("", "expected lines with"),
+        ("\n", "expected lines with"),
+        (f"a\n0\n{ROOT}\n", "expected lines with"),
+        (f"a\n0\n{ROOT}\nepoch 0", "expected lines with"),
+        (f"a\n0\n{ROOT}\nepoch 0\n\n", "expected lines with"),
+        (f"\n0\n{ROOT}\nepoch 0\n", "expected lines with"),
+        (f"{'x' * 65}\n0\n{ROOT}\nepoch 0\n", "origin: expected"),
+        (f"{chr(0x20AC) * 22}\n0\n{ROOT}\nepoch 0\n", "origin: expected"),
+        (f"a b\n0\n{ROOT}\nepoch 0\n", "origin: expected"),
+        (f"a+b\n0\n{ROOT}\nepoch 0\n", "origin: expected"),
+        (f"a\n00\n{ROOT}\nepoch 0\n", "size: expected"),
+        (f"a\n-1\n{ROOT}\nepoch 0\n", "size: expected"),
+        (f"a\n 1\n{ROOT}\nepoch 0\n", "size: expected"),
+        (f"a\n1_0\n{ROOT}\nepoch 0\n", "size: expected"),
+        (f"a\n{2**53}\n{ROOT}\nepoch 0\n", "size: expected"),
+        (f"a\n{'9' * 100_000}\n{ROOT}\nepoch 0\n", "size: expected"),
+        ("a\n0\nAAAA\nepoch 0\n", "root: expected"),
+        (f"a\n0\n{'A' * 43}\nepoch 0\n", "root: expected"),
+        (f"a\n0\n{'A' * 42}B=\nepoch 0\n", "root: expected"),
+        (f"a\n0\n{ROOT}\nepoch\n", "expected the line `epoch`"),
+        (f"a\n0\n{ROOT}\nepoch 00\n", "expected the line `epoch`"),
+        (f"a\n0\n{ROOT}\nepoch  0\n", "expected the line `epoch`"),
+        (f"a\n0\n{ROOT}\nepoch {2**32}\n", "expected the line `epoch`"),
+        (f"a\n0\n{ROOT}\n0\n", "expected the line `epoch`"),
+        (f"a\n0\n{ROOT}\nother\nepoch 0\n", "expected the line `epoch`"),
+        (f"a\n0\n{ROOT}\nepoch 0\nepoch 0\n", "expected the line `epoch`"),
+        (f"a\n0\n{ROOT}\nepoch 0\nepoch nine\n", "expected the line `epoch`"),
     ),
 )
-def test_a_checkpoint_with_one_thing_wrong(fields: tuple[Any, ...]) -> None:
-    with pytest.raises(Refusal, match="EPP-WHS-004"):
-        Checkpoint.decode(cbor.encode(fields))
+def test_a_text_with_one_thing_wrong(text: str, said: str) -> None:
+    assert Checkpoint.decode(f"a\n0\n{ROOT}\nepoch 0\nepochs\n").extensions == ("epochs",)
+    with pytest.raises(Refusal, match=said) as refused:
+        Checkpoint.decode(text)
+    assert (refused.value.code, refused.value.requirement) == (Code.MALFORMED, "EPP-WHS-018")
 
 
 def test_names_for_people() -> None:

@@ -4,6 +4,7 @@ import { Refusal } from "./codes.mjs";
 import * as keys from "./keys.mjs";
 
 const HASH = 32;
+export const KID = 4;
 export const SUITES = new Map([[4, keys.CHACHA], [0, keys.CCM_8]]);
 
 const malformed = (detail) => new Refusal("malformed", detail);
@@ -98,12 +99,13 @@ export function parseMessage1(raw) {
   };
 }
 
-/** Whether these bytes are an EDHOC error: ERR_CODE, ERR_INFO and nothing else (EPP-SES-018). */
+/** Whether the first item is an integer: where a byte string is due, an EDHOC error (EPP-SES-018, EPP-SES-033). */
+export const beginsWithInteger = (raw) => raw.length > 0 && raw[0] < 0x40;
+
+/** Whether what stands in place of message_1 is an EDHOC error: ERR_CODE, ERR_INFO and nothing else (EPP-SES-032). */
 export function isError(raw) {
   try {
-    const items = decodeSequence(raw).map((item) => item.value);
-    const integer = typeof items[0] === "number" || typeof items[0] === "bigint";
-    return items.length === 2 && integer && items[0] !== 0;
+    return beginsWithInteger(raw) && decodeSequence(raw).length === 2;
   } catch (error) {
     if (error instanceof Refusal) return false;
     throw error;
@@ -117,12 +119,23 @@ export function oneByteString(raw) {
   return items[0].value;
 }
 
+/** ID_CRED_x as a map: a lone kid travels without it (RFC 9528 section 3.5.3.2). */
+function wholeIdCred(item) {
+  if (!(item instanceof Map)) {
+    const kid = connectionId(item);
+    return new Map([[KID, isBytes(kid) ? kid : encode(kid)]]);
+  }
+  if (item.size === 1 && isBytes(item.get(KID))) throw malformed("kid in its map");
+  return item;
+}
+
 /** PLAINTEXT_2 or PLAINTEXT_3: {cR, idCred, signature, ead, eadRaw}. Refuses with `malformed`. */
 export function parsePlaintext(raw, withConnectionId) {
   const items = decodeSequence(raw);
   const cR = withConnectionId ? connectionId(items.shift()?.value) : null;
-  const [idCred, signature] = items.map((item) => item.value);
-  if (!(idCred instanceof Map) || !isBytes(signature) || signature.length !== 64) throw malformed("plaintext");
+  const [idItem, signature] = items.map((item) => item.value);
+  const idCred = wholeIdCred(idItem);
+  if (!isBytes(signature) || signature.length !== 64) throw malformed("plaintext");
   const rest = items.slice(2);
   return { cR, idCred, signature, ead: parseEad(rest), eadRaw: Buffer.concat(rest.map((item) => item.raw)) };
 }

@@ -3,13 +3,15 @@
 import { decode, decodeSequence, encode, sequence } from "./cbor.mjs";
 import { Refusal, as } from "./codes.mjs";
 import * as edhoc from "./edhoc.mjs";
-import { checkPurseId, openPurseId, sealPurseId } from "./identity.mjs";
+import { checkPurseId, memberMac, openPurseId, sealPurseId } from "./identity.mjs";
 import * as keys from "./keys.mjs";
 import { operationFor } from "./policy.mjs";
 import * as shape from "./shape.mjs";
 
 const MAX_HANDSHAKE = 2048;
 const VERSION_LABEL = 65001;
+const MEMBER_LABEL = 65002;
+const MEMBER_SIZE = 20;
 const VERSIONS = [1];
 const NO_ID = Buffer.alloc(0);
 const NO_EAD = Buffer.alloc(0);
@@ -18,11 +20,12 @@ const errorMessage = (info) => sequence(1, info);
 
 /**
  * The value of `EPP version` among EAD items, or null. Unknown critical items are refused; where the item is not
- * permitted it is an unknown one (EPP-SES-010).
+ * permitted it is an unknown one (EPP-SES-010). `known`: a further label, judged elsewhere.
  */
-function versionItem(items, permitted) {
+function versionItem(items, permitted, known = null) {
   let value = null;
   for (const item of items) {
+    if (known !== null && Math.abs(Number(item.label)) === known) continue;
     if (permitted && item.label === -VERSION_LABEL && value === null) {
       if (item.value === null) throw new Refusal("malformed", "EPP version without a value");
       value = decode(item.value);
@@ -58,7 +61,8 @@ export class Handshake {
   /** message_1 of the initiator. */
   start() {
     const ead = sequence(-VERSION_LABEL, encode(VERSIONS)); // EPP-SES-006
-    this.message1 = Buffer.concat([sequence(0, this.suites[0], keys.xPublic(this.ephemeral), NO_ID), ead]);
+    const before = Buffer.concat([sequence(0, this.suites[0], keys.xPublic(this.ephemeral), NO_ID), ead]);
+    this.message1 = Buffer.concat([before, this.#member(before)]); // EPP-SES-037
     this.state = "wait message_2";
     return this.message1;
   }
@@ -66,12 +70,11 @@ export class Handshake {
   receive(raw) {
     const state = this.state;
     try {
+      const first = state === "wait message_1";
+      if (!first && edhoc.beginsWithInteger(raw)) return this.#ended(); // EPP-SES-018
       // EPP-SES-026
       if (raw.length > MAX_HANDSHAKE) throw new Refusal("too-large", "handshake message");
-      if (edhoc.isError(raw)) {
-        this.state = "closed"; // EPP-SES-018
-        return null;
-      }
+      if (first && edhoc.isError(raw)) return this.#ended(); // EPP-SES-032
       switch (state) {
         case "wait message_1": return this.#message1(raw);
         case "wait message_2": return this.#message2(raw);
@@ -83,9 +86,28 @@ export class Handshake {
       if (!(error instanceof Refusal)) throw error;
       this.state = "closed"; // EPP-SES-017
       // EPP-SES-016
-      if (error.out === undefined) error.out = state === "wait message_4" ? null : errorMessage("refused");
+      if (error.out === undefined) error.out = errorMessage("refused");
       throw error;
     }
+  }
+
+  /** The peer has sent an error: nothing is answered. */
+  #ended() {
+    this.state = "closed";
+    return null;
+  }
+
+  /** The item `EPP member` after these bytes of message_1. */
+  #member(before) {
+    return sequence(-MEMBER_LABEL, memberMac(this.own.anchor.scheme_key, before));
+  }
+
+  /** Membership: the right item, at the end and only there (EPP-SES-038, EPP-SES-039, EPP-SES-041). */
+  #checkMember(raw, ead) {
+    const right = this.#member(raw.subarray(0, -MEMBER_SIZE));
+    const items = ead.filter((item) => Math.abs(Number(item.label)) === MEMBER_LABEL);
+    const ends = keys.equal(raw.subarray(-MEMBER_SIZE), right);
+    if (!ends || items.length !== 1 || items[0] !== ead.at(-1)) throw new Refusal("authentication", "not a member");
   }
 
   #message1(raw) {
@@ -94,10 +116,11 @@ export class Handshake {
     if (m.method !== 0) throw new Refusal("malformed", "METHOD"); // EPP-SES-001
     this.#chooseSuite(m.suites);
     if (m.gx.length !== 32) throw new Refusal("malformed", "length of G_X");
-    const value = versionItem(m.ead, true);
+    const value = versionItem(m.ead, true, MEMBER_LABEL);
     const common = value === null ? [] : offeredVersions(value).filter((v) => VERSIONS.includes(v));
     // EPP-SES-008
     if (common.length === 0) throw Object.assign(new Refusal("version"), { out: errorMessage("version") });
+    this.#checkMember(raw, m.ead); // EPP-SES-040
     const shared = this.#shared(m.gx);
 
     const { self, anchor } = this.own;
@@ -106,7 +129,7 @@ export class Handshake {
     const idCred = sealPurseId(self.raw, anchor.scheme_key);
     const ead = sequence(-VERSION_LABEL, encode(Math.max(...common))); // EPP-SES-007
     const signature = keys.sign(this.own.privateKey, this.schedule.signed2(NO_ID, idCred, self.raw, ead));
-    const plaintext = Buffer.concat([sequence(NO_ID, idCred, signature), ead]);
+    const plaintext = Buffer.concat([sequence(NO_ID, idCred.get(edhoc.KID), signature), ead]);
     const message2 = encode(Buffer.concat([gy, this.schedule.stream2(plaintext)]));
     this.schedule.after2(plaintext, self.raw);
     this.state = "wait message_3";
@@ -132,7 +155,7 @@ export class Handshake {
     this.schedule.after2(plaintext, peer.raw);
     const idCred = sealPurseId(self.raw, anchor.scheme_key);
     const signature = keys.sign(this.own.privateKey, this.schedule.signed3(idCred, self.raw, NO_EAD));
-    const plaintext3 = sequence(idCred, signature);
+    const plaintext3 = sequence(idCred.get(edhoc.KID), signature);
     const message3 = encode(this.schedule.seal3(plaintext3));
     this.schedule.after3(plaintext3, self.raw);
     this.state = "wait message_4";

@@ -2,11 +2,11 @@
 import { decode } from "./cbor.mjs";
 import { Refusal, as } from "./codes.mjs";
 import { CONTEXT, parseSigned, verifySigned } from "./cose.mjs";
+import { KID } from "./edhoc.mjs";
 import * as keys from "./keys.mjs";
 import * as shape from "./shape.mjs";
 
 const MAX_SIZE = 512;
-const ID_CRED_LABEL = -70001;
 export const ROLES = new Map([["person", 1], ["merchant", 2], ["vault", 3], ["centre", 4]]);
 
 const COSE_KEY = shape.map([1, shape.is(1)], [-1, shape.is(6)], [-2, shape.bytes(32)]);
@@ -41,17 +41,23 @@ function schemeSecrets(schemeKey, nonce) {
   return [okm.subarray(0, 32), okm.subarray(32)];
 }
 
+/** The value of `EPP member` after these bytes of message_1; schemeKey in hex (EPP-SES-037). */
+export function memberMac(schemeKey, before) {
+  const key = keys.expand(keys.extract(Buffer.alloc(0), Buffer.from(schemeKey, "hex")), Buffer.from("EPP/1 member"), 32);
+  return keys.extract(key, before).subarray(0, 16); // HKDF-Extract is HMAC-SHA-256
+}
+
 /** schemeKey: 32 bytes in hex, as in the anchor. ID_CRED_x with a fresh nonce (EPP-PID-008, EPP-PID-009). */
 export function sealPurseId(raw, schemeKey, nonce = keys.random(16)) {
   const [key, iv] = schemeSecrets(schemeKey, nonce);
-  return new Map([[ID_CRED_LABEL, Buffer.concat([nonce, keys.seal(keys.CHACHA, key, iv, Buffer.alloc(0), raw)])]]);
+  return new Map([[KID, Buffer.concat([nonce, keys.seal(keys.CHACHA, key, iv, Buffer.alloc(0), raw)])]]);
 }
 
 /** The purse ID inside ID_CRED_x. Refuses with `authentication`. */
 export function openPurseId(idCred, schemeKey) {
   return as("authentication", () => {
     // EPP-PID-010
-    const [sealed] = shape.map([ID_CRED_LABEL, shape.bytes(33, 16 + MAX_SIZE + 16)])(idCred);
+    const [sealed] = shape.map([KID, shape.bytes(33, 16 + MAX_SIZE + 16)])(idCred);
     const [key, iv] = schemeSecrets(schemeKey, sealed.subarray(0, 16));
     const raw = keys.open(keys.CHACHA, key, iv, Buffer.alloc(0), sealed.subarray(16));
     if (raw === null) throw new Refusal("authentication", "sealed purse ID does not open");

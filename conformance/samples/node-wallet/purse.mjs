@@ -2,6 +2,7 @@
 // dropped by restart(); everything durable is in the store.
 import { choose } from "./choose.mjs";
 import { LOCAL, Refusal, as } from "./codes.mjs";
+import { beginsWithInteger } from "./edhoc.mjs";
 import { Handshake } from "./handshake.mjs";
 import { checkPurseId } from "./identity.mjs";
 import { edPublic, sha256 } from "./keys.mjs";
@@ -162,6 +163,9 @@ export class Purse {
   }
 
   #record(session, raw) {
+    // EPP-SES-033: the initiator has refused message_4
+    if (session.role === "responder" && !session.heard && beginsWithInteger(raw)) return { out: null, open: false };
+    session.heard = true;
     const { out, closed } = session.transfer.receive(session.records.open(raw));
     return { out: out === null ? null : session.records.seal(out), open: !closed };
   }

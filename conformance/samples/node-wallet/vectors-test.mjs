@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { decode, decodeSequence, encode } from "./cbor.mjs";
 import { sigStructure, signAttached, signDetached } from "./cose.mjs";
 import { SUITES, Schedule, isError, oneByteString, parseMessage1, parsePlaintext } from "./edhoc.mjs";
-import { openPurseId, sealPurseId } from "./identity.mjs";
+import { memberMac, openPurseId, sealPurseId } from "./identity.mjs";
 import * as keys from "./keys.mjs";
 import { parseMessage } from "./messages.mjs";
 import { endorse, parseUnit, sealHistory } from "./money.mjs";
@@ -115,6 +115,7 @@ function schedule({ inputs, outputs }) {
   const cred = { r: bytes(inputs.responder.cred), i: bytes(inputs.initiator.cred) };
   const gxy = keys.x25519(bytes(inputs.responder.ephemeral_private_key), parseMessage1(out.message_1).gx);
   assert.deepEqual(gxy, out.g_xy);
+  assert.deepEqual(memberMac(inputs.scheme_key, out.message_1.subarray(0, -20)), out.message_1.subarray(-16));
   const s = new Schedule(SUITES.get(inputs.suites.at(-1)), out.message_1, keys.xPublic(bytes(inputs.responder.ephemeral_private_key)), gxy);
   assert.deepEqual([s.th2, s.prk], [out.th_2, out.prk_2e]);
   const plaintext2 = s.stream2(oneByteString(out.message_2).subarray(32));

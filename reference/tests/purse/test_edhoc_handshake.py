@@ -101,7 +101,11 @@ def test_messages_of_other_sessions_and_positions(suite: int) -> None:
         for position in range(4):
             for source in (done, other):
                 # Any message_1 opens a session; all others are good at one place only.
-                if position != expected or (source is other and position != 0):
+                if position == 0 and expected != 0:
+                    # EPP-SES-018: it begins with an integer
+                    with pytest.raises(errors.PeerError):
+                        read(source.sent[position])
+                elif position != expected or (source is other and position != 0):
                     refused(read, source.sent[position])
 
 

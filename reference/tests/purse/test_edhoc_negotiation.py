@@ -180,7 +180,7 @@ def test_message_size() -> None:
         refusal = refused(read, long)
         assert (refusal.code, refusal.requirement) == (Code.TOO_LARGE, "EPP-SES-026")
         assert refused(read, cbor.encode(bytes(messages.LIMIT - 3))).code is not Code.TOO_LARGE
-    wide = replace(party("alice"), id_cred={-70001: bytes(2000)})
+    wide = replace(party("alice"), id_cred={4: bytes(2000)})
     with pytest.raises(ValueError, match="2048"):
         run(wide, party("bob"))
 
@@ -215,10 +215,36 @@ def test_peer_error(wire: str, code: int, text: str, suites: tuple[int, ...]) ->
         assert (error.code, error.text, error.suites) == (code, text, suites)
 
 
-@pytest.mark.parametrize("wire", ("01", "00f5", "0001", "016161f6", "02"))
-def test_peer_error_of_another_shape(wire: str) -> None:
-    refusal = refused(initiator.read_message_2, in_suite(4).wait_2, bytes.fromhex(wire))
-    assert (refusal.code, refusal.requirement) == (Code.MALFORMED, "EPP-ENC-008")
+@pytest.mark.parametrize(
+    ("wire", "code"),
+    (
+        ("00f5", 0),
+        ("0001", 0),
+        ("01", None),
+        ("02", None),
+        ("016161f6", None),
+        ("03f7", None),
+        ("03c100", None),
+        ("03f90000", None),
+        ("18", None),
+        ("1801f5", None),
+        ("1f", None),
+        ("3bff", None),
+        ("01" + "58ff" * 2000, None),
+    ),
+)
+def test_all_that_begins_with_an_integer_is_a_peer_error(wire: str, code: int | None) -> None:
+    """EPP-SES-018: where a byte string is due, the first byte decides."""
+    for read in readers(in_suite(4))[1:]:
+        with pytest.raises(errors.PeerError) as caught:
+            read(bytes.fromhex(wire))
+        assert caught.value.code == code
+
+
+@pytest.mark.parametrize("wire", ("", "616100", "f5", "80", "a0", "c100", "820101", "ff"))
+def test_what_begins_with_something_else_is_no_peer_error(wire: str) -> None:
+    for read in readers(in_suite(4))[1:]:
+        assert refused(read, bytes.fromhex(wire)).code is Code.MALFORMED
 
 
 def test_no_suites_is_no_error_message() -> None:

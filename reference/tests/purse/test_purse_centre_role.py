@@ -1,4 +1,4 @@
-"""The purse of a centre takes copies and is collected from (EPP-CEN-010); suspicions carry a number."""
+"""The purse of a centre takes copies (EPP-CEN-010) and is collected from (EPP-CEN-063); who is suspect."""
 
 from typing import Literal
 
@@ -74,7 +74,7 @@ def test_nobody_else_is_collected_from(world: World, role: Role) -> None:
     before = purse.device.snapshot()
     result = purse.device.collect(unit_ids(purse))
     assert isinstance(result, Rejected)
-    assert (result.refusal.code.label, result.refusal.requirement) == ("role-pair", "EPP-CEN-010")
+    assert (result.refusal.code.label, result.refusal.requirement) == ("role-pair", "EPP-CEN-063")
     assert purse.device.snapshot() == before
 
 
@@ -92,7 +92,7 @@ def test_a_cut_at_the_one_write(world: World, when: Literal["before", "after"]) 
 
 
 def test_a_centre_gives_nothing_away(world: World) -> None:
-    """EPP-CEN-001, by the policy: no operation has a centre as payer."""
+    """EPP-CEN-050, by the policy: no operation has a centre as payer."""
     centre, alice = world.purse(role=Role.CENTRE), world.purse([4])
     pay(alice.device, centre.device, 4)
     assert isinstance(centre.device.order(PayOrder(amount=4)), Rejected)

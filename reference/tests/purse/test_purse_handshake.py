@@ -18,7 +18,6 @@ from eiraku.reference.purse.state import (
     Provisioning,
     Ready,
     ReceiveOrder,
-    RedeliverOrder,
     RequestOrder,
     Terms,
 )
@@ -113,20 +112,6 @@ def test_another_scheme_key(world: World) -> None:
     assert transfer(a.device, PayOrder(amount=1), b.device, RECEIVE).codes == ["authentication"]
 
 
-def test_a_reflected_message(world: World) -> None:
-    """One's own message_1 is a fine message_1; the purse meets itself and refuses."""
-    a, b = world.purse([1]), world.purse([1])
-    b.device.order(RECEIVE)
-    b.device.open(Side.RESPONDER)
-    a.device.order(PayOrder(amount=1))
-    opened = a.device.open(Side.INITIATOR)
-    assert isinstance(opened, Accepted)
-    assert opened.out is not None
-    answered = a.device.deliver(opened.out)
-    assert isinstance(answered, Rejected)
-    assert answered.out == REFUSED
-
-
 # --- versions ---
 
 
@@ -215,89 +200,6 @@ def test_suites(world: World) -> None:
     exchange = transfer(a.device, PayOrder(amount=1), b.device, RECEIVE)
     assert exchange.codes == ["suite"]
     assert exchange.messages[1:] == [errors.wrong_suite((4,))]
-
-
-# --- errors and noise ---
-
-NOISE = (b"", b"\x00", bytes(40), bytes(2049), cbor.encode(b"x"), cbor.encode_sequence(0, 4, bytes(32), b""))
-
-
-@pytest.mark.parametrize("position", (1, 2, 3, 4))
-@pytest.mark.parametrize("noise", NOISE, ids=lambda n: f"{len(n)} bytes")
-def test_noise_ends_the_session_and_nothing_else(world: World, position: int, noise: bytes) -> None:
-    a, b = world.purse([1]), world.purse([1])
-    before = [m.device.snapshot() for m in (a, b)]
-    exchange = transfer(
-        a.device, PayOrder(amount=1), b.device, RECEIVE, lambda n, m: noise if n == position else m
-    )
-    assert [m.device.snapshot() for m in (a, b)] == before
-    (rejected,) = exchange.rejections
-    if len(noise) > 2048:
-        assert rejected.refusal.code is Code.TOO_LARGE
-    if position == 4:
-        assert rejected.out is None, "a refused message_4 is answered with nothing"
-    else:
-        assert rejected.out is not None
-    for device in (a.device, b.device) if position != 4 else (a.device,):
-        after = device.deliver(b"\x40")
-        assert isinstance(after, Rejected)
-        assert (after.refusal.code, after.out) == (Code.UNEXPECTED_MESSAGE, None)
-    assert not transfer(a.device, PayOrder(amount=1), b.device, RECEIVE).codes
-
-
-@pytest.mark.parametrize("position", (1, 2, 3, 4))
-def test_an_error_is_not_answered(world: World, position: int) -> None:
-    a, b = world.purse([1]), world.purse([1])
-    exchange = transfer(
-        a.device, PayOrder(amount=1), b.device, RECEIVE, lambda n, m: REFUSED if n == position else m
-    )
-    assert not exchange.codes
-    assert len(exchange.messages) == position
-    receiver = exchange.initiator if position in (2, 4) else exchange.responder
-    assert receiver[-1] == Accepted(out=None, is_open=False)
-
-
-@pytest.mark.parametrize("position", range(1, 9))
-def test_every_bit_counts(world: World, position: int) -> None:
-    """A flipped bit anywhere: refused or, if it hits a receipt's carrier, redeliverable; never lost."""
-    a, b = world.purse([1 << n for n in range(3)]), world.purse([1])
-    for at in (0, 1, 2, 33, 50, -20, -1):
-
-        def flip(n: int, data: bytes, at: int = at) -> bytes:
-            if n != position:
-                return data
-            raw = bytearray(data)
-            raw[at % len(raw)] ^= 4
-            return bytes(raw)
-
-        order = PayOrder(amount=1) if a.device.snapshot().balance % 2 else PayOrder(amount=2)
-        transfer(a.device, order, b.device, RECEIVE, flip)
-        for pending in a.device.snapshot().pending:
-            again = RedeliverOrder(transaction=pending.transaction)
-            assert not transfer(a.device, again, b.device, RECEIVE).codes
-        assert world.total() == 8
-        back = PayOrder(amount=b.balance - 1)
-        if back.amount:
-            assert not transfer(b.device, back, a.device, RECEIVE).codes
-
-
-def test_replayed_from_another_session(world: World) -> None:
-    a, b = world.purse([1, 1]), world.purse()
-    old = transfer(a.device, PayOrder(amount=1), b.device, RECEIVE).messages
-    for position in range(2, 9):
-        exchange = transfer(
-            a.device,
-            PayOrder(amount=1),
-            b.device,
-            RECEIVE,
-            lambda n, m, p=position: old[n - 1] if n == p else m,  # type: ignore[misc]
-        )
-        assert exchange.codes in (["authentication"], ["record"])
-        for pending in a.device.snapshot().pending:
-            assert not transfer(
-                a.device, RedeliverOrder(transaction=pending.transaction), b.device, RECEIVE
-            ).codes
-            assert not transfer(b.device, PayOrder(amount=1), a.device, RECEIVE).codes
 
 
 # --- provisioning ---

@@ -10,7 +10,6 @@ import pytest
 from eiraku.reference.device import Accepted, Rejected
 from eiraku.reference.meeting import Exchange, transfer
 from eiraku.reference.purse.state import (
-    GivenHolding,
     Order,
     PayOrder,
     ReceiveOrder,
@@ -28,8 +27,8 @@ Crooks = Callable[[Alter], tuple[Patch, ...]]
 RECEIVE = ReceiveOrder()
 
 
-def offered(holding: GivenHolding, **changes: Any) -> OfferedUnit:
-    return replace(OfferedUnit(unit=holding.unit, hop=holding.hop, history=holding.history), **changes)
+def offered(holding: OfferedUnit, **changes: Any) -> OfferedUnit:
+    return replace(holding, **changes)
 
 
 def flipped(raw: bytes) -> bytes:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from eiraku.reference.centres.issuing import Holding as IssuedHolding
 from eiraku.reference.crypto import cose
 from eiraku.reference.device import Accepted, Rejected
 from eiraku.reference.meeting import meet, transfer
@@ -15,6 +14,7 @@ from eiraku.reference.purse import handshake
 from eiraku.reference.purse.state import Order, PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder
 from eiraku.spec import objects
 from eiraku.spec.errors import Code
+from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import EndorsementPayload, Role
 from eiraku.spec.tables import Side
 from eiraku.testing.purses import EPOCH, LAST_EPOCH, Member, World
@@ -67,7 +67,7 @@ def test_back_and_forth(world: World) -> None:
     for held in store.holdings([s.unit_id for s in store.summaries()]):
         assert held.hop == len(path) - 1
         assert len(held.history) == objects.history_size(held.hop)
-        issued = IssuedHolding(unit=held.unit, hop=held.hop, history=held.history)
+        issued = OfferedUnit(unit=held.unit, hop=held.hop, history=held.history)
         layers = world.issuing_centre.open_history(issued)
         assert [layer.payee for layer in reversed(layers)] == [members[i].number for i in path]
         for hop, layer in enumerate(reversed(layers)):

@@ -1,4 +1,4 @@
-"""A vault takes an issue: every check in its order, one write, the same receipt again (EPP-CEN-012)."""
+"""A vault takes an issue: checks in their order, one write, the same receipt again (EPP-CEN-066 to 070)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import pytest
 
-from eiraku.reference.centres.issuing import Holding
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Rejected
@@ -15,6 +14,7 @@ from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
 from eiraku.spec import objects
 from eiraku.spec.centre_objects import Issue
+from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import ISSUER_NUMBER, ReceiptPayload, Role, Unit
 from eiraku.testing.device import PowerLost
 from eiraku.testing.purses import Member, World
@@ -63,12 +63,12 @@ def test_units_are_spendable_and_the_receipt_verifies(world: World) -> None:
 
 
 def test_the_vault_seals_the_layer_of_hop_0(world: World) -> None:
-    """EPP-CEN-012, EPP-HIS-003: the centre opens what the vault sealed and finds its own endorsement."""
+    """EPP-CEN-068, EPP-HIS-003: the centre opens what the vault sealed and finds its own endorsement."""
     vault = vault_of(world)
     made = issue(world, vault.number, 2)
     vault.device.take_issue(made.encode())
     (held,) = vault.device.store.holdings([u.unit_id for u in vault.device.snapshot().units])
-    (layer,) = world.issuing_centre.open_history(Holding(unit=held.unit, hop=0, history=held.history))
+    (layer,) = world.issuing_centre.open_history(OfferedUnit(unit=held.unit, hop=0, history=held.history))
     assert (layer.inner, layer.payer, layer.payee) == (b"", ISSUER_NUMBER, vault.number)
     assert (layer.transaction, layer.signature) == (TRANSACTION, made.units[0][1])
 
@@ -81,7 +81,19 @@ def test_what_was_issued_can_be_paid_out(world: World) -> None:
     assert person.balance == 5
 
 
+def test_an_issue_knows_no_limit_of_a_transfer(world: World) -> None:
+    # EPP-CEN-067
+    narrow = [
+        replace(operation, limits=dict.fromkeys(operation.limits, 1)) for operation in world.policy.operations
+    ]
+    world.policy = replace(world.policy, operations=tuple(narrow))
+    vault, units = vault_of(world), [2] * (world.policy.max_units + 1)
+    assert isinstance(vault.device.take_issue(issue(world, vault.number, *units).encode()), Accepted)
+    assert vault.balance == sum(units)
+
+
 def test_the_same_issue_again_gets_the_same_receipt(world: World) -> None:
+    # EPP-CEN-070
     vault = vault_of(world)
     encoded = issue(world, vault.number, 1, 4).encode()
     first = vault.device.take_issue(encoded)
@@ -134,8 +146,8 @@ Fault = Callable[[World, Member], bytes]
 FAULTS: dict[str, tuple[str, Fault]] = {
     "not an issue": ("malformed", lambda _w, _v: b"\x80"),
     "too long": ("too-large", lambda _w, _v: b"\x58" + bytes(70_000)),
-    "nothing": ("amount", lambda w, v: replace(issue(w, v.number), amount=0).encode()),
-    "no unit": ("unit-count", lambda w, v: replace(issue(w, v.number), amount=1).encode()),
+    "nothing": ("amount", lambda w, v: replace(issue(w, v.number, 1), amount=0).encode()),
+    "no unit": ("malformed", lambda w, v: replace(issue(w, v.number), amount=1).encode()),
     "a unit twice": (
         "duplicate-unit",
         lambda w, v: twice(issue(w, v.number, 2)).encode(),
@@ -159,17 +171,28 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         "balance-limit",
         lambda w, v: issue(w, v.number, *[w.unit(1 << 23), w.unit(1 << 22)]).encode(),
     ),
-    "capacity": ("capacity", lambda w, v: issue(w, v.number, *[1] * 257).encode()),
+    "257 units": ("malformed", lambda w, v: issue(w, v.number, *[1] * 257).encode()),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_refused(world: World, fault: str) -> None:
-    """EPP-CEN-012, EPP-CRS-015: refused with the code of the check, and nothing is changed."""
+    """EPP-CEN-066, EPP-CRS-015: refused with the code of the check, and nothing is changed."""
     vault = vault_of(world)
     before = vault.device.snapshot()
     expected, make = FAULTS[fault]
     assert code(vault.device.take_issue(make(world, vault))) == expected
+    assert vault.device.snapshot() == before
+
+
+def test_a_full_vault(world: World) -> None:
+    """EPP-CEN-012, EPP-TRF-043: as many units as one issue may have fill it, and the next is refused."""
+    vault = vault_of(world)
+    assert vault.device.snapshot().balance == 0
+    assert isinstance(vault.device.take_issue(issue(world, vault.number, *[1] * 256).encode()), Accepted)
+    before = vault.device.snapshot()
+    more = issue(world, vault.number, 1, transaction=bytes(16)).encode()
+    assert code(vault.device.take_issue(more)) == "capacity"
     assert vault.device.snapshot() == before
 
 
@@ -195,7 +218,7 @@ def test_the_first_fault_decides(world: World) -> None:
 
 @pytest.mark.parametrize("when", ("before", "after"))
 def test_a_cut_at_the_one_write(world: World, when: Literal["before", "after"]) -> None:
-    """EPP-CRS-004: there is one write; whatever side of it power fails on, the same issue completes it."""
+    """EPP-CEN-069, EPP-CRS-004: one write; whichever side of it power fails, the same issue completes it."""
     vault = vault_of(world)
     encoded = issue(world, vault.number, 1, 4).encode()
     vault.device.arm(when, 1)

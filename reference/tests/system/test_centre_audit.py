@@ -23,8 +23,7 @@ from eiraku.system.issuing.schema import (
     UNIT,
     vault_account,
 )
-from eiraku.testing.town import EPOCH, RULES, Town
-from eiraku.testing.village import ECONOMY, HOME, ISSUER, VAULT, Village
+from eiraku.testing.town import ECONOMY, EPOCH, HOME, ISSUER, RULES, VAULT, Town
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +63,7 @@ def live(town: Town) -> None:
     assert town.bring(replace(town.move(held[2], "alice", "bob"), hop=2))[0].outcome == "bad-history"
     assert town.bring(town.move(held[2], "alice", "bob"))[0].outcome == "bad-history"
     # no unit of ours, and one that we signed and do not know
-    stranger = Village(("alice",), seed=b"stranger")
+    stranger = Town(("alice",), seed=b"stranger")
     assert town.bring(stranger.move(stranger.unit(), ISSUER, VAULT))[0].outcome == "unknown"
     forged = town.move(town.unit(seal=town.issuer.office.seal), ISSUER, VAULT, "alice", HOME)
     assert town.bring(forged)[0].outcome == "unknown"

@@ -38,7 +38,7 @@ def balances(database: Database, prefix: str = "") -> dict[str, int]:
 
 
 def test_a_posting_is_made_once(database: Database) -> None:
-    # EPP-CEN-018
+    # EPP-CEN-018, EPP-CEN-074
     assert post(database, ONE, {"vault:a": 5, "funded": -5, "nobody": 0})
     assert not post(database, ONE, {"vault:a": 5, "funded": -5})
     assert post(database, TWO, {"vault:a": -2, "vault:b": 2})
@@ -62,7 +62,7 @@ def test_a_posting_is_made_once(database: Database) -> None:
 def test_a_posting_that_is_refused_changes_nothing(
     database: Database, posting: bytes, amounts: dict[str, int], words: str
 ) -> None:
-    # EPP-CEN-018
+    # EPP-CEN-075, EPP-CEN-076
     post(database, ONE, {"vault:a": 5, "funded": -5})
     with pytest.raises(BooksError, match=words):
         post(database, posting, amounts)

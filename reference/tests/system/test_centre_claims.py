@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from eiraku.reference.centres.issuing import Holding
+from eiraku.reference.centres.issuing import identifier
 from eiraku.spec.centre_objects import Claim
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Offer, OfferedUnit, Request
 from eiraku.system.issuing.claims import Refund
 from eiraku.system.issuing.schema import IssuerError, State
-from eiraku.testing.town import EPOCH, OTHER_ECONOMY, RULES, Town
-from eiraku.testing.village import ECONOMY, HOME, VAULT
+from eiraku.testing.town import ECONOMY, EPOCH, HOME, OTHER_ECONOMY, RULES, VAULT, Town
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +19,7 @@ LAST = EPOCH + RULES.unit_lifetime + RULES.claim_grace
 
 
 @pytest.fixture
-def held(town: Town) -> list[Holding]:
+def held(town: Town) -> list[OfferedUnit]:
     """Two units that Alice holds."""
     return [town.move(copy, VAULT, "alice") for copy in town.issue([4, 2])]
 
@@ -38,8 +37,10 @@ def reasons(town: Town, name: str) -> list[tuple[str, str]]:
     return [(unit.state, unit.reason) for unit in town.issuer.claims.units(town.numbers[name])]
 
 
-def test_a_lost_payment_is_refunded_after_the_last_epoch_of_claims(town: Town, held: list[Holding]) -> None:
-    # EPP-CEN-008, EPP-CEN-009
+def test_a_lost_payment_is_refunded_after_the_last_epoch_of_claims(
+    town: Town, held: list[OfferedUnit]
+) -> None:
+    # EPP-CEN-008, EPP-CEN-060, EPP-CEN-061, EPP-CEN-009, EPP-CEN-086
     lost, _ = town.pending(held, "alice", "bob")
     assert claim(town, "alice", lost) == "open"
     town.issuer.office.advance(LAST)
@@ -54,14 +55,14 @@ def test_a_lost_payment_is_refunded_after_the_last_epoch_of_claims(town: Town, h
     assert town.issuer.claims.refund() == ()
     assert claim(town, "alice", lost) == "refunded"
     assert [(b.kind, b.value) for b in town.issuer.history.bookings()[1:]] == [("refund", 4), ("refund", 2)]
-    record = town.issuer.history.holdings_at(held[0].unit_id)
+    record = town.issuer.history.holdings_at(identifier(held[0].unit))
     assert record is not None
     assert (record.state, len(record.chains)) == (State.REFUNDED, 1)
 
 
 @pytest.mark.parametrize("first", ("claim", "deposit"))
-def test_what_was_deposited_is_not_refunded(town: Town, held: list[Holding], first: str) -> None:
-    # EPP-CEN-008: whichever came first
+def test_what_was_deposited_is_not_refunded(town: Town, held: list[OfferedUnit], first: str) -> None:
+    # EPP-CEN-061: whichever came first
     lost, at_bob = town.pending(held, "alice", "bob")
     if first == "claim":
         claim(town, "alice", lost)
@@ -76,8 +77,8 @@ def test_what_was_deposited_is_not_refunded(town: Town, held: list[Holding], fir
     assert town.issuer.history.cases() == ()
 
 
-def test_two_lost_receipts_in_a_row_are_refunded_once(town: Town, held: list[Holding]) -> None:
-    # EPP-CEN-008: the second claim's OFFER contains the first claimed endorsement
+def test_two_lost_receipts_in_a_row_are_refunded_once(town: Town, held: list[OfferedUnit]) -> None:
+    # EPP-CEN-061: the second claim's OFFER contains the first claimed endorsement
     lost, at_bob = town.pending(held[:1], "alice", "bob")
     later, _ = town.pending(at_bob, "bob", "carol")
     assert claim(town, "alice", lost) == claim(town, "bob", later) == "open"
@@ -87,8 +88,8 @@ def test_two_lost_receipts_in_a_row_are_refunded_once(town: Town, held: list[Hol
     assert town.issuer.history.cases() == (), "both are honest"
 
 
-def test_a_copier_gets_nothing(town: Town, held: list[Holding]) -> None:
-    # EPP-CEN-009: alice pays bob, and claims a payment to carol
+def test_a_copier_gets_nothing(town: Town, held: list[OfferedUnit]) -> None:
+    # EPP-CEN-062: alice pays bob, and claims a payment to carol
     lost, _ = town.pending(held[:1], "alice", "carol")
     assert claim(town, "alice", lost) == "open"
     (done,) = town.bring(town.move(held[0], "alice", "bob", HOME))
@@ -99,8 +100,8 @@ def test_a_copier_gets_nothing(town: Town, held: list[Holding]) -> None:
     assert [case.purse for case in town.issuer.history.cases()] == [town.numbers["alice"]]
 
 
-def test_two_claims_of_one_unit_convict(town: Town, held: list[Holding]) -> None:
-    # EPP-CEN-009
+def test_two_claims_of_one_unit_convict(town: Town, held: list[OfferedUnit]) -> None:
+    # EPP-CEN-062
     for payee in ("bob", "carol"):
         lost, _ = town.pending(held[:1], "alice", payee)
         assert claim(town, "alice", lost) == "open"
@@ -109,8 +110,8 @@ def test_two_claims_of_one_unit_convict(town: Town, held: list[Holding]) -> None
     assert town.issuer.history.convicted() == {town.numbers["alice"]}
 
 
-def test_a_unit_is_paid_once_though_somebody_else_copied_it(town: Town, held: list[Holding]) -> None:
-    # EPP-CEN-033: alice copies; bob's copy comes home, carol claims hers
+def test_a_unit_is_paid_once_though_somebody_else_copied_it(town: Town, held: list[OfferedUnit]) -> None:
+    # EPP-CEN-033, EPP-CEN-087: alice copies; bob's copy comes home, carol claims hers
     at_carol = town.move(held[0], "alice", "carol")
     lost, _ = town.pending([at_carol], "carol", "dave")
     assert claim(town, "carol", lost) == "open"
@@ -126,8 +127,8 @@ def test_a_unit_is_paid_once_though_somebody_else_copied_it(town: Town, held: li
     assert town.issuer.history.convicted() == {town.numbers["alice"]}
 
 
-def test_a_late_deposit_does_not_stand_against_a_claim(town: Town, held: list[Holding]) -> None:
-    # EPP-CEN-031
+def test_a_late_deposit_does_not_stand_against_a_claim(town: Town, held: list[OfferedUnit]) -> None:
+    # EPP-CEN-084
     lost, at_bob = town.pending(held[:1], "alice", "bob")
     claim(town, "alice", lost)
     town.issuer.office.advance(LAST - 1)
@@ -136,8 +137,8 @@ def test_a_late_deposit_does_not_stand_against_a_claim(town: Town, held: list[Ho
     assert refund.claimant == town.numbers["alice"]
 
 
-def test_a_late_claim_is_refused(town: Town, held: list[Holding]) -> None:
-    # EPP-CEN-008
+def test_a_late_claim_is_refused(town: Town, held: list[OfferedUnit]) -> None:
+    # EPP-CEN-008, EPP-CEN-061
     lost, at_bob = town.pending(held[:1], "alice", "bob")
     later, _ = town.pending(at_bob, "bob", "carol")
     assert claim(town, "alice", lost) == "open"
@@ -148,8 +149,8 @@ def test_a_late_claim_is_refused(town: Town, held: list[Holding]) -> None:
     assert refund.claimant == town.numbers["alice"], "a late claim does not stand in the way"
 
 
-def test_a_bad_layer_in_a_claim_is_its_makers(town: Town, held: list[Holding]) -> None:
-    # EPP-CEN-003, EPP-CEN-008
+def test_a_bad_layer_in_a_claim_is_its_makers(town: Town, held: list[OfferedUnit]) -> None:
+    # EPP-CEN-003, EPP-CEN-059, EPP-CEN-085
     _, at_bob = town.pending(held[:1], "alice", "bob")
     junk = replace(at_bob[0], history=bytes(len(at_bob[0].history)))
     lost, _ = town.pending([junk, town.move(held[1], "alice", "bob")], "bob", "carol")
@@ -160,7 +161,7 @@ def test_a_bad_layer_in_a_claim_is_its_makers(town: Town, held: list[Holding]) -
     assert [r.value for r in settle(town)] == [2]
 
 
-def test_a_claim_against_the_centre_itself(town: Town, held: list[Holding]) -> None:
+def test_a_claim_against_the_centre_itself(town: Town, held: list[OfferedUnit]) -> None:
     """The units reached the centre's purse, and its receipt was lost on the way."""
     lost, at_home = town.pending(held, "alice", HOME)
     assert claim(town, "alice", lost) == "open"
@@ -170,7 +171,7 @@ def test_a_claim_against_the_centre_itself(town: Town, held: list[Holding]) -> N
 
 
 def test_a_unit_that_was_never_issued_is_not_refunded(town: Town) -> None:
-    # EPP-CEN-030
+    # EPP-CEN-030, EPP-CEN-083
     forged = town.move(town.unit(), "issuer", VAULT, "alice")
     lost, _ = town.pending([forged], "alice", "bob")
     assert claim(town, "alice", lost) == "refused"
@@ -178,8 +179,8 @@ def test_a_unit_that_was_never_issued_is_not_refunded(town: Town) -> None:
     assert [case.kind for case in town.issuer.history.cases()] == ["unknown"]
 
 
-def test_who_is_paid_is_said_once(town: Town, held: list[Holding]) -> None:
-    # EPP-CEN-032
+def test_who_is_paid_is_said_once(town: Town, held: list[OfferedUnit]) -> None:
+    # EPP-CEN-086
     lost, _ = town.pending(held[:1], "alice", "bob")
     assert town.issuer.claims.claim(town.numbers["alice"], lost, economy=OTHER_ECONOMY) == "open"
     town.issuer.claims.claim(town.numbers["alice"], replace(lost, beneficiary=town.numbers["dave"]))
@@ -188,14 +189,14 @@ def test_who_is_paid_is_said_once(town: Town, held: list[Holding]) -> None:
     assert town.issuer.history.bookings()[-1].at_economy == OTHER_ECONOMY
 
 
-def test_claims_that_are_refused_are_not_stored(town: Town, held: list[Holding]) -> None:
+def test_claims_that_are_refused_are_not_stored(town: Town, held: list[OfferedUnit]) -> None:
     # EPP-CEN-032
     good, _ = town.pending(held, "alice", "bob")
     one, _ = town.pending(held[:1], "alice", "bob")
     twice = Offer(
         transaction=bytes(16),
         amount=8,
-        units=tuple(OfferedUnit(unit=c.unit, hop=c.hop, history=c.history) for c in (held[0], held[0])),
+        units=(held[0], held[0]),
     )
     foreign = Town.money_key(town)
     own, town.money = town.money, foreign
@@ -219,19 +220,19 @@ def test_claims_that_are_refused_are_not_stored(town: Town, held: list[Holding])
     assert town.issuer.claims.units() == ()
 
 
-def test_expired_money_stays_owed(town: Town, held: list[Holding]) -> None:
-    # EPP-CEN-034
+def test_expired_money_stays_owed(town: Town, held: list[OfferedUnit]) -> None:
+    # EPP-CEN-034, EPP-CEN-089
     claim(town, "alice", town.pending(held[:1], "alice", "bob")[0])
     assert len(settle(town)) == 1
     assert (town.issuer.history.outstanding(), town.issuer.history.expired()) == ({ECONOMY: 2}, {ECONOMY: 2})
-    record = town.issuer.history.holdings_at(held[1].unit_id)
+    record = town.issuer.history.holdings_at(identifier(held[1].unit))
     assert record is not None
     assert record.state is State.EXPIRED
     assert town.outcome(held[1], "alice") == "late"
 
 
 def test_refunds_are_not_made_for_epochs_to_come(town: Town) -> None:
-    # EPP-CEN-008
+    # EPP-CEN-060
     with pytest.raises(IssuerError, match=f"expected an epoch up to {EPOCH}"):
         town.issuer.claims.refund(EPOCH + 1)
     town.issuer.office.advance(LAST + 5)

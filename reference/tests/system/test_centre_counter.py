@@ -84,7 +84,7 @@ def bank(world: World, centre_url: str) -> Iterator[Bank]:
 
 
 def test_money_goes_round(bank: Bank) -> None:
-    # EPP-CEN-010, EPP-CEN-016
+    # EPP-CEN-063, EPP-CEN-016
     alice, bob = bank.world.purse(), bank.world.purse()
     bank.pay(bank.vault.device, alice.device, 12)
     bank.pay(alice.device, bob.device, 8)
@@ -97,7 +97,7 @@ def test_money_goes_round(bank: Bank) -> None:
 
 
 def test_both_copies_come_home(bank: Bank) -> None:
-    # EPP-CEN-004, EPP-CEN-010, EPP-CEN-014
+    # EPP-CEN-004, EPP-CEN-072, EPP-CEN-010, EPP-CEN-014
     alice = bank.world.purse()
     bank.pay(bank.vault.device, alice.device, 32)
     path = bank.world.directory / "copy.db"
@@ -120,7 +120,7 @@ def test_both_copies_come_home(bank: Bank) -> None:
 
 @pytest.mark.parametrize("when", ("before", "after"))
 def test_power_cut_while_collecting(bank: Bank, when: Literal["before", "after"]) -> None:
-    # EPP-CEN-010, EPP-CEN-037: the deposit is durable, the purse may or may not have let go
+    # EPP-CEN-063, EPP-CEN-037, EPP-CEN-091: the deposit is durable, the purse may or may not have let go
     bank.redeem(7)
     bank.centre.device.arm(when, 1)
     outcomes = [done.outcome for done in bank.counter.collect()]
@@ -129,7 +129,7 @@ def test_power_cut_while_collecting(bank: Bank, when: Literal["before", "after"]
 
 
 def test_stopped_between_deposit_and_purse(bank: Bank) -> None:
-    # EPP-CEN-037: at the next start everything is deposited again, and credited once
+    # EPP-CEN-091: at the next start everything is deposited again, and credited once
     bank.redeem(7)
     held = [unit.unit_id for unit in bank.centre.device.snapshot().units]
     bank.counter._deposit(held)
@@ -165,7 +165,7 @@ def test_a_database_that_is_busy(bank: Bank, centre_url: str) -> None:
 
 
 def test_a_receipt_that_was_lost_on_the_way_to_the_vault(bank: Bank) -> None:
-    # EPP-CEN-010, EPP-CRS-010: the vault delivers again after the units were collected
+    # EPP-CEN-063, EPP-CRS-010: the vault delivers again after the units were collected
     from eiraku.reference.purse.state import RedeliverOrder  # noqa: PLC0415 - only here
 
     def lose(n: int, data: bytes) -> bytes | None:

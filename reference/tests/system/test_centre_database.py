@@ -16,8 +16,7 @@ import pytest
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, func, select, text
 
 from eiraku.system.database import Database, DatabaseError, Schema, batches
-from eiraku.testing.town import Town
-from eiraku.testing.village import ECONOMY, VAULT
+from eiraku.testing.town import ECONOMY, VAULT, Town
 
 pytestmark = pytest.mark.slow
 

@@ -66,7 +66,7 @@ def test_opened_again(tmp_path: Path) -> None:
 
 
 def test_the_issuing_centre_follows(tmp_path: Path) -> None:
-    """EPP-DEV-005: the bulletin is first; power may fail before the issuing centre knows."""
+    """EPP-DEV-005, EPP-CEN-073: the bulletin is first; power may fail before the issuing centre knows."""
     centres = made(tmp_path / "scheme")
     centres.registry.bulletins.advance()
     assert (centres.registry.bulletins.epoch, centres.issuer.office.epoch) == (2, 1)

@@ -1,4 +1,4 @@
-"""Evidence on file: who is convicted by it, and that nothing else convicts anybody (EPP-CEN-020 to 025)."""
+"""Evidence on file: who is convicted by it, and that nothing else is (EPP-CEN-020 to 025, 079 to 082)."""
 
 import json
 from collections.abc import Callable
@@ -10,23 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eiraku.reference.anchor import AnchorError, TrustAnchor
-from eiraku.reference.centres.issuing import Holding
+from eiraku.reference.centres.issuing import identifier
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import objects
 from eiraku.spec.cbor import encode
+from eiraku.spec.messages import OfferedUnit
 from eiraku.system.issuing.attribution import compare
 from eiraku.system.issuing.evidence import SIZE_MAX, Evidence, EvidenceError
 from eiraku.testing import moves
-from eiraku.testing.village import Village
+from eiraku.testing.town import Town
 
 pytestmark = pytest.mark.slow
 
-VILLAGE = Village(("alice", "bob", "carol"))
+VILLAGE = Town(("alice", "bob", "carol"))
 ANCHOR = VILLAGE.anchor
 
 
-def found(copy: Holding, signer: str, *payees: str) -> Evidence:
+def found(copy: OfferedUnit, signer: str, *payees: str) -> Evidence:
     """The signer gives one copy to two."""
     chains = [VILLAGE.open(VILLAGE.move(copy, signer, payee, "home")) for payee in payees]
     fork = compare(*chains)
@@ -46,7 +47,7 @@ def refused(evidence: Evidence, requirement: str) -> None:
 
 
 def test_a_file_convicts_who_signed_twice() -> None:
-    # EPP-CEN-025
+    # EPP-CEN-020, EPP-CEN-025
     convicted = Evidence.from_json(FILE).verify(ANCHOR)
     assert convicted.number == VILLAGE.numbers["alice"]
     assert convicted.public_key == VILLAGE.keys["alice"].public
@@ -55,14 +56,14 @@ def test_a_file_convicts_who_signed_twice() -> None:
 
 
 def test_the_issuing_centre_is_bound_by_the_same_rule() -> None:
-    # EPP-CEN-024
+    # EPP-CEN-024, EPP-CEN-081
     convicted = Evidence.from_json(ISSUED_TWICE.to_json()).verify(ANCHOR)
     assert convicted.number is None
     assert convicted.public_key == VILLAGE.money.unit_key.public
     refused(replace(ISSUED_TWICE, purse_id=VILLAGE.purse_ids["alice"]), "EPP-CEN-024")
 
 
-def signed_twice(copy: Holding, key: SigningKey, *, payer: str, purse_id: bytes) -> Evidence:
+def signed_twice(copy: OfferedUnit, key: SigningKey, *, payer: str, purse_id: bytes) -> Evidence:
     """Two endorsements by any key, that name any payer."""
     first, second = (
         moves.endorse(
@@ -78,28 +79,29 @@ def signed_twice(copy: Holding, key: SigningKey, *, payer: str, purse_id: bytes)
 
 
 def test_a_purse_does_not_sign_as_the_issuing_centre() -> None:
-    # EPP-CEN-024
+    # EPP-CEN-024, EPP-CEN-081
     key, purse_id = VILLAGE.keys["alice"], VILLAGE.purse_ids["alice"]
     unit = VILLAGE.unit()
     refused(signed_twice(unit, key, payer="alice", purse_id=purse_id), "EPP-CEN-024")
     refused(signed_twice(unit, key, payer="alice", purse_id=b""), "EPP-CEN-024")
     refused(signed_twice(unit, VILLAGE.money.unit_key, payer="alice", purse_id=b""), "EPP-CEN-024")
+    refused(signed_twice(unit, key, payer="issuer", purse_id=b""), "EPP-CEN-081")
     centre = signed_twice(unit, VILLAGE.money.unit_key, payer="issuer", purse_id=b"").verify(ANCHOR)
     assert centre.number is None
 
 
 def test_a_purse_does_not_sign_as_another() -> None:
-    # EPP-CEN-023
+    # EPP-CEN-023, EPP-CEN-080
     held = VILLAGE.move(VILLAGE.unit(), "issuer", "alice")
-    for name in ("alice", "bob"):
+    for name, requirement in (("alice", "EPP-CEN-080"), ("bob", "EPP-CEN-023")):
         framed = signed_twice(held, VILLAGE.keys["bob"], payer="alice", purse_id=VILLAGE.purse_ids[name])
-        refused(framed, "EPP-CEN-023")
+        refused(framed, requirement)
 
 
 def test_the_unit_is_one_of_the_scheme() -> None:
     # EPP-CEN-021
-    refused(replace(GOOD, unit=VILLAGE.unit().unit), "EPP-CEN-023")
-    stranger = Village(("alice",), seed=b"stranger")
+    refused(replace(GOOD, unit=VILLAGE.unit().unit), "EPP-CEN-080")
+    stranger = Town(("alice",), seed=b"stranger")
     for unit in (
         stranger.unit(),
         VILLAGE.unit(economy=1),
@@ -145,7 +147,7 @@ def test_the_purse_id_is_that_of_the_payer_and_of_the_scheme() -> None:
 
 def test_guilt_does_not_expire() -> None:
     # EPP-CEN-021, EPP-CEN-023: a purse ID and a unit of one epoch long ago
-    village = Village(("alice", "bob", "carol"), seed=b"long ago")
+    village = Town(("alice", "bob", "carol"), seed=b"long ago")
     held = village.move(village.unit(issued=1, expires=1), "issuer", "alice")
     ends = [village.open(village.move(held, "alice", name, "home")) for name in ("bob", "carol")]
     fork = compare(*ends)
@@ -157,18 +159,18 @@ def test_guilt_does_not_expire() -> None:
 
 
 def test_nobody_is_framed_with_a_signature_for_something_else() -> None:
-    # EPP-CEN-023: a receipt over the same payload, and an endorsement by another
-    payload = GOOD.second.payload(VILLAGE.unit().unit_id).encode()
+    # EPP-CEN-080: a receipt over the same payload, and an endorsement by another
+    payload = GOOD.second.payload(identifier(VILLAGE.unit().unit)).encode()
     for key, context in (
         (VILLAGE.keys["alice"], objects.CONTEXT_RECEIPT),
         (VILLAGE.keys["bob"], objects.CONTEXT_ENDORSEMENT),
     ):
         signature = cose.sign_detached(key, context, payload)
-        refused(replace(GOOD, second=replace(GOOD.second, signature=signature)), "EPP-CEN-023")
+        refused(replace(GOOD, second=replace(GOOD.second, signature=signature)), "EPP-CEN-080")
 
 
 def test_no_altered_bit_convicts_anybody() -> None:
-    # EPP-CEN-020, EPP-CEN-025: each single bit of the file
+    # EPP-CEN-079, EPP-CEN-025: each single bit of the file
     for place in range(8 * len(FILE)):
         data = bytearray(FILE)
         data[place // 8] ^= 1 << place % 8
@@ -178,8 +180,8 @@ def test_no_altered_bit_convicts_anybody() -> None:
 
 @given(end=st.integers(0, len(FILE) - 3))
 def test_a_file_that_is_cut_off_convicts_nobody(end: int) -> None:
-    # EPP-CEN-020
-    with pytest.raises(EvidenceError, match="EPP-CEN-020"):
+    # EPP-CEN-079
+    with pytest.raises(EvidenceError, match="EPP-CEN-079"):
         Evidence.from_json(FILE[:end])
 
 
@@ -193,7 +195,7 @@ def test_a_file_that_is_cut_off_convicts_nobody(end: int) -> None:
     )
 )
 def test_anything_else_is_refused_in_one_sentence(data: bytes) -> None:
-    # EPP-CEN-020
+    # EPP-CEN-079
     with pytest.raises(EvidenceError) as caught:
         Evidence.from_json(data)
     assert "\n" not in str(caught.value)
@@ -258,10 +260,10 @@ ENDORSEMENT = ("endorsements", 0)
     ),
 )
 def test_another_shape_is_no_evidence(change: Change) -> None:
-    # EPP-CEN-020
+    # EPP-CEN-079
     fields = json.loads(FILE)
     change(fields)
-    with pytest.raises(EvidenceError, match="EPP-CEN-020"):
+    with pytest.raises(EvidenceError, match="EPP-CEN-079"):
         Evidence.from_json(json.dumps(fields).encode())
 
 
@@ -280,8 +282,8 @@ def test_another_shape_is_no_evidence(change: Change) -> None:
     ),
 )
 def test_other_files_are_no_evidence(data: bytes) -> None:
-    # EPP-CEN-020
-    with pytest.raises(EvidenceError, match="EPP-CEN-020"):
+    # EPP-CEN-079
+    with pytest.raises(EvidenceError, match="EPP-CEN-079"):
         Evidence.from_json(data)
 
 
@@ -294,7 +296,7 @@ def test_order_and_white_space_mean_nothing() -> None:
 
 
 def test_the_scheme_key_is_not_needed() -> None:
-    # EPP-CEN-025
+    # EPP-CEN-082
     fields = ANCHOR.to_mapping()
     del fields["scheme_key"]
     assert GOOD.verify(TrustAnchor.from_json(json.dumps(fields).encode())) == GOOD.verify(ANCHOR)

@@ -16,13 +16,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from eiraku.reference.centres.issuing import Holding
+from eiraku.reference.centres.issuing import identifier
 from eiraku.reference.history import seal_layer
+from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import Layer, history_size
 from eiraku.system.issuing.attribution import forks
 from eiraku.system.issuing.chain import BadLayer, Chain, Endorsement
 from eiraku.system.issuing.evidence import Evidence
-from eiraku.testing.village import HOME, ISSUER, VAULT, Village
+from eiraku.testing.town import HOME, ISSUER, VAULT, Town
 
 pytestmark = pytest.mark.slow
 
@@ -33,9 +34,9 @@ UNITS = 12
 
 
 @lru_cache(maxsize=1)
-def village() -> Village:
+def village() -> Town:
     """One for all examples: keys are dear."""
-    return Village(NAMES)
+    return Town(NAMES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,11 +52,11 @@ class Event:
 class Token:
     """A copy as somebody has it, and what the oracle knows of it; `before`, `got`: what it was made of."""
 
-    copy: Holding
+    copy: OfferedUnit
     owner: str
     spoiled: bool
     events: tuple[Event, ...]
-    before: Holding
+    before: OfferedUnit
     got: Endorsement
 
 
@@ -68,7 +69,7 @@ class Population:
         self.corrupt = corrupt
         self.held: dict[str, list[Token]] = {name: [] for name in (VAULT, *NAMES)}
         self.seen: Counter[tuple[str, bytes]] = Counter()
-        self.deposited: list[tuple[Holding, tuple[Event, ...]]] = []
+        self.deposited: list[tuple[OfferedUnit, tuple[Event, ...]]] = []
         self.signed: dict[tuple[str, bytes, int], set[Event]] = {}
         for _ in range(UNITS):
             self.issue()
@@ -104,12 +105,12 @@ class Population:
 
     def give(self, token: Token, actor: str, payee: str) -> None:
         """One endorsed move, if the payee takes it."""
-        unit, hop = token.copy.unit_id, token.copy.hop + 1
+        unit, hop = identifier(token.copy.unit), token.copy.hop + 1
         # An issuing centre that cheats gives to purses that have not seen the unit.
         if hop > HOPS and payee != HOME:
             payee = HOME
         if payee in self.held and payee not in self.corrupt:
-            holds = any(each.copy.unit_id == unit for each in self.held[payee])
+            holds = any(identifier(each.copy.unit) == unit for each in self.held[payee])
             if holds or self.seen[payee, unit] >= hop + 1:
                 return
         event = Event(signer=actor, hop=hop, spoiled=token.spoiled or token.owner != actor)
@@ -149,7 +150,7 @@ class Population:
                 self.held[actor].append(token)
             self.give(token, actor, self.payee(actor))
 
-    def put(self, actor: str, token: Token, copy: Holding) -> None:
+    def put(self, actor: str, token: Token, copy: OfferedUnit) -> None:
         """A spoiled copy is given away like any other."""
         spoiled = replace(token, copy=copy, spoiled=True)
         self.held[actor].append(spoiled)
@@ -167,7 +168,7 @@ class Population:
             each
             for tokens in self.held.values()
             for each in tokens
-            if each.copy.unit_id != token.copy.unit_id and not each.spoiled
+            if identifier(each.copy.unit) != identifier(token.copy.unit) and not each.spoiled
         ]
         if others:
             other = self.chance.choice(others).copy
@@ -214,11 +215,11 @@ class Population:
             return
         self.held[actor].append(replace(token, copy=self.village.take(token.before, token.got)))
 
-    def seal(self, copy: Holding, layer: Layer) -> bytes:
+    def seal(self, copy: OfferedUnit, layer: Layer) -> bytes:
         return seal_layer(
             layer,
             history_key=self.village.money.history_key.public,
-            identifier=copy.unit_id,
+            identifier=identifier(copy.unit),
             ephemeral=self.chance.randbytes(32),
         )
 
@@ -250,7 +251,7 @@ def good(events: Sequence[Event]) -> bool:
 # --- what is tested ---
 
 
-def audited(copy: Holding, earlier: Sequence[Chain]) -> tuple[set[Verdict], Chain | None]:
+def audited(copy: OfferedUnit, earlier: Sequence[Chain]) -> tuple[set[Verdict], Chain | None]:
     world = village()
     try:
         chain = world.open(copy)
@@ -286,7 +287,7 @@ def test_exactly_the_guilty_are_named(seed: int, corrupt: frozenset[str], steps:
     chains: dict[bytes, list[Chain]] = {}
     known: dict[bytes, list[tuple[Event, ...]]] = {}
     for copy, events in population.deposited:
-        unit = copy.unit_id
+        unit = identifier(copy.unit)
         expected = truth(events, known.get(unit, []))
         found, chain = audited(copy, chains.get(unit, []))
         assert found == expected

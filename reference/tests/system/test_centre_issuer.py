@@ -11,8 +11,7 @@ from eiraku.spec.centre_objects import Issue
 from eiraku.spec.errors import Code, Refusal
 from eiraku.system.books import BooksError
 from eiraku.system.issuing.schema import ISSUE, IssuerError
-from eiraku.testing.town import EPOCH, OTHER_ECONOMY, RULES, Town
-from eiraku.testing.village import ECONOMY, VAULT
+from eiraku.testing.town import ECONOMY, EPOCH, OTHER_ECONOMY, RULES, VAULT, Town
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +33,7 @@ def test_an_issue_is_paid_from_the_account_and_comes_home(town: Town) -> None:
 
 
 def test_the_same_request_gets_the_same_bytes(town: Town) -> None:
-    # EPP-CEN-012
+    # EPP-CEN-065, EPP-CEN-019, EPP-SVC-046
     vault = town.numbers[VAULT]
     encoded = town.issuer.issues.issue(R1, vault, ECONOMY, [4, 4])
     assert town.issuer.issues.issue(R1, vault, ECONOMY, [4, 4]) == encoded
@@ -51,7 +50,7 @@ def test_the_same_request_gets_the_same_bytes(town: Town) -> None:
 
 
 def test_numbers_count_up_across_requests(town: Town) -> None:
-    # EPP-CEN-011
+    # EPP-CEN-011, EPP-CEN-078
     copies = town.issue([1] * 3) + town.issue([2] * 2, economy=OTHER_ECONOMY)
     units = [parse_unit(copy.unit).unit for copy in copies]
     assert [(unit.number, unit.issue) for unit in units] == [(n, 0) for n in range(1, 6)]
@@ -79,7 +78,7 @@ def test_numbers_count_up_across_requests(town: Town) -> None:
 def test_orders_that_are_refused_change_nothing(
     town: Town, request_id: bytes, economy: int, values: list[int], code: Code
 ) -> None:
-    # EPP-CEN-019
+    # EPP-CEN-019, EPP-CEN-078
     with pytest.raises(Refusal) as refused:
         town.issuer.issues.issue(request_id, town.numbers[VAULT], economy, values)
     assert refused.value.code is code
@@ -112,7 +111,7 @@ def test_the_greatest_issue_fits_into_its_object(town: Town) -> None:
 
 
 def test_a_stranger_gets_no_money(town: Town) -> None:
-    # EPP-CEN-012, EPP-CEN-018
+    # EPP-CEN-019, EPP-CEN-077, EPP-CEN-018
     with pytest.raises(Refusal, match="not registered"):
         town.issuer.issues.issue(R1, bytes(8), ECONOMY, [1])
     with pytest.raises(Refusal, match="not registered"):
@@ -120,7 +119,7 @@ def test_a_stranger_gets_no_money(town: Town) -> None:
 
 
 def test_funding_is_done_once_for_each_posting(town: Town) -> None:
-    # EPP-CEN-018
+    # EPP-CEN-074, EPP-CEN-075, EPP-CEN-076
     vault = town.numbers[VAULT]
     assert town.issuer.accounts.fund(R1, vault, 50)
     assert not town.issuer.accounts.fund(R1, vault, 50)
@@ -143,7 +142,7 @@ def unreceipted(town: Town) -> tuple[bytes, ...]:
 
 
 def test_receipts(town: Town) -> None:
-    # EPP-CEN-012
+    # EPP-CEN-071
     vault = town.numbers[VAULT]
     encoded = town.issuer.issues.issue(R1, vault, ECONOMY, [4])
     transaction = Issue.decode(encoded).transaction

@@ -21,11 +21,11 @@ import pytest
 from sqlalchemy import event
 
 from eiraku.reference.anchor import parse_unit
-from eiraku.reference.centres.issuing import Holding
+from eiraku.reference.centres.issuing import identifier
 from eiraku.spec.centre_objects import Claim
+from eiraku.spec.messages import OfferedUnit
 from eiraku.system.issuing.schema import Rules
-from eiraku.testing.town import Town
-from eiraku.testing.village import ECONOMY, HOME, VAULT
+from eiraku.testing.town import ECONOMY, HOME, VAULT, Town
 
 pytestmark = pytest.mark.slow
 
@@ -66,27 +66,27 @@ class Worker:
             refunds = self.town.issuer.claims.refund()
             self.write(done="epoch", result=len(refunds))
 
-    def issue(self, count: int) -> list[Holding]:
+    def issue(self, count: int) -> list[OfferedUnit]:
         request = self.town.random(16)
         self.write(begin="issue", request=request.hex(), count=count)
         encoded = self.town.issuer.issues.issue(request, self.town.numbers[VAULT], ECONOMY, [1] * count)
         self.write(done="issue", result=sha256(encoded).hexdigest())
         return self.town.held(encoded)
 
-    def deposit(self, payer: str, *copies: Holding) -> None:
+    def deposit(self, payer: str, *copies: OfferedUnit) -> None:
         homes = [self.town.move(copy, payer, HOME) for copy in (self._at(copy, payer) for copy in copies)]
         given = [(home.unit.hex(), home.hop, home.history.hex()) for home in homes]
         self.write(begin="deposit", payer=payer, copies=given)
         self.write(done="deposit", result=[done.outcome for done in self.town.bring(*homes)])
 
-    def _at(self, copy: Holding, payer: str) -> Holding:
+    def _at(self, copy: OfferedUnit, payer: str) -> OfferedUnit:
         return self.town.move(copy, VAULT, payer) if copy.hop == 0 and payer != VAULT else copy
 
-    def claim(self, copies: list[Holding]) -> None:
+    def claim(self, copies: list[OfferedUnit]) -> None:
         claim, _ = self.town.pending(
             [self.town.move(copy, VAULT, "alice") for copy in copies], "alice", "bob"
         )
-        units = [(copy.unit_id.hex(), parse_unit(copy.unit).unit.expires) for copy in copies]
+        units = [(identifier(copy.unit).hex(), parse_unit(copy.unit).unit.expires) for copy in copies]
         self.write(begin="claim", claim=claim.encode().hex(), units=units)
         self.write(done="claim", result=self.town.issuer.claims.claim(self.town.numbers["alice"], claim))
 
@@ -167,7 +167,7 @@ class Expected:
                 self.issued += 0 if again else count
             case "deposit":
                 copies = [
-                    Holding(unit=bytes.fromhex(s), hop=h, history=bytes.fromhex(y))
+                    OfferedUnit(unit=bytes.fromhex(s), hop=h, history=bytes.fromhex(y))
                     for s, h, y in begun["copies"]
                 ]
                 outcomes = [done.outcome for done in town.bring(*copies)]
@@ -176,7 +176,7 @@ class Expected:
                 possible = {"credited", "copy"} | ({"repeated"} if result is None else set())
                 for copy, outcome in zip(copies, first, strict=True):
                     assert outcome in possible
-                    self.credited.setdefault(copy.unit_id.hex(), begun["payer"])
+                    self.credited.setdefault(identifier(copy.unit).hex(), begun["payer"])
             case "claim":
                 claim = Claim.decode(bytes.fromhex(begun["claim"]))
                 state = town.issuer.claims.claim(town.numbers["alice"], claim)
@@ -210,7 +210,9 @@ def town_url(centre_url: str) -> str:
 
 
 def test_killed_at_any_moment(town_url: str, tmp_path: Path, kills: int) -> None:
-    """EPP-CEN-011, EPP-CEN-012, EPP-CEN-007, EPP-CEN-009, EPP-CEN-016, EPP-CEN-034, EPP-CEN-038."""
+    """EPP-CEN-007, EPP-CEN-009, EPP-CEN-011, EPP-CEN-012, EPP-CEN-016, EPP-CEN-034, EPP-CEN-038,
+    EPP-CEN-057, EPP-CEN-060, EPP-CEN-088, EPP-CEN-092.
+    """
     chance = random.Random(kills)
     expected = Expected()
     for life in range(kills or KILLS):

@@ -67,7 +67,7 @@ def test_the_same_registration_again_gives_the_same(registry: Registry) -> None:
 
 
 def test_a_number_that_is_taken_is_drawn_again(quick: Registry) -> None:
-    """EPP-DEV-001, EPP-PID-001: and never the number of the issuing centre."""
+    """EPP-DEV-001, EPP-PID-001, EPP-CEN-053: and never the number of the issuing centre."""
     draws = iter([b"AAAAAAAA", b"AAAAAAAA", bytes(8), b"BBBBBBBB"])
     quick.purses._random = lambda _: next(draws)
     assert new(quick) == b"AAAAAAAA"

@@ -15,15 +15,18 @@ from eiraku.spec.errors import Code, Refusal
 from eiraku.system.device.inspection import Finding
 from eiraku.system.device.keys import RegistryError
 from eiraku.system.scheme import directory
-from eiraku.testing.bank import number_of
-from eiraku.testing.market import Market, kinds, provision
+from eiraku.testing import market
+from eiraku.testing.device import number_of, provision_of
+from eiraku.testing.town import VAULT, Town
 
 pytestmark = pytest.mark.slow
 
+PERSONS = ("alice", "bob", "carol")
+
 
 @pytest.fixture
-def market(tmp_path: Path) -> Iterator[Market]:
-    made = Market(tmp_path, 3)
+def town(tmp_path: Path) -> Iterator[Town]:
+    made = Town(PERSONS, folder=tmp_path)
     yield made
     made.close()
 
@@ -34,15 +37,15 @@ Change = Callable[[SelfReport], SelfReport]
 
 
 def signed(device: Device, report: SelfReport) -> bytes:
-    return cose.sign(SigningKey(provision(device).private_key), CONTEXT_SELF_REPORT, report.encode())
+    return cose.sign(SigningKey(provision_of(device).private_key), CONTEXT_SELF_REPORT, report.encode())
 
 
-def altered(market: Market, device: Device, change: Change) -> Sequence[Finding]:
+def altered(town: Town, device: Device, change: Change) -> Sequence[Finding]:
     """What an inspection finds if the purse lies."""
-    challenge = market.registry.inspections.challenge(number_of(device), market.issuer.history)
+    challenge = town.registry.inspections.challenge(number_of(device), town.issuer.history)
     honest = SelfReport.decode(cose.parse(device.self_report(challenge)).payload)
-    return market.registry.inspections.inspect(
-        number_of(device), signed(device, change(honest)), market.issuer.history
+    return town.registry.inspections.inspect(
+        number_of(device), signed(device, change(honest)), town.issuer.history
     )
 
 
@@ -80,51 +83,51 @@ LIES: dict[str, tuple[Change, set[str]]] = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_every_lie_has_its_finding(market: Market, lie: str) -> None:
+def test_every_lie_has_its_finding(town: Town, lie: str) -> None:
     """EPP-DEV-017, EPP-DEV-018, EPP-DEV-019; EPP-DEV-020: stored, both sides in words."""
-    person, other, _ = market.persons
-    market.issue([1, 2, 4, 8])
-    assert not market.inspect(market.vault)
-    market.pay(market.vault, person, 15)
-    market.pay(person, other, 1)
-    market.pay(person, other, 2, lost=7)
+    person, other, _ = town.persons
+    market.issue(town, [1, 2, 4, 8])
+    assert not market.inspect(town, town.devices[VAULT])
+    market.pay(town, town.devices[VAULT], person, 15)
+    market.pay(town, person, other, 1)
+    market.pay(town, person, other, 2, lost=7)
     assert person.store.pendings()
-    assert not market.inspect(person)
+    assert not market.inspect(town, person)
     change, expected = LIES[lie]
-    found = altered(market, person, change)
-    assert kinds(found) - {"memory"} == expected - {"memory"}
-    assert kinds(found) >= expected
-    assert list(market.registry.inspections.findings(number_of(person))) == list(found)
+    found = altered(town, person, change)
+    assert market.kinds(found) - {"memory"} == expected - {"memory"}
+    assert market.kinds(found) >= expected
+    assert list(town.registry.inspections.findings(number_of(person))) == list(found)
     for finding in found:
         assert finding.reported in finding.text
         assert finding.known in finding.text
 
 
-def test_without_the_issuing_centre(market: Market) -> None:
+def test_without_the_issuing_centre(town: Town) -> None:
     """EPP-DEV-007, EPP-DEV-020: what the purse says against itself is found all the same."""
-    person = market.persons[0]
-    market.give(person, [4])
-    challenge = market.registry.inspections.challenge(number_of(person))
+    person = town.persons[0]
+    market.give(town, person, [4])
+    challenge = town.registry.inspections.challenge(number_of(person))
     report = SelfReport.decode(cose.parse(person.self_report(challenge)).payload)
     lie = signed(person, replace(report, balance=5))
-    assert kinds(market.registry.inspections.inspect(number_of(person), lie, None)) == {"totals"}
+    assert market.kinds(town.registry.inspections.inspect(number_of(person), lie, None)) == {"totals"}
 
 
 # --- what is no report ---
 
 
-def test_a_challenge_is_for_one_report(market: Market) -> None:
+def test_a_challenge_is_for_one_report(town: Town) -> None:
     """EPP-DEV-016: used once, the newest only; the very same report again gives the same findings."""
-    person, other, _ = market.persons
-    old = market.registry.inspections.challenge(number_of(person))
-    new = market.registry.inspections.challenge(number_of(person))
+    person, other, _ = town.persons
+    old = town.registry.inspections.challenge(number_of(person))
+    new = town.registry.inspections.challenge(number_of(person))
     assert old != new
-    inspect = market.registry.inspections.inspect
+    inspect = town.registry.inspections.inspect
     with pytest.raises(Refusal, match="not over the newest challenge; ask for another"):
         inspect(number_of(person), person.self_report(old), None)
     report = person.self_report(new)
     assert inspect(number_of(person), report, None) == inspect(number_of(person), report, None) == []
-    market.give(person, [1])
+    market.give(town, person, [1])
     with pytest.raises(Refusal, match="not over the newest challenge"):
         inspect(number_of(person), person.self_report(new), None)
     with pytest.raises(Refusal) as refused:
@@ -132,11 +135,11 @@ def test_a_challenge_is_for_one_report(market: Market) -> None:
     assert refused.value.code is Code.AUTHENTICATION
 
 
-def test_a_challenge_survives_a_restart(market: Market) -> None:
+def test_a_challenge_survives_a_restart(town: Town) -> None:
     """EPP-DEV-016"""
-    person = market.persons[0]
-    challenge = market.registry.inspections.challenge(number_of(person))
-    again = directory.open_(market.centres.path, random=market.random)
+    person = town.persons[0]
+    challenge = town.registry.inspections.challenge(number_of(person))
+    again = directory.open_(town.directory.path, random=town.random)
     assert (
         again.registry.inspections.inspect(
             number_of(person), person.self_report(challenge), again.issuer.history
@@ -146,13 +149,13 @@ def test_a_challenge_survives_a_restart(market: Market) -> None:
     again.close()
 
 
-def test_only_the_purse_signs_its_report(market: Market) -> None:
+def test_only_the_purse_signs_its_report(town: Town) -> None:
     """EPP-DEV-007"""
-    person, other, _ = market.persons
-    challenge = market.registry.inspections.challenge(number_of(person))
+    person, other, _ = town.persons
+    challenge = town.registry.inspections.challenge(number_of(person))
     report = person.self_report(challenge)
     payload = cose.parse(report).payload
-    key = SigningKey(provision(person).private_key)
+    key = SigningKey(provision_of(person).private_key)
     strangers = {
         "another key": cose.sign(SigningKey(bytes(32)), CONTEXT_SELF_REPORT, payload),
         "another purse": other.self_report(challenge),
@@ -162,32 +165,32 @@ def test_only_the_purse_signs_its_report(market: Market) -> None:
         "cut off": report[:-1],
         "nothing": b"",
     }
-    before = market.registry.inspections.challenge(number_of(other))
+    before = town.registry.inspections.challenge(number_of(other))
     for name, bad in strangers.items():
         with pytest.raises(Refusal) as refused:
-            market.registry.inspections.inspect(number_of(person), bad, market.issuer.history)
+            town.registry.inspections.inspect(number_of(person), bad, town.issuer.history)
         assert refused.value.code in {Code.AUTHENTICATION, Code.MALFORMED}, name
     # none of them used up a challenge
-    assert not market.registry.inspections.inspect(number_of(person), report, market.issuer.history)
-    assert not market.registry.inspections.inspect(
-        number_of(other), other.self_report(before), market.issuer.history
+    assert not town.registry.inspections.inspect(number_of(person), report, town.issuer.history)
+    assert not town.registry.inspections.inspect(
+        number_of(other), other.self_report(before), town.issuer.history
     )
     with pytest.raises(RegistryError, match="is not registered"):
-        market.registry.inspections.inspect(b"12345678", report, None)
+        town.registry.inspections.inspect(b"12345678", report, None)
 
 
-def test_a_recalled_purse_can_be_inspected(market: Market) -> None:
+def test_a_recalled_purse_can_be_inspected(town: Town) -> None:
     """EPP-DEV-008: that is what it is recalled for."""
-    person = market.persons[0]
-    market.registry.purses.recall(number_of(person), "yearly inspection")
-    assert not market.inspect(person)
+    person = town.persons[0]
+    town.registry.purses.recall(number_of(person), "yearly inspection")
+    assert not market.inspect(town, person)
 
 
-def test_a_report_is_as_in_the_schema(market: Market) -> None:
+def test_a_report_is_as_in_the_schema(town: Town) -> None:
     """EPP-DEV-006"""
-    person = market.persons[0]
-    market.give(person, [1, 2])
-    market.pay(person, market.vault, 1, lost=7)
+    person = town.persons[0]
+    market.give(town, person, [1, 2])
+    market.pay(town, person, town.devices[VAULT], 1, lost=7)
     schema = Validator(Path(__file__).parents[3] / "spec" / "schema.cddl")
     payload = cose.parse(person.self_report(bytes(16))).payload
     assert schema.validate(payload, "self-report", require_deterministic=True)

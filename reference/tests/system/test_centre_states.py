@@ -13,13 +13,13 @@ from hypothesis import settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from eiraku.reference.anchor import parse_unit
-from eiraku.reference.centres.issuing import Holding
+from eiraku.reference.centres.issuing import identifier
 from eiraku.spec import messages
 from eiraku.spec.centre_objects import Claim
 from eiraku.spec.errors import Refusal
+from eiraku.spec.messages import OfferedUnit
 from eiraku.system.issuing.schema import Rules
-from eiraku.testing.town import EPOCH, Town
-from eiraku.testing.village import HOME, VAULT
+from eiraku.testing.town import EPOCH, HOME, VAULT, Town
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ Step = tuple[bytes, str, str]
 class Held:
     """One copy of a unit, and the way it really came."""
 
-    copy: Holding
+    copy: OfferedUnit
     value: int
     expires: int
     way: tuple[Step, ...]
@@ -114,7 +114,7 @@ class Centre(RuleBasedStateMachine):
         for copy, value in zip(self.town.issue(values), values, strict=True):
             unit = parse_unit(copy.unit).unit
             assert unit.value == value
-            self.units[copy.unit_id] = Truth(value=value, expires=unit.expires)
+            self.units[identifier(copy.unit)] = Truth(value=value, expires=unit.expires)
             way = ((b"issue", "issuer", VAULT),)
             made.append(Held(copy=copy, value=value, expires=unit.expires, way=way))
         return multiple(*made)
@@ -142,7 +142,7 @@ class Centre(RuleBasedStateMachine):
     @rule(held=consumes(copies), times=st.integers(1, 2))
     def deposit(self, held: Held, times: int) -> None:
         home = self.given(held, HOME)
-        truth = self.units[held.copy.unit_id]
+        truth = self.units[identifier(held.copy.unit)]
         before = self.named()
         outcomes = [self.town.bring(home.copy)[0] for _ in range(times)]
         in_time = self.epoch <= held.expires + RULES.redemption_grace
@@ -165,7 +165,7 @@ class Centre(RuleBasedStateMachine):
         claim, (copy,) = self.town.pending([held.copy], held.holder, payee)
         claimant = held.holder
         transaction = parse_transaction(claim)
-        truth = self.units[held.copy.unit_id]
+        truth = self.units[identifier(held.copy.unit)]
         in_time = self.epoch <= held.expires + RULES.claim_grace
         state = self.town.issuer.claims.claim(self.town.numbers[claimant], claim)
         assert state == ("open" if in_time else "refused")

@@ -68,7 +68,7 @@ def claims(run: Run, payer: Place) -> list[tuple[str, str]]:
 
 
 def test_what_never_arrived_is_refunded_once(run: Run) -> None:
-    # EPP-CEN-008, EPP-CEN-009, EPP-CRS-005
+    # EPP-CEN-008, EPP-CEN-060, EPP-CEN-009, EPP-CRS-005
     payer, payee = cut_short(run, run.people.persons[0])
     assert (payer.balance, payer.pending, payee.balance) == (31 - AMOUNT, AMOUNT, 31)
     assert run.count.full().pending == AMOUNT
@@ -85,7 +85,7 @@ def test_what_never_arrived_is_refunded_once(run: Run) -> None:
 
 
 def test_what_arrived_without_a_receipt_is_not_refunded(run: Run) -> None:
-    # EPP-CEN-008, EPP-CRS-005
+    # EPP-CEN-008, EPP-CEN-061, EPP-CRS-005
     payer, payee = cut_short(run, run.people.persons[1])
     assert (payer.balance, payer.pending, payee.balance) == (31 - AMOUNT, 0, 31 + AMOUNT)
 

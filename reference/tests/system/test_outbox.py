@@ -68,7 +68,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def test_an_answer(desk: Desk) -> None:
-    # EPP-SVC-003
+    # EPP-SVC-013
     assert desk.outbox.ask(HERE, "say", b"a") == b"done here say 1 a"
     assert desk.outbox.ask(HERE, "say", b"b") == b"done here say 2 b"
     assert desk.outbox.ask(THERE, "say", b"c") == b"done there say 1 c"
@@ -77,7 +77,7 @@ def test_an_answer(desk: Desk) -> None:
 
 @pytest.mark.parametrize("answered", (False, True))
 def test_the_very_same_bytes_until_there_is_an_answer(desk: Desk, *, answered: bool) -> None:
-    # EPP-SVC-013
+    # EPP-SVC-074, EPP-SVC-075, EPP-VLT-023
     here = desk.services[HERE]
     if answered:
         here.lost_after = ServiceUnreachable("gone")
@@ -117,6 +117,7 @@ def test_a_file_from_a_backup_goes_on_from_far_above(desk: Desk) -> None:
 
 
 def test_a_handler_comes_before_the_request_counts_as_answered(desk: Desk) -> None:
+    # EPP-VLT-024
     seen: list[tuple[Request, Answer]] = []
 
     def fails(request: Request, answer: Answer) -> Taken:
@@ -149,7 +150,7 @@ def test_a_handler_sees_a_refusal(desk: Desk) -> None:
         return Taken()
 
     desk.outbox.handle("say", handler)
-    desk.services[HERE].weather = lambda: ServiceRefused("account", "EPP-CEN-012")
+    desk.services[HERE].weather = lambda: ServiceRefused("account", "EPP-CEN-076")
     with pytest.raises(ServiceRefused, match="account") as caught:
         desk.outbox.ask(HERE, "say", b"a")
     assert seen == [caught.value]

@@ -1,4 +1,4 @@
-"""The carrier over HTTP: the very same bytes again, and what each answer means (EPP-SVC-008, EPP-SVC-013)."""
+"""The carrier over HTTP: the very same bytes again, and what each answer means (EPP-SVC-008, EPP-SVC-075)."""
 
 import json
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def done(content: bytes = b"yes") -> httpx.Response:
     ),
 )
 def test_the_very_same_bytes_are_sent_again(first: httpx.Response | Exception) -> None:
-    # EPP-SVC-013
+    # EPP-SVC-075
     wire = Wire(first, first, done())
     assert wire.carrier().request(b"signed") == b"yes"
     assert wire.sent == [("/epp1/issuing-centre/requests", b"signed")] * 3
@@ -101,7 +101,7 @@ def test_codes_of_the_protocol_have_a_status() -> None:
 
 
 def test_a_session() -> None:
-    # EPP-SVC-001, EPP-SVC-006
+    # EPP-SVC-040, EPP-SVC-055
     closed = httpx.Response(204, headers={"Eiraku-Session": "closed"})
     answered = httpx.Response(200, content=b"two", headers={"Eiraku-Session": "open"})
     lost = httpx.ReadError("lost")

@@ -1,4 +1,4 @@
-"""What HTTP adds to a service: bodies, limits, refusals, logs (EPP-SVC-004, -005, -008)."""
+"""What HTTP adds to a service: bodies, limits, refusals, logs (EPP-SVC-004 to 008)."""
 
 import asyncio
 import io
@@ -110,7 +110,7 @@ class Place:
         assert set(said) == {"code", "requirement", "detail", "request"}
         assert response.headers["Eiraku-Request"] == said["request"]
         assert STATUS[said["code"]] == response.status_code
-        # EPP-SVC-005
+        # EPP-SVC-005, EPP-SVC-052
         line = json.loads(self.stream.getvalue().splitlines()[-1])
         assert (line["id"], line["code"]) == (said["request"], said["code"])
         return said["code"]
@@ -140,7 +140,7 @@ def test_a_request(place: Place) -> None:
 
 
 def test_a_session(place: Place) -> None:
-    # EPP-SVC-001
+    # EPP-SVC-001, EPP-SVC-040
     opened = place.send("POST", SESSIONS)
     assert (opened.status_code, opened.content) == (201, b"\xab" * 16)
     path = f"{SESSIONS}/{'ab' * 16}"
@@ -182,7 +182,7 @@ def test_bulletins(place: Place) -> None:
     ),
 )
 def test_refusals(place: Place, verb: str, path: str, given: dict[str, Any], code: str) -> None:
-    # EPP-SVC-004, EPP-SVC-008
+    # EPP-SVC-004, EPP-SVC-050, EPP-SVC-008, EPP-SVC-063
     assert place.refused(verb, path, **given) == code
     assert place.calls == 0
 
@@ -202,7 +202,7 @@ def test_a_body_without_length_is_limited_while_it_is_read(place: Place) -> None
 
 
 def test_a_slow_body_is_not_waited_for(tmp_path: Path) -> None:
-    # EPP-SVC-004
+    # EPP-SVC-047
     place = Place(tmp_path, "[times]\nbody = 0.05")
 
     async def slow() -> AsyncIterator[bytes]:
@@ -214,7 +214,7 @@ def test_a_slow_body_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_one_client_cannot_take_all(tmp_path: Path) -> None:
-    # EPP-SVC-004
+    # EPP-SVC-048, EPP-SVC-050
     place = Place(tmp_path, "[limits]\nclient_burst = 2\nclient_rate = 1")
     for sequence in (1, 2):
         assert place.send("POST", REQUESTS, content=signed(sequence), headers=COSE).is_success
@@ -230,7 +230,7 @@ def test_one_client_cannot_take_all(tmp_path: Path) -> None:
     ("fault", "code"), ((DatabaseError("disk /secret full"), "unavailable"), (KeyError("secret"), "internal"))
 )
 def test_a_failure_says_nothing_of_its_inside(place: Place, fault: Exception, code: str) -> None:
-    # EPP-SVC-005
+    # EPP-SVC-053
     place.fault = fault
     assert place.refused("POST", REQUESTS, content=signed(1), headers=COSE) == code
     assert "secret" not in place.send("POST", REQUESTS, content=signed(1), headers=COSE).text
@@ -240,7 +240,7 @@ def test_a_failure_says_nothing_of_its_inside(place: Place, fault: Exception, co
 
 @pytest.mark.parametrize("kind", (ValueError, KeyError, AttributeError))
 def test_a_defect_is_ours_and_logged_with_its_traceback(place: Place, kind: type[Exception]) -> None:
-    # EPP-SVC-005
+    # EPP-SVC-053
     place.fault = kind("secret")
     response = place.send("POST", REQUESTS, content=signed(1), headers=COSE)
     assert (response.status_code, response.json()["code"]) == (500, "internal")
@@ -263,7 +263,7 @@ def test_what_is_unavailable_is_no_defect(place: Place) -> None:
 
 
 def test_logs_and_metrics_name_no_purse_and_no_session(place: Place) -> None:
-    # EPP-SVC-005
+    # EPP-SVC-054
     place.send("POST", REQUESTS, content=signed(1), headers=COSE)
     place.send("POST", SESSIONS)
     place.send("POST", f"{SESSIONS}/{'ab' * 16}/1", content=b"abc", headers=OCTETS)
@@ -278,7 +278,7 @@ def test_logs_and_metrics_name_no_purse_and_no_session(place: Place) -> None:
 
 
 def test_enrolment_wants_tls_unless_it_is_on_this_machine(place: Place) -> None:
-    # EPP-SVC-009
+    # EPP-SVC-069
     sent: dict[str, Any] = {"content": b"x", "headers": COSE}
     assert place.send("POST", "/epp1/enrolments", **sent).content == b"x"
     assert place.send("POST", "/epp1/enrolments", client="::1", **sent).content == b"x"

@@ -1,10 +1,11 @@
-"""The services under SIGKILL: people go on until it is done, and nothing is lost or made (EPP-SVC-014).
+"""The services under SIGKILL: people go on until it is done, and nothing is lost or made (EPP-SVC-077).
 
 The server is killed at random moments of pay-outs, pay-ins, issues and claims, and started again; whoever was
 interrupted says the same again. `--kills N` kills more often.
 """
 
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,10 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from eiraku.reference.device import Accepted
 from eiraku.reference.meeting import meet
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
+from eiraku.spec import cbor
 from eiraku.spec.errors import Code, Refusal, Unavailable
+from eiraku.spec.tables import Side
 from eiraku.system.exchange.carrier import ServiceRefused
+from eiraku.system.services.client import HttpCarrier
+from eiraku.system.services.requests import ISSUING_CENTRE
 from eiraku.system.services.scheme import Scheme
 from eiraku.system.services.wallet import Wallet
 from eiraku.testing.served import Served
@@ -154,7 +160,7 @@ def town(tmp_path: Path) -> Iterator[Town]:
 
 
 def test_killed_at_any_moment(town: Town, kills: int) -> None:
-    # EPP-SVC-003, EPP-SVC-006, EPP-SVC-013, EPP-SVC-014
+    # EPP-SVC-043, EPP-SVC-046, EPP-SVC-056, EPP-SVC-074, EPP-SVC-077
     town.people["alice"].pay_out(5000)
     for kill in range(kills or KILLS):
         with town.dying():
@@ -167,8 +173,57 @@ def test_killed_at_any_moment(town: Town, kills: int) -> None:
 
 
 def test_stopped_in_order(town: Town) -> None:
-    # EPP-SVC-014
+    # EPP-SVC-077
     town.people["alice"].pay_out(100)
     assert town.served.stop() == 0
     town.served.start()
     assert town.people["alice"].pay_in(100) == 100
+
+
+def stopping(town: Town) -> threading.Thread:
+    """The server has been told to stop."""
+    thread = threading.Thread(target=town.served.stop)
+    thread.start()
+    while town.served.answers():
+        time.sleep(0.01)
+    return thread
+
+
+def test_what_was_begun_is_answered(town: Town) -> None:
+    # EPP-SVC-014
+    alice = town.people["alice"]
+    signed = alice.device.sign_request(ISSUING_CENTRE, "account", 1000, cbor.encode(()))
+    head = (
+        f"POST /epp1/{ISSUING_CENTRE}/requests HTTP/1.1\r\nHost: x\r\nContent-Type: application/cose\r\n"
+        f"Content-Length: {len(signed)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", town.served.port), timeout=20) as raw:
+        raw.sendall(head.encode() + signed[:9])
+        time.sleep(0.2)
+        stop = stopping(town)
+        raw.sendall(signed[9:])
+        answer = b""
+        while part := raw.recv(65536):
+            answer += part
+    stop.join()
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.endswith(cbor.encode(0))
+    town.served.start()
+
+
+def test_sessions_end_with_the_server(town: Town) -> None:
+    # EPP-SVC-076
+    alice = town.people["alice"]
+    alice.pay_out(100)
+    with town.served.http() as http:
+        session = HttpCarrier(http, f"vaults/{alice.notes.vault}").open()
+        alice.device.order(PayOrder(amount=100))
+        opened = alice.device.open(Side.INITIATOR)
+        assert isinstance(opened, Accepted)
+        assert session.exchange(opened.out or b"")
+        assert town.served.stop() == 0
+        town.served.start()
+        with pytest.raises(ServiceRefused, match="session-unknown"):
+            session.exchange(b"more")
+    alice.device.drop_session()
+    assert alice.pay_in(100) == 100

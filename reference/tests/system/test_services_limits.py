@@ -1,4 +1,4 @@
-"""Token buckets (EPP-SVC-004), and the change that a vault hands out (EPP-VLT-005)."""
+"""Token buckets (EPP-SVC-048), and the change that a vault hands out (EPP-VLT-005)."""
 
 from itertools import pairwise
 
@@ -24,7 +24,7 @@ class Clock:
     steps=st.lists(st.floats(0, 3), min_size=1, max_size=200),
 )
 def test_never_more_than_the_rate_and_one_burst(rate: float, burst: int, steps: list[float]) -> None:
-    # EPP-SVC-004
+    # EPP-SVC-048
     clock = Clock()
     buckets = Buckets(limit=Rate(rate=rate, burst=burst), clock=clock)
     granted: list[float] = []
@@ -42,7 +42,7 @@ def test_never_more_than_the_rate_and_one_burst(rate: float, burst: int, steps: 
 
 
 def test_one_client_is_not_another_and_floods_cost_no_memory() -> None:
-    # EPP-SVC-004
+    # EPP-SVC-048
     buckets = Buckets(limit=Rate(rate=1, burst=1), clock=Clock())
     buckets.take("first")
     with pytest.raises(ServiceRefused):
@@ -63,7 +63,7 @@ def test_one_client_is_not_another_and_floods_cost_no_memory() -> None:
     ),
 )
 def test_what_counts_as_one_client(address: str, key: str) -> None:
-    # EPP-SVC-004
+    # EPP-SVC-048
     assert client_key(address) == key
 
 

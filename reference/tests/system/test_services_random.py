@@ -128,7 +128,7 @@ def digest(folder: Path) -> bytes:
 
 
 def test_random_requests_change_nothing(scheme: Scheme) -> None:
-    # EPP-SVC-002, EPP-SVC-005, EPP-SVC-008
+    # EPP-SVC-041, EPP-SVC-005, EPP-SVC-052, EPP-SVC-008
     log = io.StringIO()
     app = create_app(scheme.office(), log=Log(log), metrics=Metrics(), clock=time.monotonic)
     monkey = Monkey(scheme, random.Random(16))

@@ -1,5 +1,6 @@
-"""Signed requests at a service, in process: who, in what order, once (EPP-SVC-002, EPP-SVC-003)."""
+"""Signed requests at a service, in process: who, in what order, once (EPP-SVC-041 to 045)."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -35,6 +36,7 @@ class Till:
         self.done: dict[bytes, bytes] = {}
         self.caller: Caller | None = CALLER
         self.fail: Exception | None = None
+        self.busy = False
         methods = {
             "count": Method(handler=self.count),
             "vaults": Method(handler=self.count, roles=frozenset({Role.VAULT})),
@@ -44,9 +46,15 @@ class Till:
             journal=Journal(database),
             callers=lambda number: self.caller if number == NUMBER else None,
             methods=methods,
+            admit=self.admit,
         )
         self.service = Service(gate=gate, bulletin=lambda: b"bulletin")
         self.carrier = LocalCarrier(self.service)
+
+    def admit(self, number: bytes) -> None:
+        assert number == NUMBER
+        if self.busy:
+            raise ServiceRefused("rate-limited", "EPP-SVC-048")
 
     def count(self, caller: Caller, request_id: bytes, body: bytes) -> bytes:
         assert caller is self.caller
@@ -77,7 +85,7 @@ def refused(till: Till, request: bytes) -> str:
 
 
 def test_a_request_is_carried_out_once_and_answered_again(till: Till) -> None:
-    # EPP-SVC-003
+    # EPP-SVC-043
     first = signed(7)
     assert till.carrier.request(first) == b"\x00"
     assert till.carrier.request(first) == b"\x00"
@@ -117,20 +125,68 @@ def test_what_was_answered_before_the_last_is_a_replay(till: Till) -> None:
     ),
 )
 def test_refusals(till: Till, request_bytes: bytes, code: str) -> None:
-    # EPP-SVC-002, EPP-SVC-004, EPP-SVC-007
+    # EPP-SVC-041, EPP-SVC-004, EPP-SVC-007, EPP-SVC-061
     assert refused(till, request_bytes) == code
     assert till.carrier.request(signed(2)) == b"\x00"
+
+
+def test_the_first_fault_decides(till: Till) -> None:
+    # EPP-SVC-041
+    till.carrier.request(signed(5))
+    till.busy = True
+    till.caller = replace(CALLER, good=False)
+    assert refused(till, bytes(REQUEST_MAX + 1)) == "too-large"
+    assert refused(till, signed(0, key=OTHER, audience="device-centre")) == "malformed"
+    assert refused(till, signed(1, key=OTHER, audience="device-centre")) == "wrong-audience"
+    assert refused(till, signed(1, key=OTHER)) == "authentication"
+    assert refused(till, signed(1)) == "purse-revoked"
+    till.caller = CALLER
+    assert refused(till, signed(1)) == "rate-limited"
+    till.busy = False
+    assert refused(till, signed(1, method="fly")) == "request-replayed"
+    assert refused(till, signed(6, method="fly")) == "unknown-method"
+
+
+def test_an_unknown_purse_looks_like_a_wrong_signature(till: Till) -> None:
+    # EPP-SVC-041
+    said = []
+    for request in (signed(1, purse=bytes(8)), signed(1, key=OTHER)):
+        with pytest.raises(ServiceRefused) as caught:
+            till.carrier.request(request)
+        said.append((caught.value.code, caught.value.requirement, caught.value.detail))
+    assert said[0] == said[1]
+
+
+def test_a_request_does_not_wait_for_ever(till: Till) -> None:
+    # EPP-SVC-051
+    service, done = replace(till.service, patience=0.01), threading.Event()
+    till.carrier = LocalCarrier(service)
+
+    def hold() -> None:
+        with service.alone():
+            held.set()
+            done.wait()
+
+    held, other = threading.Event(), threading.Thread(target=hold)
+    other.start()
+    held.wait()
+    try:
+        assert refused(till, signed(1)) == "busy"
+    finally:
+        done.set()
+        other.join()
+    assert till.carrier.request(signed(1)) == b"\x00"
 
 
 def test_a_signature_of_another_context_is_none(till: Till) -> None:
     # EPP-SVC-002
     payload = Request(audience=ISSUING_CENTRE, method="count", purse=NUMBER, sequence=1, body=b"").encode()
     assert refused(till, cose.sign(KEY, b"EPP/1 self-report", payload)) == "authentication"
-    assert refused(till, cose.sign(KEY, CONTEXT_REQUEST, payload, kid=bytes(8))) == "authentication"
+    assert refused(till, cose.sign(KEY, CONTEXT_REQUEST, payload, kid=bytes(8))) == "malformed"
 
 
 def test_a_revoked_purse_is_refused(till: Till) -> None:
-    # EPP-SVC-002
+    # EPP-SVC-041
     till.caller = replace(CALLER, good=False)
     assert refused(till, signed(1)) == "purse-revoked"
     assert refused(till, signed(1, key=OTHER)) == "authentication"
@@ -145,7 +201,7 @@ def test_a_revoked_purse_is_refused(till: Till) -> None:
     ),
 )
 def test_a_refusal_uses_up_the_sequence(till: Till, fault: Exception, code: str) -> None:
-    """A delayed repeat must not be carried out when the cause of the refusal is gone (EPP-SVC-003)."""
+    """A delayed repeat must not be carried out when the cause of the refusal is gone (EPP-SVC-044)."""
     till.fail = fault
     assert refused(till, signed(1)) == code
     till.fail = None
@@ -154,7 +210,7 @@ def test_a_refusal_uses_up_the_sequence(till: Till, fault: Exception, code: str)
 
 
 def test_a_failure_of_the_service_uses_up_nothing(till: Till) -> None:
-    # EPP-SVC-003
+    # EPP-SVC-045
     till.fail = DatabaseError("disk full")
     with pytest.raises(ServiceUnreachable):
         till.carrier.request(signed(1))
@@ -163,7 +219,7 @@ def test_a_failure_of_the_service_uses_up_nothing(till: Till) -> None:
 
 
 def test_what_was_answered_outlives_a_restart(till: Till, centre_url: str) -> None:
-    # EPP-SVC-003
+    # EPP-SVC-043
     till.carrier.request(signed(1))
     database = Database(centre_url, SCHEMA)
     again = Till(database)

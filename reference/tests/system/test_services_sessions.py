@@ -56,7 +56,7 @@ class Place:
 
 
 def test_messages_in_turn() -> None:
-    # EPP-SVC-001
+    # EPP-SVC-040, EPP-SVC-058
     place = Place()
     name = place.table.open(25, b"payee")
     assert place.host.log == []
@@ -66,7 +66,7 @@ def test_messages_in_turn() -> None:
 
 
 def test_a_repeated_message_is_delivered_once() -> None:
-    # EPP-SVC-006
+    # EPP-SVC-055
     place = Place()
     name = place.table.open()
     for _ in range(2):
@@ -77,7 +77,7 @@ def test_a_repeated_message_is_delivered_once() -> None:
 
 
 def test_out_of_order() -> None:
-    # EPP-SVC-006
+    # EPP-SVC-006, EPP-SVC-056
     place = Place()
     name = place.table.open()
     assert place.refused(name, 2, b"a") == "session-order"
@@ -90,7 +90,7 @@ def test_out_of_order() -> None:
 
 
 def test_one_at_a_time() -> None:
-    # EPP-SVC-006
+    # EPP-SVC-058, EPP-SVC-059
     place = Place()
     first, second = place.table.open(), place.table.open()
     place.table.message(first, 1, b"a")
@@ -100,7 +100,7 @@ def test_one_at_a_time() -> None:
 
 
 def test_an_idle_session_lets_go() -> None:
-    # EPP-SVC-006
+    # EPP-SVC-056
     place = Place(idle=5)
     first, second = place.table.open(), place.table.open()
     place.table.message(first, 1, b"a")
@@ -113,7 +113,7 @@ def test_an_idle_session_lets_go() -> None:
 
 
 def test_no_session_lasts_for_ever() -> None:
-    # EPP-SVC-006
+    # EPP-SVC-056
     place = Place(idle=5, whole=12)
     name = place.table.open()
     for number in range(1, 5):
@@ -124,7 +124,7 @@ def test_no_session_lasts_for_ever() -> None:
 
 
 def test_the_table_is_bounded() -> None:
-    # EPP-SVC-006
+    # EPP-SVC-060
     place = Place(names=2, idle=5)
     place.table.open()
     place.table.open()
@@ -136,7 +136,7 @@ def test_the_table_is_bounded() -> None:
 
 
 def test_one_client_cannot_have_all_names() -> None:
-    # EPP-SVC-006
+    # EPP-SVC-060
     place = Place(each=2)
     for _ in range(2):
         place.table.open(client="192.0.2.1")
@@ -151,7 +151,7 @@ def test_one_client_cannot_have_all_names() -> None:
 
 
 def test_sessions_that_are_over_are_in_nobodys_way() -> None:
-    # EPP-SVC-006
+    # EPP-SVC-055, EPP-SVC-060
     place = Place(names=3, each=2)
     for _ in range(10):
         name = place.table.open(client="192.0.2.1")
@@ -171,7 +171,7 @@ def test_a_failure_ends_the_session_and_no_other() -> None:
 
 
 def test_many_threads_never_interleave() -> None:
-    # EPP-SVC-006
+    # EPP-SVC-058
     place = Place(idle=1e9, whole=1e9, patience=1e9)
     place.clock = lambda: 0.0  # type: ignore[method-assign]
     place.table.clock = place.clock

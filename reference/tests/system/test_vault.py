@@ -1,6 +1,7 @@
 """A vault with its customers and its centres, when nothing breaks (chapter 14)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,15 @@ from eiraku.reference.anchor import parse_purse_id
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RequestOrder
 from eiraku.spec.errors import Misuse, Refusal
-from eiraku.spec.objects import Role
+from eiraku.spec.objects import PurseId, Role
 from eiraku.system.database import DatabaseError
 from eiraku.system.exchange.carrier import ServiceRefused, Session
 from eiraku.system.vault.errors import VaultBusy, VaultSuspended
 from eiraku.system.vault.policy import VaultPolicy
 from eiraku.system.vault.vault import Vault
-from eiraku.testing.bank import FUNDS, Bank, number_of
+from eiraku.testing.bank import FUNDS, Bank
+from eiraku.testing.device import number_of
+from eiraku.testing.town import Town
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +27,7 @@ PLAIN = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
 
 @pytest.fixture
 def bank(tmp_path: Path) -> Iterator[Bank]:
-    made = Bank.found(tmp_path, policy=PLAIN)
+    made = Bank(Town(folder=tmp_path), PLAIN)
     yield made
     assert made.missing() == 0
     made.close()
@@ -46,7 +49,7 @@ def test_issue_and_redeem(bank: Bank) -> None:
 
 def test_pay_out_and_pay_in(bank: Bank) -> None:
     """EPP-VLT-001."""
-    alice = bank.purse()
+    alice = bank.town.purse()
     bank.vault.issue([1, 4, 8])
     assert bank.meet(alice, RequestOrder(amount=5), 5) == ()
     assert alice.store.total() == (2, 5)
@@ -56,7 +59,7 @@ def test_pay_out_and_pay_in(bank: Bank) -> None:
 
 def test_change_is_made_for_a_pay_out(bank: Bank) -> None:
     """EPP-VLT-005."""
-    alice = bank.purse()
+    alice = bank.town.purse()
     bank.vault.issue([64])
     assert bank.meet(alice, RequestOrder(amount=5), 5) == ()
     assert alice.store.total() == (2, 5)
@@ -65,7 +68,7 @@ def test_change_is_made_for_a_pay_out(bank: Bank) -> None:
 
 
 def test_the_account_helps_out(bank: Bank) -> None:
-    alice = bank.purse()
+    alice = bank.town.purse()
     assert bank.meet(alice, RequestOrder(amount=1000), 1000) == ()
     assert (bank.account(), alice.store.total()[1]) == (FUNDS - 1000, 1000)
 
@@ -84,7 +87,7 @@ def test_too_much_is_refused_in_words(bank: Bank) -> None:
 
 def test_many_small_units_are_merged(bank: Bank) -> None:
     """More units than one transfer takes: some go home for larger ones."""
-    alice = bank.purse()
+    alice = bank.town.purse()
     bank.vault.issue([1] * 60)
     assert bank.meet(alice, RequestOrder(amount=50), 50) == ()
     assert alice.store.total()[1] == 50
@@ -92,7 +95,7 @@ def test_many_small_units_are_merged(bank: Bank) -> None:
 
 def test_tired_and_old_units_go_home_first(bank: Bank) -> None:
     """EPP-HIS-005: a person takes no unit at its hop limit; the vault changes it for a fresh one."""
-    alice, bob = bank.purse(), bank.purse(holder=bytes(32))
+    alice, bob = bank.town.purse(), bank.town.purse(holder=bytes(32))
     bank.vault.issue([2])
     for _ in range(10):
         payer, payee = (alice, bob) if alice.store.total()[1] else (bob, alice)
@@ -114,7 +117,7 @@ def test_stock(tmp_path: Path) -> None:
         "bulletin_seconds = 60\nexpiry_margin = 0\n"
         "[[stock]]\nvalue = 1\nleast = 2\nmost = 6\n[[stock]]\nvalue = 8\nleast = 1\nmost = 1\n"
     )
-    bank = Bank.found(tmp_path, policy=policy)
+    bank = Bank(Town(folder=tmp_path), policy)
     assert bank.vault.restock()
     assert values(bank) == [1, 1, 1, 1, 8]
     assert not bank.vault.restock()
@@ -154,7 +157,7 @@ def test_one_session_at_a_time(bank: Bank) -> None:
 
 def test_only_who_ordered_is_paid(bank: Bank) -> None:
     """EPP-VLT-007: another purse gets nothing, whatever the policy allows between the two."""
-    alice, mallory = bank.purse(), bank.purse()
+    alice, mallory = bank.town.purse(), bank.town.purse()
     bank.vault.issue([4])
     before = bank.device.snapshot()
     assert bank.meet(mallory, RequestOrder(amount=4), 4, payee=number_of(alice)) == ("authentication",)
@@ -164,8 +167,8 @@ def test_only_who_ordered_is_paid(bank: Bank) -> None:
 
 
 def test_a_lost_receipt_is_delivered_again_before_anything_else(bank: Bank) -> None:
-    """EPP-CRS-007: the purse that comes back for more first gets, or confirms, what is pending for it."""
-    alice = bank.purse()
+    """EPP-VLT-022, EPP-CRS-007: who comes back for more first gets, or confirms, what is pending."""
+    alice = bank.town.purse()
     bank.vault.issue([1, 2, 4])
     alice.arm("before", 1)
     bank.meet(alice, RequestOrder(amount=2), 2)
@@ -175,12 +178,18 @@ def test_a_lost_receipt_is_delivered_again_before_anything_else(bank: Bank) -> N
     assert (bank.device.store.pendings(), alice.store.total()) == ((), (1, 2))
 
 
-def test_renewal_and_inspection(bank: Bank) -> None:
-    bank.directory.advance()
-    bank.vault.renew(1002)
+def own(bank: Bank) -> PurseId:
     provision = bank.device.store.provision()
     assert provision is not None
-    assert parse_purse_id(provision.purse_id).claims.expires == 1002
+    return parse_purse_id(provision.purse_id).claims
+
+
+def test_renewal_and_inspection(bank: Bank) -> None:
+    # EPP-SVC-011, EPP-SVC-072
+    before = own(bank)
+    bank.town.directory.advance()
+    bank.vault.renew(1002)
+    assert own(bank) == replace(before, issued=before.issued + 1, expires=1002)
     bank.vault.issue([1])
     bank.vault.inspect()
     with pytest.raises(ServiceRefused):
@@ -188,9 +197,17 @@ def test_renewal_and_inspection(bank: Bank) -> None:
     bank.vault.issue([2])
 
 
+def test_a_purse_that_has_expired_is_still_heard(bank: Bank) -> None:
+    # EPP-SVC-042
+    bank.town.directory.advance(own(bank).expires + 1)
+    assert bank.vault.account() == FUNDS
+    bank.vault.renew(bank.town.registry.bulletins.epoch + 1)
+    assert own(bank).expires == bank.town.registry.bulletins.epoch + 1
+
+
 def test_a_claim_is_handed_to_the_centre(bank: Bank) -> None:
     """EPP-CEN-008: a payment whose receipt never came; the refund goes to the vault's account."""
-    alice = bank.purse()
+    alice = bank.town.purse()
     bank.vault.issue([2])
     alice.arm("before", 1)
     bank.meet(alice, RequestOrder(amount=2), 2)
@@ -201,10 +218,11 @@ def test_a_claim_is_handed_to_the_centre(bank: Bank) -> None:
     bank.meet(alice, RequestOrder(amount=2), 2)
 
 
-# --- suspension: EPP-VLT-003 ---
+# --- suspension ---
 
 
 def test_a_stale_bulletin_suspends(bank: Bank) -> None:
+    # EPP-VLT-003
     assert not bank.vault.suspended
     bank.now += 61
     with pytest.raises(VaultSuspended) as caught:
@@ -216,11 +234,13 @@ def test_a_stale_bulletin_suspends(bank: Bank) -> None:
 
 
 def test_a_clock_that_goes_back_suspends(bank: Bank) -> None:
+    # EPP-VLT-018
     bank.now -= 1
     assert bank.vault.suspended
 
 
 def test_confirmation_survives_a_restart_and_ages_meanwhile(bank: Bank) -> None:
+    # EPP-VLT-017
     bank.restart()
     assert not bank.vault.suspended
     bank.now += 61
@@ -229,33 +249,53 @@ def test_confirmation_survives_a_restart_and_ages_meanwhile(bank: Bank) -> None:
 
 
 def test_the_same_bulletin_confirms_and_a_new_one_counts(bank: Bank) -> None:
+    # EPP-VLT-014
     epoch = bank.vault.refresh()
     bank.now += 50
     assert bank.vault.refresh() == epoch
     bank.now += 50
     assert not bank.vault.suspended
-    bank.directory.advance()
+    bank.town.directory.advance()
     assert bank.vault.refresh() == epoch + 1 == bank.vault.epoch
 
 
+def test_an_answer_is_as_old_as_its_question(bank: Bank) -> None:
+    # EPP-VLT-016
+    def slow() -> None:
+        bank.now += 40
+
+    newest = bank.town.registry.bulletins.newest()
+    bank.device_centre.carrier = _Answers(newest, slow)
+    bank.now += 30
+    bank.vault.refresh()
+    bank.now += 30
+    assert bank.vault.suspended, "asked 70 seconds ago, answered 30 seconds ago"
+
+
 def test_an_older_bulletin_confirms_nothing(bank: Bank) -> None:
+    # EPP-VLT-015
     bank.vault.issue([1])
-    old = bank.directory.registry.bulletins.newest()
-    bank.directory.advance()
+    old = bank.town.registry.bulletins.newest()
+    bank.town.directory.advance()
     bank.vault.refresh()
     bank.now += 61
-    bank.device_centre.carrier = _Stale(old)
-    with pytest.raises(Refusal, match="bulletin-stale"):
-        bank.vault.refresh()
-    assert bank.vault.suspended
+    newest = bank.town.registry.bulletins.newest()
+    bent = newest[:-1] + bytes([newest[-1] ^ 1])
+    for wrong, code in ((bent, "bulletin-signature"), (old, "bulletin-stale")):
+        bank.device_centre.carrier = _Answers(wrong)
+        with pytest.raises(Refusal, match=code):
+            bank.vault.refresh()
+        assert bank.vault.suspended
     assert "bulletin-stale" in bank.vault.tick()[0]
     with pytest.raises(VaultSuspended):
         bank.vault.redeem()
 
 
-class _Stale:
-    def __init__(self, signed: bytes) -> None:
-        self.signed = signed
+class _Answers:
+    """A service that always has this bulletin; `first` happens while it is asked."""
+
+    def __init__(self, signed: bytes, first: Callable[[], None] = lambda: None) -> None:
+        self.signed, self.first = signed, first
 
     def open(self) -> Session:
         raise AssertionError
@@ -264,6 +304,7 @@ class _Stale:
         raise AssertionError(signed)
 
     def bulletin(self) -> bytes:
+        self.first()
         return self.signed
 
 
@@ -272,10 +313,10 @@ class _Stale:
 
 def test_only_a_vault_is_a_vault(bank: Bank, tmp_path: Path) -> None:
     with pytest.raises(Misuse, match="expected a purse of role vault"):
-        Vault.open(bank.purse(), bank.issuing, bank.device_centre, tmp_path / "other.db")
+        Vault.open(bank.town.purse(), bank.issuing, bank.device_centre, tmp_path / "other.db")
 
 
 def test_the_file_of_another_vault(bank: Bank, tmp_path: Path) -> None:
-    other = bank.purse(role=Role.VAULT)
+    other = bank.town.purse(role=Role.VAULT)
     with pytest.raises(DatabaseError, match="name another file"):
         Vault.open(other, bank.issuing, bank.device_centre, tmp_path / "state.db")

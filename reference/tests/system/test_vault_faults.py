@@ -9,8 +9,10 @@ from typing import Literal
 import pytest
 from sqlalchemy import Connection
 
+from eiraku.reference.crypto import cose
 from eiraku.reference.meeting import PurseLostPower
 from eiraku.reference.purse.state import PayOrder, RequestOrder
+from eiraku.spec.centre_objects import REQUEST_MAX, Request
 from eiraku.spec.errors import Refusal
 from eiraku.system.database import Database
 from eiraku.system.economy.mishaps import Loss
@@ -18,6 +20,7 @@ from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
 from eiraku.system.vault.errors import NotTaken, PeerRefused
 from eiraku.system.vault.policy import VaultPolicy
 from eiraku.testing.bank import FUNDS, Bank
+from eiraku.testing.town import Town
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +34,7 @@ class Crash(BaseException):
 
 @pytest.fixture
 def bank(tmp_path: Path) -> Iterator[Bank]:
-    made = Bank.found(tmp_path, policy=PLAIN)
+    made = Bank(Town(folder=tmp_path), PLAIN)
     made.vault.issue([64] * 8)
     yield made
     made.close()
@@ -49,7 +52,7 @@ def recover(bank: Bank) -> None:
     assert bank.missing() == 0
     for pending in bank.device.store.pendings():
         # The customer comes back.
-        customer = bank.purses[pending.payee]
+        customer = bank.town.by_number()[pending.payee]
         assert bank.meet(customer, RequestOrder(amount=1), 1) == ()
     assert bank.device.store.pendings() == ()
     assert bank.vault.issues.waiting() == ()
@@ -69,7 +72,7 @@ def redeem(bank: Bank) -> None:
 
 
 def pay_out(bank: Bank) -> None:
-    alice = next(iter(bank.purses.values()), None) or bank.purse()
+    alice = next(iter(bank.town.persons), None) or bank.town.purse()
     bank.meet(alice, RequestOrder(amount=11), 11)
 
 
@@ -104,7 +107,7 @@ def prepare(bank: Bank, work: Callable[[Bank], None]) -> Counter[int]:
     bank.vault.redeem()
     bank.vault.issue([64] * 8)
     if work is pay_out:
-        for alice in bank.purses.values():
+        for alice in bank.town.persons:
             assert bank.meet(alice, PayOrder(amount=alice.store.total()[1])) in ((), ("amount",))
         bank.vault.redeem()
         bank.vault.issue([64] * 2)
@@ -116,7 +119,7 @@ def prepare(bank: Bank, work: Callable[[Bank], None]) -> Counter[int]:
 def test_every_call_to_the_centre_lost_or_unanswered(
     bank: Bank, work: Callable[[Bank], None], loss: Loss
 ) -> None:
-    """EPP-VLT-008, EPP-CEN-012, EPP-CEN-013: interrupted at its n-th call, for every n."""
+    """EPP-VLT-008, EPP-VLT-010, EPP-CEN-012, EPP-CEN-013: interrupted at its n-th call, for every n."""
     for n in range(1, 40):
         before = prepare(bank, work)
         calls = bank.issuing.calls
@@ -171,7 +174,7 @@ def die_at(database: Database, when: str, write: int) -> None:
 def test_a_crash_at_every_write_of_the_vaults_own_file(
     bank: Bank, work: Callable[[Bank], None], when: str
 ) -> None:
-    """EPP-VLT-008."""
+    """EPP-VLT-008, EPP-VLT-010, EPP-VLT-024."""
     for n in range(1, 20):
         before = prepare(bank, work)
         die_at(bank.vault.database, when, n)
@@ -188,7 +191,7 @@ def test_every_message_of_a_pay_in_lost(bank: Bank, loss: Loss) -> None:
     """EPP-CRS-014: the customer delivers again; the vault credits once."""
     from eiraku.reference.purse.state import RedeliverOrder  # noqa: PLC0415 - only here
 
-    alice = bank.purse()
+    alice = bank.town.purse()
     bank.vault.exchange([1] * 16)
     bank.meet(alice, RequestOrder(amount=16), 16)
     balance = bank.vault.balance
@@ -207,7 +210,7 @@ def test_every_message_of_a_pay_in_lost(bank: Bank, loss: Loss) -> None:
 
 def test_a_centre_that_stays_away(bank: Bank) -> None:
     """Everything that needs it says so; what does not, goes on; afterwards all is completed."""
-    alice = bank.purse()
+    alice = bank.town.purse()
     bank.issuing.weather = bank.device_centre.weather = lambda _n: "lost"
     for call in (bank.vault.account, bank.vault.redeem, bank.vault.restock, bank.vault.settle):
         with pytest.raises(ServiceUnreachable):
@@ -222,8 +225,8 @@ def test_a_centre_that_stays_away(bank: Bank) -> None:
 
 
 def test_an_issue_without_room_waits(bank: Bank) -> None:
-    """EPP-VLT-009: the centre has issued it; it is kept until the purse takes it."""
-    alice = bank.purse()
+    """EPP-VLT-028: the centre has issued it; it is kept until the purse takes it."""
+    alice = bank.town.purse()
     bank.vault.issue([1] * 180)
     for _ in range(4):
         bank.meet(alice, RequestOrder(amount=32), 32)
@@ -247,6 +250,7 @@ def test_an_issue_without_room_waits(bank: Bank) -> None:
 
 
 def test_no_issue_is_asked_for_that_would_not_fit(bank: Bank) -> None:
+    # EPP-VLT-009
     account = bank.account()
     with pytest.raises(Refusal, match="capacity"):
         bank.vault.issue([1] * 250)
@@ -271,12 +275,12 @@ def test_no_issue_is_asked_for_that_would_not_fit(bank: Bank) -> None:
 def test_a_file_from_a_backup(bank: Bank) -> None:
     """Its sequences are used up; the vault goes on from far above, and asks no second time for an issue."""
     bank.vault.close()
-    copy = (bank.folder / "state.db").read_bytes()
+    copy = (bank.town.folder / "state.db").read_bytes()
     bank.restart()
     for _ in range(5):
         bank.vault.account()
     bank.vault.close()
-    (bank.folder / "state.db").write_bytes(copy)
+    (bank.town.folder / "state.db").write_bytes(copy)
     bank.restart()
     with pytest.raises(ServiceRefused, match="request-replayed"):
         bank.vault.account()
@@ -287,7 +291,7 @@ def test_a_file_from_a_backup(bank: Bank) -> None:
 
 @pytest.mark.parametrize("code", ("busy", "rate-limited", "internal", "unavailable"))
 def test_an_answer_that_says_nothing_is_none(bank: Bank, code: str) -> None:
-    """EPP-VLT-008: the service may have carried it out or not; the same bytes are sent again."""
+    """EPP-VLT-025: the service may have carried it out or not; the same bytes are sent again."""
     passing = ServiceRefused(code, "EPP-SVC-004", "later")
     sent = []
     real = bank.issuing.carrier
@@ -311,6 +315,29 @@ def test_an_answer_that_says_nothing_is_none(bank: Bank, code: str) -> None:
     assert values(bank)[2] == 1
 
 
+def test_an_exchange_that_is_refused_is_given_up(bank: Bank) -> None:
+    # EPP-VLT-030
+    account, real = bank.account(), bank.issuing.carrier
+
+    class Strict:
+        def request(self, signed: bytes) -> bytes:
+            if Request.decode(cose.parse(signed, limit=REQUEST_MAX).payload).method == "issue":
+                raise ServiceRefused("unit-economy", "EPP-CEN-019")
+            return real.request(signed)
+
+        open, bulletin = real.open, real.bulletin
+
+    bank.issuing.carrier = Strict()
+    with pytest.raises(ServiceRefused, match="unit-economy"):
+        bank.vault.exchange([2, 2])
+    assert bank.account() == account + 64
+    assert values(bank) == {64: 7}
+    bank.issuing.carrier = real
+    assert bank.vault.tick() == ()
+    assert values(bank) == {64: 7}
+    recover(bank)
+
+
 def test_a_payment_home_that_can_no_longer_arrive_is_claimed(bank: Bank) -> None:
     """EPP-CEN-008: its units have expired meanwhile; the vault says so, goes on, and claims."""
     bank.issuing.weather = lambda n, at=bank.issuing.calls: "lost" if n >= at + 5 else None  # type: ignore[misc]
@@ -318,7 +345,7 @@ def test_a_payment_home_that_can_no_longer_arrive_is_claimed(bank: Bank) -> None
         bank.vault.redeem(64)
     (pending,) = bank.device.store.pendings()
     bank.fine()
-    bank.directory.advance(bank.directory.registry.bulletins.epoch + 501)
+    bank.town.directory.advance(bank.town.registry.bulletins.epoch + 501)
     bank.vault.refresh()
     with pytest.raises(PeerRefused, match="unit-expired"):
         bank.vault.settle()
@@ -326,7 +353,7 @@ def test_a_payment_home_that_can_no_longer_arrive_is_claimed(bank: Bank) -> None
     assert bank.vault.claim(pending.transaction) == "open"
     bank.vault.settle()
     assert bank.restart().tick() == ()
-    bank.directory.advance(bank.directory.registry.bulletins.epoch + 100)
-    bank.directory.issuer.claims.refund()
+    bank.town.directory.advance(bank.town.registry.bulletins.epoch + 100)
+    bank.town.directory.issuer.claims.refund()
     bank.vault.refresh()
     assert bank.account() == FUNDS - 7 * 64 - 2

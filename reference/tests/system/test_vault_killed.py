@@ -19,6 +19,7 @@ import pytest
 from eiraku.reference.purse.state import PayOrder, RedeliverOrder, RequestOrder
 from eiraku.system.vault.policy import VaultPolicy
 from eiraku.testing.bank import FUNDS, Bank
+from eiraku.testing.town import Town
 
 pytestmark = pytest.mark.slow
 
@@ -30,17 +31,18 @@ CHILD = textwrap.dedent(
     import random, sys
     from pathlib import Path
     from eiraku.testing.bank import Bank
+    from eiraku.testing.town import Town
     from eiraku.system.vault.policy import VaultPolicy
     from eiraku.reference.purse.state import PayOrder, RequestOrder
 
     seed = sys.argv[2]
     dice = random.Random(seed)
     policy = VaultPolicy(bulletin_seconds=10**9, expiry_margin=0, stock=())
-    bank = Bank.open(Path(sys.argv[1]), seed=seed.encode(), policy=policy)
+    bank = Bank(Town(folder=Path(sys.argv[1]), run=seed.encode()), policy)
     bank.vault.settle()
     print("at work", flush=True)
     while True:
-        customer = dice.choice(list(bank.purses.values()))
+        customer = dice.choice(list(bank.town.persons))
         amount = dice.randint(1, 60)
         match dice.randrange(5):
             case 0:
@@ -58,22 +60,22 @@ CHILD = textwrap.dedent(
 
 
 def test_killed_at_any_moment(tmp_path: Path, kills: int) -> None:
-    """EPP-VLT-008, EPP-VLT-010, EPP-CRS-005."""
-    bank = Bank.found(tmp_path, policy=POLICY)
+    """EPP-VLT-008, EPP-VLT-010, EPP-VLT-029, EPP-CRS-005."""
+    bank = Bank(Town(folder=tmp_path), POLICY)
     for _ in range(3):
-        bank.purse()
+        bank.town.purse()
     bank.close()
     dice = random.Random(1)
     worked = 0
     for n in range(kills or KILLS):
         worked += work_and_die(tmp_path, f"child {n}", dice.uniform(0.02, 0.8))
-        bank = Bank.open(tmp_path, seed=f"parent {n}".encode(), policy=POLICY)
+        bank = Bank(Town(folder=tmp_path, run=f"parent {n}".encode()), POLICY)
         bank.vault.settle()
-        for customer in bank.purses.values():
+        for customer in bank.town.persons:
             for pending in customer.store.pendings():
                 assert bank.meet(customer, RedeliverOrder(transaction=pending.transaction)) == ()
         for pending in bank.device.store.pendings():
-            assert bank.meet(bank.purses[pending.payee], RequestOrder(amount=1), 1) == ()
+            assert bank.meet(bank.town.by_number()[pending.payee], RequestOrder(amount=1), 1) == ()
         assert bank.missing() == 0
         assert bank.outstanding() == bank.held() == FUNDS - bank.account()
         assert bank.device.store.pendings() == ()
@@ -99,14 +101,14 @@ def work_and_die(folder: Path, seed: str, seconds: float) -> int:
 
 def test_pay_in_after_a_pay_out(tmp_path: Path) -> None:
     """The folder of a bank can be opened again, and is the same bank."""
-    bank = Bank.found(tmp_path, policy=POLICY)
-    alice = bank.purse()
+    bank = Bank(Town(folder=tmp_path), POLICY)
+    alice = bank.town.purse()
     bank.meet(alice, RequestOrder(amount=5), 5)
     number = bank.vault.number
     bank.close()
-    bank = Bank.open(tmp_path, seed=b"again", policy=POLICY)
+    bank = Bank(Town(folder=tmp_path, run=b"again"), POLICY)
     assert bank.vault.number == number
-    (alice,) = bank.purses.values()
+    (alice,) = bank.town.persons
     assert bank.meet(alice, PayOrder(amount=5)) == ()
     assert bank.missing() == 0
     bank.close()

@@ -22,8 +22,10 @@ from eiraku.system.services.service import Service
 from eiraku.system.vault.errors import PeerRefused
 from eiraku.system.vault.policy import VaultPolicy
 from eiraku.system.vault.vault import Vault
-from eiraku.testing.bank import FUNDS, Bank, number_of
+from eiraku.testing.bank import FUNDS, Bank
 from eiraku.testing.bench import Line
+from eiraku.testing.device import number_of
+from eiraku.testing.town import Town
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +34,7 @@ POLICY = VaultPolicy(bulletin_seconds=60, expiry_margin=2, stock=())
 
 @pytest.fixture
 def bank(tmp_path: Path) -> Iterator[Bank]:
-    made = Bank.found(tmp_path, policy=POLICY)
+    made = Bank(Town(folder=tmp_path), POLICY)
     yield made
     made.close()
 
@@ -40,18 +42,18 @@ def bank(tmp_path: Path) -> Iterator[Bank]:
 @pytest.fixture
 def other(bank: Bank) -> Iterator[Vault]:
     """The vault of somebody else, at the same centres."""
-    device = bank.purse(holder=bytes(32), role=Role.VAULT)
-    vault = Vault.open(device, bank.issuing, bank.device_centre, bank.folder / "other.db", policy=POLICY)
+    device = bank.town.purse(holder=bytes(32), role=Role.VAULT)
+    vault = Vault.open(device, bank.issuing, bank.device_centre, bank.town.folder / "other.db", policy=POLICY)
     vault.refresh()
     yield vault
     vault.close()
 
 
 def line_to(bank: Bank, vault: Vault) -> Line:
-    table = SessionTable(host=vault, random=bank.directory.random, clock=map(float, count()).__next__)
+    table = SessionTable(host=vault, random=bank.town.directory.random, clock=map(float, count()).__next__)
     gate = Gate(audience="vault", journal=None, callers=lambda _n: None, methods={})  # type: ignore[arg-type]
     return Line(
-        LocalCarrier(Service(gate=gate, bulletin=bank.directory.registry.bulletins.newest, sessions=table))
+        LocalCarrier(Service(gate=gate, bulletin=bank.town.registry.bulletins.newest, sessions=table))
     )
 
 
@@ -82,25 +84,25 @@ def test_a_lost_answer_between_vaults(bank: Bank, other: Vault) -> None:
 
 def test_another_vault_that_refuses(bank: Bank, other: Vault) -> None:
     bank.vault.issue([8])
-    bank.directory.registry.purses.revoke(bank.vault.number, "closed")
-    bank.directory.advance()
+    bank.town.registry.purses.revoke(bank.vault.number, "closed")
+    bank.town.directory.advance()
     other.refresh()
     with pytest.raises(PeerRefused):
         bank.vault.pay(line_to(bank, other), 8)
     assert bank.vault.balance == 8
-    assert [found.reporter for found in bank.directory.registry.suspects.after()] == [other.number]
+    assert [found.reporter for found in bank.town.registry.suspects.after()] == [other.number]
 
 
 def test_another_vault_that_is_refused_is_reported(bank: Bank, other: Vault) -> None:
     """EPP-VLT-002: also when the vault is the one that leads the session."""
     bank.vault.issue([8])
-    bank.directory.registry.purses.revoke(other.number, "closed")
-    bank.directory.advance()
+    bank.town.registry.purses.revoke(other.number, "closed")
+    bank.town.directory.advance()
     bank.vault.refresh()
     with pytest.raises(Refusal, match="purse-revoked"):
         bank.vault.pay(line_to(bank, other), 8)
     assert bank.vault.balance == 8
-    (found,) = bank.directory.registry.suspects.after()
+    (found,) = bank.town.registry.suspects.after()
     assert (found.reporter, found.number) == (bank.vault.number, other.number)
 
 
@@ -128,7 +130,7 @@ class Silent:
 
 def test_a_customers_claim_is_handed_on(bank: Bank, other: Vault) -> None:
     """EPP-CEN-008: signed by the customer, for the vault's account."""
-    alice = bank.purse()
+    alice = bank.town.purse()
     bank.vault.issue([8])
     assert bank.meet(alice, RequestOrder(amount=8), 8) == ()
     bank.device.arm("before", 1)
@@ -148,7 +150,7 @@ def test_a_customers_claim_is_handed_on(bank: Bank, other: Vault) -> None:
     assert cbor.decode(other.forward(signed)) == "open"
     assert cbor.decode(other.forward(signed)) == "open", "the very same request is answered as the first time"
     with pytest.raises(ServiceRefused, match="authentication"):
-        other.forward(bank.purse().sign_request("issuing-centre", "claim", 1, body)[:-1] + b"\0")
+        other.forward(bank.town.purse().sign_request("issuing-centre", "claim", 1, body)[:-1] + b"\0")
 
 
 def lost(bank: Bank, customer: Device) -> None:
@@ -160,7 +162,7 @@ def lost(bank: Bank, customer: Device) -> None:
 
 def test_several_threads(bank: Bank) -> None:
     """EPP-VLT-006: customers in turn, while the vault does what is due; nobody is disturbed."""
-    customers = [bank.purse() for _ in range(2)]
+    customers = [bank.town.purse() for _ in range(2)]
     bank.vault.issue([1] * 40)
     turn = threading.Lock()
     stop = threading.Event()

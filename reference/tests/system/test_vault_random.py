@@ -17,6 +17,7 @@ from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
 from eiraku.system.vault.errors import NotTaken, PeerRefused
 from eiraku.system.vault.policy import VaultPolicy
 from eiraku.testing.bank import FUNDS, Bank
+from eiraku.testing.town import Town
 
 pytestmark = pytest.mark.slow
 
@@ -30,14 +31,14 @@ LOSS = st.none() | st.tuples(st.integers(1, 9), st.sampled_from(("lost", "unansw
 CUT = st.none() | st.tuples(st.sampled_from(("before", "after")), st.integers(1, 3))
 
 
-class Town(RuleBasedStateMachine):
+class Weather(RuleBasedStateMachine):
     """One vault, two customers, weather."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.bank = Bank.found(Path(self.folder.name), policy=POLICY)
-        self.customers = [self.bank.purse(), self.bank.purse()]
+        self.bank = Bank(Town(folder=Path(self.folder.name)), POLICY)
+        self.customers = [self.bank.town.purse(), self.bank.town.purse()]
 
     def teardown(self) -> None:
         self.settle()
@@ -53,7 +54,7 @@ class Town(RuleBasedStateMachine):
                 self.bank.meet(customer, RedeliverOrder(transaction=pending.transaction))
                 assert customer.store.pending(pending.transaction) is None
         for pending in self.bank.device.store.pendings():
-            assert self.bank.meet(self.bank.purses[pending.payee], RequestOrder(amount=1), 1) == ()
+            assert self.bank.meet(self.bank.town.by_number()[pending.payee], RequestOrder(amount=1), 1) == ()
         assert self.bank.missing() == 0
         assert self.bank.outstanding() == self.bank.held() == FUNDS - self.bank.account()
 
@@ -112,7 +113,7 @@ class Town(RuleBasedStateMachine):
             self.bank.vault.end()
 
 
-TestTown = Town.TestCase
-TestTown.settings = settings(
+TestWeather = Weather.TestCase
+TestWeather.settings = settings(
     max_examples=8, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -15,8 +15,7 @@ from eiraku.system.wholesale.accounts import Standing
 from eiraku.system.wholesale.bookings import Difference, Follower
 from eiraku.system.wholesale.errors import PostingError
 from eiraku.system.wholesale.register import SCHEMA, Register
-from eiraku.testing.town import OTHER_ECONOMY, Town
-from eiraku.testing.village import ECONOMY, VAULT
+from eiraku.testing.town import ECONOMY, OTHER_ECONOMY, VAULT, Town
 
 A, B = 392, 702
 

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from eiraku.spec.errors import Refused
 from eiraku.system.database import Database, DatabaseError
-from eiraku.system.wholesale import accounts, schema, vectors
+from eiraku.system.wholesale import accounts, schema, vector_notes, vectors
 from eiraku.system.wholesale.errors import BrokenBooksError, CheckpointError
 from eiraku.system.wholesale.register import SCHEMA, Register
 from eiraku.system.wholesale.vectors import JAPAN, SINGAPORE
@@ -50,13 +50,13 @@ def file(tmp_path: Path) -> Path:
 def local(file: Path) -> Iterator[Register]:
     """A register in a file that a test can spoil."""
     database = Database(f"sqlite:///{file}", SCHEMA, wait=0.2)
-    made = Register.create(database, origin=vectors.ORIGIN, epoch=1, random=os.urandom)
+    made = Register.create(database, origin=vector_notes.ORIGIN, epoch=1, random=os.urandom)
     vectors.play(made)
     yield made
     database.close()
 
 
-# EPP-WHS-004
+# EPP-WHS-022
 def test_a_checkpoint_that_contradicts_an_earlier_one_is_not_signed(local: Register, file: Path) -> None:
     with sqlite3.connect(file) as connection:
         connection.execute("DELETE FROM leaf WHERE position = 11")
@@ -163,7 +163,7 @@ def test_every_contradiction_of_balances_is_seen(account: str, amount: int, said
         ("UPDATE entry SET amount = amount + 1 WHERE account = 'own:392'", "books: .*own:392"),
         ("DELETE FROM posted", "0 postings are known where the log has 12 entries"),
         ("UPDATE balance SET amount = -1 WHERE account = 'assets'", "assets has -1 in the books"),
-        ("UPDATE checkpoint SET signed = x'00' WHERE size = 9", "stored checkpoint of 9 entries: .*not well"),
+        ("UPDATE checkpoint SET note = '0' WHERE size = 9", "stored checkpoint of 9 entries: .*not well"),
         ("DELETE FROM balance WHERE account = 'issued:392'", "own 1000000 and issued 0 are not its bonds"),
     ),
 )
@@ -176,7 +176,7 @@ def test_whatever_is_altered_in_the_database_is_found(
     assert any(re.search(said, line) for line in local.problems()), local.problems()
 
 
-# EPP-WHS-004
+# EPP-WHS-022
 def test_a_log_that_was_made_anew_contradicts_what_was_signed(local: Register, file: Path) -> None:
     """Somebody swaps two entries and makes all hashes anew: only the signed checkpoints tell."""
     leaves = list(local.leaves())

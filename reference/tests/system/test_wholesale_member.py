@@ -10,17 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec.errors import Misuse
 from eiraku.spec.wholesale_objects import Checkpoint, Kind
 from eiraku.system.database import Database
-from eiraku.system.wholesale import checkpoint, export, member, register, vectors
+from eiraku.system.wholesale import export, member, register, vectors
 from eiraku.system.wholesale.checkpoint import Evidence
 from eiraku.system.wholesale.errors import CheckpointError, EntryError, EvidenceError, ProofError
 from eiraku.system.wholesale.member import ForkFoundError, Member
 from eiraku.system.wholesale.register import Register
 from eiraku.system.wholesale.vectors import JAPAN, SINGAPORE, THAILAND
-from eiraku.testing.wholesale import KEY, entry, operator, signed
+from eiraku.testing.wholesale import OTHER, TRUST, entry, operator, operator_key, signed
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +33,7 @@ def log() -> Register:
 def observer(centre_url: str) -> Iterator[Member]:
     """A member that has seen nothing yet."""
     database = Database(centre_url, member.SCHEMA)
-    yield Member.create(database, origin=vectors.ORIGIN, operator=KEY.public)
+    yield Member.create(database, TRUST)
     database.close()
 
 
@@ -62,7 +61,7 @@ def test_a_member_computes_the_accounts_itself(log: Register, observer: Member) 
 def test_a_member_goes_on_where_it_was(log: Register, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'member.db'}"
     first = Database(url, member.SCHEMA)
-    observer = Member.create(first, origin=vectors.ORIGIN, operator=KEY.public)
+    observer = Member.create(first, TRUST)
     vectors.play(log)
     follow(observer, log)
     first.close()
@@ -73,30 +72,31 @@ def test_a_member_goes_on_where_it_was(log: Register, tmp_path: Path) -> None:
     follow(observer, log)
     assert observer.standings() == log.standings()
     with pytest.raises(Misuse, match="a member's view already"):
-        Member.create(again, origin=vectors.ORIGIN, operator=KEY.public)
+        Member.create(again, TRUST)
     again.close()
 
 
-def test_a_member_is_made_with_a_key(tmp_path: Path) -> None:
+def test_a_member_is_made_first(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'member.db'}", member.SCHEMA)
     with pytest.raises(Misuse, match="create it first"):
         Member(database)
-    with pytest.raises(Misuse, match="public key of 32 bytes"):
-        Member.create(database, origin="a", operator=b"")
     database.close()
 
 
-# EPP-WHS-004, EPP-WHS-005
+# EPP-WHS-005, EPP-WHS-013, EPP-WHS-014, EPP-WHS-016, EPP-WHS-018, EPP-WHS-020, EPP-WHS-023, EPP-WHS-024
 @pytest.mark.parametrize(
     ("alter", "said"),
     (
         (
-            lambda u: replace(u, signed=u.signed[:-1] + bytes([u.signed[-1] ^ 1])),
-            "not signed by the operator",
+            lambda u: replace(u, signed=u.signed.replace("\n12\n", "\n13\n")),
+            r"signature of acu.example does not verify \[EPP-WHS-016\]",
         ),
-        (lambda u: replace(u, signed=b"\x00"), "not well formed"),
-        (lambda u: replace(u, signed=u.signed + bytes(300)), "not well formed"),
+        (lambda u: replace(u, signed="\0"), "not well formed .*EPP-WHS-013"),
+        (lambda u: replace(u, signed=u.signed + "\0" * 300), "not well formed .*EPP-WHS-013"),
+        (lambda u: replace(u, signed=u.signed + "x" * 200_000), "not well formed .*EPP-WHS-014"),
+        (lambda u: replace(u, signed=u.signed.replace("\n12\n", "\n012\n")), "EPP-WHS-018"),
         (lambda u: replace(u, signed=signed(list(u.leaves), origin="other")), "of the log 'other', expected"),
+        (lambda u: replace(u, signed=signed(list(u.leaves), key=OTHER)), "not signed by the operator"),
         (lambda u: replace(u, proof=(*u.proof, bytes(32))), "expected a proof of"),
         (lambda u: replace(u, proof=(bytes(32), *u.proof[1:])), "does not continue"),
         (lambda u: replace(u, leaves=u.leaves[:-1]), "expected 7 entries from 5 on, found 6"),
@@ -187,7 +187,7 @@ def two() -> tuple[Register, Register]:
     return stories
 
 
-# EPP-WHS-010
+# EPP-WHS-010, EPP-WHS-028
 def test_two_members_that_compare_find_the_fork(
     two: tuple[Register, Register], observer: Member, tmp_path: Path
 ) -> None:
@@ -196,10 +196,11 @@ def test_two_members_that_compare_find_the_fork(
     for other in theirs.checkpoints()[1:]:
         found = observer.examine(other)
         assert found is not None
-        assert "two logs of" in found.verify(KEY.public)
+        assert "two logs of" in found.verify(TRUST.operator)
         file = tmp_path / "fork.json"
-        file.write_text(found.to_json())
-        assert Evidence.from_json(file.read_text()) == found
+        file.write_text(found.to_json(), encoding="utf-8")
+        assert Evidence.from_json(file.read_text(encoding="utf-8")) == found
+        assert json.loads(file.read_text(encoding="utf-8"))["first"] == other
         with pytest.raises(ForkFoundError, match="keep and publish the evidence") as raised:
             observer.accept(other, (), ())
         assert raised.value.evidence == found
@@ -219,7 +220,7 @@ def test_a_larger_log_of_the_other_side_is_not_accepted(
     assert observer.examine(update.signed) is None
     found = observer.examine(update.signed, list(theirs.leaves()))
     assert found is not None
-    assert "two logs of 12 entries" in found.verify(KEY.public)
+    assert "two logs of 12 entries" in found.verify(TRUST.operator)
     # Leaves that are not those under the checkpoint show nothing.
     assert observer.examine(update.signed, [*theirs.leaves(0, 12), b"x"]) is None
 
@@ -228,26 +229,27 @@ def test_a_larger_log_of_the_other_side_is_not_accepted(
 def test_two_files_show_the_fork(two: tuple[Register, Register]) -> None:
     mine, theirs = (export.read(export.write(story)) for story in two)
     for exported in (mine, theirs):
-        export.verify(exported, KEY.public)
-    found = export.fork(mine, theirs, KEY.public)
-    assert "two logs of 9 entries" in found.verify(KEY.public)
+        export.verify(exported, TRUST)
+    found = export.fork(mine, theirs, TRUST.operator)
+    assert "two logs of 9 entries" in found.verify(TRUST.operator)
     with pytest.raises(EvidenceError, match="no two checkpoints of these files contradict"):
-        export.fork(mine, mine, KEY.public)
-    with pytest.raises(EvidenceError, match="these are two logs"):
-        export.fork(mine, replace(theirs, origin="other"), KEY.public)
+        export.fork(mine, mine, TRUST.operator)
+    strange = replace(theirs, checkpoints=(signed(list(theirs.leaves), origin="other"),))
+    with pytest.raises(CheckpointError, match=r"of the log 'other', expected 'acu\.example'"):
+        export.fork(mine, strange, TRUST.operator)
 
 
-# EPP-WHS-004, EPP-WHS-010
+# EPP-WHS-010, EPP-WHS-028
 def test_a_log_that_shrinks_shows_itself(log: Register, observer: Member) -> None:
     vectors.play(log)
     follow(observer, log)
     leaves = list(log.leaves())
     found = observer.examine(signed(leaves[:4], epoch=8))
     assert found is not None
-    assert "a log only grows" in found.verify(KEY.public)
+    assert "a log only grows" in found.verify(TRUST.operator)
     found = observer.examine(signed([*leaves, b"x"], epoch=2))
     assert found is not None
-    assert "a log only grows" in found.verify(KEY.public)
+    assert "a log only grows" in found.verify(TRUST.operator)
 
 
 # EPP-WHS-010
@@ -257,21 +259,21 @@ def test_evidence_that_shows_nothing_is_refused(two: tuple[Register, Register]) 
     leaves = list(mine.leaves())
     root, proof = vectors.mth(leaves[:9]), tuple(vectors.subproof(9, leaves))
     good = Evidence(first=theirs.checkpoints()[1], second=second, root=root, proof=proof)
-    good.verify(KEY.public)
-    assert good.shows(KEY.public)
-    other = checkpoint.sign(KEY, Checkpoint(origin="other", size=9, root=bytes(32), epoch=1))
+    good.verify(TRUST.operator)
+    assert good.shows(TRUST.operator)
     for evidence, said in (
         (replace(good, first=first), "the second checkpoint continues the first; this is no fork"),
-        (replace(good, first=other), "two logs, which may well differ"),
         (replace(good, root=bytes(32)), "the proof does not belong to the second checkpoint"),
         (replace(good, proof=proof[:-1]), "the proof does not belong to the second checkpoint"),
         (replace(good, first=second, second=first), "the smaller size first"),
     ):
-        assert not evidence.shows(KEY.public)
+        assert not evidence.shows(TRUST.operator)
         with pytest.raises(EvidenceError, match=said):
-            evidence.verify(KEY.public)
+            evidence.verify(TRUST.operator)
+    with pytest.raises(CheckpointError, match=r"of the log 'other', expected 'acu\.example'"):
+        replace(good, first=signed(leaves[:9], origin="other")).verify(TRUST.operator)
     with pytest.raises(CheckpointError, match="not signed by the operator's key"):
-        good.verify(SigningKey(bytes(32)).public)
+        good.verify(operator_key(OTHER))
 
 
 @pytest.mark.parametrize(
@@ -296,7 +298,7 @@ def test_members_that_look_in_at_any_time_agree(seed: int) -> None:
     draw = random.Random(seed)
     log = operator("sqlite://")
     databases = [Database("sqlite://", member.SCHEMA) for _ in range(3)]
-    members = [Member.create(d, origin=vectors.ORIGIN, operator=KEY.public) for d in databases]
+    members = [Member.create(d, TRUST) for d in databases]
     numbers = iter(range(1, 1000))
     for economy in (JAPAN, SINGAPORE):
         log.join(next(numbers).to_bytes(16, "big"), economy)

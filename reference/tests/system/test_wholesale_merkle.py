@@ -28,7 +28,7 @@ def root(size: int) -> bytes:
     return merkle.root(Range(0, size), TREE)
 
 
-# EPP-WHS-003, EPP-WHS-005
+# EPP-WHS-003, EPP-WHS-024
 def test_every_tree_up_to_seventy_leaves_is_that_of_the_definitions() -> None:
     assert root(0) == vectors.mth(())
     for size in range(1, len(LEAVES) + 1):
@@ -120,7 +120,7 @@ def altered(draw: st.DrawFn, proof: list[bytes]) -> list[bytes]:
     return other
 
 
-# EPP-WHS-005
+# EPP-WHS-024
 @given(st.data(), sizes, st.integers(0, 69))
 def test_an_altered_inclusion_proof_fails(data: st.DataObject, size: int, index: int) -> None:
     index %= size
@@ -131,7 +131,7 @@ def test_an_altered_inclusion_proof_fails(data: st.DataObject, size: int, index:
             merkle.verify_inclusion(LEAVES[index], index, size, other, root(size))
 
 
-# EPP-WHS-005
+# EPP-WHS-024
 @given(st.data(), sizes, sizes)
 def test_an_altered_consistency_proof_fails(data: st.DataObject, one: int, other: int) -> None:
     first, second = sorted((one, other))
@@ -142,7 +142,7 @@ def test_an_altered_consistency_proof_fails(data: st.DataObject, one: int, other
             merkle.verify_consistency(first, second, root(first), root(second), wrong)
 
 
-# EPP-WHS-005
+# EPP-WHS-024
 @given(sizes, st.integers(0, 69), st.integers(0, 69))
 def test_a_proof_is_good_for_one_index_and_leaf_only(size: int, index: int, other: int) -> None:
     # The size itself is bound by the checkpoint, not by the root.
@@ -155,7 +155,7 @@ def test_a_proof_is_good_for_one_index_and_leaf_only(size: int, index: int, othe
             merkle.verify_inclusion(LEAVES[other], index, size, proof, root(size))
 
 
-# EPP-WHS-005
+# EPP-WHS-024
 @given(sizes, sizes, sizes, sizes)
 def test_a_consistency_proof_is_good_for_its_sizes_only(a: int, b: int, c: int, d: int) -> None:
     (first, second), (other, further) = sorted((a, b)), sorted((c, d))
@@ -168,7 +168,7 @@ def test_a_consistency_proof_is_good_for_its_sizes_only(a: int, b: int, c: int, 
             merkle.verify_consistency(first, second, root(other), root(second), proof)
 
 
-# EPP-WHS-005
+# EPP-WHS-024
 @pytest.mark.parametrize(
     ("index", "size", "proof", "top"),
     (
@@ -193,7 +193,7 @@ def test_lengths_and_indices_are_not_trusted(index: Any, size: Any, proof: Any, 
         merkle.verify_consistency(index, size, top, top, proof)
 
 
-# EPP-WHS-005
+# EPP-WHS-024
 def test_every_log_continues_the_empty_one_and_itself() -> None:
     merkle.verify_consistency(0, 5, merkle.EMPTY, root(5), [])
     merkle.verify_consistency(0, 0, merkle.EMPTY, merkle.EMPTY, [])

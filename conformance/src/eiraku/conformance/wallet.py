@@ -21,7 +21,6 @@ from eiraku.conformance.adapter.server import serve_stdio, serve_tcp
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.device import Accepted, Rejected, Result
 from eiraku.reference.purse.state import (
-    GivenHolding,
     Order,
     PayOrder,
     Provisioning,
@@ -29,6 +28,7 @@ from eiraku.reference.purse.state import (
     RedeliverOrder,
     RequestOrder,
 )
+from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.tables import Side
 from eiraku.testing.device import BenchDevice, PowerLost
 
@@ -155,7 +155,7 @@ class ReferenceWallet:
             policy=request["policy"],
             bulletin=None if request["bulletin"] is None else bytes.fromhex(request["bulletin"]),
             holdings=tuple(
-                GivenHolding(
+                OfferedUnit(
                     unit=bytes.fromhex(item["unit"]), hop=item["hop"], history=bytes.fromhex(item["history"])
                 )
                 for item in request["holdings"]

@@ -105,7 +105,7 @@ class TrustAnchor:
         return {**found, "scheme_key": self.scheme_key.hex()}
 
     def to_json(self) -> bytes:
-        """A file of the public half, as anybody may have it (EPP-CEN-025); `from_json` reads it."""
+        """A file of the public half, as anybody may have it (EPP-CEN-082); `from_json` reads it."""
         return msgspec.json.format(msgspec.json.encode(self._public()), indent=1) + b"\n"
 
     def _public(self) -> written.PublicAnchor:

@@ -112,7 +112,7 @@ class Device:
     # --- what a centre does ---
 
     def take_issue(self, issue: bytes) -> Result:
-        """Credit an issue (EPP-CEN-012); `out` is the signature of the receipt, 64 bytes."""
+        """Credit an issue (EPP-CEN-069); `out` is the signature of the receipt, 64 bytes."""
         return self._take(TakeIssue(issue=issue))
 
     def take_purse_id(self, signed: bytes) -> Result:
@@ -120,7 +120,7 @@ class Device:
         return self._take(TakePurseId(purse_id=signed))
 
     def collect(self, unit_ids: Sequence[bytes]) -> Result:
-        """Take units out of a centre's purse once they are in its database (EPP-CEN-010)."""
+        """Take units out of a centre's purse once they are in its database (EPP-CEN-063)."""
         return self._take(Collect(unit_ids=tuple(unit_ids)))
 
     def self_report(self, challenge: bytes) -> bytes:

@@ -24,6 +24,8 @@ MESSAGES_MAX = 2 * CHUNKS_MAX + 8
 def verify_head(anchor: TrustAnchor, signed: bytes) -> BulletinHead:
     """A head that the device centre signed. Raises Refusal (MALFORMED, TOO_LARGE, BULLETIN_SIGNATURE)."""
     parsed = cose.parse(signed, limit=news.HEAD_MAX)
+    if parsed.kid is None:
+        raise Refusal(Code.MALFORMED, "EPP-KEY-005", "head: no key identifier")
     head = BulletinHead.decode(parsed.payload)
     public = signer(anchor.device_keys, parsed.kid, head.epoch, Code.BULLETIN_SIGNATURE, "head")
     # EPP-DEV-009

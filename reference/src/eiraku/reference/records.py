@@ -41,6 +41,11 @@ class Channel:
     sending: Direction
     receiving: Direction
 
+    @property
+    def fresh(self) -> bool:
+        """Whether no record was sent or received yet."""
+        return self.sending.number == self.receiving.number == 0
+
     def seal(self, message: bytes) -> tuple[bytes, "Channel"]:
         """The record that carries `message`. Raises ValueError over 65 535 bytes: our own fault."""
         if len(message) > PLAINTEXT_MAX:

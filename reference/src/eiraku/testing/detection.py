@@ -16,10 +16,10 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 from eiraku.reference.anchor import parse_unit
-from eiraku.reference.centres.issuing import Holding
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.spec.centre_objects import Issue
 from eiraku.spec.errors import Misuse
+from eiraku.spec.messages import OfferedUnit
 from eiraku.system.database import Database, DatabaseError, batches
 from eiraku.system.issuing.cases import BAD_HISTORY, COPY
 from eiraku.system.issuing.chain import Opener
@@ -140,7 +140,7 @@ def detect(
         raise Misuse("expected a database without units; name an empty one")
     run = Run(plan, issuer, executor, workers=workers, watcher=watcher)
     done = run.done
-    late: list[Holding] = []
+    late: list[OfferedUnit] = []
     for first in range(0, plan.units, BLOCK):
         indices = range(first, min(first + BLOCK, plan.units))
         made = run.make(run.issue(indices))
@@ -198,7 +198,7 @@ class Run:
         self.done.making += time.perf_counter() - begun
         return [home for part in found for home in part]
 
-    def deposit(self, holdings: Sequence[Holding]) -> None:
+    def deposit(self, holdings: Sequence[OfferedUnit]) -> None:
         """Open them by workers, and store them as they come."""
         begun, done = time.perf_counter(), self.done
         for _, chunk in self._done((open_chunk, self.opener, some) for some in batches(holdings, CHUNK)):
@@ -219,7 +219,7 @@ class Run:
         return completed(self.executor, calls, at_once=3 * self.done.workers)
 
 
-def open_chunk(opener: bytes, holdings: Sequence[Holding]) -> OpenedChunk:
+def open_chunk(opener: bytes, holdings: Sequence[OfferedUnit]) -> OpenedChunk:
     """For a worker: open deposits with a pickled opener."""
     loaded = _loaded(opener)
     found: list[Opened] = []

@@ -7,6 +7,7 @@ from typing import Literal
 
 from eiraku.reference.device import Device, Result
 from eiraku.reference.purse import core
+from eiraku.reference.purse.ledger import Provision
 from eiraku.reference.purse.state import Input, Random
 from eiraku.testing.faulty_store import FaultyStore, PowerCut
 from eiraku.testing.patches import Patch, patched
@@ -51,3 +52,16 @@ class BenchDevice(Device):
         except PowerCut:
             self.power_cut()
             return PowerLost()
+
+
+def provision_of(device: Device) -> Provision:
+    """What a purse was made with."""
+    found = device.store.provision()
+    if found is None:
+        raise ValueError("expected a purse that is made")
+    return found
+
+
+def number_of(device: Device) -> bytes:
+    """Purse number of a device that is made."""
+    return provision_of(device).number

@@ -1,4 +1,4 @@
-"""Bulletins with their heads, as tests of gossip need them."""
+"""Bulletins with their heads, as tests of gossip need them: functions over a world of purses."""
 
 from collections.abc import Iterable
 from hashlib import sha256

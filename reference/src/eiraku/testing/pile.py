@@ -1,4 +1,4 @@
-"""Units in a list, to choose from without a store."""
+"""Units in a list, to choose from without a store: neither purse nor centre, so no world."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""A population of purses whose units come home in any number, with a known number of cheats among them.
+"""A population whose units come home in any number, with a known number of cheats: a plan, no world.
 
 Everything follows from the seed and the index of a unit, so any process can make any part of it, and nobody
 needs to keep it. `Plan.cheats` is the truth about who cheated: it is decided before any unit is made, and
@@ -12,11 +12,12 @@ from hashlib import sha256
 from itertools import pairwise
 from random import Random
 
-from eiraku.reference.centres.issuing import Holding, first_holding
+from eiraku.reference.centres.issuing import first_holding
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import objects
 from eiraku.spec.errors import Misuse
+from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import history_size
 from eiraku.system.issuing.chain import Endorsement
 from eiraku.testing import moves
@@ -49,7 +50,7 @@ class Cheat:
     hops: tuple[int, ...]
 
 
-Homecoming = tuple[Holding, ...]
+Homecoming = tuple[OfferedUnit, ...]
 """What the issuing centre's purse gets of one unit: the first at once, the others long after."""
 
 
@@ -207,7 +208,7 @@ class _Maker:
             copies.append(self._along(second, (other, way[hop], HOME)))
         return tuple(copies)
 
-    def _first(self) -> Holding:
+    def _first(self) -> OfferedUnit:
         """As the first holder has it."""
         return first_holding(
             self.genesis.unit,
@@ -218,13 +219,13 @@ class _Maker:
             ephemeral=self.random(32),
         )
 
-    def _along(self, held: Holding, way: Sequence[int]) -> Holding:
+    def _along(self, held: OfferedUnit, way: Sequence[int]) -> OfferedUnit:
         """From purse to purse; the first is the payer."""
         for payer, payee in pairwise(way):
             held = self._take(held, self._endorse(held, payer, payee))
         return held
 
-    def _endorse(self, held: Holding, payer: int, payee: int) -> Endorsement:
+    def _endorse(self, held: OfferedUnit, payer: int, payee: int) -> Endorsement:
         return moves.endorse(
             held,
             self.plan.key(payer),
@@ -233,10 +234,10 @@ class _Maker:
             transaction=self.random(16),
         )
 
-    def _take(self, held: Holding, endorsement: Endorsement) -> Holding:
+    def _take(self, held: OfferedUnit, endorsement: Endorsement) -> OfferedUnit:
         return moves.taken(held, endorsement, history_key=self.history_key, ephemeral=self.random(32))
 
-    def _framed(self, first: Holding, hop: int) -> Holding:
+    def _framed(self, first: OfferedUnit, hop: int) -> OfferedUnit:
         """What the cheat holds at `hop` - 1 with a layer that says somebody else had paid it."""
         before = self._along(first, self.way[: hop - 1])
         framed = self.plan.other(self.way, hop)

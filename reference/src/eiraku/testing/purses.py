@@ -1,4 +1,4 @@
-"""Two centres and any number of purses in one process, for tests, benchmarks and demonstrations.
+"""The world without a database: bare centres and any number of purses in memory, for tests and benchmarks.
 
 Everything is drawn from one seed, so that a run can be repeated byte for byte. Purses are real devices with
 real memories; how they meet is in `eiraku.reference.meeting`.
@@ -19,7 +19,8 @@ from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.device import Accepted
 from eiraku.reference.policy import Policy
-from eiraku.reference.purse.state import GivenHolding, Provisioning
+from eiraku.reference.purse.state import Provisioning
+from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import PurseId, Role, Unit
 from eiraku.testing.device import BenchDevice
 from eiraku.testing.patches import Patch
@@ -105,10 +106,9 @@ class World:
         )
         return replace(base, **changes)
 
-    def holding(self, unit: Unit, holder: bytes) -> GivenHolding:
+    def holding(self, unit: Unit, holder: bytes) -> OfferedUnit:
         """A unit fresh from the issuing centre, for a purse number."""
-        held = self.issuing_centre.issue(unit, holder=holder, transaction=self.random(16), random=self.random)
-        return GivenHolding(unit=held.unit, hop=held.hop, history=held.history)
+        return self.issuing_centre.issue(unit, holder=holder, transaction=self.random(16), random=self.random)
 
     def claims(self, public_key: bytes, **changes: Any) -> PurseId:
         """Claims of a new purse: a person of tier 2 with a holder of its own, but for `changes`."""

@@ -1,4 +1,4 @@
-"""A device centre in a database, with purses whose keys nobody keeps: for tests of the register."""
+"""Functions for tests of the register, no world: purses are entries whose keys nobody keeps."""
 
 from typing import Any
 

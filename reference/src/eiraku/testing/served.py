@@ -1,4 +1,4 @@
-"""A scheme served by a child process that can be killed: for tests and measurements.
+"""A town served by a child process that can be killed: for tests and measurements.
 
 The child comes from a fork server that has everything imported, so that a restart takes milliseconds.
 """
@@ -9,7 +9,6 @@ import time
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from eiraku.system.scheme import settings as centre_settings
 from eiraku.system.services import scheme as schemes
 from eiraku.system.services.client import HttpService, Patience
 from eiraku.system.services.notes import Reach
@@ -19,33 +18,30 @@ from eiraku.system.services.scheme import Scheme
 from eiraku.system.services.server import Address, listen
 from eiraku.system.services.settings import DEFAULT
 from eiraku.system.services.wallet import Wallet
+from eiraku.testing.processes import PATIENCE
+from eiraku.testing.town import ECONOMY, Town
 
-STARTS = 20.0
-"""Seconds that a child may take to start."""
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["eiraku.system.services.running"])
 
 
 class Served:
-    """A new scheme in `folder` with a vault and an account for each of `funds`, on a port of this machine.
+    """A new town in `folder` with a vault and an account for each of `funds`, on a port of this machine.
 
     `text`: of `services.toml`, without the vaults.
     """
 
     def __init__(self, folder: Path, funds: dict[str, int], *, text: str = "") -> None:
-        self.folder = folder / "scheme"
-        self.codes: dict[str, list[str]] = {}
-        vaults = "".join(f"{name} = 392\n" for name in funds)
-        if not text:
-            text = DEFAULT.replace("[vaults]\n", "")
-        schemes.create(self.folder, centre_settings.DEFAULT, text=f"{text}\n[vaults]\n{vaults}")
-        with self.opened() as scheme:
-            for name, amount in funds.items():
-                self.codes[name] = schemes.invite(self.folder, name, count=4)
-                if amount:
-                    scheme.directory.issuer.accounts.fund(
-                        name.encode().ljust(16), scheme.vaults[name].number, amount
-                    )
+        text = text or DEFAULT.replace("[vaults]\n", "")
+        vaults = "".join(f"{name} = {ECONOMY}\n" for name in funds)
+        town = Town(folder=folder, services=f"{text}\n[vaults]\n{vaults}")
+        for name, amount in funds.items():
+            if amount:
+                number = town.scheme.vaults[name].number
+                town.issuer.accounts.fund(name.encode().ljust(16), number, amount)
+        town.close()
+        self.folder = town.directory.path
+        self.codes = {name: schemes.invite(self.folder, name, count=4) for name in funds}
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -61,13 +57,17 @@ class Served:
         """Serve, and wait until it answers."""
         self._child = _CONTEXT.Process(target=child, args=(self.folder, self.port, self.log), daemon=True)
         self._child.start()
-        deadline = time.monotonic() + STARTS
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+            if self.answers():
+                return
             time.sleep(0.01)
-        raise TimeoutError(f"expected the child to answer within {STARTS:g} seconds; see {self.log}")
+        raise TimeoutError(f"expected the child to answer within {PATIENCE:g} seconds; see {self.log}")
+
+    def answers(self) -> bool:
+        """Whether it takes connections."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def kill(self) -> None:
         """End it as if the power had failed."""
@@ -81,7 +81,7 @@ class Served:
         if self._child is None:
             return None
         self._child.terminate()
-        self._child.join(STARTS)
+        self._child.join(PATIENCE)
         code = self._child.exitcode
         self.kill()
         return code

@@ -1,15 +1,18 @@
-"""An operator of the wholesale side and what it signs, honest or not."""
+"""What an operator of the wholesale side signs, honest or not: functions, no world, for no purse is in it."""
 
 import itertools
 
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec.wholesale_objects import Checkpoint, Entry, Kind
 from eiraku.system.database import Database
-from eiraku.system.wholesale import checkpoint, register, vectors
+from eiraku.system.wholesale import checkpoint, register, vector_notes, vectors
+from eiraku.system.wholesale.note import SignatureType, Trust, VerifierKey
 from eiraku.system.wholesale.register import Register
-from eiraku.system.wholesale.vectors import secret
+from eiraku.system.wholesale.vector_notes import secret
 
 KEY = SigningKey(secret("operator key"))
+OTHER = SigningKey(secret("other key"))
+"""Of somebody else who signs what an operator signs."""
 SDR = """
 unit = "XDR"
 quote = "USD"
@@ -44,14 +47,24 @@ def operator(url: str) -> Register:
     """The operator of the vectors, with an empty log."""
     database = Database(url, register.SCHEMA)
     return Register.create(
-        database, origin=vectors.ORIGIN, epoch=1, random=lambda length: secret("operator key", length)
+        database, origin=vector_notes.ORIGIN, epoch=1, random=lambda length: secret("operator key", length)
     )
 
 
-def signed(leaves: list[bytes], *, epoch: int = 9, origin: str = vectors.ORIGIN) -> bytes:
+def operator_key(key: SigningKey = KEY, *, origin: str = vector_notes.ORIGIN) -> VerifierKey:
+    """The verifier key of an operator."""
+    return VerifierKey(name=origin, type=SignatureType.OPERATOR, public=key.public)
+
+
+TRUST = Trust(operator=operator_key())
+
+
+def signed(
+    leaves: list[bytes], *, epoch: int = 9, origin: str = vector_notes.ORIGIN, key: SigningKey = KEY
+) -> str:
     """What an operator signs who signs anything."""
     root = vectors.mth(leaves)
-    return checkpoint.sign(KEY, Checkpoint(origin=origin, size=len(leaves), root=root, epoch=epoch))
+    return checkpoint.sign(key, Checkpoint(origin=origin, size=len(leaves), root=root, epoch=epoch))
 
 
 def entry(kind: Kind, economy: int, amount: int, *, at: int = 0, epoch: int = 1, posting: int = 0) -> bytes:

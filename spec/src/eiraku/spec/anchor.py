@@ -1,8 +1,8 @@
 """The trust anchor in JSON, byte strings as lower-case hexadecimal: the one shape of it.
 
-It is what a purse is provisioned with (EPP-GEN-005), by the adapter protocol or at enrolment (EPP-SVC-009).
+It is what a purse is provisioned with (EPP-GEN-005), by the adapter protocol or at enrolment (EPP-SVC-065).
 Whoever verifies what the centres sign needs the public half only, which is without the scheme key
-(EPP-CEN-025).
+(EPP-CEN-082).
 """
 
 from typing import Annotated

@@ -4,8 +4,9 @@ No cryptography here: `encode` gives the bytes that travel or are signed; `decod
 MALFORMED. Amounts are in minor units.
 """
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
+from eiraku.spec import shape
 from eiraku.spec.fields import (
     Amount,
     Digest,
@@ -17,7 +18,8 @@ from eiraku.spec.fields import (
     Signature,
     Transaction,
 )
-from eiraku.spec.layout import Count, Octets, Text, Uint
+from eiraku.spec.layout import Count, Octets, OneOf, Place, Text, Uint
+from eiraku.spec.objects import PURSE_ID_MAX
 from eiraku.spec.record import Record, record
 
 CONTEXT_REQUEST = b"EPP/1 request"
@@ -32,9 +34,15 @@ CHUNKS_MAX = 64
 """A bulletin has at most 65 535 bytes (EPP-BUL-005)."""
 REPORTED_MAX = 4096
 """Greatest number of units, and of pending transactions, in one self-report (EPP-DEV-006)."""
+ISSUED_MAX = 256
+"""Greatest number of units in an issue (EPP-CEN-019)."""
+CASES_MAX = 100
+"""Greatest number of cases in one answer (EPP-SVC-010)."""
+
+Sequence: TypeAlias = Annotated[int, Uint(1, 2**53 - 1)]
 
 
-@record("EPP-CEN-012")
+@record("EPP-CEN-066")
 class Issue(Record):
     """Fresh units for a vault: for each the signed unit and its genesis endorsement (EPP-CEN-012).
 
@@ -43,10 +51,10 @@ class Issue(Record):
 
     transaction: Transaction
     amount: Amount
-    units: tuple[tuple[Encoded, Signature], ...]
+    units: Annotated[tuple[tuple[Encoded, Signature], ...], Count(1, ISSUED_MAX)]
 
 
-@record("EPP-CEN-008", limit=REQUEST_MAX)
+@record("EPP-CEN-032", limit=REQUEST_MAX)
 class Claim(Record):
     """A pending transaction whose receipt never came (EPP-CEN-008): what the payer stored of it.
 
@@ -54,7 +62,7 @@ class Claim(Record):
     """
 
     offer: Encoded
-    endorsements: tuple[Signature, ...]
+    endorsements: Annotated[tuple[Signature, ...], Count(1)]
     payee: Number
     beneficiary: Number
 
@@ -71,8 +79,8 @@ class SelfReport(Record):
     challenge: Annotated[bytes, Octets(16)]
     number: Number
     epoch: Epoch
-    units: tuple[tuple[Digest, Hop], ...]
-    pending: tuple[tuple[Transaction, Number, Amount], ...]
+    units: Annotated[tuple[tuple[Digest, Hop], ...], Count(0, REPORTED_MAX)]
+    pending: Annotated[tuple[tuple[Transaction, Number, Amount], ...], Count(0, REPORTED_MAX)]
     balance: Amount
     given: Amount
     credited: Amount
@@ -100,11 +108,26 @@ class Request(Record):
     audience: Annotated[str, Text(0, 32)]
     method: Annotated[str, Text(0, 32)]
     purse: Number
-    sequence: Annotated[int, Uint(1, 2**53 - 1)]
+    sequence: Sequence
     body: Annotated[bytes, Octets(0, REQUEST_MAX)]
 
 
-@record("EPP-SVC-010")
+# --- bodies of requests and the answers to them (chapter 16) ------------------------------------------------
+
+
+@record("EPP-SVC-070")
+class NoBody(Record):
+    """Body of the requests `account`, `challenge`, `balance` and `pending`: there is nothing to say."""
+
+
+@record("EPP-SVC-070", template=Place.FIELD)
+class Nothing(Record):
+    """Answer to the requests `receipt`, `suspect` and `self-report`."""
+
+    nothing: None = None
+
+
+@record("EPP-SVC-070")
 class IssueBody(Record):
     """Body of the request `issue`: fresh units of these values, debited to the account of the caller."""
 
@@ -112,7 +135,7 @@ class IssueBody(Record):
     values: tuple[Amount, ...]
 
 
-@record("EPP-SVC-010")
+@record("EPP-SVC-070")
 class ReceiptBody(Record):
     """Body of the request `receipt`: the receipt for an issue."""
 
@@ -120,7 +143,47 @@ class ReceiptBody(Record):
     signature: Signature
 
 
-@record("EPP-SVC-010")
+@record("EPP-SVC-070", template=Place.FIELD)
+class Account(Record):
+    """Answer to the request `account`: what the caller has at the issuing centre."""
+
+    amount: Amount
+
+
+@record("EPP-SVC-070", template=Place.FIELD)
+class ClaimState(Record):
+    """Answer to the request `claim`, whose body is a `Claim`."""
+
+    state: Annotated[str, OneOf(("open", "refunded", "partly-refunded", "refused"))]
+
+
+@record("EPP-SVC-070")
+class CasesBody(Record):
+    """Body of the request `cases`: those of greater sequence."""
+
+    after: Annotated[int, Uint(0, 2**53 - 1)]
+
+
+@record("EPP-SVC-070")
+class Case(Record):
+    """What the issuing centre found against a purse."""
+
+    sequence: Sequence
+    kind: Annotated[str, OneOf(("copy", "bad-history", "unknown"))]
+    purse: Number
+    unit_id: Digest
+    hop: Hop
+    epoch: Epoch
+
+
+@record("EPP-SVC-070", template=Place.FIELD)
+class Cases(Record):
+    """Answer to the request `cases`."""
+
+    cases: Annotated[tuple[Case, ...], Count(0, CASES_MAX)]
+
+
+@record("EPP-SVC-070")
 class SuspectBody(Record):
     """Body of the request `suspect`: a purse whose unit a vault refused with `code`."""
 
@@ -128,6 +191,49 @@ class SuspectBody(Record):
     code: Annotated[int, Uint(1, 255)]
     unit_id: Digest | None
     epoch: Epoch
+
+
+@record("EPP-SVC-070")
+class RenewBody(Record):
+    """Body of the request `renew`: the last epoch that is wanted. The answer is a purse ID as signed."""
+
+    expires: Epoch
+
+
+@record("EPP-SVC-070", template=Place.FIELD)
+class Challenge(Record):
+    """Answer to the request `challenge`: what the next self-report is over."""
+
+    challenge: Annotated[bytes, Octets(16)]
+
+
+@record("EPP-SVC-070")
+class Balance(Record):
+    """Answer to the request `balance`: what a vault holds, and its account at the issuing centre."""
+
+    held: Amount
+    account: Amount
+
+
+@record("EPP-SVC-070")
+class PayOutBody(Record):
+    """Body of the request `pay-out`."""
+
+    amount: Annotated[int, Uint(1, shape.AMOUNT_MAX)]
+
+
+@record("EPP-SVC-070", template=Place.FIELD)
+class SessionName(Record):
+    """Answer to the request `pay-out`: the session in which the vault pays."""
+
+    name: Annotated[bytes, Octets(16)]
+
+
+@record("EPP-SVC-070", template=Place.FIELD)
+class PendingSession(Record):
+    """Answer to the request `pending`: the session in which the vault delivers again, if it has to."""
+
+    name: Annotated[bytes, Octets(16)] | None
 
 
 @record("EPP-SVC-009")
@@ -138,9 +244,12 @@ class EnrolBody(Record):
     public_key: Annotated[bytes, Octets(32)]
 
 
-@record("EPP-SVC-012")
-class Balance(Record):
-    """Answer to the request `balance`: what a vault holds, and its account at the issuing centre."""
+@record("EPP-SVC-065", limit=4 * REQUEST_MAX)
+class Enrolled(Record):
+    """What a new purse is told. `anchor`, `policy`: JSON; `vault`: number of its holder's vault, or None."""
 
-    held: Amount
-    account: Amount
+    purse_id: Annotated[bytes, Octets(0, PURSE_ID_MAX)]
+    anchor: Annotated[str, Text(0, REQUEST_MAX)]
+    policy: Annotated[str, Text(0, REQUEST_MAX)]
+    bulletin: Encoded
+    vault: Number | None

@@ -3,13 +3,14 @@
 `Annotated[int, Uint(low, high)]`, `Annotated[bytes, Octets(low, high)]` and `Annotated[str, Text(low, high)]`
 are an integer, a byte string and a text within bounds. `tuple[X, ...]` is an array, with `Count(low, high)`
 one of so many items; `tuple[X, Y]` is an array of exactly these. `X | None` may be null, an `IntEnum` is its
-value, and a record is itself. A function after the shape in `Annotated` is one more condition on the value.
+value, `Annotated[str, OneOf(("a", "b"))]` is one of these texts, `None` is null, and a record is itself. A
+function after the shape in `Annotated` is one more condition on the value.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
 
@@ -39,10 +40,10 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many items an array has."""
+    """How many items an array has; only its length in bytes bounds it if `high` is not given."""
 
     low: int
-    high: int
+    high: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,13 @@ class Enumeration:
 
 
 @dataclass(frozen=True, slots=True)
+class OneOf:
+    """One of these constants."""
+
+    values: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Nested:
     """Another record, a class with a `codec`."""
 
@@ -89,7 +97,9 @@ class Constrained:
     check: Callable[[Any], None]
 
 
-Shape: TypeAlias = Uint | Octets | Text | Array | Group | Nullable | Enumeration | Nested | Constrained
+Shape: TypeAlias = (
+    Uint | Octets | Text | Array | Group | Nullable | Enumeration | OneOf | Nested | Constrained
+)
 
 
 class Place(Enum):
@@ -110,17 +120,19 @@ def shape_of(annotation: Any) -> Shape:
         annotation, *notes = get_args(annotation)
     origin, parts = get_origin(annotation), get_args(annotation)
     found: Shape
-    if notes and isinstance(notes[0], Uint | Octets | Text):
+    if notes and isinstance(notes[0], Uint | Octets | Text | OneOf):
         found = notes.pop(0)
     elif origin is tuple and parts[-1] is Ellipsis:
         count = notes.pop(0) if notes and isinstance(notes[0], Count) else None
         found = Array(shape_of(parts[0]), count)
     elif origin is tuple:
         found = Group(tuple(map(shape_of, parts)))
-    elif origin in (Union, UnionType) and parts[1:] == (type(None),):
+    elif origin in (Union, UnionType) and parts[1:] == (NoneType,):
         found = Nullable(shape_of(parts[0]))
     elif isinstance(annotation, type) and issubclass(annotation, IntEnum):
         found = Enumeration(annotation)
+    elif annotation is NoneType:
+        found = OneOf((None,))
     elif hasattr(annotation, "codec"):
         found = Nested(annotation)
     else:

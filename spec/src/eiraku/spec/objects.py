@@ -32,16 +32,20 @@ CONTEXT_ENDORSEMENT = b"EPP/1 endorsement"
 CONTEXT_RECEIPT = b"EPP/1 receipt"
 
 INFO_SEALED_PURSE_ID = b"EPP/1 sealed purse ID"
+INFO_MEMBER = b"EPP/1 member"
 INFO_HISTORY = b"EPP/1 history"
 
 LABEL_EPP_CLAIMS = -70000
-LABEL_SEALED_PURSE_ID = -70001
+LABEL_KID = 4
+"""COSE header parameter in which a sealed purse ID travels (EPP-PID-008)."""
 
 ISSUER_NUMBER = bytes(8)
 """Stands for the issuing centre as payer of hop 0; no purse has it (EPP-PID-001)."""
 PURSE_ID_MAX = 512
 UNIT_MAX = 256
 SEALED_NONCE = 16
+SEALED_TAG = 16
+MEMBER_MAC = 16
 HOP_MAX = 255
 VALUES = frozenset(1 << n for n in range(41))
 """Permitted denominations (EPP-UNI-007)."""
@@ -73,7 +77,7 @@ def _of_a_purse(claims: "PurseId") -> None:
     check=_of_a_purse,
 )
 class PurseId(Record):
-    """Claims of a purse ID (EPP-PID-001): the key where a CWT has it, the rest in one private claim."""
+    """Claims of a purse ID (EPP-PID-001), a CWT Claims Set: the key in `cnf`, the rest in one claim."""
 
     public_key: Annotated[bytes, Octets(32)]
     number: Number
@@ -86,6 +90,13 @@ class PurseId(Record):
     seal: Seal
     # EPP-PID-006
     reserved: Reserved = b""
+
+
+@record("EPP-PID-010", template={LABEL_KID: Place.FIELD})
+class SealedPurseId(Record):
+    """ID_CRED_x: nonce, ciphertext and tag of a purse ID under the scheme key (chapter 3)."""
+
+    sealed: Annotated[bytes, Octets(SEALED_NONCE + SEALED_TAG + 1, SEALED_NONCE + SEALED_TAG + PURSE_ID_MAX)]
 
 
 def _in_order(unit: "Unit") -> None:

@@ -30,6 +30,7 @@ from eiraku.spec.layout import (
     Nested,
     Nullable,
     Octets,
+    OneOf,
     Place,
     Shape,
     Template,
@@ -235,6 +236,8 @@ def _reader(found: Shape, rule: str, where: str) -> Callable[[Item], Any]:
         case Enumeration(members):
             first, last = int(min(members)), int(max(members))
             return lambda item: members(shape.uint(item, rule, where, first, last))
+        case OneOf(values):
+            return lambda item: shape.one_of(item, rule, where, values)
         case Nested(other):
             read: Callable[[Item], Any] = other.codec.read
             return read
@@ -264,9 +267,9 @@ def _array_reader(
 ) -> Callable[[Item], Any]:
     def array(item: Item) -> tuple[Any, ...]:
         found = shape.array(item, rule, where)
-        if count is not None and not count.low <= len(found) <= count.high:
-            detail = f"{where}: expected {count.low} to {count.high} items, found {len(found)}"
-            raise Refusal(Code.MALFORMED, rule, detail)
+        if count is not None and not count.low <= len(found) <= (count.high or len(found)):
+            limits = f"{count.low} to {count.high}" if count.high else f"{count.low} or more"
+            raise Refusal(Code.MALFORMED, rule, f"{where}: expected {limits} items, found {len(found)}")
         return tuple(map(read, found))
 
     return array

@@ -167,7 +167,6 @@ class _Parser:
         self.requirements: list[Requirement] = []
         self.problems: list[Problem] = []
         self._seen: dict[str, str] = {}
-        self._last: dict[str, str] = {}
 
     def chapter(self, name: str, source: str) -> None:
         """Read one chapter; `name` is its file name without `.md`."""
@@ -244,12 +243,7 @@ class _Parser:
             self._report(
                 name, head.line, f"{number} is a duplicate; it was first given at {self._seen[number]}"
             )
-        elif number <= self._last.get(area, ""):
-            self._report(
-                name, head.line, f"{number} is out of order; it stands after {self._last[area]}, ids ascend"
-            )
         self._seen.setdefault(number, f"spec/{name}.md:{head.line}")
-        self._last[area] = max(number, self._last.get(area, ""))
 
     def _field(self, name: str, block: _Block, match: re.Match[str], fields: dict[str, str]) -> None:
         label, value = match[1], block.text[match.end() :].strip()

@@ -53,6 +53,13 @@ def text(item: Item, requirement: str, where: str, most: int, least: int = 0) ->
     return item
 
 
+def one_of(item: Item, requirement: str, where: str, values: tuple[str | None, ...]) -> str | None:
+    """One of these texts, or null if it is among them."""
+    if not isinstance(item, str | None) or item not in values:
+        raise Refusal(Code.MALFORMED, requirement, f"{where}: expected one of {values}")
+    return item
+
+
 def amount(item: Item, requirement: str, where: str) -> int:
     """An amount or value in minor units, 0 to 2^53 - 1 (EPP-ENC-012)."""
     return uint(item, requirement, where, 0, AMOUNT_MAX)

@@ -1,27 +1,27 @@
-"""The objects of the wholesale side, as values and as bytes (chapter 15): entries of the log, checkpoints.
+"""The objects of the wholesale side (chapter 15): entries of the log as bytes, checkpoints as text.
 
-No cryptography here: `encode` gives the bytes that are hashed or signed; `decode` refuses another shape with
-MALFORMED. Amounts are in minor units of the basket unit.
+No cryptography here: `encode` gives what is hashed or signed; `decode` refuses another shape with MALFORMED.
+Amounts are in minor units of the basket unit.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 from eiraku.spec.errors import Code, Refusal
-from eiraku.spec.fields import Amount, Digest, Economy, Epoch
-from eiraku.spec.layout import Octets, Text, Uint
+from eiraku.spec.fields import Amount, Economy, Epoch
+from eiraku.spec.layout import Octets
 from eiraku.spec.record import Record, record
-
-CONTEXT_CHECKPOINT = b"EPP/1 checkpoint"
+from eiraku.spec.shape import EPOCH_MAX
+from eiraku.spec.signed_note import decimal, from_base64, is_key_name, to_base64
 
 ENTRY_MAX = 64
 """Greatest length of an encoded entry, in bytes."""
-CHECKPOINT_MAX = 256
-"""Greatest length of a signed checkpoint, in bytes."""
 ORIGIN_MAX = 64
 """Greatest length of the name of a log, in bytes of UTF-8."""
 SIZE_MAX = 2**53 - 1
 """Greatest number of entries in a log."""
+_EPOCH = "epoch "
 
 
 class Kind(IntEnum):
@@ -71,11 +71,55 @@ class Entry(Record):
         return "reflux" if self.kind is Kind.REDEEM and self.at != self.economy else self.kind.name.lower()
 
 
-@record("EPP-WHS-004", limit=CHECKPOINT_MAX)
-class Checkpoint(Record):
-    """What the operator signs about its log (EPP-WHS-004): the root over `size` entries."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """What the operator signs about its log (EPP-WHS-004): the root (32 bytes) over `size` entries.
 
-    origin: Annotated[str, Text(1, ORIGIN_MAX)]
-    size: Annotated[int, Uint(0, SIZE_MAX)]
-    root: Digest
-    epoch: Epoch
+    `extensions`: lines after that of the epoch, without newlines; signed, and otherwise ignored.
+    """
+
+    origin: str
+    size: int
+    root: bytes
+    epoch: int
+    extensions: tuple[str, ...] = ()
+
+    def encode(self) -> str:
+        """The text of the note."""
+        lines = (self.origin, str(self.size), to_base64(self.root), f"{_EPOCH}{self.epoch}", *self.extensions)
+        return "\n".join(lines) + "\n"
+
+    @classmethod
+    def decode(cls, text: str) -> "Checkpoint":
+        """Read the text of a note. Raises Refusal."""
+        lines = text.split("\n")
+        # EPP-WHS-018
+        if len(lines) < 5 or lines[-1] or not all(lines[:-1]):
+            _unlike("expected lines with origin, size, root and epoch, none of them empty")
+        origin, size, root, epoch, *extensions = lines[:-1]
+        if not is_origin(origin):
+            _unlike(f"origin: expected a name of 1 to {ORIGIN_MAX} bytes without white space and plus sign")
+        found_size, found_root = decimal(size, SIZE_MAX), from_base64(root)
+        if found_size is None:
+            _unlike(f"size: expected a decimal number from 0 to {SIZE_MAX} without leading zeros")
+        if found_root is None or len(found_root) != 32:
+            _unlike("root: expected base64 of 32 bytes")
+        found_epoch = decimal(epoch.removeprefix(_EPOCH), EPOCH_MAX) if epoch.startswith(_EPOCH) else None
+        if found_epoch is None or any(line.startswith(_EPOCH) for line in extensions):
+            _unlike(f"expected the line `epoch` and a number from 0 to {EPOCH_MAX} after the root, and once")
+        return cls(
+            origin=origin,
+            size=found_size,
+            root=found_root,
+            epoch=found_epoch,
+            extensions=tuple(extensions),
+        )
+
+
+def is_origin(name: str) -> bool:
+    """Whether a log may have this name: that of a key, and short enough."""
+    return is_key_name(name) and len(name.encode()) <= ORIGIN_MAX
+
+
+def _unlike(detail: str) -> NoReturn:
+    raise Refusal(Code.MALFORMED, "EPP-WHS-018", detail)

@@ -9,11 +9,15 @@ from eiraku.conformance.results import Check, to_json
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with all fields of each check.")
-def main(*, as_json: bool) -> int:
+@click.option("--figures", is_flag=True, help="Only the figures of the text: how many, how long, how simple.")
+def main(*, as_json: bool, figures: bool) -> int:
     """List every requirement with its checks; nothing is run and no wallet is needed.
 
     Exit code 3: the suite cannot be collected.
     """
+    if figures:
+        _figures()
+        return 0
     from eiraku.conformance import runner
     from eiraku.conformance.findings import requirement_set
 
@@ -44,3 +48,18 @@ def main(*, as_json: bool) -> int:
             click.echo(f"    not tested: {info.not_tested}")
     click.echo(f"\n{len(known.requirements)} requirements, {len(catalogue)} checks, set {known.digest}")
     return 0
+
+
+def _figures() -> None:
+    from eiraku.spec import registry, statements
+
+    known = registry.load()
+    longest = max(known, key=statements.words)
+    compound = statements.compound(known)
+    click.echo(f"{len(known)} requirements")
+    click.echo(f"longest: {longest.id}, {statements.words(longest)} words")
+    click.echo(f"compound: {sum(map(len, compound.values()))}")
+    for chapter, found in compound.items():
+        click.echo(f"  {chapter}: {len(found)}")
+        for requirement in found:
+            click.echo(f"    {requirement.id}: {', '.join(statements.faults(requirement))}")

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from eiraku.cli.operate import wholesale_files as files
 from eiraku.cli.operate import wholesale_member
 from eiraku.cli.operate.wholesale_files import FILE, OPERATOR, POSTING, guarded, opened
 
+if TYPE_CHECKING:
+    from eiraku.system.wholesale.note import VerifierKey
+
 ECONOMY = click.IntRange(1, 65535)
 AMOUNT = click.IntRange(1, 2**53 - 1)
 EPOCH = click.IntRange(0, 2**32 - 1)
@@ -18,10 +21,10 @@ EPOCH = click.IntRange(0, 2**32 - 1)
 
 @click.group()
 def main() -> None:
-    """What backs the coin: accounts of the members, the log of all postings, seigniorage, the basket.
+    """The backing register: accounts of the members, the log of all postings, seigniorage, the basket.
 
     FILE is the operator's register: an SQLite file, or the URL of a PostgreSQL database. LOG is a file that
-    `export` wrote; a member verifies it offline with the operator's public key.
+    `export` wrote; a member verifies it offline with the operator's verifier key VKEY.
 
     Exit codes: 0 good, 1 what was asked about is at fault or was refused, 2 misuse, 3 not done now.
     """
@@ -43,7 +46,7 @@ def init(*, file: str, origin: str, epoch: int) -> int:
     with files.database(file, SCHEMA) as database:
         register = Register.create(database, origin=origin, epoch=epoch, random=secrets.token_bytes)
         click.echo(f"register of {origin} at epoch {epoch}")
-        click.echo(f"operator {register.operator.hex()}")
+        click.echo(f"operator {register.operator}")
     return 0
 
 
@@ -160,9 +163,24 @@ def sync(*, file: str, centre: str) -> int:
 @click.argument("file", type=FILE)
 @guarded
 def checkpoint(*, file: str) -> int:
-    """Sign a checkpoint of the log as it is, and print it in hexadecimal."""
+    """Sign a checkpoint of the log as it is, and print it, a signed note of C2SP."""
     with opened(file) as register:
-        click.echo(register.checkpoint().hex())
+        click.echo(register.checkpoint(), nl=False)
+    return 0
+
+
+@main.command()
+@click.argument("file", type=FILE)
+@click.argument("note", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--witness", "known", multiple=True, required=True, type=files.WITNESS, metavar="VKEY")
+@guarded
+def cosigned(*, file: str, note: Path, known: "tuple[VerifierKey, ...]") -> int:
+    """Keep what witnesses added to a checkpoint: NOTE is a file with the checkpoint and their lines.
+
+    Exit code 1: a cosignature does not verify, or the checkpoint is none of this register.
+    """
+    with opened(file) as register:
+        click.echo(f"{register.cosigned(note.read_bytes(), known)} cosignatures kept")
     return 0
 
 
@@ -183,9 +201,9 @@ def prove(*, file: str, index: int) -> int:
         "index": index,
         "entry": leaf.hex(),
         "proof": [item.hex() for item in proof],
-        "checkpoint": signed.hex(),
+        "checkpoint": signed,
     }
-    click.echo(json.dumps(fields, indent=1))
+    click.echo(json.dumps(fields, indent=1, ensure_ascii=False))
     return 0
 
 
@@ -202,7 +220,7 @@ def export(*, file: str, log: Path) -> int:
         with log.open("w", encoding="utf-8") as out:
             for line in exported.write(register):
                 out.write(line + "\n")
-        click.echo(f"{register.size} entries of {register.origin}, operator {register.operator.hex()}")
+        click.echo(f"{register.size} entries of {register.origin}, operator {register.operator}")
     return 0
 
 
@@ -215,7 +233,7 @@ def show(*, file: str, as_json: bool) -> int:
     with opened(file) as register:
         files.table(register.standings(), as_json=as_json)
         if not as_json:
-            click.echo(f"{register.size} entries, epoch {register.epoch}, operator {register.operator.hex()}")
+            click.echo(f"{register.size} entries, epoch {register.epoch}, operator {register.operator}")
     return 0
 
 
@@ -226,11 +244,11 @@ def show(*, file: str, as_json: bool) -> int:
 @click.option("--income", required=True, type=click.IntRange(0), help="Of the assets, in minor units.")
 @click.option("--cost", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--investment", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--operator", type=OPERATOR, help="FILE is a LOG; verify it under this key first.")
+@click.option("--operator", type=OPERATOR, metavar="VKEY", help="FILE is a LOG; verify it first.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @guarded
 def seigniorage(
-    *, file: str, first: int, last: int, operator: bytes | None, as_json: bool, **amounts: int
+    *, file: str, first: int, last: int, operator: "VerifierKey | None", as_json: bool, **amounts: int
 ) -> int:
     """Share income less cost and investment among the members, by bonds and time."""
     from eiraku.system.wholesale import seigniorage as sharing

@@ -5,13 +5,13 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
 from eiraku.cli.failures import told
 from eiraku.cli.options import Hex
-from eiraku.spec.errors import EirakuError, Misuse, Refusal
+from eiraku.spec.errors import EirakuError, Misuse, Refusal, Refused
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,14 +20,66 @@ if TYPE_CHECKING:
     from eiraku.system.database import Database, Schema
     from eiraku.system.wholesale.accounts import Standing
     from eiraku.system.wholesale.export import Exported
+    from eiraku.system.wholesale.note import VerifierKey
     from eiraku.system.wholesale.register import Register
 
 P = ParamSpec("P")
+R = TypeVar("R")
 FILE = click.STRING
 _BAR = 24
 
 POSTING = Hex(16, "the id of a posting: 32 hex digits")
-OPERATOR = Hex(32, "the operator's public key: 64 hex digits")
+
+
+class Key(click.ParamType["VerifierKey"]):
+    """A verifier key (chapter 15) of an operator or of a witness."""
+
+    name = "verifier key"
+
+    def __init__(self, *, witness: bool) -> None:
+        self._witness = witness
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "VerifierKey":
+        """See click."""
+        from eiraku.system.wholesale.note import SignatureType, VerifierKey
+
+        if isinstance(value, VerifierKey):
+            return value
+        try:
+            return VerifierKey.parse(
+                value, SignatureType.WITNESS if self._witness else SignatureType.OPERATOR
+            )
+        except Refused as error:
+            self.fail(str(error), param, ctx)
+
+
+OPERATOR = Key(witness=False)
+WITNESS = Key(witness=True)
+
+
+def operator(command: Callable[P, R]) -> Callable[P, R]:
+    """The option for the key of the operator."""
+    option = click.option(
+        "--operator", required=True, type=OPERATOR, metavar="VKEY", help="Verifier key of the operator."
+    )
+    return option(command)
+
+
+def witnesses(command: Callable[P, R]) -> Callable[P, R]:
+    """The options for the witnesses of a member."""
+    for option in (
+        click.option("--quorum", type=click.IntRange(0), help="How many of them must have cosigned."),
+        click.option(
+            "--witness",
+            "known",
+            multiple=True,
+            type=WITNESS,
+            metavar="VKEY",
+            help="Verifier key of a witness; repeat for others.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def _words(error: EirakuError) -> str:
@@ -113,13 +165,14 @@ def read(log: Path) -> "Exported":
         return export.read(text(log).splitlines())
 
 
-def entries(file: str, operator: bytes | None) -> "tuple[Iterable[Entry], int]":
+def entries(file: str, operator: "VerifierKey | None") -> "tuple[Iterable[Entry], int]":
     """Entries and epoch of a register, or of a verified log if there is a key."""
     from eiraku.system.wholesale import export
+    from eiraku.system.wholesale.note import Trust
 
     if operator is not None:
         exists(file)
-        verified = export.verify(read(Path(file)), operator)
+        verified = export.verify(read(Path(file)), Trust(operator=operator))
         return verified.entries, verified.last.epoch
     with opened(file) as register:
         return list(register.entries()), register.epoch

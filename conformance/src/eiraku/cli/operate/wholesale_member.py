@@ -1,6 +1,7 @@
 """The commands of ``eiraku wholesale`` with which a member, or anybody, checks the operator."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,21 +9,32 @@ from eiraku.cli.failures import told
 from eiraku.cli.operate import wholesale_files as files
 from eiraku.spec.errors import EirakuError
 
+if TYPE_CHECKING:
+    from eiraku.system.wholesale.note import VerifierKey
+
 _PATH = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
 @click.argument("file", type=files.FILE)
-@click.option("--operator", type=files.OPERATOR, help="Public key of the operator; FILE is a LOG.")
+@click.option(
+    "--operator", type=files.OPERATOR, metavar="VKEY", help="Verifier key of the operator; FILE is a LOG."
+)
+@files.witnesses
 @files.guarded
-def verify(*, file: str, operator: bytes | None) -> int:
+def verify(
+    *, file: str, operator: "VerifierKey | None", known: "tuple[VerifierKey, ...]", quorum: int | None
+) -> int:
     """Verify a LOG from its first entry on, as a member does offline; or all of a register.
 
     Without --operator FILE is a register, and every leaf, hash, balance and checkpoint in it is compared.
     """
     from eiraku.system.wholesale import export
+    from eiraku.system.wholesale.note import Trust
 
     if operator is None:
+        if known or quorum is not None:
+            raise click.UsageError("--witness and --quorum are for a LOG; name its --operator too")
         with files.opened(file) as register:
             problems = register.problems()
             size, origin = register.size, register.origin
@@ -32,11 +44,12 @@ def verify(*, file: str, operator: bytes | None) -> int:
             click.echo(f"{origin}: {size} entries, no contradiction")
         return 1 if problems else 0
     files.exists(file)
-    found = export.verify(files.read(Path(file)), operator)
+    trust = Trust(operator=operator, witnesses=known, quorum=quorum or 0)
+    found = export.verify(files.read(Path(file)), trust)
     files.table(found.standings)
     signed = f"{found.checkpoints} checkpoint{'s' if found.checkpoints > 1 else ''}"
     click.echo(
-        f"{found.origin}: {len(found.entries)} entries, {signed}, all as signed; "
+        f"{operator.name}: {len(found.entries)} entries, {signed}, all as signed; "
         f"the last covers {found.last.size} entries at epoch {found.last.epoch}"
     )
     if found.uncovered:
@@ -47,38 +60,45 @@ def verify(*, file: str, operator: bytes | None) -> int:
 @click.command()
 @click.argument("view", type=files.FILE)
 @click.argument("log", type=_PATH)
-@click.option("--operator", required=True, type=files.OPERATOR, help="Public key of the operator.")
+@files.operator
 @click.option(
     "--evidence",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where to write evidence of a fork.",
 )
+@files.witnesses
 @files.guarded
-def follow(*, view: str, log: Path, operator: bytes, evidence: Path | None) -> int:
+def follow(
+    *,
+    view: str,
+    log: Path,
+    operator: "VerifierKey",
+    evidence: Path | None,
+    known: "tuple[VerifierKey, ...]",
+    quorum: int | None,
+) -> int:
     """Go on in VIEW, this member's own database, to the newest checkpoint of LOG.
 
-    VIEW is made if it is not there. Exit code 1: LOG does not continue what was accepted before; if that
-    shows a fork of the operator's log, the evidence is written.
+    VIEW is made if it is not there, and keeps the witnesses and the quorum until others are named.
+
+    Exit code 1: LOG does not continue what was accepted before; if that shows a fork of the operator's log,
+    the evidence is written.
     """
-    from eiraku.system.wholesale import checkpoint, merkle
+    from eiraku.system.wholesale import export, merkle
     from eiraku.system.wholesale.member import SCHEMA, Member
     from eiraku.system.wholesale.merkle import Range
+    from eiraku.system.wholesale.note import Trust
 
     exported = files.read(log)
-    newest, signed = max(
-        ((checkpoint.verify(item, operator=operator), item) for item in exported.checkpoints),
-        key=lambda pair: (pair[0].size, pair[0].epoch),
-        default=(None, b""),
-    )
-    if newest is None:
-        raise click.ClickException(f"{log}: has no checkpoint; export it again")
+    newest, signed = export.ordered(exported, operator)[-1]
     new = "://" not in view and not Path(view).exists()
+    trust = Trust(operator=operator, witnesses=known, quorum=quorum or 0) if new else None
     with files.database(view, SCHEMA) as database:
-        if new:
-            Member.create(database, origin=newest.origin, operator=operator)
-        member = Member(database)
-        if member.operator != operator:
-            raise click.ClickException(f"{view}: follows another operator, {member.operator.hex()}")
+        member = Member.create(database, trust) if trust else Member(database)
+        if member.trust.operator != operator:
+            raise click.ClickException(f"{view}: follows another operator, {member.trust.operator}")
+        if not new and (known or quorum is not None):
+            member.rely_on(known or member.trust.witnesses, member.trust.quorum if quorum is None else quorum)
         leaves = exported.leaves[: newest.size]
         found = member.examine(signed, leaves)
         if found is not None:
@@ -99,10 +119,10 @@ def follow(*, view: str, log: Path, operator: bytes, evidence: Path | None) -> i
 @click.command()
 @click.argument("one", type=_PATH)
 @click.argument("other", type=_PATH)
-@click.option("--operator", required=True, type=files.OPERATOR, help="Public key of the operator.")
+@files.operator
 @click.option("--evidence", required=True, type=click.Path(dir_okay=False, path_type=Path))
 @files.guarded
-def fork(*, one: Path, other: Path, operator: bytes, evidence: Path) -> int:
+def fork(*, one: Path, other: Path, operator: "VerifierKey", evidence: Path) -> int:
     """Compare two LOG files that members were given, and write evidence if they show a fork.
 
     Exit code 0: they do, and the evidence is written; 1: they show none.
@@ -117,9 +137,9 @@ def fork(*, one: Path, other: Path, operator: bytes, evidence: Path) -> int:
 
 @click.command(name="verify-fork")
 @click.argument("file", type=_PATH)
-@click.option("--operator", required=True, type=files.OPERATOR, help="Public key of the operator.")
+@files.operator
 @files.guarded
-def verify_fork(*, file: Path, operator: bytes) -> int:
+def verify_fork(*, file: Path, operator: "VerifierKey") -> int:
     """Verify evidence of a fork. Exit code 0: the operator signed two logs; 1: it shows nothing."""
     from eiraku.system.wholesale.checkpoint import Evidence
 
@@ -129,15 +149,18 @@ def verify_fork(*, file: Path, operator: bytes) -> int:
 
 @click.command(name="verify-proof")
 @click.argument("file", type=_PATH)
-@click.option("--operator", required=True, type=files.OPERATOR, help="Public key of the operator.")
-@click.option("--origin", required=True, metavar="NAME", help="Name of the log.")
+@files.operator
+@files.witnesses
 @files.guarded
-def verify_proof(*, file: Path, operator: bytes, origin: str) -> int:
+def verify_proof(
+    *, file: Path, operator: "VerifierKey", known: "tuple[VerifierKey, ...]", quorum: int | None
+) -> int:
     """Verify, without the log, an entry that `prove` printed to FILE.
 
     Exit code 0: the operator signed a log with that entry at that place; 1: the proof does not show it.
     """
     from eiraku.system.wholesale import checkpoint, written
+    from eiraku.system.wholesale.note import Trust
 
     def words(error: EirakuError) -> str:
         return f"{file}: expected what `eiraku wholesale prove` printed ({error})"
@@ -145,9 +168,10 @@ def verify_proof(*, file: Path, operator: bytes, origin: str) -> int:
     text = files.text(file)
     with told(opening=True, words=words):
         given = written.members(text)
-        leaf, signed = (written.octets(given, name) for name in ("entry", "checkpoint"))
+        leaf, signed = written.octets(given, "entry"), written.text(given, "checkpoint")
         index, proof = written.member(given, "index"), written.several(given, "proof")
-    entry = checkpoint.verify_entry(leaf, index, proof, signed, operator=operator, origin=origin)
+    trust = Trust(operator=operator, witnesses=known, quorum=quorum or 0)
+    entry = checkpoint.verify_entry(leaf, index, proof, signed, trust)
     at = "" if entry.at == entry.economy else f" at {entry.at}"
     click.echo(f"entry {index}: {entry.label} {entry.economy}{at}, {entry.amount:,}, epoch {entry.epoch}")
     return 0

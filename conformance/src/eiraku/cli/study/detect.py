@@ -1,4 +1,4 @@
-"""``eiraku detect``: does an issuing centre find exactly the cheats among any number of units?"""
+"""``eiraku detect``: does an issuing centre name exactly the double-spenders of any number of units?"""
 
 import contextlib
 import json
@@ -47,7 +47,7 @@ class HopsType(click.ParamType[tuple[int, int]]):
     default="5",
     show_default=True,
     metavar="N[-M]",
-    help="Hop at which units come home; evenly spread if a range.",
+    help="Hop at which units are redeemed; evenly spread if a range.",
 )
 @click.option(
     "--cheats", type=click.IntRange(0), default=7, show_default=True, help="Units that are cheated."
@@ -91,7 +91,7 @@ def main(
     prefills: tuple[int, ...],
     json_file: Path | None,
 ) -> int:
-    """Make a population with a known number of cheats, take all its units home, and compare.
+    """Make a population with a known number of double-spenders, redeem all its units, and compare.
 
     Exit code 0: exactly the guilty were named; 1: not; 2: misuse; 3: interrupted, or no workers.
     """

@@ -1,4 +1,4 @@
-"""``eiraku simulate``: economies, banks, shops and people who pay each other offline, and some who cheat."""
+"""``eiraku simulate``: economies, banks, shops, people who pay each other offline, some double-spenders."""
 
 import contextlib
 import json
@@ -72,11 +72,11 @@ def main(
     out: Path,
     as_json: bool,
 ) -> int:
-    """Simulate economies that use EPP/1: issue, payments over several hops, homecoming, cheats.
+    """Simulate economies that use EPP/1: issue, payments over several hops, redemption, double spends.
 
     Purses, sessions, centres and the wholesale register are real; people, time and mishaps are drawn from the
-    seed. Exit code 0: value was conserved, and exactly the cheats whose copies came home were named; 1: not
-    so; 2: misuse; 3: interrupted, with a partial report.
+    seed. Exit code 0: value was conserved, and exactly the double-spenders whose units were redeemed
+    twice were named; 1: not so; 2: misuse; 3: interrupted, with a partial report.
     """
     from eiraku.report.files import prepare
     from eiraku.system.economy.scenario import Scenario, default

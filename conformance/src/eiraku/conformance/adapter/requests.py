@@ -40,7 +40,7 @@ class Purse(Wire, frozen=True, kw_only=True):
     purse_id: Hex
 
 
-class Holding(Wire, frozen=True, kw_only=True):
+class GivenUnit(Wire, frozen=True, kw_only=True):
     """A unit the purse is to hold: its signed bytes, its hop and its sealed history."""
 
     unit: Hex
@@ -57,7 +57,7 @@ class Provision(Wire, frozen=True, kw_only=True):
     anchor: Anchor
     policy: Annotated[dict[str, Any], Meta(description="Chapter 9 of the specification, in JSON.")]
     bulletin: Hex | None
-    holdings: tuple[Holding, ...]
+    holdings: tuple[GivenUnit, ...]
 
 
 class ActPay(Wire, frozen=True, kw_only=True):

@@ -135,16 +135,19 @@ def ignores_the_plaintext_of_message_4(plaintext: bytes) -> tuple[Ead, ...]:
 
 
 @AREA.replaces("EPP-SES-016", (handshake, "error"))
-def tells_why_it_refuses(row: Session, refusal: Refusal) -> bytes | None:
+def tells_why_it_refuses(row: Session, refusal: Refusal) -> bytes:
     """Names the precise code in the EDHOC error."""
     answer = _error(row, refusal)
     return errors.unspecified(refusal.code.label) if answer == errors.unspecified("refused") else answer
 
 
-@AREA.replaces("EPP-SES-016", (handshake, "error"))
-def answers_a_bad_message4(row: Session, refusal: Refusal) -> bytes | None:
-    """Answers a refused message_4 with an EDHOC error."""
-    return _error(row, refusal) or errors.unspecified("refused")
+AREA.edits(
+    "EPP-SES-016",
+    "is_silent_about_a_bad_message_4",
+    "Answers a refused message_4 with nothing.",
+    core.take_handshake,
+    ("(told, Refuse(", "(*(() if state.row is Session.WAIT_MESSAGE_4 else (told,)), Refuse("),
+)
 
 
 def losing(memory: list[Any]) -> Patch:
@@ -191,6 +194,47 @@ AREA.edits(
 )
 
 
+@AREA.replaces("EPP-SES-018", (messages, "begins_with_integer"))
+def knows_only_errors_in_their_form(data: bytes) -> bool:
+    """Takes for an error only what has two items, and answers the rest that begins with an integer."""
+    return errors.peer_error(data) is not None
+
+
+@AREA.replaces("EPP-SES-018", (messages, "begins_with_integer"))
+def answers_code_0(data: bytes) -> bool:
+    """Answers an error with ERR_CODE 0."""
+    return errors.begins_with_integer(data) and data[:1] != b"\0"
+
+
+@AREA.replaces("EPP-SES-018", (messages, "begins_with_integer"))
+def measures_errors(data: bytes) -> bool:
+    """Answers an error of more than 2 048 bytes."""
+    return errors.begins_with_integer(data) and len(data) <= messages.LIMIT
+
+
+AREA.edits(
+    "EPP-SES-032",
+    "answers_code_0_instead_of_message_1",
+    "Answers an error with ERR_CODE 0 in place of message_1.",
+    handshake.refuse_error,
+    ("if told is not None:", "if told is not None and told.code != 0:"),
+)
+AREA.edits(
+    "EPP-SES-032",
+    "takes_no_error_for_message_1",
+    "Answers every error in place of message_1.",
+    handshake.refuse_error,
+    ("if told is not None:", "if False:"),
+)
+AREA.edits(
+    "EPP-SES-033",
+    "answers_a_refusal_of_message_4",
+    "Answers the error that comes in place of the first record.",
+    core.take_record,
+    ("return NoSession(), ()", 'return NoSession(), (Send(data=errors.unspecified("refused")),)'),
+)
+
+
 @AREA.makes("EPP-SES-019")
 def writes_in_the_handshake() -> Sequence[Patch]:
     """Makes a durable write when it takes message_1 or message_2."""
@@ -203,11 +247,18 @@ def writes_in_the_handshake() -> Sequence[Patch]:
 
 
 AREA.edits(
-    "EPP-SES-020",
+    "EPP-SES-035",
     "names_its_connections",
-    "Uses a connection identifier that is not empty.",
+    "Uses a connection identifier of its own in all its sessions.",
     handshake.party,
-    ('connection_id=b""', 'connection_id=b"\\x01\\x02"'),
+    ('connection_id=b""', "connection_id=identity.claims.number[:2]"),
+)
+AREA.edits(
+    "EPP-SES-035",
+    "names_part_of_its_connections",
+    "Begins its random connection identifiers with a byte of its own.",
+    handshake.party,
+    ('connection_id=b""', "connection_id=identity.claims.number[:1] + env.random(3)"),
 )
 
 

@@ -16,7 +16,7 @@ from eiraku.testing.patches import patched
 
 AREA = Area(__name__)
 _message_1 = handshake.message_1
-_read, _read_1 = messages.read_message_1, responder.read_message_1
+_read, _on_message_1 = messages.read_message_1, handshake.on_message_1
 _understood, _only = messages.understood, credential.only
 
 
@@ -48,10 +48,16 @@ def answers_suites_with_error_1(suites: tuple[int, ...]) -> bytes:
     return errors.unspecified("refused")
 
 
-@AREA.replaces("EPP-SES-004", (errors, "suites_item"))
-def lists_suites_in_reverse(suites: tuple[int, ...]) -> Item:
-    """Lists its suites from the least preferred to the most."""
-    return suites[0] if len(suites) == 1 else tuple(reversed(suites))
+@AREA.replaces("EPP-SES-004", (errors, "wrong_suite"))
+def lists_suites_that_it_has_not(suites: tuple[int, ...]) -> bytes:
+    """Lists suites that it does not support beside its own."""
+    return cbor.encode_sequence(errors.WRONG_SUITE, (*suites, 2))
+
+
+@AREA.replaces("EPP-SES-005", (errors, "suites_item"))
+def lists_only_its_last_suite(suites: tuple[int, ...]) -> Item:
+    """Does not list the suite that the initiator prefers of those that both support."""
+    return suites[-1]
 
 
 @AREA.replaces("EPP-SES-005", (messages, "read_message_1"))
@@ -117,6 +123,21 @@ def refuses_unknown_items(items: Iterable[Ead], labels: Collection[int]) -> tupl
     return _understood((replace(item, critical=bool(item.label)) for item in items), labels)
 
 
+@AREA.replaces("EPP-SES-034", (messages, "understood"))
+def refuses_padding(items: Iterable[Ead], labels: Collection[int]) -> tuple[Ead, ...]:
+    """Refuses a message with padding."""
+    return _understood((replace(item, critical=item.critical or not item.label) for item in items), labels)
+
+
+@AREA.replaces("EPP-SES-034", (messages, "understood"))
+def takes_padding_once(items: Iterable[Ead], labels: Collection[int]) -> tuple[Ead, ...]:
+    """Refuses a message with more than one item of padding."""
+    found = tuple(items)
+    if sum(not item.label for item in found) > 1:
+        raise Refusal(Code.MALFORMED, "EPP-SES-034", "padding twice")
+    return _understood(found, labels)
+
+
 @AREA.replaces("EPP-SES-010", (credential, "only"))
 def takes_the_first_version_item(ead: Sequence[Ead]) -> bytes | None:
     """Takes the first of two version items."""
@@ -156,8 +177,8 @@ def refuses_connection_identifiers(data: bytes) -> Message1:
     return message
 
 
-@AREA.replaces("EPP-SES-029", (responder, "read_message_1"))
-def unwraps_message_1(party: Party[SubjectT], data: bytes) -> responder.Message1[SubjectT]:
+@AREA.replaces("EPP-SES-029", (handshake, "on_message_1"))
+def unwraps_message_1(terms: Terms, data: bytes, env: Env) -> Answer:
     """Takes a message_1 inside a byte string."""
     try:
         items = cbor.decode_sequence(data)
@@ -165,8 +186,8 @@ def unwraps_message_1(party: Party[SubjectT], data: bytes) -> responder.Message1
         items = ()
     match items:
         case (bytes(inner),):
-            return _read_1(party, inner)
-    return _read_1(party, data)
+            return _on_message_1(terms, inner, env)
+    return _on_message_1(terms, data, env)
 
 
 @AREA.replaces("EPP-SES-029", (messages, "parse_suites"))
@@ -192,6 +213,80 @@ AREA.edits(
         ),
     ),
 )
+AREA.edits(
+    "EPP-SES-029",
+    "judges_membership_before_the_version",
+    "Looks at the membership before it looks at the version.",
+    handshake.on_message_1,
+    (
+        "version = credential.choose_version(",
+        (
+            "credential.check_member(terms.identity.anchor.scheme_key, data, message.ead)\n"
+            "    version = credential.choose_version("
+        ),
+    ),
+)
+
+# --- membership ---------------------------------------------------------------------------------------------
+
+AREA.edits(
+    "EPP-SES-037",
+    "shows_no_membership",
+    "As initiator leaves out the item `EPP member`.",
+    handshake.message_1,
+    ("last=partial(credential.member, terms.identity.anchor.scheme_key)", "last=None"),
+    collateral={"*": "no responder answers, so nothing works"},
+)
+CHECK_MEMBER = "credential.check_member(terms.identity.anchor.scheme_key, data, message.ead)"
+AREA.edits(
+    "EPP-SES-038",
+    "asks_for_no_membership",
+    "Answers whoever sends a message_1, so that an outsider recognises it by its signature.",
+    handshake.on_message_1,
+    (CHECK_MEMBER, "pass"),
+    expected=("EPP-SES-038", "*test_outsider_with_a_list_of_purse_ids*"),
+)
+AREA.edits(
+    "EPP-SES-038",
+    "compares_one_byte_of_membership",
+    "Compares only the first byte of the membership.",
+    credential.check_member,
+    ("hmac.compare_digest(", "(lambda a, b: a[:5] == b[:5])("),
+    (
+        "if [item for item in ead if item.label == LABEL_MEMBER] != [right]:",
+        "if sum(item.label == LABEL_MEMBER for item in ead) != 1:",
+    ),
+)
+AREA.edits(
+    "EPP-SES-038",
+    "covers_only_the_key_by_membership",
+    "Asks for a MAC over nothing, which everybody can copy from a message_1 that was heard.",
+    credential.member,
+    ("before, hashlib", 'b"", hashlib'),
+    collateral={"*": "no other purse accepts its message_1, nor it theirs"},
+)
+
+
+@AREA.replaces("EPP-SES-038", (credential, "check_member"))
+def takes_membership_anywhere(scheme_key: bytes, message_1: bytes, ead: Sequence[Ead]) -> None:
+    """Takes a membership that is not the last item, for all that stands before it."""
+    (shown,) = [item for item in ead if item.label == credential.LABEL_MEMBER] or [Ead(label=7)]
+    before = message_1[: message_1.rfind(b"\x39\xfd\xe9\x50")]
+    if shown != credential.member(scheme_key, before):
+        raise Refusal(Code.AUTHENTICATION, "EPP-SES-038", "not a member")
+
+
+AREA.edits(
+    "EPP-SES-039",
+    "takes_membership_twice",
+    "Looks only at the last item `EPP member`.",
+    credential.check_member,
+    ("!= [right]:", "== []:"),
+)
+
+
+# --- the peer -----------------------------------------------------------------------------------------------
+
 EXPIRY = """    # EPP-PID-004: valid up to and in its last epoch; `issued` is not compared (EPP-PID-005)
     if terms.epoch > peer.expires:
 """

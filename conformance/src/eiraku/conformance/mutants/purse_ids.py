@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from eiraku.conformance.mutants.registry import Area
+from eiraku.reference.edhoc import messages
 from eiraku.reference.purse import credential, handshake
 from eiraku.reference.purse.state import Env, Order, Terms
 from eiraku.spec import cbor, objects, shape
@@ -14,6 +15,7 @@ from eiraku.testing.patches import Patch, instead
 
 AREA = Area(__name__)
 _ordered, _uint, _unseal = objects._ordered, shape.uint, credential.unseal
+_read_id_cred = messages._read_id_cred
 
 
 @AREA.replaces("EPP-PID-001", (objects, "_ordered"))
@@ -99,7 +101,7 @@ AREA.edits(
     "sends_purse_id_in_clear",
     "Sends its purse ID unsealed.",
     handshake.party,
-    (SEALED, "{objects.LABEL_SEALED_PURSE_ID: identity.purse_id}"),
+    (SEALED, "{objects.LABEL_KID: identity.purse_id}"),
     collateral={"*": "no peer can read the purse ID, so nothing works"},
 )
 AREA.edits(
@@ -117,7 +119,7 @@ def takes_unsealed_purse_ids(scheme_key: bytes, id_cred: cbor.Map) -> bytes:
     try:
         return _unseal(scheme_key, id_cred)
     except Refusal:
-        content = id_cred.get(objects.LABEL_SEALED_PURSE_ID)
+        content = id_cred.get(objects.LABEL_KID)
         if not isinstance(content, bytes):
             raise
         return content
@@ -126,8 +128,14 @@ def takes_unsealed_purse_ids(scheme_key: bytes, id_cred: cbor.Map) -> bytes:
 @AREA.replaces("EPP-PID-010", (credential, "unseal"))
 def ignores_surplus_in_id_cred(scheme_key: bytes, id_cred: cbor.Map) -> bytes:
     """Ignores other entries of ID_CRED_x beside the sealed purse ID."""
-    label = objects.LABEL_SEALED_PURSE_ID
+    label = objects.LABEL_KID
     return _unseal(scheme_key, {label: id_cred[label]} if label in id_cred else {})
+
+
+@AREA.replaces("EPP-PID-012", (messages, "_read_id_cred"))
+def takes_the_kid_in_its_map(item: cbor.Item) -> cbor.Map:
+    """Takes ID_CRED_x also as the map that it stands for."""
+    return item if isinstance(item, dict) else _read_id_cred(item)
 
 
 @AREA.makes("EPP-PID-011")

@@ -7,9 +7,8 @@ from eiraku.conformance.tester.flows import Payment
 from eiraku.conformance.tester.peer import Answer, Talk, connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity, endorsement_payload
-from eiraku.reference.centres.issuing import Holding
 from eiraku.spec.errors import Code
-from eiraku.spec.messages import Offer, Pay, Redeliver
+from eiraku.spec.messages import Offer, OfferedUnit, Pay, Redeliver
 from eiraku.spec.tables import Side
 
 VALUE = 8
@@ -39,12 +38,12 @@ class Evidence:
             self.stage.equal(len(payloads), 1, f"different endorsements of one unit for hop {hop}")
 
 
-def money(stage: Stage) -> Holding:
+def money(stage: Stage) -> OfferedUnit:
     """One unit that the wallet holds."""
     return stage.world.holding(VALUE, holder=stage.world.wallet.number)
 
 
-def offered(stage: Stage, side: Side, held: Holding, peer: Identity) -> tuple[Talk, Answer]:
+def offered(stage: Stage, side: Side, held: OfferedUnit, peer: Identity) -> tuple[Talk, Answer]:
     """The peer offers one unit to the wallet."""
     talk = flows.meet_payee(stage, side, VALUE, peer=peer)
     return talk, talk.send(flows.offer_of(talk, [held]))

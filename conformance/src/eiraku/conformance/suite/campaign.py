@@ -27,8 +27,8 @@ from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import LAST_EPOCH, World, identifier, value
-from eiraku.reference.centres.issuing import Holding
 from eiraku.spec.errors import Code
+from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.tables import Side
 
 T = TypeVar("T")
@@ -307,7 +307,7 @@ class Market(RuleBasedStateMachine):
             if kind == "cut" and self.stage.wallet.running:
                 self.stage.wallet.power_cut("never")
 
-    def _offer_copies(self, payer: Till, holdings: Iterable[Holding], side: Side) -> None:
+    def _offer_copies(self, payer: Till, holdings: Iterable[OfferedUnit], side: Side) -> None:
         """Offer what the wallet has, or has had at the same or a higher hop."""
         holdings = tuple(holdings)
         talk = flows.meet_payee(self.stage, side, sum(map(value, holdings)), peer=payer.identity)
@@ -318,7 +318,7 @@ class Market(RuleBasedStateMachine):
         flows.expect_reject(talk, answer, code, "OFFER of a unit that was here", 0)
 
     def _pending_units(self) -> set[bytes]:
-        owed = (flows.held_by_payer(effect.offer) for effect in self.oracle.pending.values())
+        owed = (effect.offer.units for effect in self.oracle.pending.values())
         return {identifier(held) for holdings in owed for held in holdings}
 
     def _till(self, number: int) -> Till:

@@ -6,11 +6,11 @@ from hashlib import sha256
 from eiraku.conformance.tester.flows import Payment
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity, World, identifier
-from eiraku.reference.centres.issuing import Holding
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.aead import CannotOpen
 from eiraku.spec import objects
 from eiraku.spec.errors import Refusal
+from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import EndorsementPayload, Layer
 
 
@@ -30,7 +30,7 @@ class Link:
 class Chain:
     """A unit as held, and the moves by which it came there, genesis first."""
 
-    held: Holding
+    held: OfferedUnit
     links: tuple[Link, ...]
 
     @classmethod
@@ -46,7 +46,7 @@ class Chain:
             links.append(Link(payer=owner.number, payee=payee, key=owner.key.public))
         return cls(held=held, links=tuple(links))
 
-    def moved(self, held: Holding, payment: Payment, *, payer: Identity, payee: bytes) -> "Chain":
+    def moved(self, held: OfferedUnit, payment: Payment, *, payer: Identity, payee: bytes) -> "Chain":
         """After `payer` gave the unit away in `payment` to the number `payee`, which has it as `held`."""
         link = Link(
             payer=payer.number,
@@ -58,7 +58,7 @@ class Chain:
         return Chain(held=held, links=(*self.links, link))
 
 
-def passed_on(stage: Stage, payment: Payment, unit: Holding) -> Holding:
+def passed_on(stage: Stage, payment: Payment, unit: OfferedUnit) -> OfferedUnit:
     """The unit, known by its identifier, as the wallet offered it in `payment`."""
     for held in payment.holdings:
         if identifier(held) == identifier(unit):
@@ -67,7 +67,9 @@ def passed_on(stage: Stage, payment: Payment, unit: Holding) -> Holding:
     raise AssertionError
 
 
-def sealed_by_peer(world: World, payment: Payment, held: Holding, *, peer: Identity | None = None) -> Holding:
+def sealed_by_peer(
+    world: World, payment: Payment, held: OfferedUnit, *, peer: Identity | None = None
+) -> OfferedUnit:
     """What the suite's purse, or another `peer`, holds after the wallet gave it `held` in `payment`."""
     layer = Layer(
         inner=held.history,
@@ -76,7 +78,7 @@ def sealed_by_peer(world: World, payment: Payment, held: Holding, *, peer: Ident
         transaction=payment.offer.transaction,
         signature=payment.pay.endorsements[_position(payment, held)],
     )
-    return Holding(unit=held.unit, hop=held.hop + 1, history=world.seal(held, layer))
+    return OfferedUnit(unit=held.unit, hop=held.hop + 1, history=world.seal(held, layer))
 
 
 def check_chain(stage: Stage, chain: Chain) -> None:
@@ -105,5 +107,5 @@ def check_chain(stage: Stage, chain: Chain) -> None:
         stage.require(good, "an endorsement that verifies", layer.signature.hex(), f"endorsement {where}")
 
 
-def _position(payment: Payment, unit: Holding) -> int:
+def _position(payment: Payment, unit: OfferedUnit) -> int:
     return [identifier(held) for held in payment.holdings].index(identifier(unit))

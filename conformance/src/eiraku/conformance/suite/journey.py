@@ -17,9 +17,8 @@ from eiraku.conformance.tester.flows import REFERENCE, Payment
 from eiraku.conformance.tester.peer import REFUSED, Answer, HandshakeRefused, Manner, Talk, connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity, identifier, value
-from eiraku.reference.centres.issuing import Holding
 from eiraku.spec.errors import Code
-from eiraku.spec.messages import Message, Offer, Pay, Redeliver, Request
+from eiraku.spec.messages import Message, Offer, OfferedUnit, Pay, Redeliver, Request
 from eiraku.spec.tables import Side
 
 AMOUNT = 5
@@ -180,7 +179,7 @@ class Journey:
         self.line.from_wallet("PAY")
         self._receipt(talk, payment)
 
-    def receive(self, holdings: tuple[Holding, ...]) -> None:
+    def receive(self, holdings: tuple[OfferedUnit, ...]) -> None:
         """The till pays the wallet with these of its units."""
         amount = sum(map(value, holdings))
         flows.order_receive(self.stage, self.flow.side, amount)
@@ -244,7 +243,7 @@ class Journey:
         pay = Pay(transaction=transaction, endorsements=message.endorsements)
         flows.check_endorsements(talk, offer, pay)
         self.oracle.saw_endorsed(offer, self.till)
-        payment = Payment(offer=offer, offered=message.offer, holdings=flows.held_by_payer(offer), pay=pay)
+        payment = Payment(offer=offer, offered=message.offer, holdings=offer.units, pay=pay)
         first = self.oracle.sent.setdefault(transaction, payment)
         self.stage.equal(
             _hex(message.endorsements), _hex(first.pay.endorsements), "endorsements in REDELIVER"

@@ -1,4 +1,7 @@
-"""message_1 taken apart and put together wrong (RFC 9528 section 5.2.1); invalid traces of RFC 9529."""
+"""message_1 taken apart and put together wrong (RFC 9528 section 5.2.1); invalid traces of RFC 9529.
+
+Changes are made before the last item, `EPP member`, is added: all but what they change stays right.
+"""
 
 from collections.abc import Callable
 
@@ -34,9 +37,6 @@ def with_ead(change: Change) -> Change:
 
 
 SHAPES: dict[str, Change] = {
-    "empty": lambda _: b"",
-    "surplus-array": lambda message: b"\x86" + message,
-    "surplus-byte-string": cbor.encode,
     "method-only": rebuilt(suites=b"", key=b"", identifier=b"", ead=b""),
     "no-identifier": rebuilt(identifier=b"", ead=b""),
     "no-suites": rebuilt(suites=b""),
@@ -83,8 +83,6 @@ ENCODINGS: dict[str, tuple[str, Change]] = {
     "suites-indefinite": ("EPP-ENC-003", rebuilt(suites=b"\x9f\x02\x04\xff")),
     "key-indefinite": ("EPP-ENC-003", with_key(lambda key: b"\x5f" + key + b"\xff")),
     "identifier-indefinite": ("EPP-ENC-003", rebuilt(identifier=b"\x5f\xff")),
-    "trailing-break": ("EPP-ENC-004", lambda message: message + b"\xff"),
-    "trailing-array": ("EPP-ENC-004", lambda message: message + b"\x80"),
     "method-float": ("EPP-ENC-006", rebuilt(method=b"\xf9\x00\x00")),
     "method-undefined": ("EPP-ENC-006", rebuilt(method=b"\xf7")),
     "method-tagged": ("EPP-ENC-006", rebuilt(method=b"\xc0\x00")),
@@ -92,10 +90,19 @@ ENCODINGS: dict[str, tuple[str, Change]] = {
     "deep-nesting": ("EPP-ENC-009", rebuilt(suites=b"\x81" * 1900 + b"\x04")),
     "key-declares-2-to-the-63": ("EPP-ENC-011", with_key(lambda _: b"\x5b\x80" + bytes(7))),
     "suites-declares-2-to-the-64": ("EPP-ENC-011", rebuilt(suites=b"\x9b" + b"\xff" * 8)),
-    "ends-inside-a-head": ("EPP-ENC-011", with_ead(lambda ead: ead[:2])),
-    "ends-inside-a-string": ("EPP-ENC-011", lambda message: message[:-1]),
 }
 """Other encodings of the right items (chapter 2). Each is refused as malformed."""
+
+WHOLE: dict[str, tuple[str, Change]] = {
+    "nothing": ("EPP-SES-029", lambda _: b""),
+    "surplus-array": ("EPP-SES-029", lambda message: b"\x88" + message),
+    "surplus-byte-string": ("EPP-SES-029", cbor.encode),
+    "trailing-break": ("EPP-ENC-004", lambda message: message + b"\xff"),
+    "trailing-array": ("EPP-ENC-004", lambda message: message + b"\x80"),
+    "ends-inside-a-head": ("EPP-ENC-011", lambda message: message[:-18]),
+    "ends-inside-a-string": ("EPP-ENC-011", lambda message: message[:-1]),
+}
+"""Other forms of the whole message, its last item being `EPP member`. Each is refused as malformed."""
 
 _KEY = "5820741a13d7ba048fbb615e94386aa3b61bea5b3d8f65f32620b749bee8d278efa9"
 

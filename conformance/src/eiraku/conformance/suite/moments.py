@@ -6,10 +6,9 @@ from eiraku.conformance.suite.payer import own, paid, redeliver, settle_by_redel
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import Talk, connect
 from eiraku.conformance.tester.stage import Stage
-from eiraku.reference.centres.issuing import Holding
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code
-from eiraku.spec.messages import Message, Offer, Redeliver, Reject, Request
+from eiraku.spec.messages import Message, Offer, OfferedUnit, Redeliver, Reject, Request
 from eiraku.spec.tables import Purpose, Side, Transfer, TransferEvent, next_transfer
 
 AMOUNT = 12
@@ -26,7 +25,7 @@ class Moment:
     """The wallet's payment, if it is pending."""
     ours: Offer
     """An OFFER of the suite's purse, which the wallet has accepted if its state says so."""
-    holdings: tuple[Holding, ...]
+    holdings: tuple[OfferedUnit, ...]
     """The units of `ours`."""
 
     def message(self, event: TransferEvent) -> Message:
@@ -91,7 +90,7 @@ class Way:
             flows.expect_accept(talk, ours, talk.send(ours))
         return Moment(talk=talk, theirs=None, lost=None, ours=ours, holdings=holdings)
 
-    def _reach_as_payer(self, stage: Stage, holdings: tuple[Holding, ...]) -> Moment:
+    def _reach_as_payer(self, stage: Stage, holdings: tuple[OfferedUnit, ...]) -> Moment:
         lost: flows.Payment | None = None
         theirs: Offer | None = None
         if self.purpose is Purpose.REDELIVER:

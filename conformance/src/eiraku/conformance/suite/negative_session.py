@@ -6,18 +6,28 @@ gives; 3. durable state is as before; 4. the wallet takes part in the next sessi
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import permutations
 
 import pytest
 
 from eiraku.conformance.adapter.client import Reply, State
 from eiraku.conformance.tester.flows import meet_payee, meet_payer, order_receive, still_alive
-from eiraku.conformance.tester.peer import REFUSED, RIGHT, HandshakeRefused, Manner, Talk, connect
+from eiraku.conformance.tester.peer import (
+    MEMBER_BYTES,
+    REFUSED,
+    RIGHT,
+    HandshakeRefused,
+    Manner,
+    Talk,
+    connect,
+)
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity
 from eiraku.reference.centres.device import DeviceCentre
-from eiraku.reference.centres.issuing import Holding
+from eiraku.reference.edhoc import errors
 from eiraku.reference.edhoc.messages import Ead, encode_ead
 from eiraku.spec.errors import Code
+from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.tables import Side
 
 AMOUNT = 4
@@ -65,12 +75,13 @@ class Attack:
     codes: Code | tuple[Code, ...] = Code.AUTHENTICATION
     at: str | None = None
     """The message that is refused; None: the one that carries the peer's purse ID."""
-    answer: bytes | None = REFUSED
+    answer: bytes | frozenset[bytes] = REFUSED
+    """What the wallet must say, or what it may say."""
     peer: Callable[[Stage], Identity] = field(default=_as_world_has_it)
     manner: Callable[[Stage, Identity], Manner] = field(default=_right)
 
 
-def money(stage: Stage, part: Part, amount: int = AMOUNT) -> list[Holding]:
+def money(stage: Stage, part: Part, amount: int = AMOUNT) -> list[OfferedUnit]:
     """What the wallet must hold to play the part."""
     return [stage.world.holding(amount, holder=stage.world.wallet.number)] if part.pays else []
 
@@ -107,7 +118,11 @@ def refused_in_handshake(stage: Stage, part: Part, attack: Attack, *, peer: Iden
         stage.equal(refused.message, at, "message refused")
         stage.refused(refused.reply, attack.codes, at)
         stage.equal(refused.reply.session, "closed", f"session after {at}")
-        stage.equal(refused.reply.out, attack.answer, f"answer to {at}")
+        if isinstance(attack.answer, bytes):
+            stage.equal(refused.reply.out, attack.answer, f"answer to {at}")
+        else:
+            may = sorted(answer.hex() for answer in attack.answer)
+            stage.require(refused.reply.out in attack.answer, may, refused.reply.out, f"answer to {at}")
         return refused.reply
     stage.require(False, f"{at} rejected", "the session opened", "handshake")
     raise AssertionError
@@ -139,6 +154,15 @@ def silent(stage: Stage, data: bytes, code: Code | Iterable[Code], what: str) ->
     return reply
 
 
+def error_of_the_peer(stage: Stage, data: bytes, what: str) -> None:
+    """Bytes that are an EDHOC error: they end the session and are not answered (EPP-SES-018)."""
+    reply = stage.deliver(data, what)
+    # An error is neither refused nor, as a message, accepted: adapters may report it either way.
+    stage.require(reply.outcome in ("accepted", "rejected"), "accepted or rejected", reply, what)
+    stage.equal(reply.out, None, f"answer to {what}")
+    stage.equal(reply.session, "closed", f"session after {what}")
+
+
 def first_message(stage: Stage, part: Part) -> bytes | None:
     """Open a session; message_1 if the wallet is the initiator."""
     reply = stage.accepted(stage.open(part.side), "open", "open")
@@ -152,8 +176,8 @@ def altering(name: str, change: Callable[[bytes], bytes]) -> Manner:
 
 
 def padded(message: bytes, length: int) -> bytes:
-    """message_1 with padding (RFC 9528 section 3.8.1) up to `length` bytes."""
-    return message + encode_ead([padding(length - len(message) - 4)])
+    """message_1 without its last item, padded (RFC 9528 section 3.8.1) so that the whole has `length`."""
+    return message + encode_ead([padding(length - len(message) - MEMBER_BYTES - 4)])
 
 
 def padding(length: int) -> Ead:
@@ -161,9 +185,14 @@ def padding(length: int) -> Ead:
     return Ead(label=0, value=bytes(length))
 
 
-def own_suites(stage: Stage) -> tuple[int, ...]:
-    """The suites that the wallet supports, most preferred first."""
-    return (4, 0) if stage.wallet.declares("suite-0") else (4,)
+def wrong_suites(stage: Stage, *suites_i: int) -> frozenset[bytes]:
+    """What the wallet may answer to these suites (RFC 9528 section 6.3): some of its own, in any order,
+    among them the one that the initiator prefers, if they have any in common.
+    """
+    own = (4, 0) if stage.wallet.declares("suite-0") else (4,)
+    preferred = {next((suite for suite in suites_i if suite in own), own[0])} & set(suites_i)
+    lists = (suites_r for length in range(1, len(own) + 1) for suites_r in permutations(own, length))
+    return frozenset(errors.wrong_suite(suites_r) for suites_r in lists if preferred <= set(suites_r))
 
 
 def old_device_centre(stage: Stage) -> DeviceCentre:

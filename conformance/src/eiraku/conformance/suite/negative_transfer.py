@@ -18,7 +18,7 @@ from eiraku.conformance.tester.peer import Answer, Talk, connect
 from eiraku.conformance.tester.policies import PLENTY, policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity, World, identifier
-from eiraku.reference.centres.issuing import Holding, MoneyKey
+from eiraku.reference.centres.issuing import MoneyKey
 from eiraku.reference.crypto import cose
 from eiraku.spec import objects
 from eiraku.spec.errors import Code
@@ -94,7 +94,7 @@ class UnitPlan:
         """With some fields of the unit changed; earlier changes stay."""
         return replace(self, changes={**self.changes, **changes})
 
-    def build(self, world: World, holder: bytes) -> Holding:
+    def build(self, world: World, holder: bytes) -> OfferedUnit:
         """The unit as its holder (8-byte purse number) has it, before `signed` and `history`."""
         right = world.holding(self.value, hop=self.hop, holder=holder)
         if not self.changes and self.key is None and self.kid is None and self.payload is same:
@@ -104,7 +104,7 @@ class UnitPlan:
         payload = self.payload(unit.encode())
         signed = cose.sign(key.unit_key, objects.CONTEXT_UNIT, payload, kid=self.kid or key.kid)
         # A history that opens matters to the issuing centre only; its size matters to the wallet.
-        return Holding(unit=signed, hop=self.hop, history=world.random(history_size(self.hop)))
+        return OfferedUnit(unit=signed, hop=self.hop, history=world.random(history_size(self.hop)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +175,7 @@ class Scene:
     """A plan that was set up: the open session, what the suite's purse holds, the OFFER not yet sent."""
 
     talk: Talk
-    holdings: tuple[Holding, ...]
+    holdings: tuple[OfferedUnit, ...]
     offer: Offer
 
 
@@ -187,7 +187,7 @@ def set_up(stage: Stage, side: Side, plan: Plan) -> Scene:
     planned = [(unit, unit.build(world, peer.number)) for unit in plan.units]
     here = {id(unit): _in_wallet(world, unit, held, peer) for unit, held in planned}
     stage.begin([held for held in here.values() if held is not None])
-    offered: list[Holding] = []
+    offered: list[OfferedUnit] = []
     for unit, held in planned:
         mine = here[id(unit)]
         if unit.place in {Place.SEEN, Place.SEEN_LATER, Place.GIVEN, Place.CIRCLE}:
@@ -200,7 +200,7 @@ def set_up(stage: Stage, side: Side, plan: Plan) -> Scene:
         else:
             offered.append(held)
     holdings = [
-        Holding(unit=unit.signed(held.unit), hop=held.hop, history=unit.history(held.history))
+        OfferedUnit(unit=unit.signed(held.unit), hop=held.hop, history=unit.history(held.history))
         for unit, held in zip(plan.units, offered, strict=True)
     ]
     if plan.twice is not None:
@@ -213,10 +213,9 @@ def set_up(stage: Stage, side: Side, plan: Plan) -> Scene:
     return Scene(talk=talk, holdings=tuple(holdings), offer=offer_of(plan, holdings, transaction))
 
 
-def offer_of(plan: Plan, holdings: list[Holding], transaction: bytes) -> Offer:
+def offer_of(plan: Plan, holdings: list[OfferedUnit], transaction: bytes) -> Offer:
     """The OFFER of a plan."""
-    units = tuple(OfferedUnit(unit=h.unit, hop=h.hop, history=h.history) for h in holdings)
-    return plan.alter(Offer(transaction=transaction, amount=plan.offered_amount, units=units))
+    return plan.alter(Offer(transaction=transaction, amount=plan.offered_amount, units=tuple(holdings)))
 
 
 def complete(scene: Scene, answer: Answer) -> None:
@@ -249,7 +248,7 @@ def refuse_offer(
     flows.still_alive(stage)
 
 
-def _in_wallet(world: World, unit: UnitPlan, held: Holding, peer: Identity) -> Holding | None:
+def _in_wallet(world: World, unit: UnitPlan, held: OfferedUnit, peer: Identity) -> OfferedUnit | None:
     """What the wallet is provisioned with for the sake of one unit of the plan."""
     match unit.place:
         case Place.NEW:

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from eiraku.conformance.adapter.client import HeldUnit, State
-from eiraku.conformance.tester.flows import Payment, held_by_payer
+from eiraku.conformance.tester.flows import Payment
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, Identity, World, identifier, value
-from eiraku.reference.centres.issuing import Holding
-from eiraku.spec.messages import Offer, Receipt
+from eiraku.spec.messages import Offer, OfferedUnit, Receipt
 from eiraku.spec.objects import Layer
 
 
@@ -23,7 +22,7 @@ class Till:
     """One of the suite's purses: what an honest purse would remember, in memory that never fails."""
 
     identity: Identity
-    held: dict[bytes, Holding] = field(default_factory=dict)
+    held: dict[bytes, OfferedUnit] = field(default_factory=dict)
     """Units by id."""
     pending: dict[bytes, Payment] = field(default_factory=dict)
     """Endorsed to the wallet, no receipt yet; by transaction."""
@@ -37,9 +36,9 @@ class Till:
         """Purse number, 8 bytes."""
         return self.identity.number
 
-    def holdings(self, amount: int) -> tuple[Holding, ...]:
+    def holdings(self, amount: int) -> tuple[OfferedUnit, ...]:
         """Units that make up `amount`, greatest first. Raises ValueError if there are none."""
-        chosen: list[Holding] = []
+        chosen: list[OfferedUnit] = []
         for held in sorted(self.held.values(), key=value, reverse=True):
             if value(held) <= amount - sum(map(value, chosen)):
                 chosen.append(held)
@@ -68,7 +67,7 @@ class Till:
                 transaction=transaction,
                 signature=signature,
             )
-            moved = Holding(unit=held.unit, hop=held.hop + 1, history=world.seal(held, layer))
+            moved = OfferedUnit(unit=held.unit, hop=held.hop + 1, history=world.seal(held, layer))
             self.held[identifier(held)] = moved
         self.credited[transaction] = replace(payment, receipt=receipt)
 
@@ -93,7 +92,7 @@ class Effect:
 class Oracle:
     """The wallet's book as it must be, beside the tills; see the module's docstring."""
 
-    def __init__(self, stage: Stage, holdings: Iterable[Holding], tills: Sequence[Till]) -> None:
+    def __init__(self, stage: Stage, holdings: Iterable[OfferedUnit], tills: Sequence[Till]) -> None:
         """Reset the wallet and provision it with `holdings`; `tills` have their units already."""
         holdings = tuple(holdings)
         self.stage = stage
@@ -126,13 +125,13 @@ class Oracle:
         """The wallet must have made this write."""
         offer, till = effect.offer, effect.till
         if effect.commit is Commit.PENDING:
-            for held in held_by_payer(offer):
+            for held in offer.units:
                 del self.spendable[identifier(held)]
             self.pending[offer.transaction] = effect
         elif effect.commit is Commit.SETTLED:
             self.settled[offer.transaction] = self.pending.pop(offer.transaction)
         else:
-            for held in held_by_payer(offer):
+            for held in offer.units:
                 name = identifier(held)
                 self.spendable[name] = HeldUnit(unit_id=name, value=value(held), hop=held.hop + 1)
                 self.seen[name] = held.hop + 1
@@ -140,7 +139,7 @@ class Oracle:
 
     def saw_endorsed(self, offer: Offer, till: Till) -> None:
         """The wallet has sent endorsements of this OFFER: never two for one unit and hop."""
-        for held in held_by_payer(offer):
+        for held in offer.units:
             move = (till.number, offer.transaction)
             first = self.endorsed.setdefault((identifier(held), held.hop + 1), move)
             # EPP-HIS-006
@@ -220,4 +219,4 @@ def _bare(effect: Effect) -> tuple[bytes, bytes, int, Iterable[bytes]]:
 
 
 def _with_units(effect: Effect) -> tuple[bytes, bytes, int, Iterable[bytes]]:
-    return *_bare(effect)[:3], tuple(map(identifier, held_by_payer(effect.offer)))
+    return *_bare(effect)[:3], tuple(map(identifier, effect.offer.units))

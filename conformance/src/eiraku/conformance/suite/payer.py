@@ -7,9 +7,8 @@ from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import Answer, HandshakeRefused, Talk, connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity, World
-from eiraku.reference.centres.issuing import Holding
 from eiraku.spec.errors import Code
-from eiraku.spec.messages import Offer, Redeliver, Reject, Request
+from eiraku.spec.messages import Offer, OfferedUnit, Redeliver, Reject, Request
 from eiraku.spec.objects import history_size
 from eiraku.spec.tables import Side
 
@@ -30,15 +29,15 @@ LOCAL = frozenset(
 """Codes that are never sent (chapter 10)."""
 
 
-def own(world: World, values: Iterable[int], **fields: Any) -> list[Holding]:
+def own(world: World, values: Iterable[int], **fields: Any) -> list[OfferedUnit]:
     """Units for the wallet to begin with. `fields`: `hop`, or fields of the unit."""
     return [world.holding(value, holder=world.wallet.number, **fields) for value in values]
 
 
-def unread(world: World, value: int, hop: int, **fields: Any) -> Holding:
+def unread(world: World, value: int, hop: int, **fields: Any) -> OfferedUnit:
     """A unit whose history has the size that belongs to `hop`, but holds nothing: the wallet cannot tell."""
     held = world.holding(value, holder=world.wallet.number, **fields)
-    return Holding(unit=held.unit, hop=hop, history=world.random(history_size(hop)))
+    return OfferedUnit(unit=held.unit, hop=hop, history=world.random(history_size(hop)))
 
 
 def refused_to_offer(stage: Stage, side: Side, requested: int, *, peer: Identity | None = None) -> Answer:

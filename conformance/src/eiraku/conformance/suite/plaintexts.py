@@ -5,16 +5,19 @@ from collections.abc import Callable
 from eiraku.spec import cbor
 
 Change = Callable[[bytes], bytes]
+SIGNATURE = 66
+"""Length of the encoding of a signature."""
 
 
 def parts_of(plaintext: bytes) -> dict[str, bytes]:
     """Encodings of C_R (empty in PLAINTEXT_3), ID_CRED and the signature, and all of the EAD."""
-    found = {"c_r": b""}
-    if isinstance(cbor.decode(cbor.split(plaintext)[0]), bytes):
-        found["c_r"], plaintext = cbor.split(plaintext)
-    found["id_cred"], plaintext = cbor.split(plaintext)
-    found["signature"], found["ead"] = cbor.split(plaintext)
-    return found
+    first, rest = cbor.split(plaintext)
+    second, after = cbor.split(rest)
+    # A sealed purse ID, at least 33 bytes and never 64, stands before the signature.
+    if len(second) == SIGNATURE:
+        return {"c_r": b"", "id_cred": first, "signature": second, "ead": after}
+    signature, ead = cbor.split(after)
+    return {"c_r": first, "id_cred": second, "signature": signature, "ead": ead}
 
 
 def changed(**changes: Change) -> Change:
@@ -46,7 +49,6 @@ SHAPES: dict[str, Change] = {
     "id-cred-null": changed(id_cred=lambda _: b"\xf6"),
     "id-cred-array": changed(id_cred=lambda id_cred: b"\x81" + id_cred),
     "id-cred-in-byte-string": changed(id_cred=cbor.encode),
-    "id-cred-without-map": changed(id_cred=lambda id_cred: cbor.encode(id_cred[6:])),
     "id-cred-lone-kid-in-map": changed(id_cred=lambda _: cbor.encode({4: b"\x32"})),
     "id-cred-kid-surplus-byte-string": changed(id_cred=lambda _: b"\x41\x32"),
     "signature-63-bytes": signature(lambda found: found[:-1]),
@@ -61,21 +63,19 @@ SHAPES: dict[str, Change] = {
 """Other shapes. Each is refused under `authentication` (EPP-SES-013)."""
 
 
-def _long_label(id_cred: bytes) -> bytes:
-    # The label -70001 has a head of four bytes; written here with eight.
-    return id_cred[:1] + b"\x3b" + bytes(4) + id_cred[2:6] + id_cred[6:]
-
+IN_ITS_MAP = changed(id_cred=lambda id_cred: b"\xa1\x04" + id_cred)
+"""A plaintext in which ID_CRED_x is the map, not the kid alone (RFC 9528 section 3.5.3.2)."""
 
 ENCODINGS: dict[str, tuple[str, Change]] = {
-    "id-cred-long-label": ("EPP-ENC-002", changed(id_cred=_long_label)),
-    "id-cred-long-map-head": ("EPP-ENC-002", changed(id_cred=lambda found: b"\xb8\x01" + found[1:])),
+    # Its head has three bytes.
+    "id-cred-long-head": ("EPP-ENC-002", changed(id_cred=lambda s: b"\x5a\0\0" + s[1:3] + s[3:])),
     "signature-long-head": ("EPP-ENC-002", changed(signature=lambda found: b"\x59\x00\x40" + found[2:])),
-    "id-cred-indefinite": ("EPP-ENC-003", changed(id_cred=lambda found: b"\xbf" + found[1:] + b"\xff")),
+    "id-cred-indefinite": ("EPP-ENC-003", changed(id_cred=lambda found: b"\x5f" + found + b"\xff")),
     "signature-indefinite": ("EPP-ENC-003", changed(signature=lambda found: b"\x5f" + found + b"\xff")),
     "trailing-break": ("EPP-ENC-004", lambda plaintext: plaintext + b"\xff"),
     "id-cred-duplicate-key": (
         "EPP-ENC-005",
-        changed(id_cred=lambda found: b"\xa2" + found[1:] + found[1:]),
+        changed(id_cred=lambda found: b"\xa2" + (b"\x04" + found) * 2),
     ),
     "id-cred-tagged": ("EPP-ENC-006", changed(id_cred=lambda found: b"\xc0" + found)),
     "signature-tagged": ("EPP-ENC-006", changed(signature=lambda found: b"\xd8\x40" + found)),

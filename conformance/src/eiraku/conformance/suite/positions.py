@@ -45,6 +45,16 @@ class Position:
     def __str__(self) -> str:
         return f"{self.message}-{self.part}"
 
+    @property
+    def first(self) -> bool:
+        """Whether it is the first record for a responder, where an EDHOC error may come (EPP-SES-033)."""
+        return self.part.side is Side.RESPONDER and self.message in {
+            "OFFER",
+            "REQUEST",
+            "REDELIVER",
+            "REJECT",
+        }
+
     def go(self, stage: Stage) -> Waiting:
         """Reset and provision the wallet and bring it there."""
         stage.begin(money(stage, self.part))

@@ -31,12 +31,12 @@ from eiraku.conformance.tester.peer import Talk, connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, LAST_EPOCH, World, endorsement_payload
 from eiraku.reference.centres.device import PurseMasterKey
-from eiraku.reference.centres.issuing import Holding, MoneyKey
+from eiraku.reference.centres.issuing import MoneyKey
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import objects
 from eiraku.spec.errors import Code
-from eiraku.spec.messages import Offer, Pay, Receipt, offer_digest
+from eiraku.spec.messages import Offer, OfferedUnit, Pay, Receipt, offer_digest
 from eiraku.spec.objects import Bulletin, ReceiptPayload
 from eiraku.spec.tables import Side
 
@@ -120,7 +120,7 @@ def device_task(world: World, context: bytes, payload: bytes) -> Task:
     return Task(world=world, seed=SEEDS["device"], context=context, payload=payload, kid=kid)
 
 
-def held_unit(world: World, craft: Craft) -> Holding:
+def held_unit(world: World, craft: Craft) -> OfferedUnit:
     """A unit of the world's peer, signed as `craft` does."""
     held = world.holding(AMOUNT)
     return replace(held, unit=craft(unit_task(world, cose.parse(held.unit).payload)))

@@ -203,7 +203,7 @@ def test_offer_before_key_confirmation(stage: Stage) -> None:
     def forged(name: str, data: bytes) -> bytes:
         return data[:1] + bytes(len(data) - 1) if name == "message_4" else data
 
-    attack = Attack(at="message_4", answer=None, manner=lambda *_: Manner(alter=forged))
+    attack = Attack(at="message_4", manner=lambda *_: Manner(alter=forged))
     refused_in_handshake(stage, part, attack)
     stage.unchanged(before, "a session without key confirmation")
     still_alive(stage)

@@ -15,10 +15,9 @@ from eiraku.conformance.tester.flows import Payment
 from eiraku.conformance.tester.peer import HandshakeRefused, connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity
-from eiraku.reference.centres.issuing import Holding
 from eiraku.spec import objects
 from eiraku.spec.errors import Code
-from eiraku.spec.messages import Redeliver, Request
+from eiraku.spec.messages import OfferedUnit, Redeliver, Request
 from eiraku.spec.objects import Role
 from eiraku.spec.tables import Side
 
@@ -207,7 +206,7 @@ def test_circle_blames_nobody(stage: Stage, side: Side) -> None:
     evidence.blames_nobody()
 
 
-def _received(stage: Stage, payment: Payment, payee: Identity) -> Holding:
+def _received(stage: Stage, payment: Payment, payee: Identity) -> OfferedUnit:
     (held,) = payment.holdings
     (signature,) = payment.pay.endorsements
     layer = objects.Layer(
@@ -217,7 +216,7 @@ def _received(stage: Stage, payment: Payment, payee: Identity) -> Holding:
         transaction=payment.offer.transaction,
         signature=signature,
     )
-    return Holding(unit=held.unit, hop=held.hop + 1, history=stage.world.seal(held, layer))
+    return OfferedUnit(unit=held.unit, hop=held.hop + 1, history=stage.world.seal(held, layer))
 
 
 @SIDES
@@ -227,7 +226,7 @@ def test_convicted_cheat_at_a_vault(stage: Stage, side: Side) -> None:
     world = stage.world
     vault = world.purse(role=Role.VAULT)
     cheat = world.purse(role=Role.MERCHANT, holder=vault.claims.holder)
-    copies: Sequence[Holding] = [world.holding(VALUE, holder=cheat.number) for _ in range(2)]
+    copies: Sequence[OfferedUnit] = [world.holding(VALUE, holder=cheat.number) for _ in range(2)]
     stage.begin(identity=vault)
     flows.give(stage, side, copies[:1], peer=cheat)
     stage.order("bulletin", bulletin=world.bulletin(120, [cheat.number]))

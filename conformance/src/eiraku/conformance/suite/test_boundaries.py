@@ -11,9 +11,8 @@ from eiraku.conformance.tester.peer import Talk, connect
 from eiraku.conformance.tester.policies import CAPACITY_MAX, HOPS_MAX, PLENTY, UNITS_MAX, policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, Identity, value
-from eiraku.reference.centres.issuing import Holding
 from eiraku.spec.errors import Code
-from eiraku.spec.messages import Request
+from eiraku.spec.messages import OfferedUnit, Request
 from eiraku.spec.objects import Role
 from eiraku.spec.tables import Side
 from eiraku.spec.vectors import forms
@@ -25,7 +24,7 @@ MANY = "balance-beyond-amounts"
 """Needs thousands of units in the wallet."""
 
 
-def _offered(stage: Stage, units: Sequence[Holding], expected: str, peer: Identity | None = None) -> None:
+def _offered(stage: Stage, units: Sequence[OfferedUnit], expected: str, peer: Identity | None = None) -> None:
     """The wallet, which waits for an offer, is offered `units`: it accepts, or refuses with the code."""
     amount = sum(map(value, units))
     before = stage.state()
@@ -48,7 +47,7 @@ def _code(label: str) -> Code:
     return next(code for code in Code if code.label == label)
 
 
-def _units(stage: Stage, count: int, value: int = 1) -> list[Holding]:
+def _units(stage: Stage, count: int, value: int = 1) -> list[OfferedUnit]:
     return [stage.world.holding(value) for _ in range(count)]
 
 
@@ -125,7 +124,7 @@ def _hop(stage: Stage, given: Given, expected: str, *, vault: bool = False) -> N
     stage.begin(identity=wallet)
     unit = unread(world, 1, given["hop"], max_hops=given.get("unit_max_hops", HOPS_MAX))
     if "history_bytes" in given:
-        unit = Holding(unit=unit.unit, hop=unit.hop, history=world.random(given["history_bytes"]))
+        unit = OfferedUnit(unit=unit.unit, hop=unit.hop, history=world.random(given["history_bytes"]))
     _offered(stage, [unit], expected, peer)
 
 

@@ -18,6 +18,7 @@ from eiraku.conformance.suite.journey import (
     Scenario,
     each_message,
 )
+from eiraku.conformance.suite.negative_session import error_of_the_peer
 from eiraku.conformance.tester.peer import REFUSED
 from eiraku.conformance.tester.stage import Stage
 from eiraku.spec.errors import Code
@@ -77,10 +78,13 @@ class Repeating(Line):
     def repeat(self) -> None:
         """The second delivery."""
         before = self.stage.state()
-        reply = self.stage.deliver(self.last, f"{self.name} again")
-        self.stage.refused(reply, AGAIN[self.name], f"{self.name} a second time")
-        answer = REFUSED if self.name == "message_1" else None
-        self.stage.equal(reply.out, answer, f"answer to {self.name} a second time")
+        if self.name == "message_1":
+            error_of_the_peer(self.stage, self.last, "message_1 again")
+        else:
+            reply = self.stage.deliver(self.last, f"{self.name} again")
+            self.stage.refused(reply, AGAIN[self.name], f"{self.name} a second time")
+            answer = REFUSED if self.name == "message_2" else None
+            self.stage.equal(reply.out, answer, f"answer to {self.name} a second time")
         self.stage.unchanged(before, f"{self.name} a second time")
 
 
@@ -105,15 +109,14 @@ class Replacing(Line):
         reply = self.stage.deliver(self.older[name], f"older {name}")
         code = Code.AUTHENTICATION if name in HANDSHAKE else Code.RECORD
         self.stage.refused(reply, code, f"{name} of an older session")
-        answer = REFUSED if name in HANDSHAKE[:3] else None
+        answer = REFUSED if name in HANDSHAKE else None
         self.stage.equal(reply.out, answer, f"answer to {name} of an older session")
         self.stage.unchanged(before, f"{name} of an older session")
         raise Lost(name)
 
 
-# A second message_1 is no message_3, and a second message_2 no message_4; after that, records are due.
+# A second message_1 is an error (EPP-SES-018), a second message_2 no message_4; after that, records are due.
 AGAIN = {
-    "message_1": (Code.MALFORMED, Code.AUTHENTICATION),
     "message_2": (Code.AUTHENTICATION,),
     **dict.fromkeys(("message_3", "message_4", "REQUEST", "OFFER", "ACCEPT"), (Code.RECORD,)),
     **dict.fromkeys(("PAY", "RECEIPT", "REDELIVER"), (Code.UNEXPECTED_MESSAGE,)),
@@ -143,10 +146,11 @@ def allowed(name: str, fault: str, place: str) -> set[Code]:
     which of two defects of one byte a parser meets first.
     """
     if fault == "cut-short":
-        # What is left of message_1 may be whole items, without the one for the version.
-        return {Code.MALFORMED, Code.VERSION} if name == "message_1" else {Code.MALFORMED}
+        # What is left of message_1 may be whole items, without those of EAD_1.
+        whole = {Code.VERSION, Code.AUTHENTICATION} if name == "message_1" else set()
+        return {Code.MALFORMED} | whole
     if name == "message_1":
-        return {Code.MALFORMED, Code.SUITE, Code.VERSION}
+        return {Code.MALFORMED, Code.SUITE, Code.VERSION, Code.AUTHENTICATION}
     if place in {"first-byte", "second-byte"}:
         # The head of the byte string, or its first byte: another type or length, or another content.
         return {Code.MALFORMED, Code.TOO_LARGE, content_code(name)}
@@ -229,17 +233,12 @@ def spoil(scenario: Scenario, name: str, fault: str, place: str) -> None:
     except Refused as refused:
         stage.equal(refused.name, name, "message refused")
         reply = stage.refused(refused.answer.reply, allowed(name, fault, place), f"spoilt {name}")
-        answer = REFUSED if name in HANDSHAKE[:3] else None
+        answer = REFUSED if name in HANDSHAKE else None
         if reply.code in {Code.SUITE.label, Code.VERSION.label}:
             # These two say what is wrong, for a peer that means well (EPP-SES-004, EPP-SES-008).
             answer = reply.out or REFUSED
         stage.equal(reply.out, answer, f"answer to spoilt {name}")
         stage.equal(reply.session, "closed", f"session after spoilt {name}")
-    except AssertionError:
-        # A message_1 with another key or connection identifier is a good one of another peer's. The wallet
-        # answers it, and this peer cannot read the answer.
-        if name != "message_1" or fault == "cut-short":
-            raise
     else:
         raise AssertionError(f"a spoilt {name} was accepted")
 

@@ -29,7 +29,7 @@ from eiraku.conformance.suite.signed_objects import BY_CENTRE, Kind, Task, hones
 from eiraku.conformance.tester import loose
 from eiraku.conformance.tester.flows import REFERENCE, expect_reject, meet_payee, meet_payer, still_alive
 from eiraku.conformance.tester.loose import Forms, Mutant
-from eiraku.conformance.tester.peer import REFUSED, Manner
+from eiraku.conformance.tester.peer import Manner
 from eiraku.conformance.tester.stage import Stage
 from eiraku.spec import cbor, messages
 from eiraku.spec.errors import Code, Refusal
@@ -226,15 +226,18 @@ def test_largest_record(stage: Stage, position: Position) -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
+    "manner",
     [
-        pytest.param(change, id=name, marks=pytest.mark.requirement(requirement, "EPP-SES-016"))
-        for name, (requirement, change) in message_1.ENCODINGS.items()
+        pytest.param(manner, id=name, marks=pytest.mark.requirement(requirement, "EPP-SES-016"))
+        for name, requirement, manner in (
+            *((name, r, Manner(message_1=change)) for name, (r, change) in message_1.ENCODINGS.items()),
+            *((name, r, altering("message_1", whole)) for name, (r, whole) in message_1.WHOLE.items()),
+        )
     ],
 )
-def test_message_1(stage: Stage, change: Callable[[bytes], bytes]) -> None:
-    """A message_1 of which one item is wrongly encoded is refused"""
-    attack = Attack(codes=Code.MALFORMED, at="message_1", manner=lambda *_: Manner(message_1=change))
+def test_message_1(stage: Stage, manner: Manner) -> None:
+    """A message_1 of which one item is wrongly encoded, or whose whole has another form, is refused"""
+    attack = Attack(codes=Code.MALFORMED, at="message_1", manner=lambda *_: manner)
     handshake_attack(stage, RESPONDER, attack)
 
 
@@ -270,7 +273,6 @@ def test_handshake_message(stage: Stage, change: Callable[[bytes], bytes], name:
     attack = Attack(
         codes=Code.MALFORMED,
         at=name,
-        answer=None if name == "message_4" else REFUSED,
         manner=lambda *_: altering(name, spoil),
     )
     handshake_attack(stage, RESPONDER if name == "message_3" else INITIATOR, attack)

@@ -9,12 +9,14 @@ from eiraku.conformance.adapter.client import Reply
 from eiraku.conformance.results import Level
 from eiraku.conformance.suite.fuzzing import ALTERATIONS
 from eiraku.conformance.suite.moments import WAYS, Way
+from eiraku.conformance.suite.negative_session import error_of_the_peer
 from eiraku.conformance.suite.payer import LOCAL, own
 from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import REFUSED, Answer, HandshakeRefused, Manner, connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, Identity, World
+from eiraku.reference.edhoc.errors import begins_with_integer
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import Reject
 from eiraku.spec.objects import Role
@@ -81,10 +83,15 @@ def test_altered_record(stage: Stage, way: Way, run_level: Level, check_seed: by
         for _ in range(ROUNDS[run_level]):
             moment = way.reach(stage)
             before = stage.state()
-            record = moment.talk.channel.seal(moment.message(message_due(way)).encode())
-            reply = stage.deliver(alter(random, record), f"record, {name}")
-            allowed = (Code.RECORD, Code.MALFORMED, Code.TOO_LARGE)
-            stage.refused(reply, allowed, f"record, {name}")
+            talk = moment.talk
+            first = talk.side is Side.RESPONDER and not talk.channel.sent
+            altered = alter(random, talk.channel.seal(moment.message(message_due(way)).encode()))
+            if first and begins_with_integer(altered):
+                error_of_the_peer(stage, altered, f"record, {name}")
+            else:
+                reply = stage.deliver(altered, f"record, {name}")
+                allowed = (Code.RECORD, Code.MALFORMED, Code.TOO_LARGE)
+                stage.refused(reply, allowed, f"record, {name}")
             stage.unchanged(before, f"record, {name}")
     flows.still_alive(stage)
     way.recover(stage, moment)

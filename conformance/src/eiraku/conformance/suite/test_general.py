@@ -23,9 +23,8 @@ from eiraku.conformance.tester.flows import give, still_alive, take
 from eiraku.conformance.tester.peer import connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH
-from eiraku.reference.centres.issuing import Holding
 from eiraku.spec.errors import Code
-from eiraku.spec.messages import Reject
+from eiraku.spec.messages import OfferedUnit, Reject
 from eiraku.spec.tables import Side
 
 # --- roles -------------------------------------------------------------------------------------------------
@@ -191,7 +190,7 @@ def test_purpose_is_volatile(stage: Stage, part: Part) -> None:
 # --- epoch -------------------------------------------------------------------------------------------------
 
 
-def begin_without_bulletin(stage: Stage, holdings: list[Holding]) -> State:
+def begin_without_bulletin(stage: Stage, holdings: list[OfferedUnit]) -> State:
     """Reset the wallet and provision it without a bulletin."""
     stage.wallet.reset()
     stage.evidence.steps.clear()

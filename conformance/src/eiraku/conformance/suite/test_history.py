@@ -14,8 +14,8 @@ from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import identifier
-from eiraku.reference.centres.issuing import Holding
 from eiraku.spec.errors import Code
+from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import Role, history_size
 from eiraku.spec.tables import Side
 
@@ -160,7 +160,7 @@ def test_last_hop_of_all(stage: Stage, side: Side) -> None:
     vault = world.purse(role=Role.VAULT, tier=1)
     peer = world.purse(tier=1, holder=vault.claims.holder)
     last, over, plain = (
-        Holding(unit=world.holding(8).unit, hop=hop, history=world.random(history_size(hop)))
+        OfferedUnit(unit=world.holding(8).unit, hop=hop, history=world.random(history_size(hop)))
         for hop in (254, 255, 1)
     )
     stage.begin(identity=vault)
@@ -215,7 +215,7 @@ def test_fresh_key_for_each_layer(stage: Stage) -> None:
     world = stage.world
     stage.begin()
     keys: list[bytes] = []
-    units: list[Holding] = [world.holding(1 << n) for n in range(4)]
+    units: list[OfferedUnit] = [world.holding(1 << n) for n in range(4)]
     for turn in range(3):
         flows.give(stage, BOTH_SIDES[turn % 2], units)
         if turn == 1:

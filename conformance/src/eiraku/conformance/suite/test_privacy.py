@@ -1,16 +1,21 @@
 """What outsiders can see, and what the scheme key is worth (chapter 11)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
+from itertools import combinations
 
 import pytest
 
+from eiraku.conformance.suite import message_1
 from eiraku.conformance.suite.negative_session import (
     AMOUNT,
     PARTS,
     PAYEES,
+    RESPONDER,
     Attack,
     Part,
+    first_message,
     handshake_attack,
     money,
     refused_in_handshake,
@@ -23,23 +28,51 @@ from eiraku.conformance.tester.flows import (
     expect_pay,
     give,
     meet_payer,
+    order_receive,
+    still_alive,
     take,
 )
-from eiraku.conformance.tester.peer import Manner, connect
+from eiraku.conformance.tester.peer import (
+    MEMBER_BYTES,
+    REFUSED,
+    VERSION_OFFER,
+    Manner,
+    connect,
+    member_item,
+    party,
+)
 from eiraku.conformance.tester.stage import WALLET, Stage
 from eiraku.conformance.tester.world import LAST_EPOCH, Identity, identifier
 from eiraku.reference.centres.device import PurseMasterKey
-from eiraku.reference.centres.issuing import Holding
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.edhoc import initiator, schedule
+from eiraku.reference.edhoc.errors import PeerError
+from eiraku.reference.edhoc.party import Credential
 from eiraku.spec import cbor, objects
-from eiraku.spec.messages import Redeliver
+from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.messages import OfferedUnit, Redeliver
+from eiraku.spec.objects import PurseId
 from eiraku.spec.tables import Side
 
 
 def overheard(stage: Stage) -> list[bytes]:
     """What the wallet has sent since the evidence was last cleared."""
     return [bytes.fromhex(step.data) for step in stage.evidence.steps if step.source == WALLET and step.data]
+
+
+def not_fixed(stage: Stage) -> list[bytes]:
+    """The same without the connection identifier in message_1, which may be fixed (EPP-SES-035)."""
+    found = []
+    for step in stage.evidence.steps:
+        if step.source == WALLET and step.data:
+            data = bytes.fromhex(step.data)
+            if step.label == "message_1":
+                parts = message_1.parts_of(data)
+                found += [parts["method"] + parts["suites"] + parts["key"], parts["ead"]]
+            else:
+                found.append(data)
+    return found
 
 
 def windows(data: Iterable[bytes], size: int) -> set[bytes]:
@@ -53,7 +86,7 @@ BIG = 0x24925
 """An amount whose encoding has five bytes, so that it is not met by chance."""
 
 
-def _powers(stage: Stage, amount: int, holder: Identity) -> list[Holding]:
+def _powers(stage: Stage, amount: int, holder: Identity) -> list[OfferedUnit]:
     values = [1 << bit for bit in range(amount.bit_length()) if amount >> bit & 1]
     return [stage.world.holding(value, holder=holder.number) for value in values]
 
@@ -120,7 +153,7 @@ def test_nothing_in_common(stage: Stage, part: Part, same_peer: bool) -> None:  
 
 def _fresh(stage: Stage, earlier: set[bytes]) -> None:
     """What was overheard must have nothing in common with `earlier`, to which it is added."""
-    now = windows(overheard(stage), 16)
+    now = windows(not_fixed(stage), 16)
     common = now & earlier
     stage.require(not common, "nothing in common", [each.hex() for each in common][:1], "16 bytes")
     earlier |= now
@@ -135,7 +168,7 @@ def test_nothing_in_common_in_redelivery(stage: Stage, side: Side) -> None:
     talk, offer = meet_payer(stage, side, AMOUNT, peer=peer)
     payment = expect_pay(talk, offer, talk.send(accept_of(offer)))
     check_endorsements(talk, offer, payment.pay)
-    earlier = windows(overheard(stage), 16)
+    earlier = windows(not_fixed(stage), 16)
     for _ in range(2):
         stage.evidence.steps.clear()
         stage.order("redeliver", transaction=offer.transaction)
@@ -155,6 +188,130 @@ def test_nothing_in_common_in_refusals(stage: Stage, part: Part) -> None:
         set_purpose(stage, part)
         refused_in_handshake(stage, part, Attack(), peer=stage.world.purse(seal=bytes(16)))
         _fresh(stage, earlier)
+
+
+# --- an outsider with a list of purse IDs ------------------------------------------------------------------
+
+LISTED = 5
+Waiting = initiator.WaitMessage2[PurseId]
+
+
+def _believe(credential: Credential[PurseId], _: cbor.Map) -> Credential[PurseId]:
+    return credential
+
+
+def recognised(waiting: Waiting, message_2: bytes, listed: Iterable[Identity]) -> list[Identity]:
+    """Whose message_2 it is: an outsider decrypts it with its own ephemeral key and tries each public key.
+
+    It cannot unseal the purse ID, and need not: the signature is under one of the keys, or none.
+    """
+    found = []
+    for suspect in listed:
+        credential = Credential(
+            cred=suspect.purse_id, public_key=suspect.claims.public_key, subject=suspect.claims
+        )
+        us = replace(waiting.party, resolve=partial(_believe, credential))
+        try:
+            initiator.read_message_2(replace(waiting, party=us), message_2)
+        except (Refusal, PeerError):
+            continue
+        found.append(suspect)
+    return found
+
+
+def _of_an_outsider(stage: Stage, key: bytes) -> tuple[Waiting, bytes]:
+    """message_1 with an ephemeral private key of the outsider's own, without the last item."""
+    us = party(stage, stage.world.peer, Manner())
+    return initiator.write_message_1(us, ephemeral=key, ead=(VERSION_OFFER,))
+
+
+def _heard(stage: Stage) -> dict[str, bytes]:
+    """The messages of an honest peer's session with the wallet."""
+    heard: dict[str, bytes] = {}
+
+    def keep(name: str, data: bytes) -> bytes:
+        heard[name] = data
+        return data
+
+    order_receive(stage, Side.RESPONDER, AMOUNT)
+    connect(stage, Side.RESPONDER, manner=Manner(alter=keep))
+    heard["message_2"] = next(
+        bytes.fromhex(step.data) for step in stage.evidence.steps if step.label == "message_2"
+    )
+    return heard
+
+
+def _own_key_in(heard: bytes, own: bytes) -> bytes:
+    """A message_1 that was heard, with the key of `own` in it."""
+    return message_1.rebuilt(key=message_1.parts_of(own)["key"])(heard)
+
+
+TRIES: dict[str, Callable[[Stage, bytes, bytes], bytes]] = {
+    # Given the outsider's message_1 without the last item and one that was heard, what it sends.
+    "nothing-more": lambda _, own, __: own,
+    "guessed": lambda stage, own, _: own + member_item(stage.world.random(32), own),
+    "zeros": lambda _, own, __: own + member_item(bytes(32), own)[:4] + bytes(16),
+    "item-that-was-heard": lambda _, own, heard: own + heard[-MEMBER_BYTES:],
+    "own-key-in-what-was-heard": lambda _, own, heard: _own_key_in(heard, own),
+}
+
+
+@pytest.mark.requirement("EPP-SES-038")
+@pytest.mark.parametrize("pays", (False, True), ids=["payee", "payer"])
+@pytest.mark.parametrize("name", sorted(TRIES))
+def test_outsider_with_a_list_of_purse_ids(stage: Stage, name: str, pays: bool) -> None:  # noqa: FBT001
+    """An outsider who has a list of purse IDs does not find out that the wallet is on it"""
+    part = Part(side=Side.RESPONDER, pays=pays)
+    world = stage.world
+    listed = [*(world.purse() for _ in range(LISTED)), world.wallet]
+    stage.begin(money(stage, part))
+    heard = _heard(stage)["message_1"]
+    # The control: whoever has the scheme key recognises the wallet, and nobody else on the list.
+    set_purpose(stage, part)
+    first_message(stage, part)
+    waiting, own = _of_an_outsider(stage, world.random(32))
+    own += member_item(world.scheme_key, own)
+    waiting = replace(waiting, message_1_digest=schedule.digest(own))
+    reply = stage.accepted(stage.deliver(own, "message_1 of a member"), "message_1 of a member", "open")
+    stage.equal(recognised(waiting, reply.out or b"", listed), [world.wallet], "purses that a member finds")
+    # The attack.
+    before = stage.state()
+    set_purpose(stage, part)
+    first_message(stage, part)
+    waiting, own = _of_an_outsider(stage, world.random(32))
+    sent = TRIES[name](stage, own, heard)
+    waiting = replace(waiting, message_1_digest=schedule.digest(sent))
+    reply = stage.deliver(sent, "message_1 of an outsider")
+    found = [each.number.hex() for each in recognised(waiting, reply.out or b"", listed)]
+    stage.require(not found, "nobody recognised", found, "list of the outsider")
+    stage.refused(reply, Code.AUTHENTICATION, "message_1 of an outsider")
+    stage.equal((reply.out, reply.session), (REFUSED, "closed"), "answer to an outsider, session")
+    stage.unchanged(before, "an outsider's message_1")
+    still_alive(stage)
+
+
+@pytest.mark.requirement("EPP-SES-028", "EPP-SES-011", "EPP-SEC-002")
+def test_outsider_with_a_recorded_message_1(stage: Stage) -> None:
+    """An outsider who replays a recorded message_1 gets a message_2 that he can neither open nor compare"""
+    world = stage.world
+    listed = [*(world.purse() for _ in range(LISTED)), world.wallet]
+    before = stage.begin()
+    heard = _heard(stage)
+    answers = [heard["message_2"]]
+    for _ in range(3):
+        set_purpose(stage, RESPONDER)
+        first_message(stage, RESPONDER)
+        reply = stage.deliver(heard["message_1"], "message_1 again")
+        answers.append(stage.accepted(reply, "message_1 again", "open").out or b"")
+        waiting, _ = _of_an_outsider(stage, world.random(32))
+        waiting = replace(waiting, message_1_digest=schedule.digest(heard["message_1"]))
+        stage.equal(recognised(waiting, answers[-1], listed), [], "purses that an outsider finds")
+        stage.refused(stage.deliver(heard["message_3"], "message_3 again"), Code.AUTHENTICATION, "message_3")
+    for one, other in combinations(answers, 2):
+        common = windows([one], 16) & windows([other], 16)
+        stage.require(not common, "nothing in common", len(common), "16 bytes of two answers")
+    stage.unchanged(before, "a message_1 played again")
+    still_alive(stage)
 
 
 # --- the scheme key has leaked -----------------------------------------------------------------------------

@@ -17,11 +17,11 @@ from eiraku.conformance.tester.flows import still_alive
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, FOREIGN_ECONOMY, LAST_EPOCH, Identity
 from eiraku.reference.centres.device import PurseMasterKey
-from eiraku.reference.centres.issuing import Holding
 from eiraku.reference.crypto import cose, ed25519
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import objects
 from eiraku.spec.errors import Code
+from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.tables import Side
 
 
@@ -239,7 +239,7 @@ def test_spoilt_provisioning(stage: Stage, name: str) -> None:
     still_alive(stage)
 
 
-def _three(stage: Stage, holder: Identity) -> list[Holding]:
+def _three(stage: Stage, holder: Identity) -> list[OfferedUnit]:
     return [stage.world.holding(value, holder=holder.number) for value in (1, 2, 4)]
 
 

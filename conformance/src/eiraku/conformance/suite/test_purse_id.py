@@ -20,6 +20,7 @@ from eiraku.conformance.suite.negative_session import (
     set_purpose,
 )
 from eiraku.conformance.suite.odd_claims import SHAPES, raw_purse
+from eiraku.conformance.suite.plaintexts import IN_ITS_MAP
 from eiraku.conformance.tester.flows import (
     expect_accept,
     expect_reject,
@@ -206,7 +207,7 @@ def test_own_purse_id_is_sealed(stage: Stage, part: Part) -> None:
     seen: list[cbor.Map] = []
     prepare(stage, part)
     talk = connect(stage, part.side, manner=Manner(notice=seen.append))
-    stage.equal(list(seen[0]), [objects.LABEL_SEALED_PURSE_ID], "labels in ID_CRED")
+    stage.equal(list(seen[0]), [objects.LABEL_KID], "labels in ID_CRED")
     stage.equal(talk.wallet_id, stage.world.wallet.claims, "claims of the wallet's purse ID")
     stage.equal(talk.wallet_purse_id.hex(), stage.world.wallet.purse_id.hex(), "the wallet's purse ID")
 
@@ -223,7 +224,7 @@ def test_own_purse_id_is_sealed_afresh(stage: Stage) -> None:
     for part in _both():
         set_purpose(stage, part)
         connect(stage, part.side, manner=Manner(notice=seen.append))
-    sealed = [bytes(item[objects.LABEL_SEALED_PURSE_ID]) for item in seen]  # type: ignore[arg-type]
+    sealed = [bytes(item[objects.LABEL_KID]) for item in seen]  # type: ignore[arg-type]
     stage.equal(len(sealed), 6, "sessions")
     stage.equal(len({item[: objects.SEALED_NONCE] for item in sealed}), 6, "different nonces")
     stage.equal(len({item[objects.SEALED_NONCE :] for item in sealed}), 6, "different ciphertexts")
@@ -237,14 +238,14 @@ IdCred = Callable[[Stage, Identity], cbor.Map]
 
 
 def _sealed(stage: Stage, peer: Identity) -> bytes:
-    value = seal_purse_id(stage, peer.purse_id)[objects.LABEL_SEALED_PURSE_ID]
+    value = seal_purse_id(stage, peer.purse_id)[objects.LABEL_KID]
     if not isinstance(value, bytes):
         raise TypeError("a sealed purse ID is a byte string")
     return value
 
 
 def _with_value(change: Callable[[bytes], cbor.Item]) -> IdCred:
-    return lambda stage, peer: {objects.LABEL_SEALED_PURSE_ID: change(_sealed(stage, peer))}
+    return lambda stage, peer: {objects.LABEL_KID: change(_sealed(stage, peer))}
 
 
 def _flip(position: int) -> IdCred:
@@ -257,17 +258,17 @@ def _flip(position: int) -> IdCred:
 
 
 ID_CREDS: dict[str, IdCred] = {
-    "kid": lambda _, peer: {4: peer.number},
-    "kid-one-byte": lambda *_: {4: b"\x07"},
+    "purse-number": lambda _, peer: {4: peer.number},
+    "one-byte": lambda *_: {4: b"\x07"},
     "x5t": lambda *_: {34: (-15, bytes(8))},
     "kccs-in-clear": lambda _, peer: {14: peer.claims.encode()},
     "purse-id-in-clear": lambda _, peer: {13: peer.purse_id},
-    "purse-id-unsealed-under-the-label": lambda _, peer: {objects.LABEL_SEALED_PURSE_ID: peer.purse_id},
+    "purse-id-unsealed": lambda _, peer: {objects.LABEL_KID: peer.purse_id},
     "claims-in-clear": lambda _, peer: {objects.LABEL_EPP_CLAIMS: peer.claims.number},
     "empty-map": lambda *_: {},
-    "two-entries": lambda stage, peer: {4: b"kid", objects.LABEL_SEALED_PURSE_ID: _sealed(stage, peer)},
-    "other-label": lambda stage, peer: {-70002: _sealed(stage, peer)},
-    "positive-label": lambda stage, peer: {70001: _sealed(stage, peer)},
+    "two-entries": lambda stage, peer: {objects.LABEL_KID: _sealed(stage, peer), 5: b"x"},
+    "private-label": lambda stage, peer: {-70001: _sealed(stage, peer)},
+    "next-label": lambda stage, peer: {5: _sealed(stage, peer)},
     "value-null": _with_value(lambda _: None),
     "value-array": _with_value(lambda sealed: (sealed[:16], sealed[16:])),
     "value-empty": _with_value(lambda _: b""),
@@ -276,6 +277,7 @@ ID_CREDS: dict[str, IdCred] = {
     "empty-ciphertext": _with_value(lambda sealed: sealed[:32]),
     "truncated": _with_value(lambda sealed: sealed[:-1]),
     "extended": _with_value(lambda sealed: sealed + b"\0"),
+    "545-bytes": _with_value(lambda sealed: (sealed * 3)[:545]),
     "nonce-flipped": _flip(0),
     "ciphertext-flipped": _flip(16),
     "tag-flipped": _flip(-1),
@@ -290,6 +292,13 @@ def test_other_id_cred(stage: Stage, name: str, part: Part) -> None:
     """An ID_CRED of another form, or that does not open, is refused"""
     attack = Attack(manner=lambda stage, peer: Manner(id_cred=ID_CREDS[name](stage, peer)))
     handshake_attack(stage, part, attack)
+
+
+@pytest.mark.requirement("EPP-PID-012", "EPP-SES-016")
+@PAYEES
+def test_kid_in_its_map(stage: Stage, part: Part) -> None:
+    """A sealed purse ID that travels inside its map, all else being right, is refused"""
+    handshake_attack(stage, part, Attack(manner=lambda *_: Manner(plaintext=IN_ITS_MAP)))
 
 
 # --- who the peer is ----------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from eiraku.conformance.suite.negative_session import (
     PARTS,
     RESPONDER,
     Part,
+    error_of_the_peer,
     first_message,
     money,
     set_purpose,
@@ -103,12 +104,13 @@ UNOPENED = {
     "plaintext": ("EPP-REC-003", Wrong(make=lambda waiting: cbor.encode(waiting.message.encode()))),
     "zeros": ("EPP-REC-003", Wrong(make=_content(lambda found: bytes(len(found))))),
 }
+INTEGER = b"\x00"
 MISSHAPEN = {
     "nothing": Wrong(make=lambda _: b"", code=Code.MALFORMED),
     "bare-ciphertext-as-text": Wrong(make=_bytes(lambda found: flipped(found, 0, 0x20)), code=Code.MALFORMED),
     "array": Wrong(make=_bytes(lambda found: b"\x81" + found), code=Code.MALFORMED),
     "tagged": Wrong(make=_bytes(lambda found: b"\xd8\x40" + found), code=Code.MALFORMED),
-    "integer": Wrong(make=lambda _: b"\x00", code=Code.MALFORMED),
+    "integer": Wrong(make=lambda _: INTEGER, code=Code.MALFORMED),
     "null": Wrong(make=lambda _: b"\xf6", code=Code.MALFORMED),
     "map": Wrong(make=_bytes(lambda found: b"\xa1\x00" + found), code=Code.MALFORMED),
     "trailing-byte": Wrong(make=_bytes(lambda found: found + b"\0"), code=Code.MALFORMED),
@@ -126,7 +128,11 @@ def refuse_record(stage: Stage, position: Position, wrong: Wrong) -> None:
     stage.accepted(right.talk.send(right.message).reply, position.message)
     waiting = position.go(stage)
     before = stage.state()
-    silent(stage, wrong.make(waiting), wrong.code, position.message)
+    record = wrong.make(waiting)
+    if position.first and record == INTEGER:
+        error_of_the_peer(stage, record, position.message)
+    else:
+        silent(stage, record, wrong.code, position.message)
     stage.unchanged(before, "wrong record")
     still_alive(stage)
 
@@ -238,7 +244,7 @@ STRAY = {
     "zero": b"\0",
     "record": cbor.encode(bytes(64)),
     "message": Request(amount=1).encode(),
-    "message_1": cbor.encode_sequence(0, 4, bytes(range(32)), b"", -65001, b"\x81\x01"),
+    "message_1": cbor.encode_sequence(0, 4, bytes(range(32)), b"", -65001, b"\x81\x01", -65002, bytes(16)),
     "long": cbor.encode(bytes(60000)),
 }
 

@@ -137,9 +137,7 @@ def test_pending_units_are_not_spendable(stage: Stage, side: Side, cut: bool) ->
     stage.unchanged(before, "refused orders")
     other = scenario.till.identity if cut else stage.world.purse()
     payment = flows.take(stage, side, 10, peer=other)
-    pending = {
-        identifier(held) for owed in oracle.pending.values() for held in flows.held_by_payer(owed.offer)
-    }
+    pending = {identifier(held) for owed in oracle.pending.values() for held in owed.offer.units}
     offered = {identifier(held) for held in payment.holdings}
     stage.equal(offered & pending, set(), "pending units that were offered")
     stage.refused(stage.act("pay", amount=1), Code.INSUFFICIENT_FUNDS, "order to pay with nothing left")

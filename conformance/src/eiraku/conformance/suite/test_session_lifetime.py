@@ -11,6 +11,7 @@ from eiraku.conformance.suite.negative_session import (
     RESPONDER,
     Attack,
     Part,
+    error_of_the_peer,
     first_message,
     meet,
     money,
@@ -31,6 +32,8 @@ from eiraku.spec.tables import SESSION, Session, SessionEvent, Side
 # --- errors of the peer ------------------------------------------------------------------------------------
 
 ERRORS = {
+    "code-0": cbor.encode_sequence(0, "success"),
+    "code-0-false": b"\x00\xf4",
     "unspecified": EDHOC_ERROR,
     "unspecified-empty": errors.unspecified(""),
     "wrong-suite": errors.wrong_suite((0,)),
@@ -42,52 +45,117 @@ ERRORS = {
     "array-for-info": cbor.encode_sequence(24, (1, 2)),
     "great-code": cbor.encode_sequence(2**64 - 1, {}),
 }
-NO_ERRORS = {
-    "code-0": cbor.encode_sequence(0, "success"),
+BEGIN_AS_ERRORS = {
     "code-only": cbor.encode(1),
     "three-items": cbor.encode_sequence(1, "refused", 0),
+    "long-head": b"\x18\x01" + cbor.encode("refused"),
+    "undefined": b"\x03\xf7",
+    "tag": b"\x03\xc1\x00",
+    "float": b"\x03\xf9\x00\x00",
+    "simple-value": b"\x03\xf8\xff",
+    "indefinite": b"\x01\x7f\x61\x61\xff",
+    "byte-strings": b"\x00" + cbor.encode(bytes(64)) * 2,
+    "ends-in-the-head": b"\x1b\x01",
+    "ends-in-the-info": b"\x20\x67ref",
+    "reserved-head": b"\x1f",
+    "greatest-first-byte": b"\x3f\x01",
+    "long": cbor.encode_sequence(1, "x" * 3000),
+    "long-code-0": cbor.encode_sequence(0, "x" * 3000),
+    "long-noise": b"\x01" + b"\xff" * 60000,
+}
+"""Not in the form of an error, but they begin with an integer."""
+NO_ERRORS = {
     "code-text": cbor.encode_sequence("1", "refused"),
     "in-an-array": cbor.encode((1, "refused")),
-    "long-head": b"\x18\x01" + cbor.encode("refused"),
+    "tagged": b"\xc0" + EDHOC_ERROR,
+    "info-only": cbor.encode("refused"),
+    "true": b"\xf5",
 }
-
-
-@pytest.mark.requirement("EPP-SES-018")
-@pytest.mark.parametrize(
+"""They do not begin with an integer."""
+WAITING = (Session.WAIT_MESSAGE_2, Session.WAIT_MESSAGE_3, Session.WAIT_MESSAGE_4)
+STATES = pytest.mark.parametrize(
     "state", [state for state, event in SESSION if event is SessionEvent.ERROR], ids=lambda found: found.name
 )
-@pytest.mark.parametrize("name", sorted(ERRORS))
-def test_error_of_the_peer(stage: Stage, name: str, state: Session) -> None:
-    """An EDHOC error ends the session and is not answered"""
-    stage.begin()
-    reach(stage, state)
+LATER = pytest.mark.parametrize("state", WAITING, ids=lambda found: found.name)
+
+
+def _ends_without_answer(stage: Stage, data: bytes) -> None:
+    """An EDHOC error to a wallet in a session, and what must follow."""
     before = stage.state()
-    reply = stage.deliver(ERRORS[name], "EDHOC error")
-    # An error is neither refused nor, as a message, accepted: adapters may report it either way.
-    stage.require(reply.outcome in ("accepted", "rejected"), "accepted or rejected", reply, "EDHOC error")
-    stage.equal(reply.out, None, "answer to the EDHOC error")
-    stage.equal(reply.session, "closed", "session after the EDHOC error")
+    error_of_the_peer(stage, data, "EDHOC error")
     silent(stage, cbor.encode(bytes(40)), Code.UNEXPECTED_MESSAGE, "bytes afterwards")
     stage.unchanged(before, "EDHOC error")
     still_alive(stage)
 
 
+def _is_refused(stage: Stage, data: bytes) -> None:
+    """Bytes that are no error, in place of a handshake message, and what must follow."""
+    before = stage.state()
+    reply = stage.deliver(data, "no EDHOC error")
+    stage.refused(reply, Code.MALFORMED, "no EDHOC error")
+    stage.equal(reply.out, REFUSED, "answer to what is no EDHOC error")
+    stage.unchanged(before, "no EDHOC error")
+    still_alive(stage)
+
+
+@pytest.mark.requirement("EPP-SES-032")
+@pytest.mark.parametrize("name", sorted(ERRORS))
+def test_error_instead_of_message_1(stage: Stage, name: str) -> None:
+    """An EDHOC error in place of message_1 ends the session and is not answered"""
+    stage.begin()
+    reach(stage, Session.WAIT_MESSAGE_1)
+    _ends_without_answer(stage, ERRORS[name])
+
+
+@pytest.mark.requirement("EPP-SES-018")
+@LATER
+@pytest.mark.parametrize("name", sorted(ERRORS))
+def test_error_of_the_peer(stage: Stage, name: str, state: Session) -> None:
+    """An EDHOC error ends the session and is not answered"""
+    stage.begin()
+    reach(stage, state)
+    _ends_without_answer(stage, ERRORS[name])
+
+
+@pytest.mark.requirement("EPP-SES-018")
+@LATER
+@pytest.mark.parametrize("name", sorted(BEGIN_AS_ERRORS))
+def test_begins_as_an_error(stage: Stage, name: str, state: Session) -> None:
+    """Where a byte string is due, all that begins with an integer is an error, whatever follows"""
+    stage.begin()
+    reach(stage, state)
+    _ends_without_answer(stage, BEGIN_AS_ERRORS[name])
+
+
+@pytest.mark.requirement("EPP-SES-033")
+@pytest.mark.parametrize("pays", (False, True), ids=["payee", "payer"])
+@pytest.mark.parametrize("name", sorted(ERRORS | BEGIN_AS_ERRORS))
+def test_error_instead_of_the_first_record(stage: Stage, name: str, pays: bool) -> None:  # noqa: FBT001
+    """The initiator refuses message_4: its error ends the session and is not answered"""
+    part = Part(side=Side.RESPONDER, pays=pays)
+    stage.begin(money(stage, part))
+    set_purpose(stage, part)
+    connect(stage, part.side)
+    _ends_without_answer(stage, (ERRORS | BEGIN_AS_ERRORS)[name])
+
+
+@pytest.mark.requirement("EPP-SES-032", "EPP-SES-016")
+@pytest.mark.parametrize("name", ("code-only", "long-head", "three-items"))
+def test_like_an_error_instead_of_message_1(stage: Stage, name: str) -> None:
+    """In place of message_1 only two items are an error: the rest is judged as a message_1"""
+    stage.begin()
+    reach(stage, Session.WAIT_MESSAGE_1)
+    _is_refused(stage, BEGIN_AS_ERRORS[name])
+
+
 @pytest.mark.requirement("EPP-SES-018", "EPP-SES-016")
-@pytest.mark.parametrize(
-    "state", [state for state, event in SESSION if event is SessionEvent.ERROR], ids=lambda found: found.name
-)
+@STATES
 @pytest.mark.parametrize("name", sorted(NO_ERRORS))
 def test_bytes_like_an_error(stage: Stage, name: str, state: Session) -> None:
     """Bytes that only resemble an EDHOC error are refused like any others"""
     stage.begin()
     reach(stage, state)
-    before = stage.state()
-    reply = stage.deliver(NO_ERRORS[name], "no EDHOC error")
-    stage.refused(reply, Code.MALFORMED, "no EDHOC error")
-    expected = None if state is Session.WAIT_MESSAGE_4 else REFUSED
-    stage.equal(reply.out, expected, "answer to what is no EDHOC error")
-    stage.unchanged(before, "no EDHOC error")
-    still_alive(stage)
+    _is_refused(stage, NO_ERRORS[name])
 
 
 # --- nothing durable ---------------------------------------------------------------------------------------
@@ -135,10 +203,58 @@ IDENTIFIERS = {
 @PAYEES
 @pytest.mark.parametrize("name", sorted(IDENTIFIERS))
 def test_connection_identifier(stage: Stage, name: str, part: Part) -> None:
-    """Every connection identifier of the peer is accepted; the wallet's own is empty"""
+    """Every connection identifier of the peer is accepted"""
     prepare(stage, part)
-    talk = meet(stage, part, manner=Manner(connection_id=IDENTIFIERS[name]))
-    stage.equal(talk.wallet_connection_id, b"", "the wallet's connection identifier")
+    meet(stage, part, manner=Manner(connection_id=IDENTIFIERS[name]))
+
+
+@pytest.mark.requirement("EPP-SES-020")
+@PAYEES
+def test_same_connection_identifier(stage: Stage, part: Part) -> None:
+    """A peer whose connection identifier is the wallet's own is accepted"""
+    prepare(stage, part)
+    own = meet(stage, part).wallet_connection_id
+    prepare(stage, part)
+    meet(stage, part, manner=Manner(connection_id=own))
+
+
+PURSES, SESSIONS = 3, 6
+
+
+@pytest.mark.requirement("EPP-SES-035")
+@PAYEES
+def test_own_connection_identifier(stage: Stage, part: Part) -> None:
+    """The wallet's connection identifier is one for all purses, or fresh in each session"""
+    found: list[list[bytes]] = []
+    for _ in range(PURSES):
+        stage.world.wallet = stage.world.purse()
+        stage.begin()
+        found.append([])
+        for _ in range(SESSIONS):
+            set_purpose(stage, part)
+            found[-1].append(connect(stage, part.side).wallet_connection_id)
+        stage.wallet.power_cut("now")
+        set_purpose(stage, part)
+        found[-1].append(connect(stage, part.side).wallet_connection_id)
+    told = telling(found)
+    stage.require(not told, "identifiers that tell nothing", told, "connection identifiers")
+
+
+def telling(found: list[list[bytes]]) -> str:
+    """What connection identifiers tell about a purse, given those of each purse; empty if nothing."""
+    if len({each for of_one in found for each in of_one}) == 1:
+        return ""
+    parts: list[list[list[int]]] = [[[len(each) for each in of_one] for of_one in found]]
+    shortest = min(len(each) for of_one in found for each in of_one)
+    parts += [[[each[at] for each in of_one] for of_one in found] for at in range(shortest)]
+    for number, part in enumerate(parts):
+        constant = {of_one[0] for of_one in part if len(set(of_one)) == 1}
+        what = f"byte {number - 1}" if number else "the length"
+        if len(constant) > 1:
+            return f"{what} is another for each purse, and stays"
+    if any(len(set(of_one)) == 1 for of_one in found):
+        return "one purse has always the same, another has not"
+    return ""
 
 
 @pytest.mark.requirement("EPP-SES-011")

@@ -15,11 +15,11 @@ from eiraku.conformance.suite.negative_session import (
     first_message,
     handshake_attack,
     meet,
-    own_suites,
     padded,
     padding,
     prepare,
     silent,
+    wrong_suites,
 )
 from eiraku.conformance.tester.flows import (
     still_alive,
@@ -34,7 +34,6 @@ from eiraku.conformance.tester.peer import (
 )
 from eiraku.conformance.tester.stage import Stage
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.edhoc.errors import wrong_suite
 from eiraku.reference.edhoc.messages import LIMIT, Ead, encode_ead
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code
@@ -65,8 +64,6 @@ UNKNOWN = {
     "twice": (Ead(label=7, value=b"a"), Ead(label=7, value=b"b")),
     "great-label": (Ead(label=65000, value=b"\xff"),),
     "greater-label": (Ead(label=2**63, value=b"\xff"),),
-    "padding-without-value": (Ead(label=0),),
-    "padding": (padding(300), Ead(label=0, value=b"")),
 }
 
 
@@ -80,10 +77,33 @@ def test_unknown_item(stage: Stage, name: str, number: int) -> None:
     meet(stage, part, manner=with_item(number, *UNKNOWN[name]))
 
 
+PADDING = {
+    "without-value": (Ead(label=0),),
+    "empty-value": (Ead(label=0, value=b""),),
+    "one-byte": (Ead(label=0, value=b"\xe9"),),
+    "long": (padding(300),),
+    "several": (padding(300), Ead(label=0), Ead(label=0), Ead(label=0, value=b"\x00")),
+}
+
+
+@pytest.mark.requirement("EPP-SES-034")
+@pytest.mark.parametrize("before", (False, True), ids=["after", "before"])
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("name", sorted(PADDING))
+def test_padding(stage: Stage, name: str, number: int, before: bool) -> None:  # noqa: FBT001
+    """Padding is accepted in every message, before and after other items"""
+    part, items = reader(number), PADDING[name]
+    manner = with_item(number, *items)
+    if before:
+        manner = replace(manner, ead_1=(*items, VERSION_OFFER), ead_2=(*items, VERSION_CHOICE))
+    prepare(stage, part)
+    meet(stage, part, manner=manner)
+
+
 CRITICAL = {
     "with-value": (Ead(label=7, value=b"value", critical=True),),
     "without-value": (Ead(label=7, critical=True),),
-    "label-next-to-version": (Ead(label=65002, value=cbor.encode(1), critical=True),),
+    "label-next-to-ours": (Ead(label=65003, value=cbor.encode(1), critical=True),),
     "great-label": (Ead(label=2**32, critical=True),),
     "after-unknown": (Ead(label=7), Ead(label=8, critical=True)),
     "before-unknown": (Ead(label=8, critical=True), Ead(label=7)),
@@ -157,7 +177,6 @@ def _refused_items(number: int, manner: Manner) -> Attack:
     return Attack(
         codes=Code.MALFORMED,
         at=f"message_{number}",
-        answer=REFUSED if number < 4 else None,
         manner=lambda *_: manner,
     )
 
@@ -234,6 +253,7 @@ FAULTS_1: dict[str, tuple[Code, bytes | None, dict[str, bytes]]] = {
     "key": (Code.MALFORMED, REFUSED, {"key": cbor.encode(bytes(31))}),
     "items": (Code.MALFORMED, REFUSED, {"ead": encode_ead([Ead(label=7, critical=True)])}),
     "version": (Code.VERSION, cbor.encode_sequence(1, "version"), {"ead": b""}),
+    "membership": (Code.AUTHENTICATION, REFUSED, {"member": encode_ead([Ead(label=7)])}),
     "secret": (Code.AUTHENTICATION, REFUSED, {"key": cbor.encode(bytes(32))}),
 }
 """Faults of message_1 in the order in which they are checked (EPP-SES-029)."""
@@ -251,12 +271,16 @@ PAIRS_1 = [
 def test_order_of_checks_of_message_1(stage: Stage, pair: tuple[str, str]) -> None:
     """Of two faults of a message_1 the first in the order decides the code"""
     (code, answer, parts), (_, _, others) = FAULTS_1[pair[0]], FAULTS_1[pair[1]]
-    change = message_1.rebuilt(**parts, **others)
+    both = parts | others
+    last = both.pop("member", None)
+    manner = Manner(message_1=message_1.rebuilt(**both))
+    if last is not None:
+        manner = replace(manner, member=lambda *_: last)
     attack = Attack(
         codes=code,
         at="message_1",
-        answer=answer or wrong_suite(own_suites(stage)),
-        manner=lambda *_: Manner(message_1=change),
+        answer=answer or wrong_suites(stage, 2),
+        manner=lambda *_: manner,
     )
     handshake_attack(stage, RESPONDER, attack)
 

@@ -13,6 +13,7 @@ from eiraku.conformance.suite.negative_session import (
     Attack,
     Part,
     altering,
+    error_of_the_peer,
     first_message,
     handshake_attack,
     meet,
@@ -49,21 +50,24 @@ ILLEGAL = [
 
 
 def _outcome(state: Session, event: SessionEvent) -> tuple[tuple[Code, ...], bytes | None]:
-    """Code and answer for a pair that is not in the table."""
+    """Code and answer for a pair that is not in the table; no code at all for an EDHOC error."""
     if state in (Session.IDLE, Session.CLOSED):
         return (Code.UNEXPECTED_MESSAGE,), None
     if state is Session.OPEN:
         # It is read as a record: message_1 and an error are not one byte string.
         one = event not in (SessionEvent.MESSAGE_1, SessionEvent.ERROR)
         return (Code.RECORD if one else Code.MALFORMED,), None
-    if state is Session.WAIT_MESSAGE_1 or event is SessionEvent.MESSAGE_1:
+    if event is SessionEvent.MESSAGE_1:
+        # It begins with an integer, and is an error where a byte string is due (EPP-SES-018).
+        return (), None
+    if state is Session.WAIT_MESSAGE_1:
         codes: tuple[Code, ...] = (Code.MALFORMED,)
     elif state is Session.WAIT_MESSAGE_2 and event is SessionEvent.MESSAGE_4:
         # It is too short to hold an ephemeral key.
         codes = (Code.MALFORMED,)
     else:
         codes = (Code.AUTHENTICATION,)
-    return codes, None if state is Session.WAIT_MESSAGE_4 else REFUSED
+    return codes, REFUSED
 
 
 @pytest.mark.requirement("EPP-SES-028", "EPP-SES-017", "EPP-SES-016", "EPP-REC-005")
@@ -84,10 +88,13 @@ def test_illegal_pair(stage: Stage, state: Session, event: SessionEvent) -> None
     reach(stage, state)
     before = stage.state()
     codes, answer = _outcome(state, event)
-    reply = stage.deliver(data, event.value)
-    stage.refused(reply, codes, event.value)
-    stage.equal(reply.out, answer, f"answer to {event.value}")
-    stage.equal(reply.session, "closed", f"session after {event.value}")
+    if not codes:
+        error_of_the_peer(stage, data, event.value)
+    else:
+        reply = stage.deliver(data, event.value)
+        stage.refused(reply, codes, event.value)
+        stage.equal(reply.out, answer, f"answer to {event.value}")
+        stage.equal(reply.session, "closed", f"session after {event.value}")
     stage.unchanged(before, event.value)
     still_alive(stage)
 
@@ -109,7 +116,6 @@ def test_replay(stage: Stage, name: str, sent_by: str) -> None:
     attack = Attack(
         codes=Code.AUTHENTICATION,
         at=name,
-        answer=None if name == "message_4" else REFUSED,
         manner=lambda *_: altering(name, lambda _: found[name]),
     )
     refused_in_handshake(stage, part, attack)
@@ -136,14 +142,12 @@ def test_replay_of_a_whole_handshake(stage: Stage) -> None:
 
 @pytest.mark.requirement("EPP-SES-028", "EPP-SES-021")
 def test_reflection(stage: Stage) -> None:
-    """The wallet's own message_1 sent back to it is refused"""
+    """The wallet's own message_1 sent back to it ends the session: it begins as an error does"""
     stage.begin()
     meet(stage, INITIATOR)
     before = prepare(stage, INITIATOR)
     own = first_message(stage, INITIATOR) or b""
-    reply = stage.deliver(own, "message_1 reflected")
-    stage.refused(reply, Code.MALFORMED, "message_1 reflected")
-    stage.equal(reply.out, REFUSED, "answer to message_1 reflected")
+    error_of_the_peer(stage, own, "message_1 reflected")
     stage.unchanged(before, "reflected message_1")
     still_alive(stage)
 
@@ -158,7 +162,6 @@ def test_relayed_between_two_sessions_of_the_wallet(stage: Stage, name: str) -> 
     set_purpose(stage, INITIATOR)
     attack = Attack(
         at=name,
-        answer=None if name == "message_4" else REFUSED,
         manner=lambda *_: altering(name, lambda _: found[name]),
     )
     refused_in_handshake(stage, INITIATOR, attack)
@@ -182,7 +185,7 @@ def test_forged_message_4(stage: Stage, name: str, pays: bool) -> None:  # noqa:
     """Without a right message_4 an initiator sends no record"""
     part = Part(side=Side.INITIATOR, pays=pays)
     manner = altering("message_4", INSTEAD[name])
-    handshake_attack(stage, part, Attack(at="message_4", answer=None, manner=lambda *_: manner))
+    handshake_attack(stage, part, Attack(at="message_4", manner=lambda *_: manner))
 
 
 @pytest.mark.requirement("EPP-SES-014", "EPP-SES-015")
@@ -193,7 +196,9 @@ def test_record_instead_of_message_4(stage: Stage, pays: bool) -> None:  # noqa:
     before = prepare(stage, part)
     stop_before(stage, part, "message_4")
     record_bytes = cbor.encode(stage.world.random(60))
-    silent(stage, record_bytes, Code.AUTHENTICATION, "a record")
+    reply = stage.deliver(record_bytes, "a record")
+    stage.refused(reply, Code.AUTHENTICATION, "a record")
+    stage.equal((reply.out, reply.session), (REFUSED, "closed"), "answer to a record, session")
     stage.unchanged(before, "record before message_4")
     still_alive(stage)
 
@@ -214,7 +219,7 @@ PLAINTEXTS_4 = {
 def test_plaintext_of_message_4(stage: Stage, name: str) -> None:
     """A message_4 whose plaintext is not a sequence of EAD items is refused"""
     manner = Manner(plaintext_4=lambda _: PLAINTEXTS_4[name])
-    handshake_attack(stage, INITIATOR, Attack(at="message_4", answer=None, manner=lambda *_: manner))
+    handshake_attack(stage, INITIATOR, Attack(at="message_4", manner=lambda *_: manner))
 
 
 @pytest.mark.requirement("EPP-SES-014", "EPP-REC-004")
@@ -268,7 +273,6 @@ def test_closed_after_a_refusal(stage: Stage, name: str) -> None:
     attack = Attack(
         codes=Code.MALFORMED,
         at=name,
-        answer=None if name == "message_4" else REFUSED,
         manner=lambda *_: altering(name, spoil),
     )
     refused_in_handshake(stage, part, attack)

@@ -21,7 +21,6 @@ from eiraku.conformance.tester.peer import connect
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, Identity, identifier
-from eiraku.reference.centres.issuing import Holding
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import Offer, OfferedUnit, Redeliver, Request
 from eiraku.spec.objects import Role
@@ -280,7 +279,7 @@ def test_nothing_to_offer_to_this_peer(
 # --- size ---------------------------------------------------------------------------------------------------
 
 
-def _heavy(stage: Stage, size: int) -> list[Holding]:
+def _heavy(stage: Stage, size: int) -> list[OfferedUnit]:
     """Six units that the wallet can offer together only in a REDELIVER of exactly `size` bytes."""
     hops = [68] * 6
     plain = [unread(stage.world, 1 << n, hop, max_hops=255) for n, hop in enumerate(hops)]
@@ -302,9 +301,8 @@ def _heavy(stage: Stage, size: int) -> list[Holding]:
     return filled
 
 
-def _redeliver_size(holdings: Sequence[Holding]) -> int:
-    offered = tuple(OfferedUnit(unit=h.unit, hop=h.hop, history=h.history) for h in holdings)
-    offer = Offer(transaction=bytes(16), amount=(1 << len(holdings)) - 1, units=offered)
+def _redeliver_size(holdings: Sequence[OfferedUnit]) -> int:
+    offer = Offer(transaction=bytes(16), amount=(1 << len(holdings)) - 1, units=tuple(holdings))
     return len(Redeliver(offer=offer.encode(), endorsements=(bytes(64),) * len(holdings)).encode())
 
 

@@ -20,9 +20,8 @@ from eiraku.conformance.suite.sides import BOTH_SIDES, SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
-from eiraku.reference.centres.issuing import Holding
 from eiraku.spec.errors import Code
-from eiraku.spec.messages import Offer
+from eiraku.spec.messages import Offer, OfferedUnit
 from eiraku.spec.tables import Side
 
 RIGHT = Plan()
@@ -347,7 +346,7 @@ def test_copy_of_a_unit_paid_earlier(stage: Stage, side: Side) -> None:
     """The old copy of a unit is refused while the wallet holds it, and after it has paid it on."""
     world = stage.world
     stage.begin()
-    copy: Holding = world.holding(8)
+    copy: OfferedUnit = world.holding(8)
     flows.give(stage, side, [copy])
     for code in (Code.UNIT_HELD, Code.UNIT_SEEN):
         before = stage.state()

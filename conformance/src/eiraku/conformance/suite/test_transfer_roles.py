@@ -12,15 +12,14 @@ from eiraku.conformance.tester.peer import connect
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity, World, identifier, value
-from eiraku.reference.centres.issuing import Holding
-from eiraku.spec.messages import Offer, Request
+from eiraku.spec.messages import Offer, OfferedUnit, Request
 from eiraku.spec.objects import Role
 from eiraku.spec.tables import Side
 
 COUNTS = pytest.mark.parametrize("count", (1, 10), ids=("one-unit", "ten-units"))
 
 
-def units(world: World, count: int, holder: Identity) -> list[Holding]:
+def units(world: World, count: int, holder: Identity) -> list[OfferedUnit]:
     """Units of 1, 2, 4, ... at hops 0, 1, 2, 0, ..., held by `holder`."""
     return [world.holding(1 << n, hop=n % 3, holder=holder.number) for n in range(count)]
 

@@ -21,7 +21,7 @@ from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import ECONOMY, EPOCH, FOREIGN_ECONOMY, OTHER_ECONOMY, World, identifier
-from eiraku.reference.centres.issuing import Holding, MoneyKey
+from eiraku.reference.centres.issuing import MoneyKey
 from eiraku.reference.crypto import cose, ed25519
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
@@ -377,7 +377,9 @@ def test_one_unit_with_two_signatures(stage: Stage, side: Side, where: str) -> N
     protected = cbor.encode({1: -8, 4: ed25519.key_id(key.unit_key.public)})
     message = cbor.encode(("Signature1", protected, objects.CONTEXT_UNIT, parts.payload))
     signature = signed_again(seed, world.random(32), message)
-    twin = Holding(unit=cbor.encode((protected, {}, parts.payload, signature)), hop=0, history=held.history)
+    twin = OfferedUnit(
+        unit=cbor.encode((protected, {}, parts.payload, signature)), hop=0, history=held.history
+    )
     # Positive control: either is good money by itself.
     for each in (twin, held):
         stage.begin()
@@ -388,7 +390,7 @@ def test_one_unit_with_two_signatures(stage: Stage, side: Side, where: str) -> N
     bundle = [held, twin] if where == "in-one-bundle" else [twin]
     talk = flows.meet_payee(stage, side, 8 * len(bundle))
     offer = flows.offer_of(talk, [held] * len(bundle))
-    offer = replace(offer, units=tuple(OfferedUnit(unit=h.unit, hop=0, history=h.history) for h in bundle))
+    offer = replace(offer, units=tuple(bundle))
     code, index = (Code.DUPLICATE_UNIT, 1) if where == "in-one-bundle" else (Code.UNIT_HELD, 0)
     flows.expect_reject(talk, talk.send(offer), code, "OFFER", index)
     stage.unchanged(before, "a refused OFFER")

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from eiraku.conformance.tester.peer import RIGHT, Answer, Manner, Talk, connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity, endorse, endorsement_payload, identifier, value
-from eiraku.reference.centres.issuing import Holding
 from eiraku.reference.crypto import cose
 from eiraku.spec import objects
 from eiraku.spec.errors import Code
@@ -28,7 +27,7 @@ class Payment:
     offer: Offer
     offered: bytes
     """Bytes of the OFFER."""
-    holdings: tuple[Holding, ...]
+    holdings: tuple[OfferedUnit, ...]
     """The units as the payer held them."""
     pay: Pay
     receipt: Receipt | None = None
@@ -61,16 +60,16 @@ def meet_payee(
     return talk
 
 
-def offer_of(talk: Talk, holdings: Sequence[Holding], amount: int | None = None) -> Offer:
+def offer_of(talk: Talk, holdings: Sequence[OfferedUnit], amount: int | None = None) -> Offer:
     """An OFFER of `holdings`, under a fresh transaction; the amount is right unless given."""
     return Offer(
         transaction=talk.stage.world.random(16),
         amount=sum(map(value, holdings)) if amount is None else amount,
-        units=tuple(OfferedUnit(unit=h.unit, hop=h.hop, history=h.history) for h in holdings),
+        units=tuple(holdings),
     )
 
 
-def pay_of(talk: Talk, offer: Offer, holdings: Sequence[Holding]) -> Pay:
+def pay_of(talk: Talk, offer: Offer, holdings: Sequence[OfferedUnit]) -> Pay:
     """The right PAY for an offer by the suite's purse."""
     payee = talk.wallet_id.number
     return Pay(
@@ -110,7 +109,9 @@ def expect_receipt(talk: Talk, offer: Offer, answer: Answer) -> Receipt:
     return answer.message
 
 
-def give(stage: Stage, side: Side, holdings: Sequence[Holding], *, peer: Identity | None = None) -> Payment:
+def give(
+    stage: Stage, side: Side, holdings: Sequence[OfferedUnit], *, peer: Identity | None = None
+) -> Payment:
     """The suite's purse pays the wallet with `holdings`; everything must go well."""
     talk = meet_payee(stage, side, sum(map(value, holdings)), peer=peer)
     offer = offer_of(talk, holdings)
@@ -144,10 +145,9 @@ def meet_payer(
 def check_offer(stage: Stage, offer: Offer, amount: int) -> None:
     """The wallet's OFFER must be of the amount, in units that it holds (EPP-TRF-012)."""
     held = {unit.unit_id: unit for unit in stage.state().units}
-    offered = [Holding(unit=u.unit, hop=u.hop, history=u.history) for u in offer.units]
     stage.equal(offer.amount, amount, "amount of OFFER")
-    stage.equal(sum(map(value, offered)), amount, "sum of the units offered")
-    for unit in offered:
+    stage.equal(sum(map(value, offer.units)), amount, "sum of the units offered")
+    for unit in offer.units:
         mine = held.get(identifier(unit))
         stage.require(mine is not None, "a spendable unit", identifier(unit).hex(), "unit offered")
         stage.equal(unit.hop, mine.hop if mine else None, "hop of a unit offered")
@@ -159,18 +159,13 @@ def accept_of(offer: Offer) -> Accept:
     return Accept(transaction=offer.transaction, offer_digest=offer_digest(offer.encode()))
 
 
-def held_by_payer(offer: Offer) -> tuple[Holding, ...]:
-    """The units of an OFFER as the payer holds them."""
-    return tuple(Holding(unit=u.unit, hop=u.hop, history=u.history) for u in offer.units)
-
-
 def expect_pay(talk: Talk, offer: Offer, answer: Answer) -> Payment:
     """The wallet must have answered ACCEPT with a PAY whose every endorsement verifies (EPP-HIS-001)."""
     talk.stage.accepted(answer.reply, "ACCEPT", "open")
     if not isinstance(answer.message, Pay):
         raise AssertionError(f"answer to ACCEPT: expected PAY, found {answer.message}")
     check_endorsements(talk, offer, answer.message)
-    return Payment(offer=offer, offered=offer.encode(), holdings=held_by_payer(offer), pay=answer.message)
+    return Payment(offer=offer, offered=offer.encode(), holdings=offer.units, pay=answer.message)
 
 
 def check_endorsements(talk: Talk, offer: Offer, pay: Pay) -> None:
@@ -178,7 +173,7 @@ def check_endorsements(talk: Talk, offer: Offer, pay: Pay) -> None:
     stage = talk.stage
     stage.equal(pay.transaction, offer.transaction, "transaction of PAY")
     stage.equal(len(pay.endorsements), len(offer.units), "endorsements in PAY")
-    for held, signature in zip(held_by_payer(offer), pay.endorsements, strict=True):
+    for held, signature in zip(offer.units, pay.endorsements, strict=True):
         payload = endorsement_payload(
             held, payer=talk.wallet_id.number, payee=talk.peer.number, transaction=offer.transaction
         )

@@ -4,6 +4,8 @@
 one thing and leaves the rest right.
 """
 
+import hashlib
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -27,9 +29,19 @@ from eiraku.spec.tables import Side
 LABEL_VERSION = 65001
 VERSION_OFFER = Ead(label=LABEL_VERSION, value=cbor.encode((1,)), critical=True)
 VERSION_CHOICE = Ead(label=LABEL_VERSION, value=cbor.encode(1), critical=True)
+LABEL_MEMBER = 65002
+MEMBER_BYTES = 20
+"""Length of the whole item `EPP member`."""
 KEY_BYTES = 32
 REFUSED = cbor.encode_sequence(1, "refused")
-"""What every refused handshake message but two is answered with (EPP-SES-016)."""
+"""What every refused handshake message is answered with, but for suite and version (EPP-SES-016)."""
+
+
+def member_item(scheme_key: bytes, before: bytes) -> bytes:
+    """The item `EPP member` (20 bytes) that ends a message_1 after the bytes `before` (EPP-SES-037)."""
+    key = hkdf.expand(hkdf.extract(b"", scheme_key), b"EPP/1 member", KEY_BYTES)
+    mac = hmac.digest(key, before, hashlib.sha256)[: objects.MEMBER_MAC]
+    return cbor.encode_sequence(-LABEL_MEMBER, mac)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +60,9 @@ class Manner:
     alter: Callable[[str, bytes], bytes] = field(default=lambda _, data: data)
     """Last word on each message: given its name (``message_1`` ...) and bytes, gives the bytes to send."""
     message_1: forging.Change | None = None
-    """Changes our message_1; unlike `alter`, our own transcript then has the changed bytes."""
+    """Changes our message_1 before its last item is added; our transcript has the changed bytes."""
+    member: Callable[[bytes, bytes], bytes] = member_item
+    """Given the scheme key and what comes before, the last item of our message_1."""
     plaintext: forging.Change | None = None
     """Changes PLAINTEXT_2 or PLAINTEXT_3, whichever is ours, before it is encrypted."""
     plaintext_4: forging.Change | None = None
@@ -153,6 +167,7 @@ def connect(stage: Stage, side: Side, *, peer: Identity | None = None, manner: M
         return _as_initiator(stage, peer, manner)
     if opened.out is None:
         raise AssertionError("open as initiator: expected message_1, found nothing")
+    _require_member(stage, opened.out)
     return _as_responder(stage, peer, manner, opened.out)
 
 
@@ -166,7 +181,7 @@ def party(stage: Stage, peer: Identity, manner: Manner) -> Party[PurseId]:
         cred=manner.cred or peer.purse_id,
         key=manner.key or peer.key,
         resolve=lambda id_cred: _resolve(stage, id_cred, manner),
-        ead_labels=frozenset({LABEL_VERSION}),
+        ead_labels=frozenset({LABEL_VERSION, LABEL_MEMBER}),
     )
 
 
@@ -174,7 +189,7 @@ def seal_purse_id(stage: Stage, purse_id: bytes, scheme_key: bytes | None = None
     """ID_CRED_x of a purse ID, sealed under the world's scheme key or another (EPP-PID-008)."""
     nonce = stage.world.random(objects.SEALED_NONCE)
     key, iv = _sealing_key(scheme_key or stage.world.scheme_key, nonce)
-    return {objects.LABEL_SEALED_PURSE_ID: nonce + aead.CHACHA20_POLY1305.seal(key, iv, b"", purse_id)}
+    return {objects.LABEL_KID: nonce + aead.CHACHA20_POLY1305.seal(key, iv, b"", purse_id)}
 
 
 def _as_initiator(stage: Stage, peer: Identity, manner: Manner) -> Talk:
@@ -182,7 +197,8 @@ def _as_initiator(stage: Stage, peer: Identity, manner: Manner) -> Talk:
     state, message_1 = initiator.write_message_1(us, ephemeral=stage.world.random(32), ead=manner.ead_1)
     if manner.message_1 is not None:
         message_1 = manner.message_1(message_1)
-        state = replace(state, message_1_digest=schedule.digest(message_1))
+    message_1 += manner.member(stage.world.scheme_key, message_1)
+    state = replace(state, message_1_digest=schedule.digest(message_1))
     message_2 = _deliver(stage, "message_1", manner.alter("message_1", message_1))
     with _ReadingWallet("message_2"):
         read = initiator.read_message_2(state, message_2)
@@ -242,10 +258,11 @@ def _deliver(stage: Stage, name: str, data: bytes, answer: str = "") -> bytes:
 def _resolve(stage: Stage, id_cred: cbor.Map, manner: Manner) -> Credential[PurseId]:
     """Open the wallet's sealed purse ID and verify it."""
     manner.notice(id_cred)
-    sealed = id_cred.get(objects.LABEL_SEALED_PURSE_ID)
-    # EPP-PID-008
-    if len(id_cred) != 1 or not isinstance(sealed, bytes):
-        raise Refusal(Code.AUTHENTICATION, "EPP-PID-008", "ID_CRED is not a sealed purse ID")
+    try:
+        # EPP-PID-008
+        sealed = objects.SealedPurseId.codec.read(id_cred).sealed
+    except Refusal:
+        raise Refusal(Code.AUTHENTICATION, "EPP-PID-008", "ID_CRED is not a sealed purse ID") from None
     nonce, ciphertext = sealed[: objects.SEALED_NONCE], sealed[objects.SEALED_NONCE :]
     key, iv = _sealing_key(stage.world.scheme_key, nonce)
     try:
@@ -265,6 +282,13 @@ def _sealing_key(scheme_key: bytes, nonce: bytes) -> tuple[bytes, bytes]:
 def _require_version(stage: Stage, ead: tuple[Ead, ...]) -> None:
     # EPP-SES-007
     stage.equal(ead, (VERSION_CHOICE,), "EAD_2")
+
+
+def _require_member(stage: Stage, message_1: bytes) -> None:
+    # EPP-SES-037
+    before = message_1[:-MEMBER_BYTES]
+    right = member_item(stage.world.scheme_key, before).hex()
+    stage.equal(message_1[len(before) :].hex(), right, "last item of message_1")
 
 
 class _ReadingWallet:

@@ -9,8 +9,8 @@ from typing import Any
 from eiraku.conformance.adapter.client import Reply, State, Wallet
 from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.tester.world import World
-from eiraku.reference.centres.issuing import Holding
 from eiraku.spec.errors import Code
+from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.tables import Side
 
 PEER = "suite"
@@ -28,12 +28,12 @@ class Stage:
 
     # --- preparation ----------------------------------------------------------------------------------
 
-    def provision(self, holdings: Iterable[Holding] = (), **changes: Any) -> None:
+    def provision(self, holdings: Iterable[OfferedUnit] = (), **changes: Any) -> None:
         """Give the wallet its purse (see `World.provisioning`); it must accept."""
         reply = self.wallet.provision(**self.world.provisioning(holdings, **changes))
         self.require(reply.accepted, "accepted", reply, "provision")
 
-    def begin(self, holdings: Iterable[Holding] = (), **changes: Any) -> State:
+    def begin(self, holdings: Iterable[OfferedUnit] = (), **changes: Any) -> State:
         """Reset the wallet and provision it anew."""
         self.wallet.reset()
         self.evidence.steps.clear()

@@ -5,14 +5,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from eiraku.reference.centres import issuing
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
-from eiraku.reference.centres.issuing import Holding, IssuingCentre, MoneyKey
+from eiraku.reference.centres.issuing import IssuingCentre, MoneyKey
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.history import seal_layer
 from eiraku.spec import objects
+from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import Bulletin, EndorsementPayload, Layer, PurseId, Role, Unit
 
 EPOCH = 100
@@ -125,7 +127,7 @@ class World:
         holder: bytes | None = None,
         centre: IssuingCentre | None = None,
         **changes: Any,
-    ) -> Holding:
+    ) -> OfferedUnit:
         """A unit of `value` that has come to `holder` (the peer if not given) after `hop` moves."""
         centre = centre or self.issuing
         owners = [self.purse() for _ in range(hop)]
@@ -138,8 +140,8 @@ class World:
         return held
 
     def move(
-        self, held: Holding, *, payer: Identity, payee: bytes, transaction: bytes | None = None
-    ) -> Holding:
+        self, held: OfferedUnit, *, payer: Identity, payee: bytes, transaction: bytes | None = None
+    ) -> OfferedUnit:
         """The unit after `payer` has endorsed it to the purse number `payee`, which has sealed it."""
         transaction = transaction or self.random(16)
         layer = Layer(
@@ -149,9 +151,9 @@ class World:
             transaction=transaction,
             signature=endorse(held, payer=payer, payee=payee, transaction=transaction),
         )
-        return Holding(unit=held.unit, hop=held.hop + 1, history=self.seal(held, layer))
+        return OfferedUnit(unit=held.unit, hop=held.hop + 1, history=self.seal(held, layer))
 
-    def seal(self, held: Holding, layer: Layer) -> bytes:
+    def seal(self, held: OfferedUnit, layer: Layer) -> bytes:
         """`layer` sealed for the issuing centre, for the unit of `held`."""
         kid = cose.parse(held.unit).kid
         key = next((key for key in self.issuing.keys if key.kid == kid), self.issuing.keys[-1])
@@ -189,7 +191,7 @@ class World:
 
     def provisioning(
         self,
-        holdings: Iterable[Holding] = (),
+        holdings: Iterable[OfferedUnit] = (),
         *,
         bulletin: bytes | None = None,
         identity: Identity | None = None,
@@ -216,13 +218,13 @@ class World:
         )
 
 
-def identifier(held: Holding) -> bytes:
+def identifier(held: OfferedUnit) -> bytes:
     """`unit_id` of a held unit, 32 bytes."""
-    return held.unit_id
+    return issuing.identifier(held.unit)
 
 
 def endorsement_payload(
-    held: Holding, *, payer: bytes, payee: bytes, transaction: bytes
+    held: OfferedUnit, *, payer: bytes, payee: bytes, transaction: bytes
 ) -> EndorsementPayload:
     """What a payer who holds `held` must sign to give it to `payee`."""
     return EndorsementPayload(
@@ -235,12 +237,12 @@ def endorsement_payload(
     )
 
 
-def endorse(held: Holding, *, payer: Identity, payee: bytes, transaction: bytes) -> bytes:
+def endorse(held: OfferedUnit, *, payer: Identity, payee: bytes, transaction: bytes) -> bytes:
     """The 64-byte endorsement of `held` by `payer` to `payee`."""
     payload = endorsement_payload(held, payer=payer.number, payee=payee, transaction=transaction)
     return cose.sign_detached(payer.key, objects.CONTEXT_ENDORSEMENT, payload.encode())
 
 
-def value(held: Holding) -> int:
+def value(held: OfferedUnit) -> int:
     """Value of a held unit in minor units."""
     return Unit.decode(cose.parse(held.unit).payload).value

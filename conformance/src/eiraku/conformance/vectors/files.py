@@ -25,6 +25,7 @@ PLAYED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "session": {
         "test_session_messages": ALL,
         "test_session_negotiation": ALL,
+        "test_membership": ALL,
         "test_session_peer": ("same_purse", "revoked", "role_pair", "redelivery_to_another"),
         "test_purse_id": ("stranger", "expired", "acceptable", "other_id_cred"),
         "test_session_authentication": ("small_order", "signature", "shape", "exchanged_purse_id"),

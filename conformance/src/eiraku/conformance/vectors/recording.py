@@ -18,10 +18,10 @@ from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import World
 from eiraku.conformance.vectors import states
 from eiraku.conformance.wallet import ReferenceWallet
-from eiraku.reference.centres.issuing import Holding
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.purse.state import Empty
 from eiraku.spec.errors import Code
+from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.tables import Side
 from eiraku.testing.device import BenchDevice
 
@@ -114,7 +114,7 @@ class RecordingStage(Stage):
         self.evidence = EvidenceNotes()
         self.observed, self._last = [], None
 
-    def provision(self, holdings: Iterable[Holding] = (), **changes: Any) -> None:
+    def provision(self, holdings: Iterable[OfferedUnit] = (), **changes: Any) -> None:
         """See `Stage.provision`."""
         super().provision(holdings, **changes)
         if self._wallet.given is not None:

@@ -61,7 +61,7 @@ HOP = z3.Int("hop")
 
 
 def verified(rules: Rules) -> list[Term]:
-    """What EPP-CEN-001 and EPP-CEN-002 demand of each chain."""
+    """What EPP-CEN-001, EPP-CEN-002 and EPP-CEN-052 demand of each chain."""
     n = z3.Int("n")
     made: list[Term] = []
     for chain in CHAINS:
@@ -202,6 +202,7 @@ PROOFS: tuple[Proof, ...] = (
             "EPP-CEN-002",
             "EPP-CEN-004",
             "EPP-CEN-005",
+            "EPP-CEN-052",
             "EPP-HIS-001",
             "EPP-HIS-006",
         ),

@@ -15,6 +15,7 @@ from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.history import layer_info, seal_layer, unit_id
 from eiraku.reference.purse import units
 from eiraku.spec import objects
+from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import Layer, Unit
 
 
@@ -43,45 +44,33 @@ class MoneyKey:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
-    """A unit as somebody holds it: signed bytes, hop (-1 before it is given to anybody), sealed history."""
-
-    unit: bytes
-    hop: int
-    history: bytes
-
-    @property
-    def unit_id(self) -> bytes:
-        """Identifier of the unit, 32 bytes (EPP-UNI-009). Raises Refusal if they are not signed."""
-        return _identifier(self.unit)
-
-    def taken(
-        self,
-        *,
-        payer: bytes,
-        payee: bytes,
-        transaction: bytes,
-        signature: bytes,
-        history_key: bytes,
-        ephemeral: bytes,
-    ) -> "Holding":
-        """What `payee` holds after it wrapped this history and the payer's endorsement (EPP-HIS-003).
-
-        `history_key`: public, 32 bytes, of the unit's money key; `ephemeral`: 32 fresh random bytes.
-        """
-        layer = Layer(
-            inner=self.history, payer=payer, payee=payee, transaction=transaction, signature=signature
-        )
-        sealed = seal_layer(layer, history_key=history_key, identifier=self.unit_id, ephemeral=ephemeral)
-        return Holding(unit=self.unit, hop=self.hop + 1, history=sealed)
-
-
 @lru_cache(maxsize=256)
-def _identifier(unit: bytes) -> bytes:
-    """A unit is asked for it at every hop."""
+def identifier(unit: bytes) -> bytes:
+    """Identifier of a signed unit, 32 bytes (EPP-UNI-009). Raises Refusal if it is not one.
+
+    A unit is asked for it at every hop.
+    """
     signed = cose.parse(unit)
     return unit_id(signed.kid or bytes(8), signed.payload)
+
+
+def taken(
+    held: OfferedUnit,
+    *,
+    payer: bytes,
+    payee: bytes,
+    transaction: bytes,
+    signature: bytes,
+    history_key: bytes,
+    ephemeral: bytes,
+) -> OfferedUnit:
+    """What `payee` holds after it wrapped this history and the payer's endorsement (EPP-HIS-003).
+
+    `history_key`: public, 32 bytes, of the unit's money key; `ephemeral`: 32 fresh random bytes.
+    """
+    layer = Layer(inner=held.history, payer=payer, payee=payee, transaction=transaction, signature=signature)
+    sealed = seal_layer(layer, history_key=history_key, identifier=identifier(held.unit), ephemeral=ephemeral)
+    return OfferedUnit(unit=held.unit, hop=held.hop + 1, history=sealed)
 
 
 def sign_unit(key: MoneyKey, payload: bytes) -> bytes:
@@ -97,9 +86,10 @@ def first_holding(
     signature: bytes,
     history_key: bytes,
     ephemeral: bytes,
-) -> Holding:
-    """A unit as its first holder has it, with the genesis endorsement `signature` sealed (EPP-CEN-012)."""
-    return Holding(unit=unit, hop=-1, history=b"").taken(
+) -> OfferedUnit:
+    """A unit as its first holder has it, with the genesis endorsement `signature` sealed (EPP-CEN-068)."""
+    return taken(
+        OfferedUnit(unit=unit, hop=-1, history=b""),
         payer=objects.ISSUER_NUMBER,
         payee=holder,
         transaction=transaction,
@@ -119,32 +109,32 @@ class IssuingCentre:
 
     def issue(
         self, unit: Unit, *, holder: bytes, transaction: bytes, random: Callable[[int], bytes]
-    ) -> Holding:
+    ) -> OfferedUnit:
         """Sign a unit and endorse it to its first holder (8-byte purse number), ready to be provisioned."""
         key = self.keys[-1]
         payload = unit.encode()
-        identifier = unit_id(key.kid, payload)
+        signed = sign_unit(key, payload)
         return first_holding(
-            sign_unit(key, payload),
+            signed,
             holder=holder,
             transaction=transaction,
             signature=units.endorse(
-                key.unit_key, units.genesis(identifier, holder=holder, transaction=transaction)
+                key.unit_key, units.genesis(identifier(signed), holder=holder, transaction=transaction)
             ),
             history_key=key.history_key.public,
             ephemeral=random(32),
         )
 
-    def open_history(self, holding: Holding) -> tuple[Layer, ...]:
+    def open_history(self, held: OfferedUnit) -> tuple[Layer, ...]:
         """Peel a history, outermost layer first (S-24). Raises CannotOpen or Refusal for a bad layer.
 
         Verifying the endorsements in the layers is the caller's.
         """
-        signed = cose.parse(holding.unit)
+        signed = cose.parse(held.unit)
         key = next(key for key in self.keys if key.kid == signed.kid)
         info = layer_info(unit_id(key.kid, signed.payload))
         layers: list[Layer] = []
-        sealed = holding.history
+        sealed = held.history
         while sealed:
             layer = Layer.decode(hpke.open_(key.history_key, info, sealed))
             layers.append(layer)

@@ -21,12 +21,13 @@ class SuiteRefused(Refusal):
 class PeerError(Refused):
     """The peer sent an EDHOC error instead of the next message: the handshake is over, nothing is answered.
 
-    `code` is its ERR_CODE; `text` is the diagnosis of code 1, else empty; `suites` are the peer's suites of
-    code 2, else empty.
+    `code` is its ERR_CODE, None if it cannot be read; `text` is the diagnosis of code 1, else empty; `suites`
+    are the peer's suites of code 2, else empty.
     """
 
-    def __init__(self, code: int, text: str = "", suites: tuple[int, ...] = ()) -> None:
-        super().__init__(f"peer sent EDHOC error {code} {text or suites or ''}".rstrip())
+    def __init__(self, code: int | None, text: str = "", suites: tuple[int, ...] = ()) -> None:
+        named = "" if code is None else f" {code}"
+        super().__init__(f"peer sent EDHOC error{named} {text or suites or ''}".rstrip())
         self.code = code
         self.text = text
         self.suites = suites
@@ -59,20 +60,22 @@ def parse_suites(item: cbor.Item) -> tuple[int, ...] | None:
     return None
 
 
-def raise_peer_error(items: tuple[cbor.Item, ...]) -> None:
-    """Raise PeerError if the sequence is an error message, Refusal MALFORMED if it is a bad one.
+def begins_with_integer(data: bytes) -> bool:
+    """Whether the first item is an integer, well-formed or not: an error where a byte string is due."""
+    return data[:1] < b"\x40" and data != b""
 
-    Messages 2 to 4 begin with a byte string, an error with an integer: so the two cannot be confused.
-    """
-    if not items or type(items[0]) is not int:
-        return
+
+def peer_error(data: bytes) -> PeerError | None:
+    """The error that a sequence of two items is (RFC 9528 section 6); None if `data` is something else."""
+    try:
+        items = cbor.decode_sequence(data)
+    except Refusal:
+        return None
     match items:
-        case (int(code), str(text)) if code == UNSPECIFIED:
-            raise PeerError(code, text)
+        case (int(code), str(text)) if code == UNSPECIFIED and type(code) is int:
+            return PeerError(code, text)
         case (int(code), info) if code == WRONG_SUITE and (suites := parse_suites(info)) is not None:
-            raise PeerError(code, suites=suites)
-        # EPP-SES-018: whatever else it says; 0 is reserved for success and never sent
-        case (int(code), _) if code != 0:
-            raise PeerError(code)
-    # EPP-ENC-008
-    raise Refusal(Code.MALFORMED, "EPP-ENC-008", "EDHOC error of another shape")
+            return PeerError(code, suites=suites)
+        case (int(code), _) if type(code) is int:
+            return PeerError(code)
+    return None

@@ -8,7 +8,7 @@ an EDHOC error; the handshake is then over. Between `read_message_2` and `write_
 the peer's credential and EAD_2.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic
 
@@ -72,9 +72,12 @@ def write_message_1(
     *,
     ephemeral: bytes,
     ead: Sequence[Ead] = (),
+    last: Callable[[bytes], Ead] | None = None,
     peer_suites: tuple[int, ...] | None = None,
 ) -> tuple[WaitMessage2[SubjectT], bytes]:
     """message_1, with EAD_1 `ead`. `ephemeral`: 32 fresh random bytes, never used before.
+
+    `last` makes a last item of EAD_1 from all that stands before it.
 
     `peer_suites` are those of the peer's error 2, if this is the second attempt (RFC 9528 section 6.3.2).
     Raises Refusal SUITE if none of them is supported here.
@@ -92,6 +95,8 @@ def write_message_1(
         + messages.encode_identifier(party.connection_id)
         + messages.encode_ead(ead)
     )
+    if last is not None:
+        message_1 += messages.encode_ead([last(message_1)])
     state = WaitMessage2(
         party=party,
         suite=schedule.SUITES[selected],

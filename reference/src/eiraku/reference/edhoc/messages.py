@@ -7,7 +7,7 @@ CIPHERTEXT_2 has no tag, so a plaintext that has no sense is how a wrong key or 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from eiraku.reference.edhoc.errors import parse_suites, raise_peer_error
+from eiraku.reference.edhoc.errors import PeerError, begins_with_integer, parse_suites, peer_error
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code, Refusal
 
@@ -68,8 +68,10 @@ def read_message_1(data: bytes) -> Message1:
 
 def read_byte_string(data: bytes) -> bytes:
     """The single byte string that message_2, message_3 and message_4 are. Raises PeerError too."""
+    # EPP-SES-018
+    if begins_with_integer(data):
+        raise peer_error(data[:LIMIT]) or PeerError(None)
     items = _sequence(data)
-    raise_peer_error(items)
     if len(items) == 1 and isinstance(items[0], bytes):
         return items[0]
     # EPP-ENC-008

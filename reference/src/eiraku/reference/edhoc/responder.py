@@ -42,7 +42,7 @@ class Message1(Generic[SubjectT]):
     message_1_digest: bytes
     peer_connection_id: bytes
     ead: tuple[Ead, ...]
-    """Understood items of EAD_1."""
+    """Understood items of EAD_1. Whoever made message_1 is not known, and no key was used yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

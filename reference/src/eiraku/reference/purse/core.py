@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from eiraku.reference.crypto import cose
+from eiraku.reference.edhoc import errors
 from eiraku.reference.edhoc.errors import PeerError
 from eiraku.reference.purse import handshake, holder, online, payee, payer, provisioning
 from eiraku.reference.purse.ledger import Ledger
@@ -158,10 +159,10 @@ def take_handshake(state: Handshaking, data: bytes, env: Env) -> Turn:
     try:
         row, answer = read_handshake(state, data, env)
     except Refusal as refusal:
-        error = handshake.error(state.row, refusal)
-        told = () if error is None else (Send(data=error),)
+        # EPP-SES-016
+        told = Send(data=handshake.error(state.row, refusal))
         # EPP-SES-017
-        return NoSession(), (*told, Refuse(refusal=refusal))
+        return NoSession(), (told, Refuse(refusal=refusal))
     if row is Session.CLOSED:
         return NoSession(), spoken(answer)
     if row is not Session.OPEN:
@@ -225,7 +226,10 @@ def listen(order: Order) -> Answer:
 
 
 def take_record(state: Open, data: bytes, env: Env) -> Turn:
-    """One record in an open session."""
+    """One record in an open session, or the error with which an initiator refuses message_4."""
+    # EPP-SES-033
+    if state.link.channel.fresh and errors.begins_with_integer(data):
+        return NoSession(), ()
     try:
         plaintext, channel = state.link.channel.open(data)
     except Refusal as refusal:

@@ -1,17 +1,27 @@
-"""What EPP/1 adds to EDHOC: the sealed purse ID as ID_CRED_x, and the version in EAD (chapters 3 and 5)."""
+"""What EPP/1 adds to EDHOC: the sealed purse ID as ID_CRED_x; version and membership in EAD (chapters 3, 5).
 
+The scheme key is used in `seal` and `unseal`, and in `member`, and nowhere else.
+"""
+
+import hashlib
+import hmac
 from collections.abc import Sequence
 from itertools import pairwise
 
 from eiraku.reference.crypto import hkdf
 from eiraku.reference.crypto.aead import CHACHA20_POLY1305, CannotOpen
-from eiraku.reference.edhoc.messages import Ead
+from eiraku.reference.edhoc.messages import Ead, encode_ead
 from eiraku.spec import cbor, objects, shape
 from eiraku.spec.cbor import Map
 from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.objects import SealedPurseId
 
 LABEL_VERSION = 65001
 """EAD label `EPP version`; critical, so -65001 on the wire."""
+LABEL_MEMBER = 65002
+"""EAD label `EPP member`; critical, so -65002 on the wire."""
+MEMBER_BYTES = 20
+"""Of the whole item `EPP member`."""
 VERSIONS = (1,)
 """Supported versions, ascending."""
 
@@ -20,15 +30,16 @@ def seal(scheme_key: bytes, nonce: bytes, purse_id: bytes) -> Map:
     """ID_CRED_x for a purse ID. `nonce`: 16 fresh random bytes; `scheme_key`: 32 bytes."""
     key, iv = _key(scheme_key, nonce)
     # EPP-PID-008
-    return {objects.LABEL_SEALED_PURSE_ID: nonce + CHACHA20_POLY1305.seal(key, iv, b"", purse_id)}
+    return {objects.LABEL_KID: nonce + CHACHA20_POLY1305.seal(key, iv, b"", purse_id)}
 
 
 def unseal(scheme_key: bytes, id_cred: Map) -> bytes:
     """The purse ID in ID_CRED_x, not yet looked at. Raises Refusal(AUTHENTICATION)."""
-    sealed = id_cred.get(objects.LABEL_SEALED_PURSE_ID)
-    # EPP-PID-010
-    if len(id_cred) != 1 or not isinstance(sealed, bytes):
-        raise Refusal(Code.AUTHENTICATION, "EPP-PID-010", "ID_CRED_x is not a sealed purse ID")
+    try:
+        # EPP-PID-010
+        sealed = SealedPurseId.codec.read(id_cred).sealed
+    except Refusal as refusal:
+        raise Refusal(Code.AUTHENTICATION, refusal.requirement, f"ID_CRED_x: {refusal.detail}") from None
     nonce, ciphertext = sealed[: objects.SEALED_NONCE], sealed[objects.SEALED_NONCE :]
     key, iv = _key(scheme_key, nonce)
     try:
@@ -50,19 +61,39 @@ def choice(version: int) -> Ead:
     return Ead(label=LABEL_VERSION, value=cbor.encode(version), critical=True)
 
 
+def member(scheme_key: bytes, before: bytes) -> Ead:
+    """The last item for EAD_1; `before`: all bytes of message_1 that stand before it."""
+    key = hkdf.expand(hkdf.extract(b"", scheme_key), objects.INFO_MEMBER, 32)
+    # EPP-SES-037
+    mac = hmac.digest(key, before, hashlib.sha256)[: objects.MEMBER_MAC]
+    return Ead(label=LABEL_MEMBER, value=mac, critical=True)
+
+
+def check_member(scheme_key: bytes, message_1: bytes, ead: Sequence[Ead]) -> None:
+    """EAD_1 of `message_1`, as read, shows membership. Raises Refusal(AUTHENTICATION)."""
+    right = member(scheme_key, message_1[:-MEMBER_BYTES])
+    # EPP-SES-038, EPP-SES-041
+    if not hmac.compare_digest(message_1[-MEMBER_BYTES:], encode_ead([right])):
+        raise Refusal(Code.AUTHENTICATION, "EPP-SES-038", "message_1 does not end with a right EPP member")
+    # EPP-SES-039: what ends message_1 is also the one item, not the end of the value of another
+    if [item for item in ead if item.label == LABEL_MEMBER] != [right]:
+        raise Refusal(Code.AUTHENTICATION, "EPP-SES-039", "not exactly one EPP member")
+
+
 def only(ead: Sequence[Ead]) -> bytes | None:
     """The value of the one `EPP version` item; None if there is none. Raises Refusal(MALFORMED)."""
-    if not ead:
+    versions = [item for item in ead if item.label == LABEL_VERSION]
+    if not versions:
         return None
     # EPP-SES-010
-    if len(ead) > 1:
+    if len(versions) > 1:
         raise Refusal(Code.MALFORMED, "EPP-SES-010", "EPP version occurs twice")
     # EPP-SES-010
-    if not ead[0].critical:
+    if not versions[0].critical:
         raise Refusal(Code.MALFORMED, "EPP-SES-010", "EPP version is not critical")
-    if ead[0].value is None:
+    if versions[0].value is None:
         raise Refusal(Code.MALFORMED, "EPP-SES-006", "EPP version without a value")
-    return ead[0].value
+    return versions[0].value
 
 
 def read_offer(value: bytes | None) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """The handshake of a purse: EDHOC with sealed purse IDs, and the judgement of the peer (chapter 5)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from eiraku.reference import anchor, records
@@ -56,7 +56,11 @@ def message_1(terms: Terms, env: Env) -> Answer:
     """What an initiator says first."""
     # EPP-SES-002, EPP-SES-006, EPP-SES-011
     waiting, message = initiator.write_message_1(
-        party(terms, env), ephemeral=env.random(32), ead=[credential.offer()]
+        party(terms, env),
+        ephemeral=env.random(32),
+        ead=[credential.offer()],
+        # EPP-SES-037
+        last=partial(credential.member, terms.identity.anchor.scheme_key),
     )
     return Answer(data=WaitMessage2(edhoc=waiting), say=message)
 
@@ -105,11 +109,15 @@ def on_message_4(state: Handshaking, waiting: WaitMessage4, data: bytes) -> Answ
 
 
 def on_message_1(terms: Terms, data: bytes, env: Env) -> Answer:
-    """Version and suite. Raises Refusal, PeerError."""
+    """Suite, version, membership. Raises Refusal, PeerError."""
     refuse_error(data)
-    message = responder.read_message_1(party(terms, env), data)
+    us = party(terms, env)
+    us = replace(us, ead_labels=us.ead_labels | {credential.LABEL_MEMBER})
+    message = responder.read_message_1(us, data)
     # EPP-SES-008, EPP-SES-010
     version = credential.choose_version(credential.read_offer(credential.only(message.ead)))
+    # EPP-SES-040: before message_2, which uses keys
+    credential.check_member(terms.identity.anchor.scheme_key, data, message.ead)
     # EPP-SES-011
     waiting, message_2 = responder.write_message_2(
         message, ephemeral=env.random(32), ead=[credential.choice(version)]
@@ -151,7 +159,7 @@ def party(terms: Terms, env: Env) -> Party[PurseId]:
     nonce = env.random(objects.SEALED_NONCE)
     return Party(
         suites=SUITES,
-        # EPP-SES-020
+        # EPP-SES-035, EPP-SES-036
         connection_id=b"",
         id_cred=credential.seal(identity.anchor.scheme_key, nonce, identity.purse_id),
         cred=identity.purse_id,
@@ -224,20 +232,15 @@ def check_no_version(ead: Sequence[Ead]) -> None:
 
 def refuse_error(data: bytes) -> None:
     """Raise PeerError if an EDHOC error stands where message_1 belongs: it alone has two items."""
-    try:
-        items = cbor.decode_sequence(data, limit=edhoc_messages.LIMIT)
-    except Refusal:
-        return
-    if len(items) == 2:
-        errors.raise_peer_error(items)
+    told = errors.peer_error(data) if len(data) <= edhoc_messages.LIMIT else None
+    # EPP-SES-032
+    if told is not None:
+        raise told
 
 
-def error(row: Session, refusal: Refusal) -> bytes | None:
-    """What a refused handshake message is answered with; None for nothing."""
+def error(row: Session, refusal: Refusal) -> bytes:
+    """What a refused handshake message is answered with."""
     match row, refusal:
-        case Session.WAIT_MESSAGE_4, _:
-            # EPP-SES-016
-            return None
         case Session.WAIT_MESSAGE_1, SuiteRefused():
             # EPP-SES-004
             return errors.wrong_suite(refusal.suites)

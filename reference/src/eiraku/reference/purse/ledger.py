@@ -133,7 +133,7 @@ class PaymentCredited:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldingsCollected:
-    """The centre has these units in its database: its purse holds them no longer (EPP-CEN-010)."""
+    """The centre has these units in its database: its purse holds them no longer (EPP-CEN-063)."""
 
     unit_ids: tuple[bytes, ...]
 

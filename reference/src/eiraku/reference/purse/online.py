@@ -38,16 +38,16 @@ def take_issue(purse: Ready, encoded: bytes, env: Env) -> Step:
     """Credit an issue and give the receipt, 64 bytes; again for the same issue. Raises Refusal."""
     terms, ledger = purse.terms, env.ledger
     identity = terms.identity
-    # EPP-CEN-012
+    # EPP-CEN-066
     if identity.claims.role is not Role.VAULT:
-        raise Refusal(Code.ROLE_PAIR, "EPP-CEN-012", "an issue is for a vault")
+        raise Refusal(Code.ROLE_PAIR, "EPP-CEN-066", "an issue is for a vault")
     issue, digest = Issue.decode(encoded), sha256(encoded).digest()
     credit = ledger.credit(ISSUER_NUMBER, issue.transaction)
     if credit is not None:
         # EPP-CRS-011
         if credit.offer_digest != digest:
             raise Refusal(Code.TRANSACTION, "EPP-CRS-011", "credited with another offer")
-        # EPP-CEN-012
+        # EPP-CEN-070
         return purse, (Send(data=credit.receipt),)
     signed = check_issue(terms, issue, ledger)
     moves = [
@@ -56,9 +56,9 @@ def take_issue(purse: Ready, encoded: bytes, env: Env) -> Step:
     ]
     signatures = [signature for _, signature in issue.units]
     for index, (unit, move, signature) in enumerate(zip(signed, moves, signatures, strict=True)):
-        # EPP-CEN-012, EPP-HIS-002
+        # EPP-CEN-066, EPP-HIS-002
         if not units.is_endorsed(identity.anchor.money_keys[unit.kid].public, move, signature):
-            refusal = Refusal(Code.ENDORSEMENT, "EPP-CEN-012", "genesis endorsement does not verify")
+            refusal = Refusal(Code.ENDORSEMENT, "EPP-CEN-066", "genesis endorsement does not verify")
             raise UnitRefusal(refusal, index)
     credit = payee.credited(identity, ISSUER_NUMBER, issue.transaction, issue.amount, digest)
     holdings = tuple(
@@ -66,26 +66,23 @@ def take_issue(purse: Ready, encoded: bytes, env: Env) -> Step:
             unit,
             move,
             signature,
-            # EPP-CEN-012: the layer of hop 0 is the vault's own work
+            # EPP-CEN-068: the layer of hop 0 is the vault's own work
             inner=b"",
             history_key=identity.anchor.money_keys[unit.kid].history,
             random=env.random,
         )
         for unit, move, signature in zip(signed, moves, signatures, strict=True)
     )
-    # EPP-CEN-012, EPP-CRS-002, EPP-CRS-004
+    # EPP-CEN-069, EPP-CRS-002, EPP-CRS-004
     write = Write(change=PaymentCredited(credit=credit, holdings=holdings))
     return replace(purse, session=NoSession()), (write, Send(data=credit.receipt))
 
 
 def check_issue(terms: Terms, issue: Issue, ledger: Ledger) -> list[SignedUnit]:
     """The checks on an OFFER, in their order, as far as they apply to hop 0. Raises Refusal."""
-    # EPP-CEN-012, EPP-TRF-030
+    # EPP-CEN-066, EPP-TRF-030
     if issue.amount == 0:
         raise Refusal(Code.AMOUNT, "EPP-TRF-030", "an issue of 0")
-    # EPP-CEN-012, EPP-TRF-032: the limit is that of its length, not the policy's for a transfer
-    if not issue.units:
-        raise Refusal(Code.UNIT_COUNT, "EPP-TRF-032", "an issue without units")
     signed: list[SignedUnit] = []
     for index, unit in enumerate(payee.distinct([raw for raw, _ in issue.units])):
         if isinstance(unit, Refusal):
@@ -131,13 +128,13 @@ def take_purse_id(purse: Ready, signed: bytes) -> Step:
 
 def collect(purse: Ready, unit_ids: tuple[bytes, ...], env: Env) -> Step:
     """Let go of units that the centre has in its database, and of none twice. Raises Refusal."""
-    # EPP-CEN-010
+    # EPP-CEN-063
     if purse.identity.claims.role is not Role.CENTRE:
-        raise Refusal(Code.ROLE_PAIR, "EPP-CEN-010", "only a centre collects from its purse")
+        raise Refusal(Code.ROLE_PAIR, "EPP-CEN-063", "only a centre collects from its purse")
     here = tuple(unit_id for unit_id in dict.fromkeys(unit_ids) if env.ledger.is_spendable(unit_id))
     if not here:
         return purse, ()
-    # EPP-CEN-010
+    # EPP-CEN-063
     write = Write(change=HoldingsCollected(unit_ids=here))
     return replace(purse, session=NoSession()), (write,)
 

@@ -218,7 +218,7 @@ def check_room(identity: Identity, count: int, balance: int) -> None:
 
 def is_copy(refusal: Refusal, ledger: Ledger, unit_id: bytes, hop: int) -> bool:
     """Whether a refused unit can only be a copy: not one that comes back before it is settled."""
-    # EPP-VLT-002
+    # EPP-VLT-013
     if refusal.code not in (Code.UNIT_HELD, Code.UNIT_SEEN):
         return False
     last = ledger.last_seen(unit_id)

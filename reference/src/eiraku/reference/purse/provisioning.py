@@ -9,7 +9,6 @@ from eiraku.reference.purse.ledger import Holding, Provision, Provisioned
 from eiraku.reference.purse.state import (
     Effect,
     Empty,
-    GivenHolding,
     Identity,
     NoSession,
     Provisioning,
@@ -20,6 +19,7 @@ from eiraku.reference.purse.state import (
 from eiraku.reference.settings import SettingsError
 from eiraku.spec import objects
 from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.messages import OfferedUnit
 
 RULE = "EPP-GEN-005"
 
@@ -72,7 +72,7 @@ def check_identity(trusted: TrustAnchor, given: Provisioning) -> None:
         raise Refusal(Code.PROVISION, RULE, "number: not that of the purse ID")
 
 
-def check_holding(trusted: TrustAnchor, item: GivenHolding) -> Holding:
+def check_holding(trusted: TrustAnchor, item: OfferedUnit) -> Holding:
     """A unit to begin with; one that has expired is no fault, it is only not spent. Raises Refusal."""
     unit = anchor.verify_unit(trusted, item.unit)
     # EPP-HIS-004

@@ -15,7 +15,7 @@ from eiraku.reference.policy import Policy
 from eiraku.reference.purse.ledger import Change, Ledger
 from eiraku.reference.records import Channel
 from eiraku.spec.errors import Refusal
-from eiraku.spec.messages import Reject
+from eiraku.spec.messages import OfferedUnit, Reject
 from eiraku.spec.objects import PurseId
 from eiraku.spec.tables import Purpose, Session, Side, Transfer
 
@@ -101,17 +101,8 @@ Order: TypeAlias = PayOrder | PayUnitsOrder | RequestOrder | ReceiveOrder | Rede
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GivenHolding:
-    """A unit to be provisioned, not yet verified: signed bytes, hop, sealed history."""
-
-    unit: bytes
-    hop: int
-    history: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Provisioning:
-    """Everything for an empty purse; `anchor` and `policy` in their JSON forms."""
+    """Everything for an empty purse; `anchor` and `policy` in their JSON forms. Nothing is verified yet."""
 
     number: bytes
     private_key: bytes
@@ -119,7 +110,7 @@ class Provisioning:
     anchor: Mapping[str, Any]
     policy: Mapping[str, Any]
     bulletin: bytes | None
-    holdings: tuple[GivenHolding, ...]
+    holdings: tuple[OfferedUnit, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +143,7 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeIssue:
-    """Fresh units from the issuing centre, for a vault (EPP-CEN-012)."""
+    """Fresh units from the issuing centre, for a vault (EPP-CEN-066)."""
 
     issue: bytes
 
@@ -166,7 +157,7 @@ class TakePurseId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collect:
-    """The centre takes units out of its own purse (EPP-CEN-010)."""
+    """The centre takes units out of its own purse (EPP-CEN-063)."""
 
     unit_ids: tuple[bytes, ...]
 
@@ -227,7 +218,7 @@ class SuspectPurse(Refusal):
 
 
 class SuspectUnit(UnitRefusal):
-    """A refusal that a vault reports (EPP-VLT-002): the unit was or is here. `purse`: who offered it."""
+    """A refusal that a vault reports (EPP-VLT-013): the unit was or is here. `purse`: who offered it."""
 
     def __init__(self, refusal: Refusal, index: int, *, purse: bytes, unit_id: bytes) -> None:
         super().__init__(refusal, index)

@@ -16,7 +16,7 @@ GENESIS = 0
 
 
 def genesis(unit_id: bytes, *, holder: bytes, transaction: bytes) -> EndorsementPayload:
-    """The first move of a unit: from the issuing centre to an 8-byte purse number (EPP-CEN-012)."""
+    """The first move of a unit: from the issuing centre to an 8-byte purse number (EPP-CEN-066)."""
     issuer = objects.ISSUER_NUMBER
     return move(unit_id, GENESIS, inner=b"", payer=issuer, payee=holder, transaction=transaction)
 

@@ -12,11 +12,12 @@ from typing import Any, cast
 from eiraku.reference import policy
 from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
-from eiraku.reference.centres.issuing import Holding, IssuingCentre, MoneyKey, sign_unit
+from eiraku.reference.centres.issuing import IssuingCentre, MoneyKey, identifier, sign_unit, taken
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.purse import units
 from eiraku.spec import objects
+from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import Bulletin, EndorsementPayload, PurseId, Role, Unit
 from eiraku.spec.record import Record
 
@@ -48,11 +49,11 @@ class Move:
     signer: str
     """Name of the private key."""
     signature: bytes
-    before: Holding
+    before: OfferedUnit
     """The unit as the payer had it."""
     ephemeral: str
     """Name of the HPKE ephemeral key."""
-    after: Holding
+    after: OfferedUnit
     """The unit as the payee has it."""
 
 
@@ -136,10 +137,10 @@ UNITS = (_unit(1, 8), _unit(2, 4, secret("reserved")))
 AMOUNT = sum(unit.value for unit in UNITS)
 
 
-def _moved(held: Holding, payer: str | None, payee: str, transaction: bytes, ephemeral: str) -> Move:
+def _moved(held: OfferedUnit, payer: str | None, payee: str, transaction: bytes, ephemeral: str) -> Move:
     """`payer`: a purse, or None for the issuing centre."""
     payload = units.move(
-        held.unit_id,
+        identifier(held.unit),
         held.hop + 1,
         inner=held.history,
         payer=objects.ISSUER_NUMBER if payer is None else CLAIMS[payer].number,
@@ -147,7 +148,8 @@ def _moved(held: Holding, payer: str | None, payee: str, transaction: bytes, eph
         transaction=transaction,
     )
     signature = units.endorse(MONEY.unit_key if payer is None else KEYS[payer], payload)
-    after = held.taken(
+    after = taken(
+        held,
         payer=payload.payer,
         payee=payload.payee,
         transaction=transaction,
@@ -165,8 +167,8 @@ def _moved(held: Holding, payer: str | None, payee: str, transaction: bytes, eph
     )
 
 
-def _fresh(unit: Unit) -> Holding:
-    return Holding(unit=sign_unit(MONEY, unit.encode()), hop=-1, history=b"")
+def _fresh(unit: Unit) -> OfferedUnit:
+    return OfferedUnit(unit=sign_unit(MONEY, unit.encode()), hop=-1, history=b"")
 
 
 def _history() -> dict[str, Move]:

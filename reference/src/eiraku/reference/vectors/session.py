@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from eiraku.reference import records
-from eiraku.reference.crypto import cose
+from eiraku.reference.crypto import cose, hkdf
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.edhoc import initiator, messages, responder, schedule
 from eiraku.reference.edhoc.party import Credential, Established, Party
@@ -44,14 +45,17 @@ def party(name: str, suite: int) -> Party[str]:
         resolve=lambda _: Credential(
             cred=example.PURSE_IDS[other], public_key=example.KEYS[other].public, subject=other
         ),
-        ead_labels=frozenset({credential.LABEL_VERSION}),
+        ead_labels=frozenset({credential.LABEL_VERSION, credential.LABEL_MEMBER}),
     )
 
 
 def handshake(suite: int) -> Run:
     """Purse B opens a session with purse A."""
     waiting, message_1 = initiator.write_message_1(
-        party("B", suite), ephemeral=secret("ephemeral B"), ead=[credential.offer()]
+        party("B", suite),
+        ephemeral=secret("ephemeral B"),
+        ead=[credential.offer()],
+        last=partial(credential.member, example.SCHEME_KEY),
     )
     read_1 = responder.read_message_1(party("A", suite), message_1)
     waiting_3, message_2 = responder.write_message_2(
@@ -88,6 +92,7 @@ def _case(suite: int) -> forms.SessionCase:
             "EPP-SES-006",
             "EPP-SES-007",
             "EPP-SES-014",
+            "EPP-SES-037",
             "EPP-REC-001",
         ),
         inputs=forms.Handshake(
@@ -129,6 +134,8 @@ def values(run: Run) -> dict[str, bytes]:
     c_r, plain_2 = messages.read_plaintext_2(plaintext_2)
     found = {
         "g_x": x.public,
+        "member_key": hkdf.expand(hkdf.extract(b"", example.SCHEME_KEY), objects.INFO_MEMBER, 32),
+        "member_mac": ead_1[-objects.MEMBER_MAC :],
         "ead_1": ead_1,
         "message_1": first + ead_1,
         "message_1_digest": digest,

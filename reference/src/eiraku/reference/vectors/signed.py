@@ -12,7 +12,7 @@ from eiraku.reference.purse import credential
 from eiraku.reference.vectors import example
 from eiraku.reference.vectors.example import plain, secret
 from eiraku.spec import cbor, objects
-from eiraku.spec.messages import Offer, OfferedUnit, offer_digest
+from eiraku.spec.messages import Offer, offer_digest
 from eiraku.spec.objects import Layer, ReceiptPayload
 from eiraku.spec.record import Record
 from eiraku.spec.vectors import forms
@@ -98,10 +98,8 @@ KINDS = {
 
 def offer() -> Offer:
     """The OFFER of the payment, whose digest the receipt signs."""
-    offered = (
-        OfferedUnit(unit=m.before.unit, hop=m.before.hop, history=m.before.history) for m in example.PAID
-    )
-    return Offer(transaction=example.TRANSACTION, amount=example.AMOUNT, units=tuple(offered))
+    units = tuple(move.before for move in example.PAID)
+    return Offer(transaction=example.TRANSACTION, amount=example.AMOUNT, units=units)
 
 
 def receipt() -> ReceiptPayload:

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from eiraku.reference.crypto import cose
 from eiraku.spec import objects
-from eiraku.spec.centre_objects import CONTEXT_SELF_REPORT, REPORTED_MAX, REQUEST_MAX, SelfReport
+from eiraku.spec.centre_objects import CONTEXT_SELF_REPORT, REQUEST_MAX, SelfReport
 from eiraku.spec.errors import Code, Refusal
 from eiraku.system.issuing.chain import Chain
 
@@ -70,8 +70,6 @@ def read(number: bytes, public_key: bytes, signed: bytes) -> SelfReport:
     report = SelfReport.decode(parsed.payload)
     if report.number != number:
         raise Refusal(Code.AUTHENTICATION, "EPP-DEV-007", "self-report: of another purse number")
-    if max(len(report.units), len(report.pending)) > REPORTED_MAX:
-        raise Refusal(Code.TOO_LARGE, "EPP-DEV-006", f"self-report: more than {REPORTED_MAX} of one kind")
     return report
 
 
@@ -86,7 +84,7 @@ def by_itself(report: SelfReport, *, role: objects.Role) -> Iterator[Finding]:
         )
     pending = sum(amount for _, _, amount in report.pending)
     rest = report.given + report.credited - report.settled - pending
-    # A purse of the issuing centre gives what it took to the centre's database (EPP-CEN-010).
+    # A purse of the issuing centre gives what it took to the centre's database (EPP-CEN-063).
     if rest != report.balance and role is not objects.Role.CENTRE:
         yield Finding(
             kind="totals",
@@ -271,7 +269,7 @@ def _unit(unit_id: bytes, hop: int, known: UnitKnown | None, number: bytes) -> I
                 f"to purse {moves[0].payee.hex()}",
             )
             return
-    # The issuing centre's own purse holds what is deposited already until it is collected (EPP-CEN-010). And
+    # The issuing centre's own purse holds what is deposited already until it is collected (EPP-CEN-063). And
     # a refunded unit may still be with an honest payee whose receipt was lost and who never brought it home.
     own = any(len(c.endorsements) == hop + 1 and c.endorsements[-1].payee == number for c in known.chains)
     if known.state == "redeemed" and not own:

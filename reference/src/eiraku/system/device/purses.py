@@ -151,7 +151,7 @@ class Purses:
         return None if row is None else registered(row)
 
     def public_key(self, number: bytes) -> bytes | None:
-        """The one key that a number ever had (EPP-CEN-002)."""
+        """The one key that a number ever had (EPP-CEN-053)."""
         known = self._keys.get(number)
         if known is None:
             with self._database.reading() as connection:

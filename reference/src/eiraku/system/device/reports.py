@@ -114,7 +114,7 @@ def _compare_and_store(
     if last is not None:
         before = _decoded(last.signed)
         found += inspection.against_last(report, before)
-        if role is not Role.CENTRE:  # EPP-CEN-010: its units go into the database
+        if role is not Role.CENTRE:  # EPP-CEN-063: its units go into the database
             found += inspection.against_flow(report, before, known or {})
         found += inspection.against_memory(
             report,

@@ -137,7 +137,7 @@ SUSPECT = Table(
     Column("received", BigInteger, nullable=False),
     Index("suspect_by_reporter", "reporter", "number", "code", "epoch"),
 )
-"""What vaults report (EPP-VLT-002). `epoch`: the vault's; `received`: the centre's."""
+"""What vaults report (EPP-VLT-012). `epoch`: the vault's; `received`: the centre's."""
 
 
 def epoch_of(connection: Connection) -> int:

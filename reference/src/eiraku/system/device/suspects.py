@@ -14,7 +14,7 @@ from eiraku.system.device.schema import SUSPECT, epoch_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspect:
-    """A vault's report (EPP-VLT-002). `epoch`: the vault's; `received`: the centre's."""
+    """A vault's report (EPP-VLT-012). `epoch`: the vault's; `received`: the centre's."""
 
     sequence: int
     reporter: bytes

@@ -217,7 +217,7 @@ class Banks:
         return self.random.choice(("lost", "unanswered"))
 
     def _hang_up(self) -> None:
-        """The issuing centre lets go of a session that was broken off (EPP-SVC-006)."""
+        """The issuing centre lets go of a session that was broken off (EPP-SVC-056)."""
         sessions = self._services[ISSUING_CENTRE].sessions
         if sessions is not None:
             sessions.drop_all()

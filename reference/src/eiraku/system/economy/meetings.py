@@ -184,7 +184,7 @@ class Meetings:
         for who, code in held.refusals:
             self.on_refusal(who, payee if who is payer else payer, code)
         if payee.kind is Kind.CENTRE:
-            # EPP-CEN-010: before that purse opens the next session
+            # EPP-CEN-063: before that purse opens the next session
             self.on_home(payer)
         return Outcome(moved=moved, reason="" if moved else held.reason)
 

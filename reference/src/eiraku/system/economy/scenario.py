@@ -53,9 +53,9 @@ class Rules(Table, frozen=True, kw_only=True):
         """Raises SettingsError."""
         structs.force_setattr(self, "what_if", tuple(dict.fromkeys(self.what_if)))
         if self.claim_grace <= self.redemption_grace:
-            # EPP-CEN-008
+            # EPP-CEN-058
             raise SettingsError(
-                "claim_grace", f"more than redemption_grace, {self.redemption_grace} (EPP-CEN-008)"
+                "claim_grace", f"more than redemption_grace, {self.redemption_grace} (EPP-CEN-058)"
             )
 
 

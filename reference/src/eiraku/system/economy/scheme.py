@@ -255,7 +255,7 @@ class Scheme:
     # --- money home ---
 
     def take_home(self, payer: Place, truth: Truth) -> None:
-        """Everything that the centre's purse took from `payer` goes into the database (EPP-CEN-010)."""
+        """Everything that the centre's purse took from `payer` goes into the database (EPP-CEN-063)."""
         self.depositor = payer
         self.counter.collect()
         self.came_home(truth)

@@ -24,7 +24,7 @@ class ServiceUnreachable(Unavailable):
 
 
 class Session(Protocol):
-    """One session with the purse behind a service (EPP-SVC-001)."""
+    """One session with the purse behind a service (EPP-SVC-040)."""
 
     def exchange(self, data: bytes) -> bytes | None:
         """Deliver one message; the answer, or None. Raises ServiceRefused, ServiceUnreachable."""

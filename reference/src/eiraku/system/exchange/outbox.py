@@ -1,7 +1,7 @@
-"""The outbox of a purse: what it asks of services, one request at a time for each, none lost (EPP-SVC-003).
+"""The outbox of a purse: what it asks of services, one request at a time for each, none lost (EPP-SVC-074).
 
 A request is durable, with its sequence, before it is sent; no sequence is used twice. The very same bytes are
-sent again until there is a final answer, and no other request to that service before them (EPP-SVC-013).
+sent again until there is a final answer, and no other request to that service before them (EPP-SVC-075).
 A *passing* answer is none: the service has not carried the request out, or does not know. A *final* one is
 kept: what it asks for (taking an issue, a renewed purse ID) is durable before the request counts as answered.
 So all of it may happen twice, and every part of it is such that the second time changes nothing.
@@ -138,7 +138,7 @@ class Outbox:
     ) -> Request:
         mine = _SEQUENCE.c.audience == audience
         last = connection.execute(select(_SEQUENCE.c.last).where(mine)).scalar_one_or_none()
-        # EPP-SVC-003: the sequence is used up before anything is sent under it
+        # EPP-SVC-013: the sequence is used up before anything is sent under it
         if last is None:
             connection.execute(_SEQUENCE.insert().values(audience=audience, last=1))
         else:

@@ -113,12 +113,12 @@ class SessionTable:
             self._expire()
             under_way = [session for session in self._sessions.values() if not session.closed]
             same = sum(session.owner == owner for session in under_way if owner is not None)
-            # EPP-SVC-006
+            # EPP-SVC-060
             if len(under_way) >= self.limits.names or same >= self.limits.each:
                 detail = (
                     f"expected at most {self.limits.each} sessions at a time of one client; try again soon"
                 )
-                raise ServiceRefused("sessions-full", "EPP-SVC-006", detail)
+                raise ServiceRefused("sessions-full", "EPP-SVC-060", detail)
             self._forget_closed()
             name = self.random(NAME)
             now = self.clock()
@@ -133,22 +133,23 @@ class SessionTable:
             while True:
                 session = self._find(name)
                 session.touched = self.clock()
-                # EPP-SVC-006
+                # EPP-SVC-055, EPP-SVC-006
                 if session.answer is not None and (number, digest) == (session.number, session.digest):
                     return session.answer
                 if session.closed or number != session.number + 1:
                     expected = "no more messages" if session.closed else f"message {session.number + 1}"
                     detail = f"this session expects {expected}; found {number}"
                     raise ServiceRefused("session-order", "EPP-SVC-006", detail)
+                # EPP-SVC-058
                 if self._active is None:
                     self.host.begin(session.order, session.payee)
                     session.born, self._active = self.clock(), name
                 if self._active == name:
                     return self._deliver(session, number, digest, data)
-                # EPP-SVC-006
+                # EPP-SVC-059
                 if self.clock() >= deadline:
                     detail = "another session has the purse; send the same message again"
-                    raise ServiceRefused("busy", "EPP-SVC-006", detail)
+                    raise ServiceRefused("busy", "EPP-SVC-059", detail)
                 self._changed.wait(timeout=0.05)
 
     def between(self, work: Callable[[], object]) -> None:
@@ -172,10 +173,10 @@ class SessionTable:
     def _find(self, name: bytes) -> _Session:
         self._expire()
         found = self._sessions.get(name)
-        # EPP-SVC-006
+        # EPP-SVC-056
         if found is None:
             detail = "no such session, or it was idle too long; open another"
-            raise ServiceRefused("session-unknown", "EPP-SVC-006", detail)
+            raise ServiceRefused("session-unknown", "EPP-SVC-056", detail)
         return found
 
     def _deliver(self, session: _Session, number: int, digest: bytes, data: bytes) -> Answer:
@@ -208,7 +209,7 @@ class SessionTable:
         now = self.clock()
         for name, session in list(self._sessions.items()):
             idle = now - session.touched > self.limits.idle
-            # EPP-SVC-006
+            # EPP-SVC-056
             if idle or now - session.born > self.limits.whole:
                 del self._sessions[name]
                 if name == self._active:

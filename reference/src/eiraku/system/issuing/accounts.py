@@ -16,8 +16,8 @@ class Accounts:
 
         `posting`: 16 bytes, new for each. Raises IssuerError, BooksError, DatabaseError.
         """
-        # EPP-CEN-018
-        self._office.registered(vault, "EPP-CEN-018")
+        # EPP-CEN-077
+        self._office.registered(vault, "EPP-CEN-077")
         if not amount or abs(amount) > AMOUNT_MAX:
             raise IssuerError(f"expected an amount other than 0, at most 2^53 - 1 either way, found {amount}")
         with self._office.database.writing() as connection:

@@ -235,7 +235,7 @@ class _Auditor:
         self.done.outcomes[row.outcome] += 1
         if unit is None:
             return "of a unit that was not issued"
-        # EPP-CEN-001
+        # EPP-CEN-051
         if [each.hop for each in chain if each.payee in self.opener.centres] != [len(chain) - 1]:
             return "does not end where it first comes to the centre"
         # EPP-CEN-007
@@ -252,7 +252,7 @@ class _Auditor:
         if unit is None or not chain:
             return "of a unit that was not issued" if unit is None else "without endorsements"
         last = chain[-1]
-        # EPP-CEN-009: each endorsement is claimed once
+        # EPP-CEN-086: each endorsement is claimed once
         if sha256(last.payload(row.unit_id).encode()).digest() != row.endorsement:
             return "stands under another endorsement"
         if (last.payer, last.transaction) != (row.claimant, row.transaction_id):

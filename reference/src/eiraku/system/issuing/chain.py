@@ -175,7 +175,7 @@ class Opener:
         # EPP-CEN-001
         if not endorsements or endorsements[-1].payee not in self.centres:
             raise BadLayer(objects.ISSUER_NUMBER, hop, NOT_HOME)
-        # EPP-CEN-001
+        # EPP-CEN-051
         end = next(i for i, each in enumerate(endorsements) if each.payee in self.centres)
         return Chain(unit_id=signed.unit_id, endorsements=tuple(endorsements[: end + 1]))
 
@@ -208,13 +208,13 @@ class Opener:
             transaction=transaction,
             signature=signature,
         )
-        # EPP-CEN-008
+        # EPP-CEN-059
         problem = _problem(signed.unit_id, claimed, self._keys[signed.kid].public, self.public_keys)
         if problem:
-            raise Refusal(Code.ENDORSEMENT, "EPP-CEN-008", f"claimed endorsement: {problem}")
+            raise Refusal(Code.ENDORSEMENT, "EPP-CEN-032", f"claimed endorsement: {problem}")
         endorsements = self._peel(signed, hop, history, claimed)
         for each in endorsements[:-1]:
-            # EPP-CEN-001
+            # EPP-CEN-050
             if each.payee in self.centres:
                 raise BadLayer(objects.ISSUER_NUMBER, each.hop, GIVEN_ON)
         return Chain(unit_id=signed.unit_id, endorsements=tuple(endorsements))
@@ -231,7 +231,7 @@ class Opener:
                 layer = Layer.decode(hpke.open_(key.history, info, sealed))
             except (CannotOpen, Refusal) as error:
                 raise BadLayer(maker, at, "does not open", over) from error
-            # EPP-CEN-003
+            # EPP-CEN-054
             if over is not None and layer.payee != over.payer:
                 raise BadLayer(maker, at, "was given to another purse than the one that gave it on", over)
             endorsement = Endorsement(
@@ -245,7 +245,7 @@ class Opener:
             problem = _problem(unit.unit_id, endorsement, key.public, self.public_keys)
             if problem:
                 raise BadLayer(maker, at, problem, over)
-            # EPP-CEN-002
+            # EPP-CEN-052
             if at == 0 and layer.inner:
                 raise BadLayer(maker, at, "has another layer inside", over)
             found.append(endorsement)
@@ -255,7 +255,7 @@ class Opener:
 
 
 def walk(chain: Chain, *, unit_key: bytes, public_keys: PublicKeys) -> str:
-    """Why a chain that was stored does not stand when it is verified again; empty if it does (EPP-CEN-002).
+    """Why a chain that was stored does not stand when it is verified again; empty if it does (EPP-CEN-052).
 
     Each endorsement is by the payee of the one before, and each signature verifies; the layers themselves are
     not stored. `unit_key`: public, 32 bytes, of the money key under which the unit was issued.
@@ -266,7 +266,7 @@ def walk(chain: Chain, *, unit_key: bytes, public_keys: PublicKeys) -> str:
     if chain.endorsements[0].history_digest != sha256(b"").digest():
         return "hop 0: it has a history before its issue"
     for before, each in pairwise(chain.endorsements):
-        # EPP-CEN-002
+        # EPP-CEN-052
         if each.payer != before.payee:
             return f"hop {each.hop}: given on by another purse than the one that got it"
     for each in chain.endorsements:

@@ -159,7 +159,7 @@ class Claims:
         with self._office.database.writing() as connection:
             centre = self._office.refresh(connection)
             at = centre.epoch if epoch is None else epoch
-            # EPP-CEN-008
+            # EPP-CEN-060
             if at > centre.epoch:
                 raise IssuerError(f"expected an epoch up to {centre.epoch}, found {at}: advance first")
             last = at - centre.claim_grace - 1
@@ -172,7 +172,7 @@ class Claims:
                 .where(*due, UNIT.c.state == int(State.OUTSTANDING))
                 .values(state=int(State.EXPIRED))
             )
-            # EPP-CEN-011
+            # EPP-CEN-064
             if centre.reuse_numbers:
                 closed = select(UNIT.c.number, UNIT.c.issue).where(*due)
                 connection.execute(CLOSED_NUMBER.insert().from_select(["number", "issue"], closed))
@@ -192,7 +192,7 @@ def _take(
     economy: int | None,
 ) -> str:
     """Store one unit of a claim unless it is known, and tell its state."""
-    # EPP-CEN-009
+    # EPP-CEN-086
     known = select(CLAIM.c.state).where(CLAIM.c.endorsement == item.endorsement)
     state = connection.execute(known).scalar_one_or_none()
     if state is not None:
@@ -209,7 +209,7 @@ def _take(
         copies = forks(item.found, _chains(connection, item.unit_id))
         cases = [copy_case(fork, item.unit, centre.epoch) for fork in copies]
         if unit is None:
-            # EPP-CEN-030
+            # EPP-CEN-083
             reason = "unknown"
             cases.append(unknown_case(item.unit_id, item.unit, centre.epoch, NOT_ISSUED))
         # EPP-CEN-008
@@ -269,17 +269,17 @@ def _settle(connection: Connection, centre: Any, due: tuple[Any, ...]) -> tuple[
 def _objection(connection: Connection, row: Any, paid: set[bytes]) -> str:
     """Why a claim is not refunded; empty if it is."""
     claimed = read_path(row.unit_id, row.path).endorsements[-1]
-    # EPP-CEN-009
+    # EPP-CEN-062
     evidence = select(CASE.c.sequence).where(
         CASE.c.unit_id == row.unit_id, CASE.c.kind == COPY, CASE.c.purse == row.claimant
     )
     if connection.execute(evidence.limit(1)).one_or_none() is not None:
         return "copied"
-    # EPP-CEN-008; a deposit that was late is none (EPP-CEN-031)
+    # EPP-CEN-061; a deposit that was late is none (EPP-CEN-084)
     deposits = select(DEPOSIT.c.path).where(DEPOSIT.c.unit_id == row.unit_id, DEPOSIT.c.outcome != "late")
     if any(read_path(row.unit_id, p).contains(claimed) for p in connection.execute(deposits).scalars()):
         return "deposited"
-    # EPP-CEN-008
+    # EPP-CEN-061
     others = select(CLAIM.c.path).where(
         CLAIM.c.unit_id == row.unit_id, CLAIM.c.sequence != row.sequence, CLAIM.c.reason != "late"
     )
@@ -343,7 +343,7 @@ def _open(opener: Opener, offered: OfferedUnit, claimed: EndorsementPayload, sig
     """Open one unit of a claim; a bad layer is part of the result. Raises Refusal."""
     found: Chain | BadLayer
     try:
-        # EPP-CEN-008
+        # EPP-CEN-059
         found = opener.open_offered(
             offered.unit,
             offered.hop,

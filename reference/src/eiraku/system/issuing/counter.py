@@ -1,4 +1,4 @@
-"""The counter of the issuing centre: from its own purse into its database (EPP-CEN-010, EPP-CEN-037).
+"""The counter of the issuing centre: from its own purse into its database (EPP-CEN-063, EPP-CEN-037).
 
 The deposit is durable before the purse lets the units go. Whatever happens in between, the same units are
 deposited again next time, and that changes nothing.

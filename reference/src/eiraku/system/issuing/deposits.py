@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from eiraku.reference.anchor import parse_unit
-from eiraku.reference.centres.issuing import Holding
 from eiraku.spec.errors import Refusal
+from eiraku.spec.messages import OfferedUnit
 from eiraku.system.database import batches
 from eiraku.system.issuing.attribution import Fork, forks
 from eiraku.system.issuing.cases import (
@@ -106,7 +106,7 @@ class Deposits:
         self._office = office
 
     def deposit(
-        self, payer: bytes, payer_economy: int | None, transaction: bytes, holdings: Sequence[Holding]
+        self, payer: bytes, payer_economy: int | None, transaction: bytes, holdings: Sequence[OfferedUnit]
     ) -> tuple[Deposited, ...]:
         """Credit the units that `payer` gave to the centre's purse in one transaction, in one durable write.
 
@@ -130,7 +130,7 @@ class Deposits:
         with self._office.database.writing() as connection:
             writing = _Writing(connection, self._office.refresh(connection), opened)
             done = tuple(writing.take(each) for each in opened)
-            # EPP-CEN-007
+            # EPP-CEN-057
             writing.store()
             _credit(connection, writing)
         return done
@@ -170,7 +170,7 @@ class _Writing:
         if unit is None:
             return self._unknown(opened, NOT_ISSUED)
         earlier = self.deposited.setdefault(found.unit_id, [])
-        # EPP-CEN-004
+        # EPP-CEN-055
         if any(_equal(found, chain) for chain in earlier):
             return Deposited(unit_id=found.unit_id, outcome=REPEATED, convicted=None)
         # EPP-CEN-004, EPP-CEN-005
@@ -214,11 +214,11 @@ class _Writing:
         # EPP-CEN-007
         if self.centre.epoch > unit.expires + self.centre.redemption_grace:
             return LATE
-        # EPP-CEN-014
+        # EPP-CEN-014, EPP-CEN-072
         return CREDITED if self.states[unit.unit_id] is State.OUTSTANDING else COPIED
 
     def _unknown(self, opened: Opened, detail: str) -> Deposited:
-        # EPP-CEN-030
+        # EPP-CEN-083
         case = unknown_case(opened.unit_id, opened.unit, self.centre.epoch, detail)
         return self._suspect(opened, UNKNOWN, case, None)
 

@@ -67,7 +67,7 @@ class Evidence:
     @classmethod
     def from_json(cls, data: bytes) -> "Evidence":
         """Read a file. Raises EvidenceError for whatever is not exactly the form of EPP-CEN-020."""
-        # EPP-CEN-020
+        # EPP-CEN-079
         if len(data) > SIZE_MAX:
             raise _bad(f"expected at most {SIZE_MAX} bytes; name a file of evidence")
         try:
@@ -91,7 +91,7 @@ class Evidence:
         )
 
     def verify(self, anchor: TrustAnchor) -> Convicted:
-        """Who is convicted. Raises EvidenceError if nobody is. The scheme key is not used (EPP-CEN-025)."""
+        """Who is convicted. Raises EvidenceError if nobody is. The scheme key is not used (EPP-CEN-082)."""
         # EPP-CEN-021
         unit = _verified("EPP-CEN-021", lambda: verify_unit(anchor, self.unit))
         first, second = self.first, self.second
@@ -105,7 +105,7 @@ class Evidence:
             # EPP-CEN-024
             if first.payer != objects.ISSUER_NUMBER or self.purse_id:
                 raise EvidenceError("EPP-CEN-024", "expected the issuing centre, and no purse ID, at hop 0")
-            rule, public, number = "EPP-CEN-024", anchor.money_keys[unit.kid].public, None
+            rule, public, number = "EPP-CEN-081", anchor.money_keys[unit.kid].public, None
         else:
             # EPP-CEN-023
             if not self.purse_id:
@@ -116,9 +116,9 @@ class Evidence:
             # EPP-CEN-023
             if claims.number != first.payer:
                 raise EvidenceError("EPP-CEN-023", "the purse ID is not that of the payer")
-            rule, public, number = "EPP-CEN-023", claims.public_key, claims.number
+            rule, public, number = "EPP-CEN-080", claims.public_key, claims.number
         for place, each in (("first", first), ("second", second)):
-            # EPP-CEN-023, EPP-CEN-024
+            # EPP-CEN-080, EPP-CEN-081
             if not is_endorsed(public, each.payload(unit.unit_id), each.signature):
                 raise EvidenceError(rule, f"the {place} endorsement does not verify")
         return Convicted(
@@ -186,7 +186,7 @@ def _verified(rule: str, check: Callable[[], V]) -> V:
 
 
 def _bad(detail: str) -> EvidenceError:
-    return EvidenceError("EPP-CEN-020", detail)
+    return EvidenceError("EPP-CEN-079", detail)
 
 
 def _short(error: Exception) -> str:

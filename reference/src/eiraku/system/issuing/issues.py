@@ -62,16 +62,16 @@ class Issues:
         with office.database.writing() as connection:
             known = connection.execute(select(ISSUE).where(ISSUE.c.request == request)).one_or_none()
             if known is not None:
-                # EPP-CEN-012
+                # EPP-CEN-065
                 return _again(known, vault, economy, values)
             centre = office.refresh(connection)
             # EPP-UNI-004
             if economy not in json.loads(centre.economies):
                 raise Refusal(Code.UNIT_ECONOMY, "EPP-CEN-019", f"economy {economy} is not ours")
             amount = sum(values)
-            # EPP-CEN-012
+            # EPP-CEN-019
             if BOOKS.amount(connection, vault_account(vault)) < amount:
-                raise Refusal(Code.INSUFFICIENT_FUNDS, "EPP-CEN-012", f"the account holds less than {amount}")
+                raise Refusal(Code.INSUFFICIENT_FUNDS, "EPP-CEN-019", f"the account holds less than {amount}")
             transaction = office.random(16)
             units = _sign(
                 connection=connection,
@@ -122,7 +122,7 @@ class Issues:
                 select(ISSUE).where(ISSUE.c.transaction_id == transaction, ISSUE.c.vault == vault)
             ).one_or_none()
             if row is None:
-                raise Refusal(Code.UNKNOWN_TRANSACTION, "EPP-CEN-012", "no such issue to this vault")
+                raise Refusal(Code.UNKNOWN_TRANSACTION, "EPP-CEN-071", "no such issue to this vault")
             payload = ReceiptPayload(
                 transaction=transaction,
                 payer=objects.ISSUER_NUMBER,
@@ -130,10 +130,10 @@ class Issues:
                 amount=row.amount,
                 offer_digest=sha256(row.encoded).digest(),
             ).encode()
-            # EPP-CEN-012
-            public = self._office.registered(vault, "EPP-CEN-012")
+            # EPP-CEN-071
+            public = self._office.registered(vault, "EPP-CEN-071")
             if not cose.verify_detached(public, objects.CONTEXT_RECEIPT, payload, signature):
-                raise Refusal(Code.RECEIPT, "EPP-CEN-012", "the receipt does not verify")
+                raise Refusal(Code.RECEIPT, "EPP-CEN-071", "the receipt does not verify")
             if row.receipt is None:
                 which = ISSUE.c.request == row.request
                 connection.execute(ISSUE.update().where(which).values(receipt=signature))
@@ -150,7 +150,7 @@ class Issues:
         wrong = next((value for value in values if value not in objects.VALUES), None)
         if wrong is not None:
             raise Refusal(Code.UNIT_VALUE, "EPP-UNI-007", f"{wrong} is not a denomination")
-        self._office.registered(vault, "EPP-CEN-012")
+        self._office.registered(vault, "EPP-CEN-019")
 
 
 def _sign(
@@ -204,14 +204,14 @@ def _sign(
 def _again(known: Row[Any], vault: bytes, economy: int, values: Sequence[int]) -> bytes:
     same = (known.vault, known.economy, json.loads(known.denominations)) == (vault, economy, list(values))
     if not same:
-        raise Refusal(Code.TRANSACTION, "EPP-CEN-012", "this request was made before, for something else")
+        raise Refusal(Code.TRANSACTION, "EPP-CEN-019", "this request was made before, for something else")
     return bytes(known.encoded)
 
 
 def _numbers(connection: Connection, centre: Any, count: int) -> list[tuple[int, int]]:
     """(number, issue) of so many units: closed numbers first if the rules say so, then new ones."""
     found: list[tuple[int, int]] = []
-    # EPP-CEN-011
+    # EPP-CEN-064
     if centre.reuse_numbers:
         query = select(CLOSED_NUMBER).order_by(CLOSED_NUMBER.c.number).limit(count)
         closed = [(row.number, row.issue) for row in connection.execute(query)]

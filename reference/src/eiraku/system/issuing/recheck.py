@@ -74,7 +74,7 @@ def _issue(
             # EPP-UNI-002
             if not public or not cose.verify(public, objects.CONTEXT_UNIT, unit.signed):
                 problems.append(f"unit {unit.unit.number}: its signature does not verify")
-            # EPP-CEN-012
+            # EPP-CEN-066
             first = genesis(unit.unit_id, holder=row.vault, transaction=row.transaction_id)
             if not public or not is_endorsed(public, first, signature):
                 problems.append(f"unit {unit.unit.number}: its first endorsement does not verify")
@@ -88,7 +88,7 @@ def _issue(
     if {unit[5] for unit in facts} != {row.economy} or sum(unit[4] for unit in facts) != row.amount:
         problems.append("its units are not worth what was paid for them")
     if row.receipt is not None:
-        # EPP-CEN-012
+        # EPP-CEN-071
         receipt = ReceiptPayload(
             transaction=row.transaction_id,
             payer=objects.ISSUER_NUMBER,

@@ -61,7 +61,7 @@ def _compared(connection: Connection, unit_ids: Sequence[bytes]) -> Iterator[str
     known = {tuple(row) for row in connection.execute(copies.where(CASE.c.unit_id.in_(unit_ids)))}
     shown: set[tuple[Any, ...]] = set()
     for unit_id in unit_ids:
-        # EPP-CEN-014
+        # EPP-CEN-055, EPP-CEN-072
         if "credited" in outcomes[unit_id][1:]:
             yield f"unit {unit_id.hex()}: credited after another deposit of it"
         try:
@@ -142,7 +142,7 @@ def _shows(case: Case, opener: Opener, attempt: Callable[[], Sequence[Endorsemen
         return False
     if case.hop >= len(found) or case.purse != objects.ISSUER_NUMBER:
         return False
-    # EPP-CEN-001
+    # EPP-CEN-051
     at_centre = found[case.hop].payee in opener.centres
     return (case.detail, at_centre) in {(NOT_HOME, False), (GIVEN_ON, True)}
 

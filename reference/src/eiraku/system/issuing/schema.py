@@ -53,7 +53,7 @@ class Rules:
 
     `redemption_grace`, `claim_grace`: epochs after a unit's `expires` in which it can still be deposited, and
     claimed. `unit_lifetime`: `expires` less `issued` of a new unit. `reuse_numbers`: issue closed numbers
-    again (EPP-CEN-011). Raises IssuerError.
+    again (EPP-CEN-064). Raises IssuerError.
     """
 
     redemption_grace: int
@@ -63,7 +63,7 @@ class Rules:
     reuse_numbers: bool = False
 
     def __post_init__(self) -> None:
-        # EPP-CEN-008
+        # EPP-CEN-058
         if not 0 <= self.redemption_grace < self.claim_grace <= shape.EPOCH_MAX:
             raise IssuerError(
                 "rules: expected 0 <= redemption_grace < claim_grace, "

@@ -156,7 +156,7 @@ class Directory:
         epoch = self.registry.bulletins.epoch
         if self.issuer.office.epoch < epoch:
             self.issuer.office.advance(epoch)
-        # EPP-CEN-008
+        # EPP-CEN-060
         self.issuer.claims.refund()
 
     def close(self) -> None:

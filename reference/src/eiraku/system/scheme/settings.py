@@ -54,7 +54,7 @@ class IssuingCentre(Table, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Raises SettingsError."""
-        # EPP-CEN-008
+        # EPP-CEN-058
         if self.claim_grace <= self.redemption_grace:
             raise SettingsError("claim_grace", f"more than redemption_grace, {self.redemption_grace}")
 

@@ -102,13 +102,13 @@ class _Front:
         seconds: float,
         told: dict[str, object],
     ) -> None:
-        # EPP-SVC-005: not which vault either
+        # EPP-SVC-054: not which vault either
         route = _VAULT.sub("/vaults/{vault}", getattr(scope.get("route"), "path", "none"))
         self._metrics.requests.labels(route, code or "done").inc()
         self._metrics.seconds.labels(route).observe(seconds)
         if said := scope.get("state", {}).get("purse_said"):
             told = {**told, "purse_said": said}
-        # EPP-SVC-005
+        # EPP-SVC-052
         self._log.line(
             "request",
             id=request_id,
@@ -125,7 +125,7 @@ class _Front:
 async def _unknown_route(_request: Request, error: Exception) -> Response:
     wrong_verb = isinstance(error, HTTPException) and error.status_code == 405
     code = "wrong-verb" if wrong_verb else "not-found"
-    raise ServiceRefused(code, "EPP-SVC-008", "expected a path and verb of chapter 16; see /openapi.json")
+    raise ServiceRefused(code, "EPP-SVC-063", "expected a path and verb of chapter 16; see /openapi.json")
 
 
 def _body(kind: str, text: str) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def _common(app: FastAPI, office: Office, metrics: Metrics) -> None:
         """Chunk of the newest bulletin, counted from 0."""
         chunks = await run_in_threadpool(bulletins.chunks)
         if not index.isascii() or not index.isdecimal() or len(index) > 2 or int(index) >= len(chunks):
-            raise ServiceRefused("not-found", "EPP-SVC-008", f"expected a chunk from 0 to {len(chunks) - 1}")
+            raise ServiceRefused("not-found", "EPP-SVC-063", f"expected a chunk from 0 to {len(chunks) - 1}")
         return Response(chunks[int(index)], media_type=OCTETS)
 
     @app.post(
@@ -173,9 +173,9 @@ def _common(app: FastAPI, office: Office, metrics: Metrics) -> None:
     )
     async def enrol(request: Request) -> Response:
         """A new purse gets its purse ID for a code of the operator."""
-        # EPP-SVC-009
+        # EPP-SVC-069
         if request.url.scheme != "https" and not _loopback(request):
-            raise ServiceRefused("tls-required", "EPP-SVC-009", "expected TLS: use an https:// address")
+            raise ServiceRefused("tls-required", "EPP-SVC-069", "expected TLS: use an https:// address")
         signed = await read_body(request, kind=COSE, limit=REQUEST_MAX, seconds=office.settings.times.body)
         return Response(await run_in_threadpool(office.enrol, signed), media_type=CBOR)
 
@@ -244,9 +244,9 @@ def _sessions(app: FastAPI, path: str, service: Service, office: Office) -> None
     )
     async def deliver(name: str, number: str, request: Request) -> Response:
         """The number-th message of a session, counted from 1."""
-        # EPP-SVC-006
+        # EPP-SVC-056, EPP-SVC-006
         if len(name) != 32 or set(name) - set("0123456789abcdef"):
-            raise ServiceRefused("session-unknown", "EPP-SVC-006", "expected a name of 32 hex digits")
+            raise ServiceRefused("session-unknown", "EPP-SVC-056", "expected a name of 32 hex digits")
         if not number.isascii() or not number.isdecimal() or len(number) > 4:
             raise ServiceRefused("session-order", "EPP-SVC-006", "expected a number counted from 1")
         data = await read_body(request, kind=OCTETS, limit=MESSAGE_MAX, seconds=office.settings.times.body)

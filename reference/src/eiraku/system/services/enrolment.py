@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Annotated
 
 from sqlalchemy import select
 
@@ -18,18 +17,15 @@ from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.policy import Policy
-from eiraku.spec.centre_objects import CONTEXT_REQUEST, REQUEST_MAX, EnrolBody, Request
+from eiraku.spec.centre_objects import CONTEXT_REQUEST, EnrolBody, Enrolled, Request
 from eiraku.spec.errors import Refusal
-from eiraku.spec.fields import Encoded, Number
-from eiraku.spec.layout import Octets, Text
 from eiraku.spec.objects import ISSUER_NUMBER, Role
-from eiraku.spec.record import Record, record
 from eiraku.system.database import Database
 from eiraku.system.device.keys import RegistryError
 from eiraku.system.device.registry import Registry
 from eiraku.system.exchange.carrier import ServiceRefused
 from eiraku.system.services.journal import ENROLMENTS
-from eiraku.system.services.requests import DEVICE_CENTRE
+from eiraku.system.services.requests import DEVICE_CENTRE, parse
 
 RULE = "EPP-SVC-009"
 METHOD = "enrol"
@@ -45,17 +41,6 @@ class Invitation:
     economy: int
     expires: int
     last_epoch: int
-
-
-@record(RULE, limit=4 * REQUEST_MAX)
-class Enrolled(Record):
-    """What a new purse is told. `anchor`, `policy`: JSON; `vault`: number of its holder's vault, or None."""
-
-    purse_id: Annotated[bytes, Octets(0, 1024)]
-    anchor: Annotated[str, Text(0, REQUEST_MAX)]
-    policy: Annotated[str, Text(0, REQUEST_MAX)]
-    bulletin: Encoded
-    vault: Number | None
 
 
 def first_request(key: SigningKey, code: str) -> bytes:
@@ -81,6 +66,7 @@ def new_code(database: Database, invitation: Invitation, random: Callable[[int],
     with database.writing() as connection:
         connection.execute(
             ENROLMENTS.insert().values(
+                # EPP-SVC-067
                 digest=sha256(code.encode()).digest(),
                 role=invitation.role.name,
                 tier=invitation.tier,
@@ -110,10 +96,11 @@ class Enrolments:
         epoch = self.registry.bulletins.epoch
         with self.database.writing() as connection:
             row = connection.execute(select(ENROLMENTS).where(ENROLMENTS.c.digest == digest)).one_or_none()
-            # EPP-SVC-009
+            # EPP-SVC-068
             if row is None or row.public_key not in (None, public_key) or epoch > row.last_epoch:
                 detail = "expected a code that is known, unused and not too old; ask for another"
-                raise ServiceRefused("enrolment-code", RULE, detail)
+                raise ServiceRefused("enrolment-code", "EPP-SVC-068", detail)
+            # EPP-SVC-066
             mine = ENROLMENTS.c.digest == digest
             connection.execute(ENROLMENTS.update().where(mine).values(public_key=public_key))
         try:
@@ -126,7 +113,7 @@ class Enrolments:
                 expires=row.expires,
             )
         except RegistryError as error:
-            raise ServiceRefused("refused", RULE, str(error)) from None
+            raise ServiceRefused("refused", "EPP-SVC-062", str(error)) from None
         return Enrolled(
             purse_id=purse_id,
             anchor=json.dumps(self.anchor().to_mapping()),
@@ -139,8 +126,7 @@ class Enrolments:
 def _read(signed: bytes) -> tuple[str, bytes]:
     """Code and public key of a first request that verifies under that key. Raises ServiceRefused."""
     try:
-        parsed = cose.parse(signed, limit=REQUEST_MAX)
-        request = Request.decode(parsed.payload)
+        parsed, request = parse(signed)
         read = EnrolBody.decode(request.body)
     except Refusal as refusal:
         raise ServiceRefused("malformed", RULE, refusal.detail) from None
@@ -150,6 +136,6 @@ def _read(signed: bytes) -> tuple[str, bytes]:
         detail = f"expected {METHOD} at {DEVICE_CENTRE}, sequence 1, and eight zero bytes as purse"
         raise ServiceRefused("wrong-audience", RULE, detail)
     # EPP-SVC-009
-    if parsed.kid is not None or not cose.verify(read.public_key, CONTEXT_REQUEST, parsed):
+    if not cose.verify(read.public_key, CONTEXT_REQUEST, parsed):
         raise ServiceRefused("authentication", RULE, "expected a signature by the key that is sent")
     return read.code, read.public_key

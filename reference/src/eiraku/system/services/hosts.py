@@ -1,4 +1,4 @@
-"""The purses behind services, as sessions see them: the counter of the issuing centre (EPP-CEN-010)."""
+"""The purses behind services, as sessions see them: the counter of the issuing centre (EPP-CEN-063)."""
 
 from collections.abc import Callable
 
@@ -26,9 +26,9 @@ class CounterHost:
         """See `sessions.Host`."""
         if order is not None:
             raise ServiceRefused(
-                "not-allowed", "EPP-CEN-001", "the issuing centre's purse gives nothing away"
+                "not-allowed", "EPP-CEN-050", "the issuing centre's purse gives nothing away"
             )
-        # EPP-CEN-010
+        # EPP-CEN-063
         self._counter.collect()
         device = self._counter.device
         done(device.bulletin(self._bulletin()))

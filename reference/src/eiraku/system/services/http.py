@@ -1,4 +1,4 @@
-"""Reading a body within its limits, and writing a refusal: the small change of HTTP (EPP-SVC-004, -005)."""
+"""Reading a body within limits, and writing a refusal: the small change of HTTP (EPP-SVC-004, -047, -053)."""
 
 import asyncio
 import json
@@ -19,19 +19,20 @@ MESSAGE_MAX = 66_000
 
 async def read_body(request: Request, *, kind: str, limit: int, seconds: float) -> bytes:
     """The body, at most `limit` bytes of media type `kind`. Raises ServiceRefused."""
-    # EPP-SVC-008
+    # EPP-SVC-063
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != kind:
-        raise ServiceRefused("media-type", "EPP-SVC-008", f"expected Content-Type: {kind}")
+        raise ServiceRefused("media-type", "EPP-SVC-063", f"expected Content-Type: {kind}")
     declared = request.headers.get("content-length", "0")
     # EPP-SVC-004
     if not declared.isdecimal() or int(declared) > limit:
         raise ServiceRefused("too-large", "EPP-SVC-004", f"expected at most {limit} bytes")
     try:
+        # EPP-SVC-047
         async with asyncio.timeout(seconds):
             return await _gather(request, limit)
     except TimeoutError:
         detail = f"expected the whole body within {seconds:g} seconds"
-        raise ServiceRefused("timeout", "EPP-SVC-004", detail) from None
+        raise ServiceRefused("timeout", "EPP-SVC-047", detail) from None
 
 
 async def _gather(request: Request, limit: int) -> bytes:
@@ -49,10 +50,10 @@ def refusal(error: Exception, request_id: str) -> tuple[Response, str, dict[str,
     if isinstance(error, ServiceRefused):
         body = {"code": error.code, "requirement": error.requirement, "detail": error.detail}
         return _json(body, error.code, request_id), error.code, {"requirement": error.requirement}
-    # EPP-SVC-005: nothing of the inside
+    # EPP-SVC-053: nothing of the inside
     code = "unavailable" if isinstance(error, Unavailable) else "internal"
     detail = "the service has failed; send the very same request again later"
-    body = {"code": code, "requirement": "EPP-SVC-005", "detail": detail}
+    body = {"code": code, "requirement": "EPP-SVC-053", "detail": detail}
     told: dict[str, object] = {"error": type(error).__name__}
     told |= {"reason": str(error)} if code == "unavailable" else {"traceback": frames(error)}
     return _json(body, code, request_id), code, told

@@ -1,4 +1,4 @@
-"""What a service answered last to each purse, on the medium (EPP-SVC-003).
+"""What a service answered last to each purse, on the medium (EPP-SVC-043).
 
 One row for each purse and service: the sequence of the last request carried out, the digest of its bytes, and
 the answer or refusal. The row is written before the answer leaves. If power fails between the effect of a

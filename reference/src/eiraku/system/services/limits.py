@@ -1,4 +1,4 @@
-"""How often one client may ask (EPP-SVC-004): token buckets by client address, and by purse.
+"""How often one client may ask (EPP-SVC-048): token buckets by client address, and by purse.
 
 A bucket holds at most `burst` tokens and gains `rate` each second; a request takes one. The number of buckets
 is bounded: the one used longest ago goes first, so a flood of addresses costs no memory.
@@ -38,14 +38,14 @@ class Buckets:
         with self._lock:
             tokens, since = self._known.pop(key, (float(self.limit.burst), now))
             tokens = min(self.limit.burst, tokens + (now - since) * self.limit.rate)
-            # EPP-SVC-004
+            # EPP-SVC-048
             refused = tokens < 1
             self._known[key] = (tokens if refused else tokens - 1, now)
             if len(self._known) > BUCKETS:
                 self._known.popitem(last=False)
         if refused:
             detail = f"expected at most {self.limit.rate:g} requests a second; send the same again later"
-            raise ServiceRefused("rate-limited", "EPP-SVC-004", detail)
+            raise ServiceRefused("rate-limited", "EPP-SVC-048", detail)
 
 
 def client_key(address: str) -> str:

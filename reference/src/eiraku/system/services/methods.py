@@ -6,18 +6,31 @@ without harm; so a request whose answer was lost with the power may be carried o
 
 from collections.abc import Callable, Mapping
 
-from eiraku.spec import cbor, shape
-from eiraku.spec.centre_objects import Claim, IssueBody, ReceiptBody, SuspectBody
+from eiraku.spec.centre_objects import (
+    CASES_MAX,
+    Account,
+    Case,
+    Cases,
+    CasesBody,
+    Challenge,
+    Claim,
+    ClaimState,
+    IssueBody,
+    NoBody,
+    Nothing,
+    ReceiptBody,
+    RenewBody,
+    SuspectBody,
+)
 from eiraku.spec.objects import Role
 from eiraku.system.device.registry import Registry
 from eiraku.system.exchange.carrier import ServiceRefused
 from eiraku.system.issuing.issuer import Issuer
 from eiraku.system.services.requests import Caller, Handler, Method
 
-RULE = "EPP-SVC-010"
-NOTHING = cbor.encode(None)
+RULE = "EPP-SVC-070"
+NOTHING = Nothing().encode()
 VAULTS = frozenset({Role.VAULT})
-CASES_MAX = 100
 
 
 def issuing_centre(issuer: Issuer, registry: Registry) -> Mapping[str, Method]:
@@ -35,22 +48,33 @@ def issuing_centre(issuer: Issuer, registry: Registry) -> Mapping[str, Method]:
         return NOTHING
 
     def account(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
-        fields(body, 0)
-        return cbor.encode(issuer.accounts.amount(caller.number))
+        NoBody.decode(body)
+        return Account(amount=issuer.accounts.amount(caller.number)).encode()
 
     def claim(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         read = Claim.decode(body)
         beneficiary = registry.purses.lookup(read.beneficiary)
-        # EPP-SVC-010
+        # EPP-SVC-071
         if beneficiary is None or beneficiary.role is not Role.VAULT:
             detail = "expected the number of a registered vault as beneficiary"
-            raise ServiceRefused("not-allowed", RULE, detail)
-        return cbor.encode(issuer.claims.claim(caller.number, read, economy=beneficiary.economy))
+            raise ServiceRefused("not-allowed", "EPP-SVC-071", detail)
+        state = issuer.claims.claim(caller.number, read, economy=beneficiary.economy)
+        return ClaimState(state=state).encode()
 
     def cases(_caller: Caller, _request_id: bytes, body: bytes) -> bytes:
-        (after,) = fields(body, 1)
-        found = issuer.history.cases(shape.uint(after, RULE, "after", 0, 2**53 - 1))[:CASES_MAX]
-        return cbor.encode(tuple((c.sequence, c.kind, c.purse, c.unit_id, c.hop, c.epoch) for c in found))
+        found = issuer.history.cases(CasesBody.decode(body).after)[:CASES_MAX]
+        cases = tuple(
+            Case(
+                sequence=case.sequence,
+                kind=case.kind,
+                purse=case.purse,
+                unit_id=case.unit_id,
+                hop=case.hop,
+                epoch=case.epoch,
+            )
+            for case in found
+        )
+        return Cases(cases=cases).encode()
 
     return {
         "issue": Method(handler=issue, roles=VAULTS),
@@ -66,18 +90,18 @@ def device_centre(registry: Registry, issuer: Issuer, *, lifetime: int) -> Mappi
     """`renew`, `challenge`, `self-report`, `suspect`. `lifetime`: most epochs of a renewed purse ID."""
 
     def renew(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
-        (wanted,) = fields(body, 1)
+        expires = RenewBody.decode(body).expires
         latest = registry.bulletins.epoch + lifetime
-        expires = shape.uint(wanted, RULE, "expires", 0, shape.EPOCH_MAX)
         # EPP-SVC-011
         if expires > latest:
             detail = f"expected an epoch up to {latest}, found {expires}"
             raise ServiceRefused("not-allowed", "EPP-SVC-011", detail)
+        # EPP-SVC-072
         return registry.purses.renew(caller.number, expires)
 
     def challenge(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
-        fields(body, 0)
-        return cbor.encode(registry.inspections.challenge(caller.number, issuer.history))
+        NoBody.decode(body)
+        return Challenge(challenge=registry.inspections.challenge(caller.number, issuer.history)).encode()
 
     def self_report(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         # What was found is for the operator: a purse that cheats must not learn what gave it away.
@@ -90,11 +114,6 @@ def device_centre(registry: Registry, issuer: Issuer, *, lifetime: int) -> Mappi
         "self-report": Method(handler=self_report),
         "suspect": Method(handler=_suspect(registry), roles=VAULTS),
     }
-
-
-def fields(body: bytes, count: int) -> tuple[cbor.Item, ...]:
-    """The body as an array of `count` items. Raises Refusal(MALFORMED)."""
-    return shape.array(cbor.decode(body), RULE, "body", count)
 
 
 def callers(registry: Registry) -> Callable[[bytes], Caller | None]:

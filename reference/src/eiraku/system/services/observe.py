@@ -1,4 +1,4 @@
-"""What an operator sees: one line of JSON for each request, and metrics for Prometheus (EPP-SVC-005).
+"""What an operator sees: one line of JSON for each request, and metrics for Prometheus (EPP-SVC-054).
 
 A line or a metric never holds a key, a unit, a signature, a session name or a purse number: routes are logged
 by their pattern, not by what was asked for.

@@ -1,4 +1,4 @@
-"""Signed requests at a service: who asks, in what order it is checked, carried out once (EPP-SVC-002, -003).
+"""Signed requests at a service: who asks, in what order it is checked, carried out once (EPP-SVC-041, -043).
 
 A `Gate` stands before the methods of one service. It raises ServiceRefused with a code of chapter 16 (or of
 chapter 10, if a method judged so); DatabaseError passes through, and then the same bytes may be sent again.
@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from eiraku.reference.crypto import cose
 from eiraku.spec.centre_objects import CONTEXT_REQUEST, REQUEST_MAX, Request
-from eiraku.spec.errors import Refusal
+from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import Role
 from eiraku.system.books import BooksError
 from eiraku.system.device.keys import RegistryError
@@ -21,6 +21,15 @@ from eiraku.system.services.journal import Entry, Journal, Refused
 
 ISSUING_CENTRE = "issuing-centre"
 DEVICE_CENTRE = "device-centre"
+
+
+def parse(signed: bytes) -> tuple[cose.Sign1, Request]:
+    """A signed request of the right shape, not yet verified. Raises Refusal (MALFORMED, TOO_LARGE)."""
+    parsed = cose.parse(signed, limit=REQUEST_MAX)
+    # EPP-SVC-002, EPP-KEY-005
+    if parsed.kid is not None:
+        raise Refusal(Code.MALFORMED, "EPP-SVC-002", "request: expected no key identifier")
+    return parsed, Request.decode(parsed.payload)
 
 
 def vault_audience(number: bytes) -> str:
@@ -76,7 +85,9 @@ class Gate:
             if last.digest != digest or last.sequence != request.sequence:
                 detail = f"expected a sequence above {last.sequence}, found {request.sequence}"
                 raise ServiceRefused("request-replayed", "EPP-SVC-003", detail)
+            # EPP-SVC-043
             return _answered(last.outcome)
+        # EPP-SVC-044, EPP-SVC-045: a refusal is an outcome, a failure is raised
         outcome = self._carry_out(caller, digest[:16], request)
         entry = Entry(sequence=request.sequence, digest=digest, outcome=outcome)
         self.journal.keep(self.audience, caller.number, entry)
@@ -88,22 +99,20 @@ class Gate:
         if len(signed) > REQUEST_MAX:
             raise ServiceRefused("too-large", "EPP-SVC-004", f"expected at most {REQUEST_MAX} bytes")
         try:
-            parsed = cose.parse(signed, limit=REQUEST_MAX)
-            request = Request.decode(parsed.payload)
+            parsed, request = parse(signed)
         except Refusal as refusal:
-            raise ServiceRefused("malformed", "EPP-SVC-002", refusal.detail) from None
-        # EPP-SVC-002
+            raise ServiceRefused("malformed", "EPP-SVC-041", refusal.detail) from None
+        # EPP-SVC-041
         if request.audience != self.audience:
-            raise ServiceRefused("wrong-audience", "EPP-SVC-002", f"expected {self.audience}")
-        # EPP-SVC-002: an unknown purse and a wrong signature look the same
+            raise ServiceRefused("wrong-audience", "EPP-SVC-041", f"expected {self.audience}")
+        # EPP-SVC-041: an unknown purse and a wrong signature look the same
         caller = self.callers(request.purse)
-        known = caller is not None and parsed.kid is None
-        if caller is None or not known or not cose.verify(caller.public_key, CONTEXT_REQUEST, parsed):
+        if caller is None or not cose.verify(caller.public_key, CONTEXT_REQUEST, parsed):
             detail = "expected a signature by the registered key of the purse that is named"
-            raise ServiceRefused("authentication", "EPP-SVC-002", detail)
-        # EPP-SVC-002
+            raise ServiceRefused("authentication", "EPP-SVC-041", detail)
+        # EPP-SVC-041
         if not caller.good:
-            raise ServiceRefused("purse-revoked", "EPP-SVC-002", "this purse is revoked or recalled")
+            raise ServiceRefused("purse-revoked", "EPP-SVC-041", "this purse is revoked or recalled")
         return request, caller
 
     def _method(self, caller: Caller, name: str) -> Method:
@@ -112,10 +121,10 @@ class Gate:
         if method is None:
             detail = f"expected one of {', '.join(sorted(self.methods))}"
             raise ServiceRefused("unknown-method", "EPP-SVC-007", detail)
-        # EPP-SVC-007
+        # EPP-SVC-061
         if caller.role not in method.roles:
             detail = f"{name} is not for a purse of role {caller.role.name.lower()}"
-            raise ServiceRefused("not-allowed", "EPP-SVC-007", detail)
+            raise ServiceRefused("not-allowed", "EPP-SVC-061", detail)
         return method
 
     def _carry_out(self, caller: Caller, request_id: bytes, request: Request) -> bytes | Refused:
@@ -125,9 +134,9 @@ class Gate:
         except Refusal as refusal:
             return Refused(code=refusal.code.label, requirement=refusal.requirement, detail=refusal.detail)
         except BooksError as error:
-            return Refused(code="account", requirement="EPP-CEN-012", detail=str(error))
+            return Refused(code="account", requirement="EPP-CEN-076", detail=str(error))
         except (RegistryError, IssuerError) as error:
-            return Refused(code="refused", requirement="EPP-SVC-007", detail=str(error))
+            return Refused(code="refused", requirement="EPP-SVC-062", detail=str(error))
         except ServiceRefused as refused:
             return Refused(code=refused.code, requirement=refused.requirement, detail=refused.detail)
 

@@ -227,7 +227,7 @@ def _counter(directory: Directory, closing: ExitStack) -> Counter:
         return None if found is None else found.economy
 
     counter = Counter(device, directory.issuer, economy_of=economy_of)
-    # EPP-CEN-010
+    # EPP-CEN-063
     counter.collect()
     return counter
 

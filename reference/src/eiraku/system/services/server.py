@@ -51,7 +51,7 @@ class _Protocol(H11Protocol):
         super().connection_lost(exc)
 
     def _wait(self) -> None:
-        # EPP-SVC-004
+        # EPP-SVC-049
         self._timer = self.loop.call_later(self.seconds, self._give_up)
 
     def _give_up(self) -> None:

@@ -48,7 +48,7 @@ class Service:
     def alone(self) -> Iterator[None]:
         """Nobody else writes meanwhile. Raises ServiceRefused(busy)."""
         if not self._lock.acquire(timeout=self.patience):
-            raise ServiceRefused("busy", "EPP-SVC-004", "expected to be served sooner; send the same again")
+            raise ServiceRefused("busy", "EPP-SVC-051", "expected to be served sooner; send the same again")
         try:
             yield
         finally:
@@ -56,5 +56,5 @@ class Service:
 
     def _table(self) -> SessionTable:
         if self.sessions is None:
-            raise ServiceRefused("not-found", "EPP-SVC-001", f"{self.audience} has no purse to talk to")
+            raise ServiceRefused("not-found", "EPP-SVC-063", f"{self.audience} has no purse to talk to")
         return self.sessions

@@ -5,22 +5,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from eiraku.reference.device import Device
-from eiraku.spec import cbor, shape
-from eiraku.spec.centre_objects import Balance
+from eiraku.spec.centre_objects import Balance, NoBody, PayOutBody, PendingSession, SessionName
 from eiraku.spec.errors import Unavailable
 from eiraku.spec.objects import Role
 from eiraku.system.exchange.carrier import Carrier, ServiceRefused
 from eiraku.system.exchange.sessions import SessionTable
 from eiraku.system.scheme.directory import Directory
 from eiraku.system.scheme.settings import DirectoryError
-from eiraku.system.services.methods import NOTHING, fields
 from eiraku.system.services.requests import Caller, Method, vault_audience
 from eiraku.system.services.service import Service
 from eiraku.system.vault.filling import usefully
 from eiraku.system.vault.policy import DEFAULT, VaultPolicy
 from eiraku.system.vault.vault import Vault
 
-RULE = "EPP-SVC-012"
 TIER = 2
 
 
@@ -78,30 +75,31 @@ class OpenVault:
 
     def _balance(self, caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         self._own(caller)
-        fields(body, 0)
+        NoBody.decode(body)
         return Balance(held=self.vault.balance, account=self.account()).encode()
 
     def _pay_out(self, caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         self._own(caller)
-        (amount,) = fields(body, 1)
-        return self._session(caller, shape.uint(amount, RULE, "amount", 1, shape.AMOUNT_MAX))
+        amount = PayOutBody.decode(body).amount
+        return SessionName(name=self._session(caller, amount)).encode()
 
     def _pending(self, caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         self._own(caller)
-        fields(body, 0)
+        NoBody.decode(body)
         waiting = [p.amount for p in self.device.store.pendings() if p.payee == caller.number]
         # What is pending for this purse goes before any amount: see `Vault.begin`.
-        return self._session(caller, waiting[0]) if waiting else NOTHING
+        return PendingSession(name=self._session(caller, waiting[0]) if waiting else None).encode()
 
     def _session(self, caller: Caller, amount: int) -> bytes:
         if self._table is None:
             raise AssertionError("served before it was given its sessions")
-        return cbor.encode(self._table.open(amount, caller.number))
+        return self._table.open(amount, caller.number)
 
     def _own(self, caller: Caller) -> None:
         # EPP-SVC-012
         if caller.holder != self.holder:
-            raise ServiceRefused("not-allowed", RULE, "this vault serves purses of its own holder only")
+            detail = "this vault serves purses of its own holder only"
+            raise ServiceRefused("not-allowed", "EPP-SVC-012", detail)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

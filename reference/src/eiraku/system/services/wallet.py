@@ -1,7 +1,7 @@
 """The purse of a person who uses the services: a purse file, and beside it what a client must remember.
 
 `NAME` is the memory of the purse; `NAME.json` holds the address of the services, `NAME.outbox` the requests
-that are under way (EPP-SVC-013). Errors: Misuse with advice, Refusal, ServiceRefused, Unavailable.
+that are under way (EPP-SVC-074). Errors: Misuse with advice, Refusal, ServiceRefused, Unavailable.
 """
 
 import json
@@ -25,8 +25,18 @@ from eiraku.reference.purse.state import (
     RequestOrder,
 )
 from eiraku.reference.settings import SettingsError
-from eiraku.spec import cbor, shape
-from eiraku.spec.centre_objects import Balance, Claim
+from eiraku.spec.centre_objects import (
+    Balance,
+    Challenge,
+    Claim,
+    ClaimState,
+    Enrolled,
+    NoBody,
+    PayOutBody,
+    PendingSession,
+    RenewBody,
+    SessionName,
+)
 from eiraku.spec.errors import Code, Misuse, Refusal, Refused
 from eiraku.spec.objects import PurseId
 from eiraku.system.database import Database
@@ -34,11 +44,12 @@ from eiraku.system.exchange.outbox import SCHEMA, Outbox, renewals
 from eiraku.system.exchange.talk import talk
 from eiraku.system.services import notes as remembered
 from eiraku.system.services.client import HttpCarrier, HttpService
-from eiraku.system.services.enrolment import Enrolled, first_request
+from eiraku.system.services.enrolment import first_request
 from eiraku.system.services.notes import Notes, Reach
 from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, vault_audience
 
 Random = Callable[[int], bytes]
+ASKING = NoBody().encode()
 AT_ONCE = 16
 """Units in one payment when everything is paid in; within every sensible policy and record."""
 
@@ -109,8 +120,8 @@ class Wallet:
         self._deliver_again()
         before = {(c.payer, c.transaction) for c in self.snapshot().credited}
         accepted(self.device.order(RequestOrder(amount=amount)))
-        answer = self.request(self._vault_audience(), "pay-out", (amount,))
-        self._session(shape.octets(cbor.decode(answer), "EPP-SVC-012", "session", 16))
+        answer = self.request(self._vault_audience(), "pay-out", PayOutBody(amount=amount).encode())
+        self._session(SessionName.decode(answer).name)
         return sum(c.amount for c in self.snapshot().credited if (c.payer, c.transaction) not in before)
 
     def pay_in(self, amount: int | None = None) -> int:
@@ -143,7 +154,7 @@ class Wallet:
 
     def balance(self) -> tuple[int, int]:
         """What the vault holds, and its account at the issuing centre."""
-        answer = Balance.decode(self.request(self._vault_audience(), "balance", ()))
+        answer = Balance.decode(self.request(self._vault_audience(), "balance", ASKING))
         return answer.held, answer.account
 
     def _hand_in(self, order: Order) -> None:
@@ -160,11 +171,12 @@ class Wallet:
 
     def _finish_pay_out(self) -> bool:
         """Let the vault deliver again what it has pending for us; False: nothing."""
-        name = cbor.decode(self.request(self._vault_audience(), "pending", ()))
+        answer = self.request(self._vault_audience(), "pending", ASKING)
+        name = PendingSession.decode(answer).name
         if name is None:
             return False
         accepted(self.device.order(RequestOrder(amount=1)))
-        self._session(shape.octets(name, "EPP-SVC-012", "session", 16))
+        self._session(name)
         return True
 
     def _session(self, name: bytes = b"") -> None:
@@ -194,13 +206,12 @@ class Wallet:
 
     def renew(self, expires: int) -> int:
         """Get a purse ID that is good until `expires`; the epoch until which it is good now."""
-        self.request(DEVICE_CENTRE, "renew", (expires,))
+        self.request(DEVICE_CENTRE, "renew", RenewBody(expires=expires).encode())
         return self.claims.expires
 
     def inspect(self) -> None:
         """Report to the device centre over a fresh challenge (EPP-DEV-006)."""
-        answer = cbor.decode(self.request(DEVICE_CENTRE, "challenge", ()))
-        challenge = shape.octets(answer, "EPP-DEV-006", "challenge", 16)
+        challenge = Challenge.decode(self.request(DEVICE_CENTRE, "challenge", ASKING)).challenge
         self.request(DEVICE_CENTRE, "self-report", self.device.self_report(challenge))
 
     def claim(self) -> dict[str, str]:
@@ -214,18 +225,17 @@ class Wallet:
                 payee=pending.payee,
                 beneficiary=beneficiary,
             ).encode()
-            answer = cbor.decode(self.request(ISSUING_CENTRE, "claim", body))
-            states[pending.transaction.hex()] = shape.text(answer, "EPP-CEN-008", "state", 32)
+            answer = ClaimState.decode(self.request(ISSUING_CENTRE, "claim", body))
+            states[pending.transaction.hex()] = answer.state
         return states
 
-    def request(self, audience: str, method: str, body: cbor.Item) -> bytes:
-        """Ask a service; what was not answered before is sent again first. `body`: bytes, or CBOR."""
-        encoded = body if isinstance(body, bytes) else cbor.encode(body)
-        return self.outbox.ask(audience, method, encoded)
+    def request(self, audience: str, method: str, body: bytes) -> bytes:
+        """Ask a service; what was not answered before is sent again first."""
+        return self.outbox.ask(audience, method, body)
 
     @property
     def outbox(self) -> Outbox:
-        """Requests that are under way (EPP-SVC-013). Raises DatabaseError."""
+        """Requests that are under way (EPP-SVC-074). Raises DatabaseError."""
         if self._outbox is None:
             self._database = Database(f"sqlite:///{remembered.outbox(self.path)}", SCHEMA)
             self._outbox = Outbox(self._database, self.device.sign_request, self._carrier)

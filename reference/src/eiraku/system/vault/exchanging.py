@@ -10,7 +10,7 @@ from contextlib import suppress
 from eiraku.reference.purse import holder
 from eiraku.reference.purse.payee import check_room
 from eiraku.reference.purse.state import PayUnitsOrder, RedeliverOrder
-from eiraku.spec import cbor, shape
+from eiraku.spec.centre_objects import Account, NoBody
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import VALUES, Role
 from eiraku.system.exchange.carrier import Carrier
@@ -62,8 +62,8 @@ class Exchanging:
 
     def account(self) -> int:
         """What the vault has at the issuing centre. Raises ServiceUnreachable, ServiceRefused, Refusal."""
-        answer = self._outbox.ask(ISSUING_CENTRE, "account", cbor.encode(()))
-        return shape.amount(cbor.decode(answer), "EPP-VLT-005", "account")
+        answer = self._outbox.ask(ISSUING_CENTRE, "account", NoBody().encode())
+        return Account.decode(answer).amount
 
     # --- exchanges ---
 
@@ -121,8 +121,8 @@ class Exchanging:
         PurseLostPower, VaultSuspended, ServiceRefused for a session: then it goes on later. Raises NotTaken:
         the issue waits for room.
         """
-        # One that was interrupted comes first: its plan is durable, and there is room for one. What is wrong
-        # with a payment or an issue of the past is for `settle` to say.
+        # EPP-VLT-029: one that was interrupted comes first. Its plan is durable, and there is room for one.
+        # What is wrong with a payment or an issue of the past is for `settle` to say.
         self.redeliver()
         with suppress(NotTaken):
             self._outbox.finish(ISSUING_CENTRE)
@@ -152,6 +152,7 @@ class Exchanging:
             else:
                 self._progress.set_plan(None)
         except (Refusal, PeerRefused):
+            # EPP-VLT-030
             self._progress.set_plan(None)
             raise
 
@@ -189,7 +190,7 @@ def denominations(values: Sequence[int]) -> tuple[int, ...]:
             raise Refusal(
                 Code.UNIT_VALUE, "EPP-UNI-007", f"{value} is no denomination; they are 1, 2, 4, ..."
             )
-    # EPP-CEN-012
+    # EPP-CEN-066
     if not values:
-        raise Refusal(Code.UNIT_COUNT, "EPP-CEN-012", "expected one value or more")
+        raise Refusal(Code.UNIT_COUNT, "EPP-CEN-066", "expected one value or more")
     return tuple(values)

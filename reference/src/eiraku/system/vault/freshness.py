@@ -43,7 +43,7 @@ class Freshness:
     @property
     def suspended(self) -> bool:
         """Whether the bulletin is unconfirmed for longer than it may be."""
-        # EPP-VLT-003: a clock that went back says nothing about the age either
+        # EPP-VLT-018: a clock that went back says nothing about the age either
         age = None if self.confirmed is None else self._clock() - self.confirmed
         return age is None or not 0 <= age <= self._seconds
 
@@ -53,6 +53,7 @@ class Freshness:
         Raises ServiceUnreachable, ServiceRefused, Refusal (one that is older, or does not verify: then
         nothing is confirmed).
         """
+        # EPP-VLT-016
         now = self._clock()
         signed = self._device_centre.bulletin()
         with self._lock:

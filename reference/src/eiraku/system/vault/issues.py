@@ -1,4 +1,4 @@
-"""Fresh units from the issuing centre: into the purse first, then the receipt (EPP-CEN-012, EPP-VLT-009)."""
+"""Fresh units from the issuing centre: into the purse first, then the receipt (EPP-CEN-070, EPP-VLT-028)."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -46,7 +46,7 @@ class Issues:
 
         Raises ServiceUnreachable, ServiceRefused, NotTaken, PurseLostPower.
         """
-        # EPP-CEN-013
+        # EPP-CEN-013, EPP-VLT-010
         body = IssueBody(economy=self._purse.identity.claims.economy, values=values).encode()
         self._outbox.ask(ISSUING_CENTRE, "issue", body, also=lambda c: c.execute(PLAN.delete()))
 
@@ -93,7 +93,7 @@ def _forget(encoded: bytes) -> Write:
 
 def _receipt(encoded: bytes, taken: Accepted) -> tuple[str, bytes]:
     """Method and body of it."""
-    # EPP-CEN-012
+    # EPP-CEN-070
     body = ReceiptBody(transaction=Issue.decode(encoded).transaction, signature=taken.out or b"")
     return "receipt", body.encode()
 

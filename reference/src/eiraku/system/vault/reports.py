@@ -19,7 +19,7 @@ from eiraku.system.vault.schema import DUE, REASON_MAX, REPORT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A suspect purse that showed itself (EPP-VLT-002). `unit_id`: 32 bytes, or empty if not about a unit."""
+    """A suspect purse that showed itself (EPP-VLT-012). `unit_id`: 32 bytes, or empty if not about a unit."""
 
     report: int
     number: bytes
@@ -85,7 +85,7 @@ class Reports:
     def _send(self, audience: str) -> None:
         self._outbox.finish(audience)
         for report in self.due(audience):
-            # EPP-VLT-002
+            # EPP-VLT-012
             body = SuspectBody(
                 number=report.number, code=report.code, unit_id=report.unit_id or None, epoch=report.epoch
             ).encode()
@@ -98,6 +98,7 @@ class Reports:
     def _keep(self, number: bytes, code: int, unit_id: bytes, epoch: int) -> None:
         row = {"number": number, "code": code, "unit_id": unit_id, "epoch": epoch}
         with self._database.writing() as connection:
+            # EPP-VLT-020
             same = [REPORT.c[name] == value for name, value in row.items()]
             if connection.execute(select(REPORT.c.id).where(*same)).first() is not None:
                 return
@@ -110,7 +111,7 @@ class Reports:
 
 def _answered(request: Request, answer: Answer) -> Taken:
     mine = (DUE.c.report == request.about, DUE.c.audience == request.audience)
-    # EPP-VLT-004
+    # EPP-VLT-021
     if isinstance(answer, ServiceRefused):
         reason = str(answer)[:REASON_MAX]
         return Taken(also=lambda c: c.execute(DUE.update().where(*mine).values(refused=reason)))

@@ -19,8 +19,7 @@ from typing import Self
 
 from eiraku.reference.device import Device
 from eiraku.reference.purse.state import Order, PayOrder, ReceiveOrder, RedeliverOrder
-from eiraku.spec import cbor, shape
-from eiraku.spec.centre_objects import Claim
+from eiraku.spec.centre_objects import Challenge, Claim, ClaimState, NoBody, RenewBody
 from eiraku.spec.errors import Code, Refusal, Refused
 from eiraku.system.database import Database
 from eiraku.system.exchange.carrier import Carrier, ServiceRefused, ServiceUnreachable
@@ -168,9 +167,9 @@ class Vault:
     def deliver(self, data: bytes) -> Answer:
         """One message of the customer. Reports at once what is to be reported."""
         with self.lock:
-            # EPP-VLT-006
+            # EPP-SVC-006
             if not self.peers.active:
-                raise ServiceRefused("session-order", "EPP-VLT-006", "no session is open; open one")
+                raise ServiceRefused("session-order", "EPP-SVC-006", "no session is open; open one")
             return self.peers.deliver(data)
 
     def end(self) -> None:
@@ -227,14 +226,14 @@ class Vault:
     def renew(self, expires: int) -> None:
         """Get a purse ID that is good up to the epoch `expires`. Raises ServiceRefused, Refusal."""
         with self._alone():
-            self.outbox.ask(DEVICE_CENTRE, "renew", cbor.encode((expires,)))
+            self.outbox.ask(DEVICE_CENTRE, "renew", RenewBody(expires=expires).encode())
 
     def inspect(self) -> None:
         """Send the device centre a self-report over a fresh challenge (EPP-DEV-006)."""
         with self.lock:
-            answer = self.outbox.ask(DEVICE_CENTRE, "challenge", cbor.encode(()))
-            challenge = shape.octets(cbor.decode(answer), "EPP-DEV-006", "challenge", 16)
-            self.outbox.ask(DEVICE_CENTRE, "self-report", self.device.self_report(challenge))
+            answer = self.outbox.ask(DEVICE_CENTRE, "challenge", NoBody().encode())
+            report = self.device.self_report(Challenge.decode(answer).challenge)
+            self.outbox.ask(DEVICE_CENTRE, "self-report", report)
 
     # --- units for others: each method raises as `Exchanging.carry_out` ---
 
@@ -282,7 +281,7 @@ class Vault:
             ).encode()
             answer = self.outbox.ask(ISSUING_CENTRE, "claim", body)
             self.progress.claim(transaction)
-        return str(cbor.decode(answer))
+        return ClaimState.decode(answer).state
 
     def settle(self) -> None:
         """Complete everything that was interrupted; nothing is done twice.
@@ -292,6 +291,7 @@ class Vault:
         that the centre refuses for good (its units have expired, say) is to be claimed; the rest goes on.
         """
         with self._alone():
+            # EPP-VLT-029
             refused = self.exchanging.redeliver()
             for audience in BOTH:
                 self.outbox.finish(audience)
@@ -306,6 +306,7 @@ class Vault:
     def _order(self, amount: int | None, payee: bytes | None) -> Order:
         if amount is None:
             return ReceiveOrder()
+        # EPP-VLT-022
         pending = self.purse.pending_for(payee)
         if pending is not None:
             return RedeliverOrder(transaction=pending.transaction)

@@ -1,54 +1,75 @@
 """Checkpoints, and evidence against an operator whose log has a fork (EPP-WHS-004, EPP-WHS-010).
 
 Evidence is two checkpoints of one operator that no single log can have, with the proof that shows it. Whoever
-has the operator's public key can verify it offline.
+has the operator's verifier key can verify it offline.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eiraku.reference.crypto import cose, ed25519
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec.errors import Refusal, Refused
-from eiraku.spec.wholesale_objects import CHECKPOINT_MAX, CONTEXT_CHECKPOINT, Checkpoint, Entry
-from eiraku.system.wholesale import merkle, written
+from eiraku.spec.signed_note import Note
+from eiraku.spec.wholesale_objects import Checkpoint, Entry
+from eiraku.system.wholesale import merkle, note, written
 from eiraku.system.wholesale.errors import CheckpointError, EvidenceError, ProofError
 from eiraku.system.wholesale.merkle import Range
+from eiraku.system.wholesale.note import Trust, VerifierKey
 
 FORMAT = "EPP/1 fork"
 
 
-def sign(key: SigningKey, checkpoint: Checkpoint) -> bytes:
-    """Encoded COSE_Sign1 of a checkpoint, with the kid of the operator's key."""
-    return cose.sign(key, CONTEXT_CHECKPOINT, checkpoint.encode(), kid=ed25519.key_id(key.public))
+def sign(key: SigningKey, checkpoint: Checkpoint) -> str:
+    """The note of a checkpoint, signed by the operator's key."""
+    # EPP-WHS-004
+    return note.sign(key, checkpoint.origin, checkpoint.encode()).encode()
 
 
-def verify(signed: bytes, *, operator: bytes, origin: str | None = None) -> Checkpoint:
-    """The checkpoint, if `operator` (public key, 32 bytes) signed it for `origin`. Raises CheckpointError."""
+def read(signed: str | bytes) -> tuple[Note, Checkpoint]:
+    """A note and the checkpoint in it; nothing is verified. Raises CheckpointError."""
     try:
-        parsed = cose.parse(signed, limit=CHECKPOINT_MAX)
-        # EPP-WHS-004
-        if parsed.kid != ed25519.key_id(operator) or not cose.verify(operator, CONTEXT_CHECKPOINT, parsed):
-            raise CheckpointError("checkpoint: not signed by the operator's key [EPP-WHS-004]")
-        checkpoint = Checkpoint.decode(parsed.payload)
+        found = Note.decode(signed)
+        return found, Checkpoint.decode(found.text)
     except Refusal as refusal:
         raise CheckpointError(f"checkpoint: not well formed ({refusal})") from None
-    # EPP-WHS-004
-    if origin is not None and checkpoint.origin != origin:
-        raise CheckpointError(f"checkpoint: of the log {checkpoint.origin!r}, expected {origin!r}")
+
+
+def verify(signed: str | bytes, operator: VerifierKey) -> Checkpoint:
+    """The checkpoint, if `operator` signed it for the log of its name. Raises CheckpointError."""
+    return _verify(*read(signed), operator)
+
+
+def accept(signed: str | bytes, trust: Trust) -> tuple[Checkpoint, Note]:
+    """The checkpoint, if operator and quorum signed it, and its note with one line for each known key.
+
+    Raises CheckpointError.
+    """
+    found, checkpoint = read(signed)
+    _verify(found, checkpoint, trust.operator)
+    lines = (trust.operator.verified(found)[0], *trust.witnessed(found))
+    # EPP-WHS-027
+    return checkpoint, Note(text=found.text, signatures=lines)
+
+
+def _verify(found: Note, checkpoint: Checkpoint, operator: VerifierKey) -> Checkpoint:
+    # EPP-WHS-020
+    if checkpoint.origin != operator.name:
+        raise CheckpointError(
+            f"checkpoint: of the log {checkpoint.origin!r}, expected {operator.name!r} [EPP-WHS-020]"
+        )
+    if not operator.verified(found):
+        raise CheckpointError("checkpoint: not signed by the operator's key [EPP-WHS-020]")
     return checkpoint
 
 
-def verify_entry(
-    leaf: bytes, index: int, proof: tuple[bytes, ...], signed: bytes, *, operator: bytes, origin: str
-) -> Entry:
+def verify_entry(leaf: bytes, index: int, proof: tuple[bytes, ...], signed: str, trust: Trust) -> Entry:
     """The entry (data of the leaf), if it is at `index` of the log under a checkpoint.
 
     For somebody who does not keep the log. Raises CheckpointError, ProofError.
     """
-    checkpoint = verify(signed, operator=operator, origin=origin)
-    # EPP-WHS-005
+    checkpoint, _ = accept(signed, trust)
+    # EPP-WHS-023
     merkle.verify_inclusion(leaf, index, checkpoint.size, proof, checkpoint.root)
     try:
         return Entry.decode(leaf)
@@ -56,12 +77,12 @@ def verify_entry(
         raise ProofError(f"entry {index}: in the log, but not well formed ({refusal})") from None
 
 
-def against(first: bytes, second: bytes, leaves: Sequence[bytes], *, operator: bytes) -> "Evidence":
+def against(first: str, second: str, leaves: Sequence[bytes], operator: VerifierKey) -> "Evidence":
     """What two checkpoints show, from all leaves (data) of the log under the larger one, `second`.
 
     The outcome need not be a contradiction: its `verify` tells. Raises CheckpointError.
     """
-    small, large = verify(first, operator=operator), verify(second, operator=operator)
+    small, large = verify(first, operator), verify(second, operator)
     if not small.size <= large.size == len(leaves):
         return Evidence(first=first, second=second, root=small.root)
     tree = merkle.complete(leaves)
@@ -80,20 +101,18 @@ class Evidence:
     `root`: what the log under `second` has at the size of `first`; `proof`: its consistency with `second`.
     """
 
-    first: bytes
-    second: bytes
+    first: str
+    second: str
     root: bytes
     proof: tuple[bytes, ...] = ()
 
-    def verify(self, operator: bytes) -> str:
+    def verify(self, operator: VerifierKey) -> str:
         """What it shows, as a sentence. Raises EvidenceError if it shows nothing, CheckpointError."""
-        first, second = verify(self.first, operator=operator), verify(self.second, operator=operator)
+        first, second = verify(self.first, operator), verify(self.second, operator)
         # EPP-WHS-010
-        if first.origin != second.origin:
-            raise EvidenceError("these are checkpoints of two logs, which may well differ")
         if first.size > second.size:
             raise EvidenceError("expected the checkpoint of the smaller size first")
-        # EPP-WHS-004
+        # EPP-WHS-010
         if first.size < second.size and first.epoch > second.epoch:
             return (
                 f"{first.origin}: a log of {second.size} entries at epoch {second.epoch} and one of "
@@ -112,7 +131,7 @@ class Evidence:
             f"with root {self.root.hex()}"
         )
 
-    def shows(self, operator: bytes) -> bool:
+    def shows(self, operator: VerifierKey) -> bool:
         """Whether `verify` would not raise EvidenceError. Raises CheckpointError."""
         try:
             self.verify(operator)
@@ -125,12 +144,13 @@ class Evidence:
         return json.dumps(
             {
                 "format": FORMAT,
-                "first": self.first.hex(),
-                "second": self.second.hex(),
+                "first": self.first,
+                "second": self.second,
                 "root": self.root.hex(),
                 "proof": [item.hex() for item in self.proof],
             },
             indent=1,
+            ensure_ascii=False,
         )
 
     @classmethod
@@ -139,8 +159,8 @@ class Evidence:
         try:
             given = written.members(text)
             evidence = cls(
-                first=written.octets(given, "first"),
-                second=written.octets(given, "second"),
+                first=written.text(given, "first"),
+                second=written.text(given, "second"),
                 root=written.octets(given, "root"),
                 proof=written.several(given, "proof"),
             )

@@ -1,4 +1,4 @@
-"""A whole log in a file, and its verification by somebody who has nothing but the operator's public key.
+"""A whole log in a file, and its verification by somebody who has nothing but the operator's key.
 
 The file has one JSON object on a line: first the header, then entries and checkpoints in the order in which
 they came (a checkpoint after the entries that it covers), byte strings in hexadecimal.
@@ -15,6 +15,7 @@ from eiraku.system.wholesale.accounts import Replay, Standing
 from eiraku.system.wholesale.checkpoint import Evidence
 from eiraku.system.wholesale.errors import CheckpointError, EntryError, EvidenceError
 from eiraku.system.wholesale.merkle import Range
+from eiraku.system.wholesale.note import Trust, VerifierKey
 from eiraku.system.wholesale.register import Register
 
 FORMAT = "EPP/1 wholesale log"
@@ -22,19 +23,16 @@ FORMAT = "EPP/1 wholesale log"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What a file holds; nothing of it is verified. `operator`: public key according to the file."""
+    """What a file holds; nothing of it is verified."""
 
-    origin: str
-    operator: bytes
     leaves: tuple[bytes, ...]
-    checkpoints: tuple[bytes, ...]
+    checkpoints: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
     """What was found true of a log. `last`: its newest checkpoint; `uncovered`: entries after that."""
 
-    origin: str
     entries: tuple[Entry, ...]
     standings: dict[int, Standing]
     checkpoints: int
@@ -44,11 +42,8 @@ class Verified:
 
 def write(register: Register) -> Iterator[str]:
     """The lines of a file with the whole log and all checkpoints, without line ends."""
-    head = {"format": FORMAT, "origin": register.origin, "operator": register.operator.hex()}
-    yield json.dumps(head, ensure_ascii=False)
-    signed = [
-        (checkpoint.verify(item, operator=register.operator).size, item) for item in register.checkpoints()
-    ]
+    yield json.dumps({"format": FORMAT, "operator": str(register.operator)}, ensure_ascii=False)
+    signed = [(checkpoint.verify(item, register.operator).size, item) for item in register.checkpoints()]
     signed.reverse()
     size = 0
     for leaf in register.leaves():
@@ -58,54 +53,42 @@ def write(register: Register) -> Iterator[str]:
     yield from _due(signed, size)
 
 
-def _due(signed: list[tuple[int, bytes]], size: int) -> Iterator[str]:
+def _due(signed: list[tuple[int, str]], size: int) -> Iterator[str]:
     while signed and signed[-1][0] <= size:
-        yield json.dumps({"checkpoint": signed.pop()[1].hex()})
+        yield json.dumps({"checkpoint": signed.pop()[1]}, ensure_ascii=False)
 
 
 def read(lines: Iterable[str]) -> Exported:
     """Read a file. Raises Refused with the number of the line that is not as expected."""
-    head: tuple[object, str, bytes] | None = None
+    head: object = None
     leaves: list[bytes] = []
-    checkpoints: list[bytes] = []
+    checkpoints: list[str] = []
     for number, line in enumerate(lines, start=1):
         try:
             given = written.members(line)
             if head is None:
-                head = (
-                    written.member(given, "format"),
-                    str(written.member(given, "origin")),
-                    written.octets(given, "operator"),
-                )
+                head = written.text(given, "format")
             elif "entry" in given:
                 leaves.append(written.octets(given, "entry"))
             else:
-                checkpoints.append(written.octets(given, "checkpoint"))
+                checkpoints.append(written.text(given, "checkpoint"))
         except Refused as error:
             what = "the header" if head is None else "an entry or a checkpoint"
             raise Refused(f"line {number}: expected {what} of an exported log, in JSON ({error})") from None
-    if head is None or head[0] != FORMAT:
+    if head != FORMAT:
         raise Refused(f"expected a file of the format {FORMAT!r}; export it from a register")
-    return Exported(
-        origin=head[1],
-        operator=head[2],
-        leaves=tuple(leaves),
-        checkpoints=tuple(checkpoints),
-    )
+    return Exported(leaves=tuple(leaves), checkpoints=tuple(checkpoints))
 
 
-def verify(exported: Exported, operator: bytes) -> Verified:
-    """Verify a log from its first entry on, under the operator's public key (32 bytes), known beforehand.
+def verify(exported: Exported, trust: Trust) -> Verified:
+    """Verify a log from its first entry on, under keys known beforehand.
 
-    Every entry follows the rules, and every checkpoint is of this log. Raises EntryError, CheckpointError.
+    Every entry follows the rules, every checkpoint is of this log, and a quorum cosigned the newest. Raises
+    EntryError, CheckpointError.
     """
-    if not exported.checkpoints:
-        raise CheckpointError("the file has no checkpoint, so nobody vouches for it; export it again")
-    signed = [
-        checkpoint.verify(item, operator=operator, origin=exported.origin) for item in exported.checkpoints
-    ]
-    signed.sort(key=lambda found: (found.size, found.epoch))
-    newest = signed[-1]
+    held = ordered(exported, trust.operator)
+    last, _ = checkpoint.accept(held[-1][1], trust)
+    signed = [found for found, _ in held]
     _grows(signed)
     waiting = signed[::-1]
     replay, edge = Replay(), list[bytes]()
@@ -123,26 +106,31 @@ def verify(exported: Exported, operator: bytes) -> Verified:
             "entries are missing"
         )
     return Verified(
-        origin=exported.origin,
         entries=tuple(entries),
         standings=accounts.standings(replay.balances),
         checkpoints=len(signed),
-        last=newest,
-        uncovered=replay.size - newest.size,
+        last=last,
+        uncovered=replay.size - last.size,
     )
 
 
-def fork(one: Exported, other: Exported, operator: bytes) -> Evidence:
+def ordered(exported: Exported, operator: VerifierKey) -> list[tuple[Checkpoint, str]]:
+    """The checkpoints with their notes, in order of size and epoch. Raises CheckpointError."""
+    if not exported.checkpoints:
+        raise CheckpointError("the file has no checkpoint, so nobody vouches for it; export it again")
+    found = [(checkpoint.verify(item, operator), item) for item in exported.checkpoints]
+    return sorted(found, key=lambda pair: (pair[0].size, pair[0].epoch))
+
+
+def fork(one: Exported, other: Exported, operator: VerifierKey) -> Evidence:
     """Evidence from two files of one operator that do not go together. Raises EvidenceError, CheckpointError.
 
     Each file may well verify for itself.
     """
-    if one.origin != other.origin:
-        raise EvidenceError("these are two logs, which may well differ; expected two files of one")
     for mine, theirs in ((one, other), (other, one)):
         tree = merkle.complete(mine.leaves)
-        for large, second in zip(_opened(mine, operator), mine.checkpoints, strict=True):
-            for small, first in zip(_opened(theirs, operator), theirs.checkpoints, strict=True):
+        for large, second in ordered(mine, operator):
+            for small, first in ordered(theirs, operator):
                 if not small.size <= large.size <= len(mine.leaves):
                     continue
                 root = merkle.root(Range(0, small.size), tree)
@@ -156,15 +144,10 @@ def fork(one: Exported, other: Exported, operator: bytes) -> Evidence:
     raise EvidenceError("no two checkpoints of these files contradict each other")
 
 
-def _opened(exported: Exported, operator: bytes) -> list[Checkpoint]:
-    origin = exported.origin
-    return [checkpoint.verify(item, operator=operator, origin=origin) for item in exported.checkpoints]
-
-
 def _grows(signed: list[Checkpoint]) -> None:
     epoch = 0
     for found in signed:
-        # EPP-WHS-004
+        # EPP-WHS-022
         if found.epoch < epoch:
             raise CheckpointError(
                 f"the checkpoint of {found.size} entries has epoch {found.epoch}, a smaller one {epoch}"
@@ -175,7 +158,7 @@ def _grows(signed: list[Checkpoint]) -> None:
 def _compare(waiting: list[Checkpoint], edge: list[bytes], replay: Replay) -> None:
     while waiting and waiting[-1].size == replay.size:
         found = waiting.pop()
-        # EPP-WHS-005
+        # EPP-WHS-023
         if merkle.join(edge) != found.root:
             raise CheckpointError(
                 f"the first {found.size} entries are not those that the operator signed: they were changed, "

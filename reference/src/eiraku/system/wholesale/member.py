@@ -1,4 +1,4 @@
-"""A member of the scheme: follows the operator's log and believes nothing of it (EPP-WHS-005, EPP-WHS-009).
+"""A member of the scheme: follows the operator's log and need not trust the operator.
 
 It keeps the whole log, every checkpoint that it accepted, and the accounts that it computed itself, in a
 database of its own. What it refuses changes nothing.
@@ -6,16 +6,30 @@ database of its own. What it refuses changes nothing.
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, LargeBinary, MetaData, String, Table, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    func,
+    select,
+)
 
 from eiraku.spec.errors import Misuse, Refused
-from eiraku.spec.wholesale_objects import ORIGIN_MAX, Checkpoint, Entry
+from eiraku.spec.signed_note import Note
+from eiraku.spec.wholesale_objects import Checkpoint, Entry
 from eiraku.system.database import Database, Schema
 from eiraku.system.wholesale import accounts, checkpoint, merkle
 from eiraku.system.wholesale.accounts import Replay, Standing
 from eiraku.system.wholesale.checkpoint import Evidence
 from eiraku.system.wholesale.errors import CheckpointError, ProofError
 from eiraku.system.wholesale.log import Log
+from eiraku.system.wholesale.note import SignatureType, Trust, VerifierKey
 
 _METADATA = MetaData()
 _LOG = Log.declare(_METADATA)
@@ -23,10 +37,11 @@ _VIEW = Table(
     "view",
     _METADATA,
     Column("one", Integer, primary_key=True),
-    Column("origin", String(ORIGIN_MAX), nullable=False),
-    Column("operator", LargeBinary(32), nullable=False),
+    Column("operator", Text, nullable=False),  # verifier key
+    Column("quorum", Integer, nullable=False),
     Column("epoch", BigInteger, nullable=False),  # of the last entry
 )
+_WITNESS = Table("witness", _METADATA, Column("key", Text, primary_key=True))
 _ACCOUNT = Table(
     "account",
     _METADATA,
@@ -38,9 +53,9 @@ _ACCEPTED = Table(
     "accepted",
     _METADATA,
     Column("sequence", Integer, primary_key=True, autoincrement=False),
-    Column("signed", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False),
 )
-SCHEMA = Schema(name="wholesale member", version=1, metadata=_METADATA)
+SCHEMA = Schema(name="wholesale member", version=2, metadata=_METADATA)
 
 
 class ForkFoundError(Refused):
@@ -59,25 +74,35 @@ class Member:
         self._database = database
         with database.reading() as connection:
             row = connection.execute(select(_VIEW)).one_or_none()
+            keys = connection.execute(select(_WITNESS.c.key).order_by(_WITNESS.c.key)).scalars().all()
         if row is None:
             raise Misuse(f"{database.name}: expected a member's view; create it first")
-        self.origin: str = row.origin
-        self.operator: bytes = row.operator
+        self.trust = Trust(
+            operator=VerifierKey.parse(row.operator, SignatureType.OPERATOR),
+            witnesses=tuple(VerifierKey.parse(key, SignatureType.WITNESS) for key in keys),
+            quorum=row.quorum,
+        )
 
     @classmethod
-    def create(cls, database: Database, *, origin: str, operator: bytes) -> "Member":
-        """Begin to follow the log `origin` of `operator` (public key, 32 bytes). Raises Misuse."""
-        if len(operator) != 32:
-            raise Misuse(f"expected a public key of 32 bytes, found {len(operator)}")
+    def create(cls, database: Database, trust: Trust) -> "Member":
+        """Begin to follow the log of an operator. Raises Misuse."""
         with database.writing() as connection:
             if connection.execute(select(_VIEW)).one_or_none() is not None:
                 raise Misuse(f"{database.name}: a member's view already; name another database")
-            connection.execute(_VIEW.insert().values(one=1, origin=origin, operator=operator, epoch=0))
+            connection.execute(_VIEW.insert().values(one=1, operator=str(trust.operator), quorum=0, epoch=0))
+            _rely_on(connection, trust)
         return cls(database)
 
+    def rely_on(self, witnesses: Sequence[VerifierKey], quorum: int) -> None:
+        """From now on ask for cosignatures of `quorum` of these witnesses. Raises Misuse."""
+        trust = Trust(operator=self.trust.operator, witnesses=tuple(witnesses), quorum=quorum)
+        with self._database.writing() as connection:
+            _rely_on(connection, trust)
+        self.trust = trust
+
     @property
-    def signed(self) -> bytes | None:
-        """The checkpoint that was accepted last, as signed; None before the first."""
+    def signed(self) -> str | None:
+        """The checkpoint that was accepted last, with the signatures of known keys; None before the first."""
         with self._database.reading() as connection:
             return _last(connection)
 
@@ -98,16 +123,17 @@ class Member:
             for leaf in _LOG.leaves(connection, 0, _LOG.size(connection)):
                 yield Entry.decode(leaf)
 
-    def accept(self, signed: bytes, proof: Sequence[bytes], leaves: Sequence[bytes]) -> Checkpoint:
+    def accept(self, signed: str, proof: Sequence[bytes], leaves: Sequence[bytes]) -> Checkpoint:
         """Go on to a newer checkpoint: `proof` of consistency with the last one, `leaves` between them.
 
         Raises CheckpointError or ProofError for what does not belong to the log, EntryError for an entry
         that the rules do not permit, ForkFoundError with evidence.
         """
-        new = checkpoint.verify(signed, operator=self.operator, origin=self.origin)
         evidence = self.examine(signed)
+        # EPP-WHS-028: whatever the witnesses say.
         if evidence is not None:
-            raise ForkFoundError(evidence, evidence.verify(self.operator))
+            raise ForkFoundError(evidence, evidence.verify(self.trust.operator))
+        new, kept = checkpoint.accept(signed, self.trust)
         with self._database.writing() as connection:
             size = _LOG.size(connection)
             old = self._checkpoint(connection)
@@ -117,12 +143,11 @@ class Member:
                     f"a checkpoint of {new.size} entries at epoch {new.epoch} is older than the one "
                     "accepted; ask for a newer one"
                 )
-            # EPP-WHS-005
             merkle.verify_consistency(size, new.size, _LOG.root(connection, size), new.root, proof)
             if len(leaves) != new.size - size:
                 raise ProofError(f"expected {new.size - size} entries from {size} on, found {len(leaves)}")
             _LOG.append(connection, leaves)
-            # EPP-WHS-005
+            # EPP-WHS-023
             if _LOG.root(connection, new.size) != new.root:
                 raise ProofError("the entries are not those under the checkpoint; ask for them again")
             replay = self._replay(connection, size, leaves)
@@ -133,28 +158,27 @@ class Member:
                 )
             accounts.check(replay.balances)
             _store(connection, replay)
-            if signed != _last(connection):
-                number = len(connection.execute(select(_ACCEPTED.c.sequence)).all())
-                connection.execute(_ACCEPTED.insert().values(sequence=number, signed=signed))
+            _keep(connection, kept)
         return new
 
-    def examine(self, signed: bytes, leaves: Sequence[bytes] = ()) -> Evidence | None:
+    def examine(self, signed: str, leaves: Sequence[bytes] = ()) -> Evidence | None:
         """Evidence of a fork, if a checkpoint (say, one that another member was given) is none of this log.
 
         `leaves`: all those under it, needed to judge one of a larger size; without them the answer is None,
         and `accept` tells whether it continues this log. Raises CheckpointError.
         """
-        other = checkpoint.verify(signed, operator=self.operator, origin=self.origin)
+        operator = self.trust.operator
+        other = checkpoint.verify(signed, operator)
         with self._database.reading() as connection:
             mine, last = self._checkpoint(connection), _last(connection)
             if mine is None or last is None:
                 return None
-            # EPP-WHS-004
+            # EPP-WHS-010
             if other.size < mine.size and other.epoch > mine.epoch:
                 return Evidence(first=signed, second=last, root=mine.root)
             if other.size > mine.size:
-                found = checkpoint.against(last, signed, leaves, operator=self.operator)
-                return found if found.shows(self.operator) else None
+                found = checkpoint.against(last, signed, leaves, operator)
+                return found if found.shows(operator) else None
             root = _LOG.root(connection, other.size)
             # EPP-WHS-010
             if root == other.root:
@@ -164,7 +188,7 @@ class Member:
 
     def _checkpoint(self, connection: Connection) -> Checkpoint | None:
         last = _last(connection)
-        return None if last is None else checkpoint.verify(last, operator=self.operator)
+        return None if last is None else checkpoint.verify(last, self.trust.operator)
 
     def _replay(self, connection: Connection, size: int, leaves: Sequence[bytes]) -> Replay:
         def known(posting: bytes) -> bool:
@@ -181,10 +205,28 @@ class Member:
         return replay
 
 
-def _last(connection: Connection) -> bytes | None:
-    query = select(_ACCEPTED.c.signed).order_by(_ACCEPTED.c.sequence.desc()).limit(1)
-    found = connection.execute(query).scalar_one_or_none()
-    return None if found is None else bytes(found)
+def _rely_on(connection: Connection, trust: Trust) -> None:
+    connection.execute(_WITNESS.delete())
+    if trust.witnesses:
+        connection.execute(_WITNESS.insert(), [{"key": str(key)} for key in trust.witnesses])
+    connection.execute(_VIEW.update().values(quorum=trust.quorum))
+
+
+def _last(connection: Connection) -> str | None:
+    query = select(_ACCEPTED.c.note).order_by(_ACCEPTED.c.sequence.desc()).limit(1)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def _keep(connection: Connection, kept: Note) -> None:
+    """Store what was accepted; the same text again only if more witnesses cosigned it."""
+    last = _last(connection)
+    number = connection.execute(select(func.count()).select_from(_ACCEPTED)).scalar_one()
+    old = None if last is None else Note.decode(last)
+    if old is None or old.text != kept.text:
+        connection.execute(_ACCEPTED.insert().values(sequence=number, note=kept.encode()))
+    elif len(kept.signatures) > len(old.signatures):
+        newest = _ACCEPTED.c.sequence == number - 1
+        connection.execute(_ACCEPTED.update().where(newest).values(note=kept.encode()))
 
 
 def _balances(connection: Connection) -> dict[str, int]:

@@ -135,7 +135,7 @@ def consistency(first: int, second: int) -> tuple[Range, ...]:
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], expected: bytes) -> None:
     """`leaf` (data) is at `index` of the tree of `size` leaves with root `expected`. Raises ProofError."""
-    # EPP-WHS-005
+    # EPP-WHS-024
     _count(size, 1, SIZE_MAX)
     _count(index, 0, size - 1)
     _hashes(proof, len(inclusion(index, size)), expected)
@@ -149,7 +149,7 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
         else:
             found = node_hash(found, sibling)
         at, last = at >> 1, last >> 1
-    # EPP-WHS-005
+    # EPP-WHS-024
     if found != expected:
         raise ProofError(f"entry {index} is not in the log of {size} entries with that root")
 
@@ -158,7 +158,7 @@ def verify_consistency(
     first: int, second: int, first_root: bytes, second_root: bytes, proof: Sequence[bytes]
 ) -> None:
     """The tree of `second` leaves begins with the tree of `first`. Raises ProofError."""
-    # EPP-WHS-005
+    # EPP-WHS-024
     _count(second, 0, SIZE_MAX)
     _count(first, 0, second)
     _hashes(proof, len(consistency(first, second)), first_root, second_root)
@@ -168,7 +168,7 @@ def verify_consistency(
         old, new = second_root, second_root
     else:
         old, new = _walk(first, second, first_root, proof)
-    # EPP-WHS-005
+    # EPP-WHS-024
     if old != first_root or new != second_root:
         raise ProofError(f"the log of {second} entries does not continue the log of {first} with that root")
 

@@ -12,11 +12,13 @@ from sqlalchemy import Connection, func, select
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec.errors import Misuse
 from eiraku.spec.shape import EPOCH_MAX
-from eiraku.spec.wholesale_objects import ORIGIN_MAX, Checkpoint, Entry, Kind
+from eiraku.spec.signed_note import SIGNATURES_MAX, Note
+from eiraku.spec.wholesale_objects import ORIGIN_MAX, Checkpoint, Entry, Kind, is_origin
 from eiraku.system.database import Database
 from eiraku.system.wholesale import accounts, checkpoint, schema
 from eiraku.system.wholesale.accounts import Standing
 from eiraku.system.wholesale.errors import BrokenBooksError, CheckpointError, EntryError
+from eiraku.system.wholesale.note import SignatureType, VerifierKey
 from eiraku.system.wholesale.posting import Batch
 
 Random = Callable[[int], bytes]
@@ -26,9 +28,9 @@ SCHEMA = schema.SCHEMA
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """A signed checkpoint, the consistency proof from an earlier size, and the leaves between (data)."""
+    """A checkpoint as a note, the consistency proof from an earlier size, and the leaves between (data)."""
 
-    signed: bytes
+    signed: str
     proof: tuple[bytes, ...]
     leaves: tuple[bytes, ...]
 
@@ -49,8 +51,11 @@ class Register:
     @classmethod
     def create(cls, database: Database, *, origin: str, epoch: int, random: Random) -> "Register":
         """Make an empty register with a fresh operator's key. Raises Misuse, DatabaseError."""
-        if not 0 < len(origin.encode()) <= ORIGIN_MAX or not origin.isprintable():
-            raise Misuse(f"expected a name of 1 to {ORIGIN_MAX} bytes for the log, found {origin!r}")
+        if not is_origin(origin) or not origin.isprintable():
+            raise Misuse(
+                f"expected a name of 1 to {ORIGIN_MAX} bytes for the log, without space and plus sign, "
+                f"found {origin!r}"
+            )
         _epoch(epoch)
         with database.writing() as connection:
             if connection.execute(select(schema.OPERATOR)).one_or_none() is not None:
@@ -61,9 +66,9 @@ class Register:
         return cls(database)
 
     @property
-    def operator(self) -> bytes:
-        """Public key of the operator, 32 bytes."""
-        return self._key.public
+    def operator(self) -> VerifierKey:
+        """The operator's verifier key, which members are given."""
+        return VerifierKey(name=self.origin, type=SignatureType.OPERATOR, public=self._key.public)
 
     @property
     def epoch(self) -> int:
@@ -153,7 +158,7 @@ class Register:
         """Entries from `begin` up to `end`. Raises Refused, Refusal for an altered leaf."""
         return (Entry.decode(leaf) for leaf in self.leaves(begin, end))
 
-    def checkpoint(self) -> bytes:
+    def checkpoint(self) -> str:
         """The signed checkpoint of the log as it is; stored before it is given out."""
         with self.database.writing() as connection:
             made = Checkpoint(
@@ -163,13 +168,13 @@ class Register:
                 epoch=schema.epoch(connection),
             )
             held = schema.CHECKPOINT
-            query = select(held.c.signed).order_by(held.c.size.desc(), held.c.epoch.desc()).limit(1)
+            query = select(held.c.note).order_by(held.c.size.desc(), held.c.epoch.desc()).limit(1)
             last = connection.execute(query).scalar_one_or_none()
             if last is not None:
-                old = checkpoint.verify(last, operator=self.operator, origin=self.origin)
+                old = checkpoint.verify(last, self.operator)
                 if old == made:
-                    return bytes(last)
-                # EPP-WHS-004: with the last one, all before it are continued.
+                    return str(last)
+                # EPP-WHS-022: with the last one, all before it are continued.
                 shrunk = old.size > made.size or old.epoch > made.epoch
                 if shrunk or schema.LOG.root(connection, old.size) != old.root:
                     raise CheckpointError(
@@ -177,17 +182,39 @@ class Register:
                         f"of {made.size} contradicts; do not sign another one, restore the log"
                     )
             signed = checkpoint.sign(self._key, made)
-            new = held.insert().values(size=made.size, epoch=made.epoch, signed=signed)
-            connection.execute(new)
+            # EPP-WHS-021
+            connection.execute(held.insert().values(size=made.size, epoch=made.epoch, note=signed))
         return signed
 
-    def checkpoints(self) -> Sequence[bytes]:
+    def checkpoints(self) -> Sequence[str]:
         """Every signed checkpoint, smallest first."""
-        query = select(schema.CHECKPOINT.c.signed).order_by(
-            schema.CHECKPOINT.c.size, schema.CHECKPOINT.c.epoch
-        )
+        held = schema.CHECKPOINT
         with self.database.reading() as connection:
-            return [bytes(row.signed) for row in connection.execute(query)]
+            return [row.note for row in connection.execute(select(held).order_by(held.c.size, held.c.epoch))]
+
+    def cosigned(self, signed: str | bytes, witnesses: Sequence[VerifierKey]) -> int:
+        """Keep the cosignatures of `witnesses` under a stored checkpoint; how many those are.
+
+        One that is kept already gives way.
+
+        Raises CheckpointError, Misuse.
+        """
+        given, found = checkpoint.read(signed)
+        lines = [line for one in witnesses for line in one.verified(given)[:1]]
+        known = {(line.name, line.key_id) for line in lines}
+        held = schema.CHECKPOINT
+        this = (held.c.size == found.size) & (held.c.epoch == found.epoch)
+        with self.database.writing() as connection:
+            stored = connection.execute(select(held.c.note).where(this)).scalar_one_or_none()
+            old = None if stored is None else Note.decode(stored)
+            if old is None or old.text != given.text:
+                raise CheckpointError("checkpoint: not one that this register signed")
+            kept = [line for line in old.signatures if (line.name, line.key_id) not in known]
+            new = Note(text=old.text, signatures=(*kept, *lines))
+            if len(new.signatures) > SIGNATURES_MAX:
+                raise Misuse(f"a checkpoint has {SIGNATURES_MAX} signatures at most; name fewer witnesses")
+            connection.execute(held.update().where(this).values(note=new.encode()))
+        return len(lines)
 
     def inclusion(self, index: int, size: int) -> tuple[bytes, ...]:
         """Proof that entry `index` is in the log of `size` entries. Raises Misuse."""
@@ -206,7 +233,7 @@ class Register:
     def update(self, size: int) -> Update:
         """What a member needs whose last accepted checkpoint has `size` entries. Raises Misuse."""
         signed = self.checkpoint()
-        newest = checkpoint.verify(signed, operator=self.operator).size
+        newest = checkpoint.verify(signed, self.operator).size
         return Update(
             signed=signed,
             proof=self.consistency(size, newest),
@@ -241,7 +268,7 @@ class Register:
     def _contradicted(self, connection: Connection, size: int) -> Iterator[str]:
         for row in connection.execute(select(schema.CHECKPOINT).order_by(schema.CHECKPOINT.c.size)).all():
             try:
-                signed = checkpoint.verify(row.signed, operator=self.operator, origin=self.origin)
+                signed = checkpoint.verify(row.note, self.operator)
             except CheckpointError as error:
                 yield f"the stored checkpoint of {row.size} entries: {error}"
                 continue

@@ -1,6 +1,17 @@
 """The tables of the register, and the reads that several of its parts share."""
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, LargeBinary, MetaData, String, Table, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    select,
+)
 
 from eiraku.spec.wholesale_objects import ORIGIN_MAX
 from eiraku.system.books import Books
@@ -37,9 +48,9 @@ CHECKPOINT = Table(
     METADATA,
     Column("size", BigInteger, primary_key=True, autoincrement=False),
     Column("epoch", BigInteger, primary_key=True, autoincrement=False),
-    Column("signed", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False),
 )
-SCHEMA = Schema(name="wholesale register", version=1, metadata=METADATA)
+SCHEMA = Schema(name="wholesale register", version=2, metadata=METADATA)
 
 
 def balances(connection: Connection) -> dict[str, int]:

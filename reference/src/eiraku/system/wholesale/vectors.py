@@ -10,17 +10,13 @@ from hashlib import sha256
 from typing import Any
 
 from eiraku.system.database import Database
+from eiraku.system.wholesale import vector_notes
 from eiraku.system.wholesale.register import SCHEMA, Register
+from eiraku.system.wholesale.vector_notes import ORIGIN, secret
 
-ORIGIN = "acu.example"
 JAPAN, SINGAPORE, THAILAND = 392, 702, 764
 LEAVES = tuple(bytes(range(count)) for count in range(11))
 """Data of the leaves: nothing, 00, 0001, 000102 and so on."""
-
-
-def secret(name: str, length: int = 32) -> bytes:
-    """The private input called `name`: the first `length` bytes of SHA-256 of the name in UTF-8."""
-    return sha256(name.encode()).digest()[:length]
 
 
 def mth(leaves: Sequence[bytes]) -> bytes:
@@ -84,10 +80,10 @@ def play(register: Register, *, posting: Callable[[int], bytes] | None = None) -
 
 
 def vectors() -> dict[str, Any]:
-    """The whole file, as plain data; byte strings in hexadecimal."""
+    """The whole file, as plain data; byte strings in hexadecimal, checkpoints of the log as text."""
     return {
         "schema": "wholesale.schema.json",
-        "title": "EPP/1, chapter 15: Merkle trees and proofs, and a log with every kind of entry",
+        "title": "EPP/1, chapter 15: Merkle trees and proofs, a log with every kind of entry, signed notes",
         "about": "Private inputs are prefixes of the SHA-256 digest of their names, such as 'operator key'.",
         "leaves": [leaf.hex() for leaf in LEAVES],
         "roots": [mth(LEAVES[:size]).hex() for size in range(len(LEAVES) + 1)],
@@ -102,6 +98,8 @@ def vectors() -> dict[str, Any]:
             for first in range(1, second + 1)
         ],
         "log": _log(),
+        "notes": vector_notes.notes(),
+        "verifier_keys": vector_notes.verifier_keys(),
     }
 
 
@@ -116,7 +114,7 @@ def _log() -> dict[str, Any]:
             return {
                 "origin": ORIGIN,
                 "private_key": secret("operator key").hex(),
-                "operator": register.operator.hex(),
+                "operator": str(register.operator),
                 "entries": [
                     {
                         "entry": entry.encode().hex(),
@@ -129,7 +127,7 @@ def _log() -> dict[str, Any]:
                     }
                     for entry in register.entries()
                 ],
-                "checkpoints": [signed.hex() for signed in register.checkpoints()],
+                "checkpoints": list(register.checkpoints()),
                 "accounts": {
                     str(economy): {
                         "own": standing.own,

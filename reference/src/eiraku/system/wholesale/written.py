@@ -1,4 +1,4 @@
-"""Files of JSON with byte strings in hexadecimal: how a log, its proofs and its evidence are written."""
+"""Files of JSON, byte strings in hexadecimal, notes as text: a log, its proofs, evidence of a fork."""
 
 import json
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 from eiraku.spec.errors import Refused
 
 
-def members(text: str) -> dict[str, Any]:
+def members(content: str) -> dict[str, Any]:
     """The members of one object. Raises Refused."""
     try:
-        found = json.loads(text)
+        found = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise Refused(f"expected JSON ({type(error).__name__}: {error})") from None
     if not isinstance(found, dict):
@@ -27,6 +27,14 @@ def member(given: dict[str, Any], name: str) -> Any:
 def octets(given: dict[str, Any], name: str) -> bytes:
     """A byte string. Raises Refused."""
     return _octets(name, member(given, name))
+
+
+def text(given: dict[str, Any], name: str) -> str:
+    """A text. Raises Refused."""
+    found = member(given, name)
+    if not isinstance(found, str):
+        raise Refused(f"{name}: expected a text, found {found!r}")
+    return found
 
 
 def several(given: dict[str, Any], name: str) -> tuple[bytes, ...]:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from eiraku.spec.vectors.forms import Case, File, Form, Hex, Hex16, Hex32, Hex64
+from eiraku.spec.vectors.forms import Case, File, Form, Hex, Hex16, Hex32, Hex64, Requirement
 
 # --- boundaries.json ---
 
@@ -108,10 +108,50 @@ class Log(Form, frozen=True, kw_only=True):
 
     origin: str
     private_key: Hex32
-    operator: Hex32
+    operator: str
     entries: tuple[LogEntry, ...]
-    checkpoints: tuple[Hex, ...]
+    checkpoints: tuple[str, ...]
     accounts: Mapping[str, Standing]
+
+
+class AcceptedNote(Form, frozen=True, kw_only=True):
+    """A note that a member accepts."""
+
+    case: str
+    note: Hex
+
+
+class RefusedNote(Form, frozen=True, kw_only=True):
+    """A note that a member refuses, and what demands it."""
+
+    case: str
+    requirement: Requirement
+    note: Hex
+
+
+class Notes(Form, frozen=True, kw_only=True):
+    """What a member does who knows these keys, and asks for so many witnesses."""
+
+    operator: str
+    witnesses: tuple[str, ...]
+    quorum: int
+    example: str
+    accepted: tuple[AcceptedNote, ...]
+    refused: tuple[RefusedNote, ...]
+
+
+class RefusedKey(Form, frozen=True, kw_only=True):
+    """Text that is no verifier key of an operator."""
+
+    case: str
+    key: str
+
+
+class VerifierKeys(Form, frozen=True, kw_only=True):
+    """Verifier keys of an operator."""
+
+    accepted: tuple[str, ...]
+    refused: tuple[RefusedKey, ...]
 
 
 class Wholesale(File, frozen=True, kw_only=True):
@@ -122,3 +162,39 @@ class Wholesale(File, frozen=True, kw_only=True):
     inclusion: tuple[Inclusion, ...]
     consistency: tuple[Consistency, ...]
     log: Log
+    notes: Notes
+    verifier_keys: VerifierKeys
+
+
+# --- c2sp-notes.json ---
+
+
+class Published(Form, frozen=True, kw_only=True):
+    """A note, and the verifier keys of those who signed it, if they are published."""
+
+    source: str
+    keys: tuple[str, ...]
+    note: str
+
+
+class NoNote(Form, frozen=True, kw_only=True):
+    """Bytes that are no note."""
+
+    source: str
+    note: Hex
+
+
+class NoVerifierKey(Form, frozen=True, kw_only=True):
+    """Text that is no verifier key."""
+
+    source: str
+    key: str
+
+
+class PublishedNotes(File, frozen=True, kw_only=True):
+    """``c2sp-notes.json``."""
+
+    notes: tuple[Published, ...]
+    bad_signatures: tuple[Published, ...]
+    malformed: tuple[NoNote, ...]
+    bad_verifier_keys: tuple[NoVerifierKey, ...]

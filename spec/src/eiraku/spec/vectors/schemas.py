@@ -18,5 +18,6 @@ KINDS: Mapping[str, type[forms.File]] = {
     "wholesale.json": other_forms.Wholesale,
     "boundaries.json": other_forms.Boundaries,
     "ed25519.json": other_forms.Speccheck,
+    "c2sp-notes.json": other_forms.PublishedNotes,
     "rfc9529.json": other_forms.Traces,
 }

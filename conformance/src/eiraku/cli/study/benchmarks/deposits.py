@@ -12,14 +12,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from eiraku.reference.centres.issuing import Holding
+from eiraku.spec.messages import OfferedUnit
 from eiraku.system.database import Database
 from eiraku.system.issuing.deposits import open_deposit
 from eiraku.system.issuing.pools import SameProcess, local
 from eiraku.testing.detection import Run, prepare
 from eiraku.testing.population import Plan
 from eiraku.testing.prefill import prefill
-from eiraku.testing.village import HOME, ISSUER, VAULT, Village
+from eiraku.testing.town import HOME, ISSUER, VAULT, Town
 
 HOPS = (0, 1, 5, 10, 20)
 OPENED = 60
@@ -123,7 +123,7 @@ def _median(call: Callable[[], object], rounds: int = 400) -> float:
 def _opening(hop: int) -> dict[str, Any]:
     """Opening and verifying units of one hop, in this process."""
     names = [f"purse {n}" for n in range(20)]
-    village = Village(names)
+    village = Town(names)
     way = (ISSUER, VAULT, *names[:hop])[: hop + 1]
     copies = [village.move(village.unit(), *way, HOME) for _ in range(OPENED)]
     opener, times = village.opener, []
@@ -156,7 +156,7 @@ def _storing(run: Run, turn: int) -> dict[str, Any]:
     }
 
 
-def _home(run: Run, first: int) -> list[Holding]:
+def _home(run: Run, first: int) -> list[OfferedUnit]:
     """The units of one turn as they come home, each once."""
     return [held for (held,) in run.make(run.issue(range(first, first + STORED + SINGLE)))]
 

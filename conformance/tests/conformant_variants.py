@@ -1,0 +1,46 @@
+"""Wallets that obey RFC 9528 in other ways than the reference does: the suite must pass each of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from eiraku.conformance.mutants.wallet import MutantWallet
+from eiraku.reference.edhoc import errors, messages
+from eiraku.reference.edhoc.messages import Ead
+from eiraku.reference.purse import handshake
+from eiraku.spec.cbor import Item
+from eiraku.testing.patches import Patch, edit
+
+_encode_ead = messages.encode_ead
+PADDING = (Ead(label=0, value=b"\xe9"), Ead(label=0))
+
+
+def _identified(expression: str) -> Sequence[Patch]:
+    """Whose connection identifier is that of the expression."""
+    return [edit(handshake.party, ('connection_id=b""', f"connection_id={expression}"))]
+
+
+def _padded(items: Sequence[Ead]) -> bytes:
+    """EAD with padding before all else, so that `EPP member` stays the last item; once in message_1."""
+    ours = tuple(items)
+    member = [item for item in ours if item.label == 65002]
+    return _encode_ead(ours if member else (*PADDING, *ours))
+
+
+def _in_reverse(suites: tuple[int, ...]) -> Item:
+    return suites[0] if len(suites) == 1 else tuple(reversed(suites))
+
+
+PATCHES: dict[str, Sequence[Patch]] = {
+    "constant_integer": _identified('b"\\x05"'),
+    "constant_bytes": _identified("bytes(range(8))"),
+    "fresh_byte": _identified("env.random(1)"),
+    "fresh_bytes": _identified("env.random(8)"),
+    "padding_and_suites": [(messages, "encode_ead", _padded), (errors, "suites_item", _in_reverse)],
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The factory of the wallet of that name, for `python:conformant_variants:NAME`."""
+    if name not in PATCHES:
+        raise AttributeError(name)
+    return lambda: MutantWallet(name, lambda: PATCHES[name])
