@@ -27,7 +27,7 @@ PLAYED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "test_session_negotiation": ALL,
         "test_membership": ALL,
         "test_session_peer": ("same_purse", "revoked", "role_pair", "redelivery_to_another"),
-        "test_purse_id": ("stranger", "expired", "acceptable", "other_id_cred"),
+        "test_purse_id": ("stranger", "expired", "acceptable", "other_id_cred", "kid_in_its_map"),
         "test_session_authentication": ("small_order", "signature", "shape", "exchanged_purse_id"),
         "test_session_order": ("forged_message_4", "plaintext_of_message_4", "closed_after"),
         "test_records": ("bytes_without_a_session", "right_record_after_the_end"),
