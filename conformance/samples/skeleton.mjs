@@ -36,6 +36,8 @@ const verbs = {
       version: "0",
       // Declare what works. All five are needed to certify; "suite-0" and "deterministic" are optional.
       capabilities: ["initiator", "responder", "payer", "payee", "power-cut"],
+      // HERE: how much the wallet can hold (EPP-POL-018); it refuses a policy that asks for more.
+      room: { capacity: 256, max_record: 32768, max_given: 1024, max_credited: 1024, max_seen: 4096 },
     };
   },
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from eiraku.conformance.mutants.wallet import MutantWallet
-from eiraku.reference.edhoc import errors, messages
+from eiraku.reference.edhoc import errors, initiator, messages, party, responder
 from eiraku.reference.edhoc.messages import Ead
 from eiraku.reference.purse import handshake
 from eiraku.spec.cbor import Item
@@ -26,6 +26,11 @@ def _padded(items: Sequence[Ead]) -> bytes:
     return _encode_ead(ours if member else (*PADDING, *ours))
 
 
+def _last(us: party.Party[Any], items: Sequence[Ead]) -> bytes:
+    """EAD_2 or EAD_3 with an unknown item first and the purse ID after all others."""
+    return messages.encode_ead((Ead(label=65100, value=b"\x07"), *items, *us.credential_ead))
+
+
 def _in_reverse(suites: tuple[int, ...]) -> Item:
     return suites[0] if len(suites) == 1 else tuple(reversed(suites))
 
@@ -35,6 +40,7 @@ PATCHES: dict[str, Sequence[Patch]] = {
     "constant_bytes": _identified("bytes(range(8))"),
     "fresh_byte": _identified("env.random(1)"),
     "fresh_bytes": _identified("env.random(8)"),
+    "purse_id_last": [(initiator, "ead_of", _last), (responder, "ead_of", _last)],
     "padding_and_suites": [(messages, "encode_ead", _padded), (errors, "suites_item", _in_reverse)],
 }
 

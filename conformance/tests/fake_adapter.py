@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 HOW = sys.argv[1] if len(sys.argv) > 1 else "good"
+ROOM = {"capacity": 9, "max_record": 9999, "max_given": 9, "max_credited": 9, "max_seen": 99}
 ALL = ["initiator", "responder", "payer", "payee", "power-cut"]
 
 
@@ -31,7 +32,7 @@ class Toy:
             return {"outcome": "errored", "detail": "version"}
         declared = {"half": ALL[:2], "curious": [*ALL, "time-travel"]}.get(HOW, ALL)
         version = 7 if HOW == "future" else 1
-        return accepted(protocol=version, name="Toy", version="1.0", capabilities=declared)
+        return accepted(protocol=version, name="Toy", version="1.0", capabilities=declared, room=ROOM)
 
     def do_reset(self, _: dict[str, Any]) -> dict[str, Any]:
         if HOW != "forgets-nothing":

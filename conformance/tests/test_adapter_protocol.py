@@ -77,7 +77,8 @@ BAD_REQUESTS = [
 ]
 
 OK = {"seq": 1, "outcome": "accepted"}
-STARTED = {**OK, "protocol": 1, "name": "n", "version": "", "capabilities": ["payer", "new"]}
+ROOM = {"capacity": 9, "max_record": 9999, "max_given": 9, "max_credited": 9, "max_seen": 99}
+STARTED = {**OK, "protocol": 1, "name": "n", "version": "", "capabilities": ["payer", "new"], "room": ROOM}
 STATE = {
     **OK,
     "balance": 4,
@@ -118,6 +119,9 @@ BAD_RESPONSES = [
     ("start", OK),
     ("start", {**STARTED, "name": ""}),
     ("start", {**STARTED, "capabilities": "payer"}),
+    ("start", {**STARTED, "room": {**ROOM, "max_seen": 0}}),
+    ("start", {**STARTED, "room": {**ROOM, "max_units": 1}}),
+    ("start", {name: value for name, value in STARTED.items() if name != "room"}),
     ("open", OK),
     ("open", {**OK, "out": "0G", "session": "open"}),
     ("open", {**OK, "out": None, "session": "ajar"}),

@@ -257,10 +257,20 @@ def test_the_wallet_never_outlives_the_harness(ending: str | signal.Signals) -> 
 # --- tcp ---
 
 
+ROOM = {"capacity": 9, "max_record": 9999, "max_given": 9, "max_credited": 9, "max_seen": 99}
+
+
 class Echo:
     def handle(self, request: dict[str, Any]) -> dict[str, Any]:
         if request["verb"] == "start":
-            return {"outcome": "accepted", "protocol": 1, "name": "e", "version": "", "capabilities": []}
+            return {
+                "outcome": "accepted",
+                "protocol": 1,
+                "name": "e",
+                "version": "",
+                "capabilities": [],
+                "room": ROOM,
+            }
         if request["verb"] == "act":
             raise KeyError("lost")
         if request["verb"] == "deliver":

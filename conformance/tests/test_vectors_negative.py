@@ -13,9 +13,7 @@ from eiraku.reference.device import Accepted, Device, Rejected, Result
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse import core, payee, payer, units
 from eiraku.reference.purse.ledger import (
-    Credit,
     Holding,
-    PaymentCredited,
     PaymentPending,
     Pending,
     Provision,
@@ -130,17 +128,18 @@ def fill(store: Store, purse: negative_forms.Purse, memory: negative_forms.Memor
     for each in pending:
         store.apply(PaymentPending(pending=each))
     for c in memory.credited:
-        credit = Credit(
-            transaction=bytes.fromhex(c.transaction),
-            payer=bytes.fromhex(c.payer),
-            amount=c.amount,
-            offer_digest=bytes.fromhex(c.offer_digest),
-            receipt=bytes.fromhex(c.receipt),
-        )
-        store.apply(PaymentCredited(credit=credit, holdings=()))
+        store._insert("credited", (*map(bytes.fromhex, (c.payer, c.transaction)), *_given(c)))
+    for s in memory.settled:
+        store._insert("settled", (*map(bytes.fromhex, (s.transaction, s.payee)), *_given(s)))
     for seen in memory.seen:
-        row = (bytes.fromhex(seen.unit_id), seen.hop)
-        store._db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", row)
+        store._db.execute(
+            "INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT (unit_id) DO UPDATE SET hop = excluded.hop",
+            (bytes.fromhex(seen.unit_id), seen.hop, seen.expires),
+        )
+
+
+def _given(row: negative_forms.Credited | negative_forms.Settled) -> tuple[int, bytes, bytes, int]:
+    return row.amount, bytes.fromhex(row.offer_digest), bytes.fromhex(row.receipt), row.expires
 
 
 class Draw:
@@ -174,7 +173,8 @@ def stateless(group: Any) -> judged.Judge:
         case negative_forms.MessageGroup():
             return judged.message
         case negative_forms.RecordGroup():
-            return judged.record(group.suite, bytes.fromhex(group.key), bytes.fromhex(group.iv), group.number)
+            secret = (bytes.fromhex(group.key), bytes.fromhex(group.iv))
+            return judged.record(group.suite, secret, group.number, group.max_record)
         case negative_forms.UnitGroup():
             return judged.unit(TrustAnchor.from_mapping(group.anchor), group.epoch)
         case negative_forms.PurseIdGroup():

@@ -97,6 +97,51 @@ def judge_change(given: dict[str, Any]) -> str:
     return "accepted" if fewest is not None and fewest <= given["max_units"] else "no-exact-change"
 
 
+def judge_given(given: dict[str, Any]) -> str:
+    return "accepted" if given["settled"] + given["pending"] < given["max_given"] else "capacity"
+
+
+def judge_credited(given: dict[str, Any]) -> str:
+    credited = given["of_this_payer"] + given["of_another"]
+    return "accepted" if credited < given["max_credited"] else "capacity"
+
+
+def judge_seen(given: dict[str, Any]) -> str:
+    return "accepted" if given["gone"] + given["offered"] <= given["max_seen"] else "capacity"
+
+
+def judge_order(given: dict[str, Any]) -> str:
+    """An endorsement for the next hop must be one that can be written down."""
+    fields = {"payer": bytes(8), "payee": bytes(8), "transaction": bytes(16)}
+    move = objects.EndorsementPayload(
+        unit_id=bytes(32), hop=given["hop"] + 1, history_digest=bytes(32), **fields
+    )
+    try:
+        objects.EndorsementPayload.decode(move.encode())
+    except Refusal:
+        return "insufficient-funds"
+    return "accepted"
+
+
+def judge_request(given: dict[str, Any]) -> str:
+    return "accepted" if given["amount"] <= given["limit"] else "amount-limit"
+
+
+def judge_record(given: dict[str, Any]) -> str:
+    """The message itself: the longest unit, worth the most, as a vault holds it after its last move."""
+    hop = min(given["max_hops"] + 1, 254)
+    unit = OfferedUnit(unit=bytes(256), hop=hop, history=bytes(objects.history_size(hop)))
+    offer = Offer(transaction=bytes(16), amount=max(objects.VALUES), units=(unit,)).encode()
+    length = len(Redeliver(offer=offer, endorsements=(bytes(64),)).encode())
+    # The text counts two bytes for the hop, of which those up to 23 need one.
+    least = length + (hop < 24)
+    return "accepted" if given["max_record"] >= least else "policy"
+
+
+def judge_seen_set(given: dict[str, Any]) -> str:
+    return "accepted" if given["max_seen"] >= given["capacity"] else "policy"
+
+
 JUDGES = {
     "amount-limit": judge_amount_limit,
     "amount": judge_amount,
@@ -110,6 +155,13 @@ JUDGES = {
     "history": judge_history,
     "redeliver": judge_redeliver,
     "change": judge_change,
+    "given": judge_given,
+    "credited": judge_credited,
+    "seen": judge_seen,
+    "order": judge_order,
+    "request": judge_request,
+    "policy-seen-set": judge_seen_set,
+    "policy": judge_record,
 }
 
 

@@ -30,6 +30,10 @@ POLICY = """
 max_units = 4
 capacity = 6
 max_hops = 3
+max_record = 65535
+max_given = 1024
+max_credited = 1024
+max_seen = 4096
 [balance_limits]
 1 = 100
 2 = 2000

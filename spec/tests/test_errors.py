@@ -17,6 +17,7 @@ HOME = "eiraku.spec.errors"
 PRIVATE = {
     "eiraku.conformance.adapter.selfcheck._Advice": "an item of the self-check ends with a warning",
     "eiraku.conformance.adapter.selfcheck._NotApplicable": "an item of the self-check does not apply",
+    "eiraku.conformance.classify.NoRoom": "pytest reports it; the plugin makes an outcome of it",
     "eiraku.conformance.classify.NotAttempted": "pytest reports it; the plugin makes an outcome of it",
     "eiraku.conformance.suite.handshake_states._Stopped": "stops a handshake where a check wants it",
     "eiraku.conformance.suite.journey.Lost": "a check looks for the message that was lost",

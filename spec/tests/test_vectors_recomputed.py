@@ -121,7 +121,7 @@ def sealed_purse_id(given: Json) -> Json:
     info = b"EPP/1 sealed purse ID"
     both = expand(extract(nonce, scheme_key), info, 44)
     ciphertext = ChaCha20Poly1305(both[:32]).encrypt(both[32:], purse_id, b"")
-    id_cred = cbor2.dumps({4: nonce + ciphertext})
+    ead_item = cbor2.dumps(-65003) + cbor2.dumps(nonce + ciphertext)
     return hexed(
         info=info,
         aad=b"",
@@ -129,7 +129,7 @@ def sealed_purse_id(given: Json) -> Json:
         iv=both[32:],
         ciphertext=ciphertext,
         sealed=nonce + ciphertext,
-        id_cred=id_cred,
+        ead_item=ead_item,
     )
 
 
@@ -168,6 +168,8 @@ def aead(suite: int, key: bytes) -> ChaCha20Poly1305 | AESCCM:
 
 
 SIZES = {4: (32, 12), 0: (16, 13)}
+KID = b"\x01"
+"""ID_CRED_x in a plaintext: a kid that is the encoding of an integer (RFC 9528 section 3.5.3.2)."""
 
 
 class Side:
@@ -181,9 +183,8 @@ class Side:
         sealed = sealed_purse_id(
             {"scheme_key": scheme_key, "nonce": given["nonce"], "purse_id": given["cred"]}
         )
-        self.id_cred = bytes.fromhex(sealed["id_cred"])
-        # RFC 9528 section 3.5.3.2: in a plaintext, a kid stands without its map.
-        self.kid = cbor2.dumps(bytes.fromhex(sealed["sealed"]))
+        self.purse_id_item = bytes.fromhex(sealed["ead_item"])
+        self.id_cred = cbor2.dumps({4: b"\x01"})
 
 
 def signed(
@@ -255,9 +256,10 @@ def handshake(given: Json) -> dict[str, bytes]:
         "id_cred_r": them.id_cred,
         "id_cred_i": us.id_cred,
     }
-    ead_2 = cbor2.dumps(-65001) + cbor2.dumps(cbor2.dumps(given["version"]))
+    choice = cbor2.dumps(-65001) + cbor2.dumps(cbor2.dumps(given["version"]))
+    ead_2 = them.purse_id_item + choice
     found |= signed(them, 2, prk, th_2, ead_2, c_r=them.connection_id)
-    plaintext_2 = them.connection_id + them.kid + cbor2.dumps(found["signature_2"]) + ead_2
+    plaintext_2 = them.connection_id + KID + cbor2.dumps(found["signature_2"]) + ead_2
     keystream_2 = kdf(prk, 0, th_2, len(plaintext_2))
     ciphertext_2 = bytes(a ^ b for a, b in zip(plaintext_2, keystream_2, strict=True))
     th_3 = sha256(cbor2.dumps(th_2) + plaintext_2 + them.cred).digest()
@@ -268,8 +270,8 @@ def handshake(given: Json) -> dict[str, bytes]:
         "message_2": cbor2.dumps(g_y + ciphertext_2),
         "th_3": th_3,
     }
-    found |= signed(us, 3, prk, th_3, b"")
-    found |= sealed_text(suite, 3, prk, th_3, us.kid + cbor2.dumps(found["signature_3"]))
+    found |= signed(us, 3, prk, th_3, us.purse_id_item)
+    found |= sealed_text(suite, 3, prk, th_3, KID + cbor2.dumps(found["signature_3"]) + us.purse_id_item)
     th_4 = sha256(cbor2.dumps(th_3) + found["plaintext_3"] + us.cred).digest()
     found |= {"th_4": th_4, "ead_4": b"", **sealed_text(suite, 4, prk, th_4, b"")}
     prk_out = kdf(prk, 7, th_4, 32)

@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import { Refusal } from "./codes.mjs";
 import { Purse } from "./purse.mjs";
+import { ROOM } from "./room.mjs";
 import { PowerCut, Store } from "./store.mjs";
 
 const PROTOCOL = 1;
@@ -67,7 +68,7 @@ export class Adapter {
     if (protocol.min > PROTOCOL || protocol.max < PROTOCOL) throw new Error("no common adapter protocol");
     this.#reset();
     this.started = true;
-    return { outcome: "accepted", protocol: PROTOCOL, name: "node-wallet", version: "1", capabilities: CAPABILITIES };
+    return { outcome: "accepted", protocol: PROTOCOL, name: "node-wallet", version: "1", capabilities: CAPABILITIES, room: ROOM };
   }
 
   #reset() {

@@ -1,6 +1,5 @@
-// Which units make up an amount exactly (EPP-TRF-011, EPP-TRF-060). Units: {value, size, ...}.
+// Which units make up an amount exactly (EPP-TRF-011, EPP-TRF-060, EPP-TRF-064, EPP-TRF-065). Units: {value, size, ...}.
 import { Refusal } from "./codes.mjs";
-import { MAX_MESSAGE } from "./messages.mjs";
 
 const head = (n) => (n < 24 ? 1 : n < 256 ? 2 : n < 65536 ? 3 : 5);
 
@@ -33,7 +32,7 @@ function fewest(units, amount) {
  * Short enough, with at most maxUnits units: all values from large to small, keeping for each (demand left in this
  * value, units used) the fewest bytes. A demand above the number of units that may still be used is hopeless.
  */
-function shortEnough(units, amount, maxUnits) {
+function shortEnough(units, amount, { max_units: maxUnits, max_record: maxRecord }) {
   let states = new Map([["0 0", { demand: 0, bytes: 0, chosen: [] }]]);
   for (let value = 2 ** 40; value >= 1; value /= 2) {
     const own = units.filter((u) => u.value === value).sort((a, b) => bytesOf(a) - bytesOf(b));
@@ -54,20 +53,20 @@ function shortEnough(units, amount, maxUnits) {
     states = next;
   }
   return [...states.values()]
-    .filter(({ demand, chosen }) => demand === 0 && redeliverSize(chosen, amount) <= MAX_MESSAGE)
+    .filter(({ demand, chosen }) => demand === 0 && redeliverSize(chosen, amount) <= maxRecord)
     .map(({ chosen }) => chosen)[0];
 }
 
 /**
- * Choose at most maxUnits units worth exactly the amount.
+ * Choose units worth exactly the amount, within max_units and max_record of the policy.
  * Refuses with `insufficient-funds`, `no-exact-change` or `too-large`.
  */
-export function choose(units, amount, maxUnits) {
+export function choose(units, amount, policy) {
   if (units.reduce((sum, u) => sum + u.value, 0) < amount) throw new Refusal("insufficient-funds");
   const few = fewest(units, amount);
-  if (few === null || few.length > maxUnits) throw new Refusal("no-exact-change");
-  if (redeliverSize(few, amount) <= MAX_MESSAGE) return few;
-  const other = shortEnough(units, amount, maxUnits);
+  if (few === null || few.length > policy.max_units) throw new Refusal("no-exact-change");
+  if (redeliverSize(few, amount) <= policy.max_record) return few;
+  const other = shortEnough(units, amount, policy);
   // EPP-TRF-060
   if (other === undefined) throw new Refusal("too-large");
   return other;

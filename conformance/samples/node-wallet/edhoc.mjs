@@ -1,5 +1,5 @@
 // EDHOC (RFC 9528), method 0: key schedule, messages and their parts. No protocol state, no policy.
-import { decodeSequence, encode, sequence } from "./cbor.mjs";
+import { decode, decodeSequence, encode, sequence } from "./cbor.mjs";
 import { Refusal } from "./codes.mjs";
 import * as keys from "./keys.mjs";
 
@@ -118,6 +118,9 @@ export function oneByteString(raw) {
   if (items.length !== 1 || !isBytes(items[0].value)) throw malformed("one byte string expected");
   return items[0].value;
 }
+
+/** What stands for an ID_CRED_x with a kid of one byte that is an integer's encoding (RFC 9528 section 3.5.3.2). */
+export const shortKid = (idCred) => decode(idCred.get(KID));
 
 /** ID_CRED_x as a map: a lone kid travels without it (RFC 9528 section 3.5.3.2). */
 function wholeIdCred(item) {

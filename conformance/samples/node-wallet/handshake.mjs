@@ -3,7 +3,7 @@
 import { decode, decodeSequence, encode, sequence } from "./cbor.mjs";
 import { Refusal, as } from "./codes.mjs";
 import * as edhoc from "./edhoc.mjs";
-import { checkPurseId, memberMac, openPurseId, sealPurseId } from "./identity.mjs";
+import { ID_CRED, checkPurseId, memberMac, openPurseId, sealPurseId } from "./identity.mjs";
 import * as keys from "./keys.mjs";
 import { operationFor } from "./policy.mjs";
 import * as shape from "./shape.mjs";
@@ -126,10 +126,10 @@ export class Handshake {
     const { self, anchor } = this.own;
     const gy = keys.xPublic(this.ephemeral);
     this.schedule = new edhoc.Schedule(this.aead, raw, gy, shared);
-    const idCred = sealPurseId(self.raw, anchor.scheme_key);
-    const ead = sequence(-VERSION_LABEL, encode(Math.max(...common))); // EPP-SES-007
-    const signature = keys.sign(this.own.privateKey, this.schedule.signed2(NO_ID, idCred, self.raw, ead));
-    const plaintext = Buffer.concat([sequence(NO_ID, idCred.get(edhoc.KID), signature), ead]);
+    const version = sequence(-VERSION_LABEL, encode(Math.max(...common))); // EPP-SES-007
+    const ead = Buffer.concat([version, sealPurseId(self.raw, anchor.scheme_key)]);
+    const signature = keys.sign(this.own.privateKey, this.schedule.signed2(NO_ID, ID_CRED, self.raw, ead));
+    const plaintext = Buffer.concat([sequence(NO_ID, edhoc.shortKid(ID_CRED), signature), ead]);
     const message2 = encode(Buffer.concat([gy, this.schedule.stream2(plaintext)]));
     this.schedule.after2(plaintext, self.raw);
     this.state = "wait message_3";
@@ -144,18 +144,18 @@ export class Handshake {
     this.schedule = new edhoc.Schedule(this.aead, this.message1, gy, this.#shared(gy));
     const plaintext = this.schedule.stream2(body.subarray(32));
     const parsed = as("authentication", () => edhoc.parsePlaintext(plaintext, true));
-    const peer = this.#authenticate(parsed, (credential) =>
+    const { peer, rest } = this.#authenticate(parsed, (credential) =>
       this.schedule.signed2(parsed.cR, parsed.idCred, credential, parsed.eadRaw));
-    const value = versionItem(parsed.ead, true);
+    const value = versionItem(rest, true);
     // EPP-SES-009
     if (value === null || !VERSIONS.includes(VERSION(value))) throw new Refusal("version");
     this.#admit(peer);
 
     const { self, anchor } = this.own;
     this.schedule.after2(plaintext, peer.raw);
-    const idCred = sealPurseId(self.raw, anchor.scheme_key);
-    const signature = keys.sign(this.own.privateKey, this.schedule.signed3(idCred, self.raw, NO_EAD));
-    const plaintext3 = sequence(idCred.get(edhoc.KID), signature);
+    const ead3 = sealPurseId(self.raw, anchor.scheme_key);
+    const signature = keys.sign(this.own.privateKey, this.schedule.signed3(ID_CRED, self.raw, ead3));
+    const plaintext3 = Buffer.concat([sequence(edhoc.shortKid(ID_CRED), signature), ead3]);
     const message3 = encode(this.schedule.seal3(plaintext3));
     this.schedule.after3(plaintext3, self.raw);
     this.state = "wait message_4";
@@ -166,9 +166,9 @@ export class Handshake {
     const plaintext = this.schedule.open3(edhoc.oneByteString(raw));
     if (plaintext === null) throw new Refusal("authentication", "message_3 does not open");
     const parsed = as("authentication", () => edhoc.parsePlaintext(plaintext, false));
-    const peer = this.#authenticate(parsed, (credential) =>
+    const { peer, rest } = this.#authenticate(parsed, (credential) =>
       this.schedule.signed3(parsed.idCred, credential, parsed.eadRaw));
-    versionItem(parsed.ead, false);
+    versionItem(rest, false);
     this.#admit(peer);
     this.schedule.after3(plaintext, peer.raw);
     this.state = "open";
@@ -202,15 +202,15 @@ export class Handshake {
     return shared;
   }
 
-  /** Purse ID and handshake signature of the peer, in the order of EPP-SES-025. */
+  /** Purse ID and handshake signature of the peer, in the order of EPP-SES-025; and the `rest` of its EAD items. */
   #authenticate(parsed, signed) {
-    const raw = openPurseId(parsed.idCred, this.own.anchor.scheme_key);
+    const { raw, rest } = openPurseId(parsed, this.own.anchor.scheme_key);
     const peer = checkPurseId(raw, this.own.anchor);
     // EPP-SES-013
     if (!keys.verify(peer.publicKey, signed(raw), parsed.signature)) {
       throw new Refusal("authentication", "handshake signature");
     }
-    return peer;
+    return { peer, rest };
   }
 
   /** What follows the proof of identity in EPP-SES-025. */

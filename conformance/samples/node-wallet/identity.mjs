@@ -1,5 +1,5 @@
 // Purse IDs (chapter 3): shape, checks under the anchor, and the sealed form on the wire.
-import { decode } from "./cbor.mjs";
+import { decode, encode, sequence } from "./cbor.mjs";
 import { Refusal, as } from "./codes.mjs";
 import { CONTEXT, parseSigned, verifySigned } from "./cose.mjs";
 import { KID } from "./edhoc.mjs";
@@ -15,6 +15,28 @@ const ATTRIBUTES = shape.tuple(
   shape.epoch, shape.epoch, shape.bytes(16), shape.bytes(0, 32),
 );
 const CLAIMS = shape.map([8, shape.map([1, COSE_KEY])], [-70000, ATTRIBUTES]);
+
+/** Whether something could verify under a key, given in hex (EPP-KEY-002). */
+const sound = (key) => keys.soundPoint(Buffer.from(key, "hex")) && keys.onCurve(Buffer.from(key, "hex"));
+
+/** EPP-KEY-015 to 019, EPP-GEN-009, EPP-GEN-010. Refuses with `provision`. */
+export function checkAnchor({ device_keys: device, money_keys: money, economies }) {
+  const refuseIf = (bad, what) => {
+    if (bad) throw new Refusal("provision", what);
+  };
+  const all = [...device, ...money];
+  for (const key of all) {
+    refuseIf(keys.sha256(Buffer.from(key.public, "hex")).toString("hex", 0, 8) !== key.kid, "kid"); // EPP-KEY-015
+    refuseIf(key.from > key.to, "from after to"); // EPP-KEY-017
+    refuseIf(!sound(key.public), "unsound key"); // EPP-KEY-018
+  }
+  refuseIf(new Set(all.map((key) => key.public)).size !== all.length, "key twice"); // EPP-KEY-016
+  const probe = Buffer.alloc(32, 1);
+  refuseIf(money.some((k) => keys.x25519(probe, Buffer.from(k.history, "hex")) === null), "history key"); // EPP-KEY-019
+  refuseIf(device.length === 0 || money.length === 0, "no key"); // EPP-GEN-009
+  const bad = economies.some((e) => !Number.isInteger(e) || e < 1 || e > 65535);
+  refuseIf(bad || economies.length === 0 || new Set(economies).size !== economies.length, "economies"); // EPP-GEN-010
+}
 
 /** Parse and check a purse ID in the order of EPP-SES-025 up to its economy. Refuses with `authentication`. */
 export function checkPurseId(raw, anchor) {
@@ -47,20 +69,31 @@ export function memberMac(schemeKey, before) {
   return keys.extract(key, before).subarray(0, 16); // HKDF-Extract is HMAC-SHA-256
 }
 
-/** schemeKey: 32 bytes in hex, as in the anchor. ID_CRED_x with a fresh nonce (EPP-PID-008, EPP-PID-009). */
+const PURSE_ID_LABEL = 65003;
+const SEALED = shape.bytes(33, 16 + MAX_SIZE + 16);
+
+/** ID_CRED_x of every purse (EPP-PID-012). */
+export const ID_CRED = new Map([[KID, Buffer.from([1])]]);
+
+/** schemeKey: 32 bytes in hex, as in the anchor. The item of EAD, with a fresh nonce (EPP-PID-008, EPP-PID-009). */
 export function sealPurseId(raw, schemeKey, nonce = keys.random(16)) {
   const [key, iv] = schemeSecrets(schemeKey, nonce);
-  return new Map([[KID, Buffer.concat([nonce, keys.seal(keys.CHACHA, key, iv, Buffer.alloc(0), raw)])]]);
+  return sequence(-PURSE_ID_LABEL, Buffer.concat([nonce, keys.seal(keys.CHACHA, key, iv, Buffer.alloc(0), raw)]));
 }
 
-/** The purse ID inside ID_CRED_x. Refuses with `authentication`. */
-export function openPurseId(idCred, schemeKey) {
+/** The purse ID of a peer with this ID_CRED_x and these EAD items, and the other items. Refuses with `authentication`. */
+export function openPurseId({ idCred, ead }, schemeKey) {
   return as("authentication", () => {
-    // EPP-PID-010
-    const [sealed] = shape.map([KID, shape.bytes(33, 16 + MAX_SIZE + 16)])(idCred);
+    // EPP-PID-012
+    if (!encode(idCred).equals(encode(ID_CRED))) throw new Refusal("authentication", "ID_CRED_x");
+    const isPurseId = ({ label }) => Math.abs(Number(label)) === PURSE_ID_LABEL;
+    const [item, ...more] = ead.filter(isPurseId);
+    // EPP-PID-013
+    if (item?.label !== -PURSE_ID_LABEL || more.length > 0) throw new Refusal("authentication", "EPP purse ID");
+    const sealed = SEALED(item.value); // EPP-PID-010
     const [key, iv] = schemeSecrets(schemeKey, sealed.subarray(0, 16));
     const raw = keys.open(keys.CHACHA, key, iv, Buffer.alloc(0), sealed.subarray(16));
     if (raw === null) throw new Refusal("authentication", "sealed purse ID does not open");
-    return raw;
+    return { raw, rest: ead.filter((other) => !isPurseId(other)) };
   });
 }

@@ -32,6 +32,21 @@ export function soundPoint(raw) {
   return y < P && !SMALL_ORDER_Y.has(y);
 }
 
+function power(base, exponent) {
+  let result = 1n;
+  for (let b = base % P, e = exponent; e > 0n; e >>= 1n, b = (b * b) % P) if (e & 1n) result = (result * b) % P;
+  return result;
+}
+
+const D = (-121665n * power(121666n, P - 2n)) % P;
+
+/** Whether a canonical y belongs to a point: (y^2 - 1) / (d y^2 + 1) is a square. */
+export function onCurve(raw) {
+  const y = littleEndian(raw) & ((1n << 255n) - 1n);
+  const product = ((y * y - 1n) * (D * y * y + 1n)) % P;
+  return power(((product % P) + P) % P, (P - 1n) / 2n) === 1n;
+}
+
 /** Whether the signature verifies under the strict rule; key 32, signature 64 bytes. */
 export function verify(key, message, signature) {
   // EPP-KEY-002, EPP-KEY-003

@@ -3,8 +3,6 @@ import { decode, encode } from "./cbor.mjs";
 import { NUMBER, Refusal } from "./codes.mjs";
 import * as shape from "./shape.mjs";
 
-export const MAX_MESSAGE = 65535;
-
 const OFFERED = shape.tuple(shape.bytes(0, Infinity), shape.int(0, 255), shape.bytes(0, Infinity));
 
 const SHAPES = {

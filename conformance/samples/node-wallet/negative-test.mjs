@@ -7,8 +7,9 @@ import { readFileSync } from "node:fs";
 import { decode, encode } from "./cbor.mjs";
 import { Refusal } from "./codes.mjs";
 import { CONTEXT, verifyDetached } from "./cose.mjs";
+import { oneByteString } from "./edhoc.mjs";
 import { Handshake } from "./handshake.mjs";
-import { checkPurseId, openPurseId } from "./identity.mjs";
+import { ID_CRED, checkPurseId, openPurseId } from "./identity.mjs";
 import { CCM_8, CHACHA, sha256 } from "./keys.mjs";
 import { parseMessage, parseOffer } from "./messages.mjs";
 import { checkBulletin, checkValue, parseUnit, receiptVerifies, verifyUnit } from "./money.mjs";
@@ -53,7 +54,7 @@ function drawing(values, f) {
 
 /** A store in memory: the state that a vector gives. */
 class Memory {
-  constructor(purse, { holdings = [], pending = [], credited = [], seen = [] } = {}) {
+  constructor(purse, { holdings = [], pending = [], credited = [], settled = [], seen = [] } = {}) {
     const unitsOf = (p) => parseOffer(bytes(p.offer)).units.map(({ unit }) => parseUnit(unit).id);
     const { purse_id, private_key, anchor, policy, bulletin } = purse ?? {};
     this.state = {
@@ -63,10 +64,10 @@ class Memory {
       units: Object.fromEntries(holdings.map(({ unit, hop, history }) => stored(bytes(unit), hop, bytes(history)))),
       pending: Object.fromEntries(pending.map((p) => [p.transaction,
         { payee: p.payee, amount: p.amount, offer: p.offer, signatures: p.endorsements, units: unitsOf(p) }])),
-      settled: {},
+      settled: Object.fromEntries(settled.map(({ transaction, ...rest }) => [transaction, rest])),
       credited: Object.fromEntries(credited.map((c) => [`${c.payer}/${c.transaction}`,
-        { transaction: c.transaction, payer: c.payer, amount: c.amount, digest: c.offer_digest, receipt: c.receipt }])),
-      seen: Object.fromEntries(seen.map(({ unit_id, hop }) => [unit_id, hop])),
+        { transaction: c.transaction, payer: c.payer, amount: c.amount, digest: c.offer_digest, receipt: c.receipt, expires: c.expires }])),
+      seen: Object.fromEntries(seen.map(({ unit_id, hop, expires }) => [unit_id, { hop, expires }])),
     };
     if (!purse) this.state.purse = null;
   }
@@ -89,10 +90,15 @@ const purposeOf = ({ action, ...rest }, state) =>
 function handshake(group, input, purse) {
   return drawing([group.ephemeral_private_key, group.nonce], () => {
     const memory = new Memory(purse, group.memory);
-    const side = new Handshake(ownOf(purse, memory), group.role, purposeOf(group.purpose, memory.state));
+    const own = ownOf(purse, memory);
+    const side = new Handshake(own, group.role, purposeOf(group.purpose, memory.state));
     const said = group.role === "initiator" ? [side.start()] : [];
     for (const message of group.received) said.push(side.receive(bytes(message)));
-    assert.deepEqual(said.filter((out) => out !== null).map((out) => out.toString("hex")), group.sent);
+    const sent = group.sent.map(bytes);
+    assert.equal(said.length, sent.length);
+    if (group.role === "initiator") assert.deepEqual(said, sent);
+    // The order of the items of EAD_2 is free: what was sent counts.
+    else if (sent.length > 0) side.schedule.after2(side.schedule.stream2(oneByteString(sent[0]).subarray(32)), own.self.raw);
     return code(() => side.receive(bytes(input)));
   });
 }
@@ -118,7 +124,7 @@ function transfer(group, input, purse) {
   session.state = state;
   if (pays && group.offer !== null) {
     const { transaction, amount, units } = parseOffer(bytes(group.offer));
-    const held = units.map(({ unit, hop, history }) => ({ id: parseUnit(unit).id, unit, hop, history }));
+    const held = units.map(({ unit, hop, history }) => ({ ...parseUnit(unit), unit, hop, history }));
     Object.assign(session, { transaction, amount, units: held, offer: bytes(group.offer), digest: sha256(bytes(group.offer)) });
   }
   return code(() => session.receive(bytes(input)));
@@ -134,8 +140,8 @@ function order({ memory, purpose }, { action, amount, reference, transaction, ro
   return code(orders[action]);
 }
 
-function record({ suite, key, iv, number }, input) {
-  const probe = new Records({ aead: suite === 4 ? CHACHA : CCM_8, exporter: () => Buffer.concat([bytes(key), bytes(iv)]) }, "responder");
+function record({ suite, key, iv, number, max_record: longest }, input) {
+  const probe = new Records({ aead: suite === 4 ? CHACHA : CCM_8, exporter: () => Buffer.concat([bytes(key), bytes(iv)]) }, "responder", longest);
   probe.receiving.count = number;
   return code(() => probe.open(bytes(input)));
 }
@@ -151,7 +157,7 @@ const OPERATIONS = {
     checkValue(unit);
   }),
   "purse-id": ({ anchor }, input) => code(() => checkPurseId(bytes(input), anchor)),
-  "sealed-purse-id": ({ scheme_key: key }, input) => code(() => openPurseId(decode(bytes(input)), key)),
+  "sealed-purse-id": ({ scheme_key: key }, input) => code(() => openPurseId({ idCred: ID_CRED, ead: [{ label: -65003, value: bytes(input) }] }, key)),
   endorsement: ({ public_key: key, fields: f }, input) => code(() => {
     const names = ["unit_id", "hop", "history_digest", "payer", "payee", "transaction"];
     const payload = encode(names.map((name) => (name === "hop" ? f.hop : bytes(f[name]))));

@@ -4,6 +4,7 @@ import { sha256 } from "./keys.mjs";
 import * as messages from "./messages.mjs";
 import * as money from "./money.mjs";
 import { balanceLimit, transferLimit } from "./policy.mjs";
+import * as room from "./room.mjs";
 
 const VAULT = 3;
 
@@ -79,7 +80,7 @@ export class Payee {
 
   /** EPP-TRF-030 to 044; `requested` is null where any amount will do. */
   #check(raw, offer, requested) {
-    const { self, policy } = this.own;
+    const { self, policy, epoch } = this.own;
     const { state } = this.store;
     // EPP-TRF-030
     if (offer.amount === 0 || (requested !== null && offer.amount !== requested)) throw new Refusal("amount");
@@ -103,6 +104,11 @@ export class Payee {
     const pending = Object.values(state.pending).reduce((n, p) => n + p.units.length, 0);
     // EPP-TRF-043
     if (held.length + pending + units.length > policy.capacity) throw new Refusal("capacity");
+    // EPP-TRF-062
+    if (room.credited(state, epoch) >= policy.max_credited) throw new Refusal("capacity", "credited");
+    const unseen = units.filter((u) => !(u.id in state.seen)).length;
+    // EPP-TRF-063
+    if (room.seen(state, epoch) + unseen > policy.max_seen) throw new Refusal("capacity", "seen");
     const balance = held.reduce((sum, u) => sum + u.value, 0);
     // EPP-TRF-044
     if (balance + offer.amount > balanceLimit(policy, self.tier)) throw new Refusal("balance-limit");
@@ -126,7 +132,7 @@ export class Payee {
     const pending = Object.values(state.pending).some((p) => p.units.includes(unit.id));
     if (unit.id in state.units || pending) throw new Refusal("unit-held"); // EPP-TRF-040
     // EPP-TRF-041
-    if (unit.id in state.seen && hop <= state.seen[unit.id]) throw new Refusal("unit-seen");
+    if (unit.id in state.seen && hop <= state.seen[unit.id].hop) throw new Refusal("unit-seen");
     return { ...unit, hop, history: offered.history, historyKey: Buffer.from(key.history, "hex") };
   }
 
@@ -152,10 +158,11 @@ export class Payee {
           unit: u.raw.toString("hex"), hop: u.hop, history: histories[i].toString("hex"),
           value: u.value, expires: u.expires, maxHops: u.maxHops,
         };
-        state.seen[u.id] = u.hop;
+        state.seen[u.id] = { hop: u.hop, expires: u.expires };
       });
       state.credited[`${payer}/${hex}`] = {
         transaction: hex, payer, amount, digest: digest.toString("hex"), receipt: receipt.toString("hex"),
+        expires: room.lastEpoch(units),
       };
     });
     return { out: messages.receipt(transaction, receipt), closed: true };

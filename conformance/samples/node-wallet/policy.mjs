@@ -1,6 +1,8 @@
 // Policy (chapter 9): validity, and the operation that applies to a pair of purses.
 import { Refusal } from "./codes.mjs";
 import { ROLES } from "./identity.mjs";
+import { historySize } from "./money.mjs";
+import { ROOM } from "./room.mjs";
 
 const fail = (detail) => {
   throw new Refusal("policy", detail);
@@ -33,18 +35,31 @@ function roles(list, where) {
   if (!known || list.length === 0 || new Set(list).size !== list.length) fail(`roles in ${where}`);
 }
 
-/** Refuse an invalid policy with `policy` (EPP-POL-001). */
+const SIZES = ["capacity", "max_record", "max_given", "max_credited", "max_seen"];
+
+/** EPP-POL-016 to EPP-POL-018 */
+function sizes(policy) {
+  if (policy.max_seen < policy.capacity) fail("max_seen below capacity");
+  if (policy.max_record < 366 + historySize(Math.min(policy.max_hops + 1, 254))) fail("max_record too short");
+  for (const name of SIZES) if (policy[name] > ROOM[name]) fail(`${name} above ${ROOM[name]}`);
+}
+
+/** Refuse an invalid policy with `policy` (EPP-POL-001, EPP-POL-006 to EPP-POL-018). */
 export function checkPolicy(policy) {
-  names(policy, ["max_units", "capacity", "max_hops", "balance_limits", "operations"], "policy");
+  names(policy, ["max_units", "max_hops", ...SIZES, "balance_limits", "operations"], "policy");
   range(policy.max_units, 1, 64, "max_units");
   range(policy.capacity, 1, 65535, "capacity");
   range(policy.max_hops, 1, 255, "max_hops");
+  range(policy.max_record, 1, 65535, "max_record");
+  for (const name of ["max_given", "max_credited", "max_seen"]) range(policy[name], 1, 0xffffffff, name);
+  sizes(policy);
   limits(policy.balance_limits, "balance_limits");
   if (!Array.isArray(policy.operations)) fail("operations");
   const taken = new Set();
   for (const operation of policy.operations) {
     names(operation, ["name", "payer", "payee", "same_holder", "limits"], "operation");
-    if (typeof operation.name !== "string") fail("name of operation");
+    // EPP-POL-012
+    if (typeof operation.name !== "string" || operation.name === "") fail("name of operation");
     if (typeof operation.same_holder !== "boolean") fail("same_holder");
     roles(operation.payer, "payer");
     roles(operation.payee, "payee");
@@ -75,11 +90,11 @@ const limitOf = (table, tier) => table[tier] ?? 0;
 export const transferLimit = (operation, payer, payee) =>
   Math.min(limitOf(operation.limits, payer.tier), limitOf(operation.limits, payee.tier));
 
-/** Largest amount that this purse could pay in any operation open to it (EPP-TRF-010). */
-export const payerLimit = (policy, self) =>
+/** Largest amount for this purse as `side` ("payer", "payee") in any operation (EPP-TRF-010, EPP-TRF-068). */
+export const highestLimit = (policy, self, side) =>
   Math.max(
     0,
-    ...policy.operations.filter((o) => o.payer.includes(roleName(self.role))).map((o) => limitOf(o.limits, self.tier)),
+    ...policy.operations.filter((o) => o[side].includes(roleName(self.role))).map((o) => limitOf(o.limits, self.tier)),
   );
 
 export const balanceLimit = (policy, tier) => limitOf(policy.balance_limits, tier);

@@ -4,12 +4,13 @@ import { choose } from "./choose.mjs";
 import { LOCAL, Refusal, as } from "./codes.mjs";
 import { beginsWithInteger } from "./edhoc.mjs";
 import { Handshake } from "./handshake.mjs";
-import { checkPurseId } from "./identity.mjs";
-import { edPublic, sha256 } from "./keys.mjs";
+import { checkAnchor, checkPurseId } from "./identity.mjs";
+import { edPublic } from "./keys.mjs";
 import { reject } from "./messages.mjs";
 import { checkBulletin, checkValue, historySize, parseUnit, verifyUnit } from "./money.mjs";
-import { checkPolicy, payerLimit } from "./policy.mjs";
+import { checkPolicy, highestLimit } from "./policy.mjs";
 import { Records } from "./records.mjs";
+import * as room from "./room.mjs";
 import * as shape from "./shape.mjs";
 import { newTransfer, spendable, stored } from "./transfer.mjs";
 
@@ -38,14 +39,12 @@ export class Purse {
     return this.store.state.bulletin?.epoch ?? 0; // EPP-GEN-003
   }
 
-  /** EPP-GEN-005: all or nothing, in that order, one durable write. */
+  /** EPP-GEN-005: one durable write, or none; in the order of EPP-GEN-008. */
   provision({ purse, anchor, policy, bulletin, holdings }) {
     if (this.store.state.purse !== null) throw new Refusal("provision", "provisioned already");
     checkPolicy(policy);
     as("provision", () => {
-      for (const key of [...anchor.device_keys, ...anchor.money_keys]) {
-        if (sha256(hexBytes(key.public)).toString("hex", 0, 8) !== key.kid) throw new Refusal("provision", "kid");
-      }
+      checkAnchor(anchor);
       const self = checkPurseId(hexBytes(purse.purse_id), anchor);
       if (self.number.toString("hex") !== purse.number) throw new Refusal("provision", "number");
       if (!edPublic(hexBytes(purse.private_key)).equals(self.publicKey)) throw new Refusal("provision", "private key");
@@ -55,33 +54,38 @@ export class Purse {
         const parsed = parseUnit(hexBytes(unit));
         verifyUnit(parsed, anchor);
         checkValue(parsed);
-        if (hexBytes(history).length !== historySize(hop)) throw new Refusal("history-size");
+        // EPP-GEN-015
+        if (hop > 255 || hexBytes(history).length !== historySize(hop)) throw new Refusal("history-size");
         return stored(parsed.raw, hop, hexBytes(history));
       }));
     if (new Set(units.map(([id]) => id)).size !== units.length) throw new Refusal("provision", "unit given twice");
+    // EPP-GEN-017
+    if (units.length > policy.capacity) throw new Refusal("provision", "more units than capacity");
     const news = bulletin === null ? null : checkBulletin(hexBytes(bulletin), anchor);
     this.store.write((state) => {
       Object.assign(state, { purse, anchor, policy, bulletin: news, pending: {}, settled: {}, credited: {} });
       state.units = Object.fromEntries(units);
-      state.seen = Object.fromEntries(units.map(([id, unit]) => [id, unit.hop]));
+      state.seen = Object.fromEntries(units.map(([id, { hop, expires }]) => [id, { hop, expires }]));
     });
     this.purpose = null;
     this.session = null;
   }
 
-  /** An order to pay (EPP-TRF-010, EPP-TRF-011). */
+  /** An order to pay (EPP-TRF-010, EPP-TRF-061, EPP-TRF-011). */
   pay(amount) {
     const { policy } = this.#provisioned();
     if (amount === 0) throw new Refusal("amount", "zero");
-    if (amount > payerLimit(policy, this.#own().self)) throw new Refusal("amount-limit");
-    choose(spendable(this.store.state, this.epoch()), amount, policy.max_units);
+    if (amount > highestLimit(policy, this.#own().self, "payer")) throw new Refusal("amount-limit");
+    if (room.given(this.store.state, this.epoch()) >= policy.max_given) throw new Refusal("capacity", "given");
+    choose(spendable(this.store.state, this.epoch()), amount, policy);
     this.purpose = { kind: "pay", amount };
   }
 
-  /** EPP-TRF-029 */
+  /** EPP-TRF-029, EPP-TRF-068, EPP-TRF-067 */
   request(amount, reference) {
-    this.#provisioned();
+    const { policy } = this.#provisioned();
     if (amount === 0 || amount > Number.MAX_SAFE_INTEGER) throw new Refusal("amount", "outside the range");
+    if (amount > highestLimit(policy, this.#own().self, "payee")) throw new Refusal("amount-limit");
     shape.text(0, 64)(reference);
     if (!reference.isWellFormed()) throw new Refusal("malformed", "reference");
     this.purpose = { kind: "request", amount, reference };
@@ -146,7 +150,7 @@ export class Purse {
       this.session = null;
       if (error instanceof Refusal && error.out === undefined) {
         // EPP-TRF-007, EPP-ERR-002
-        error.out = session.records.seal(reject(LOCAL.has(error.code) ? "amount" : error.code, error.index));
+        error.out = session.records.seal(reject(error.wire ?? (LOCAL.has(error.code) ? "transaction" : error.code), error.index));
       }
       throw error;
     }
@@ -156,7 +160,7 @@ export class Purse {
     const { handshake, role, purpose, own } = session;
     const out = handshake.receive(raw);
     if (handshake.state !== "open") return { out, open: handshake.state !== "closed" };
-    session.records = new Records(handshake.schedule, role);
+    session.records = new Records(handshake.schedule, role, own.policy.max_record);
     session.transfer = newTransfer(this.store, own, handshake, purpose, role);
     const first = session.transfer.first();
     return { out: first === null ? out : session.records.seal(first.out), open: true };

@@ -3,7 +3,6 @@ import { decode, encode } from "./cbor.mjs";
 import { Refusal } from "./codes.mjs";
 import * as keys from "./keys.mjs";
 
-const MAX_PLAINTEXT = 65535;
 const COM_KA = 65001;
 const COM_KB = 65002;
 
@@ -25,7 +24,8 @@ class Direction {
 }
 
 export class Records {
-  constructor(schedule, role) {
+  constructor(schedule, role, longest) {
+    this.longest = longest;
     const [mine, theirs] = role === "initiator" ? [COM_KA, COM_KB] : [COM_KB, COM_KA];
     this.sending = new Direction(schedule, mine);
     this.receiving = new Direction(schedule, theirs);
@@ -40,7 +40,7 @@ export class Records {
   open(raw) {
     const ciphertext = byteString(raw);
     // EPP-ENC-010
-    if (ciphertext.length > MAX_PLAINTEXT + this.receiving.aead.tag) throw new Refusal("too-large", "record");
+    if (ciphertext.length > this.longest + this.receiving.aead.tag) throw new Refusal("too-large", "record");
     const { aead, key } = this.receiving;
     const message = keys.open(aead, key, this.receiving.nonce(), Buffer.alloc(0), ciphertext);
     // EPP-REC-003

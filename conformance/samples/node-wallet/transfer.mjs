@@ -7,17 +7,18 @@ import * as messages from "./messages.mjs";
 import { endorse, parseUnit, receiptVerifies } from "./money.mjs";
 import { Payee } from "./payee.mjs";
 import { transferLimit } from "./policy.mjs";
+import { lastEpoch } from "./room.mjs";
 
 const RECEIVES_AT_ANY_HOP = 3; // roles vault and centre
 
-/** Units of the store that can be spent at an epoch: [{id, value, unit, hop, history, ...}]. */
+/** Units of the store that some payee takes at an epoch (EPP-TRF-011): [{id, value, unit, hop, history, ...}]. */
 export function spendable(state, epoch) {
   return Object.entries(state.units)
     .map(([id, held]) => ({
       id, value: held.value, hop: held.hop, expires: held.expires, maxHops: held.maxHops,
       unit: Buffer.from(held.unit, "hex"), history: Buffer.from(held.history, "hex"),
     }))
-    .filter((unit) => unit.expires >= epoch);
+    .filter((unit) => unit.expires >= epoch && unit.hop <= 254);
 }
 
 class Payer {
@@ -60,9 +61,14 @@ class Payer {
     const anyHop = this.payee.role >= RECEIVES_AT_ANY_HOP;
     // EPP-TRF-012
     const fit = spendable(this.store.state, epoch).filter(
-      (u) => u.hop + 1 <= (anyHop ? 255 : Math.min(u.maxHops, policy.max_hops)),
+      (u) => anyHop || u.hop + 1 <= Math.min(u.maxHops, policy.max_hops),
     );
-    this.units = choose(fit, amount, policy.max_units);
+    try {
+      this.units = choose(fit, amount, policy);
+    } catch (error) {
+      // EPP-TRF-066
+      throw error instanceof Refusal ? Object.assign(error, { wire: "amount" }) : error;
+    }
     this.transaction = random(16); // EPP-TRF-003
     this.offer = messages.offer(this.transaction, amount, this.units);
     this.digest = sha256(this.offer);
@@ -98,11 +104,12 @@ class Payer {
     this.store.write((state) => {
       for (const unit of this.units) {
         delete state.units[unit.id];
-        state.seen[unit.id] = unit.hop + 1; // EPP-TRF-041
+        state.seen[unit.id].hop = unit.hop + 1; // EPP-TRF-041
       }
       state.pending[this.transaction.toString("hex")] = {
         payee: this.payee.number.toString("hex"), amount: this.amount, offer: this.offer.toString("hex"),
         signatures: signatures.map((s) => s.toString("hex")), units: this.units.map((u) => u.id),
+        expires: lastEpoch(this.units),
       };
     });
     this.state = "paid";
@@ -122,9 +129,10 @@ class Payer {
     const hex = this.transaction.toString("hex");
     // EPP-CRS-003
     this.store.write((state) => {
+      const { expires } = state.pending[hex];
       delete state.pending[hex];
       state.settled[hex] = {
-        payee: number.toString("hex"), amount: this.amount, receipt: message.signature.toString("hex"),
+        payee: number.toString("hex"), amount: this.amount, receipt: message.signature.toString("hex"), expires,
       };
     });
     return { out: null, closed: true };

@@ -4,8 +4,8 @@ import * as assert from "node:assert";
 import { readFileSync } from "node:fs";
 import { decode, decodeSequence, encode } from "./cbor.mjs";
 import { sigStructure, signAttached, signDetached } from "./cose.mjs";
-import { SUITES, Schedule, isError, oneByteString, parseMessage1, parsePlaintext } from "./edhoc.mjs";
-import { memberMac, openPurseId, sealPurseId } from "./identity.mjs";
+import { SUITES, Schedule, isError, oneByteString, parseEad, parseMessage1, parsePlaintext } from "./edhoc.mjs";
+import { ID_CRED, memberMac, openPurseId, sealPurseId } from "./identity.mjs";
 import * as keys from "./keys.mjs";
 import { parseMessage } from "./messages.mjs";
 import { endorse, parseUnit, sealHistory } from "./money.mjs";
@@ -96,8 +96,9 @@ test("sealed purse IDs and histories", () => {
   for (const { id, kind, inputs, outputs } of cases("sealing.json")) {
     if (kind === "purse-id") {
       const sealed = sealPurseId(bytes(inputs.purse_id), inputs.scheme_key, bytes(inputs.nonce));
-      same(encode(sealed), outputs.id_cred, id);
-      same(openPurseId(sealed, inputs.scheme_key), inputs.purse_id, id);
+      same(sealed, outputs.ead_item, id);
+      const peer = { idCred: ID_CRED, ead: parseEad(decodeSequence(sealed)) };
+      same(openPurseId(peer, inputs.scheme_key).raw, inputs.purse_id, id);
     } else {
       const { inner, payer, payee, transaction, signature } = inputs.fields;
       const move = { unitId: inputs.unit_id, history: bytes(inner), payer: bytes(payer), payee: bytes(payee), transaction: bytes(transaction) };
@@ -144,7 +145,7 @@ test("sessions in both suites, and the records of their transfers", () => {
   for (const session of cases("session.json")) {
     for (const { id, inputs, steps } of cases("transfer.json").filter((c) => c.inputs.com_ka === session.outputs.com_ka)) {
       const s = schedule(session);
-      const sides = { initiator: new Records(s, "initiator"), responder: new Records(s, "responder") };
+      const sides = { initiator: new Records(s, "initiator", 65535), responder: new Records(s, "responder", 65535) };
       assert.equal(s.aead, SUITES.get(inputs.suite));
       for (const { sender, message, plaintext, record } of steps) {
         assert.equal(parseMessage(bytes(plaintext)).type, message.toLowerCase(), id);

@@ -30,9 +30,10 @@ const ANCHOR = {
   device_seal: SEAL.toString("hex"), money_seal: SEAL.toString("hex"), scheme_key: keys.random(32).toString("hex"),
 };
 const POLICY = {
-  max_units: 8, capacity: 20, max_hops: 10, balance_limits: { 0: 100000 },
+  max_units: 8, capacity: 20, max_hops: 10, max_record: 65535, max_given: 50, max_credited: 50, max_seen: 100, balance_limits: { 0: 100000 },
   operations: [{ name: "transfer", payer: ["person"], payee: ["person", "merchant"], same_holder: false, limits: { 0: 5000 } }],
 };
+const WIDE = { max_units: 64, max_record: 65535 };
 let serial = 0;
 
 function bulletin(epoch, revoked = []) {
@@ -242,7 +243,7 @@ test("an exact choice is found wherever one is short enough", () => {
     const exact = subsets(units).filter((s) => s.length <= most && s.reduce((sum, u) => sum + u.value, 0) === amount);
     const short = exact.some((s) => redeliverSize(s, amount) <= 65535);
     try {
-      const chosen = choose(units, amount, most);
+      const chosen = choose(units, amount, { max_units: most, max_record: 65535 });
       assert.ok(short && chosen.reduce((sum, u) => sum + u.value, 0) === amount && chosen.length <= most);
       const bytes = redeliver(offer(Buffer.alloc(16), amount, chosen), chosen.map(() => Buffer.alloc(64)));
       assert.equal(redeliverSize(chosen, amount), bytes.length);
@@ -254,6 +255,6 @@ test("an exact choice is found wherever one is short enough", () => {
     }
   }
   const many = Array.from({ length: 500 }, (_, i) => make(2 ** (i % 7), 1500));
-  assert.equal(choose(many, 64 * 36, 64).length, 36);
-  assert.throws(() => choose(Array.from({ length: 500 }, (_, i) => make(2 ** (i % 7), 3000)), 64 * 36, 64), /too-large/);
+  assert.equal(choose(many, 64 * 36, WIDE).length, 36);
+  assert.throws(() => choose(Array.from({ length: 500 }, (_, i) => make(2 ** (i % 7), 3000)), 64 * 36, WIDE), /too-large/);
 });

@@ -7,6 +7,7 @@ and compared. A value in the file that this test does not know fails it.
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from eiraku.reference.crypto import ed25519, hkdf
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.edhoc import initiator, messages, responder, schedule
 from eiraku.reference.edhoc.errors import SuiteRefused
+from eiraku.reference.edhoc.messages import Ead
 from eiraku.reference.edhoc.party import Credential, Established, Party
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code, Refusal
@@ -51,7 +53,7 @@ def check_certificate(der: bytes, printed: bytes) -> None:
     assert ed25519.verify(ROOT_KEY, signed, printed[32:])
 
 
-def resolve(id_cred: cbor.Map) -> Credential[str]:
+def resolve(id_cred: cbor.Map, _ead: Sequence[Ead]) -> Credential[str]:
     """x5t (COSE header 34) with SHA-256/64 (-15), over the trace's two certificates."""
     for who in ("I", "R"):
         der = FOUND[f"CRED_{who} raw"]

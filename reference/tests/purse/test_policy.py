@@ -24,6 +24,10 @@ def test_the_example_of_the_specification_is_valid() -> None:
 max_units = 32            # units in one transfer, 1 to 64
 capacity = 256
 max_hops = 10
+max_record = 32768
+max_given = 1024
+max_credited = 1024
+max_seen = 4096
 [balance_limits]
 0 = 100000
 1 = 1000000
@@ -83,6 +87,13 @@ DEFECTS = {
     "max_hops": change("max_hops", value=256),
     "max_hops ": change("max_hops", value="10"),
     "max_hops  ": change("max_hops", value=1.0),
+    "max_record": change("max_record", value=65536),
+    "max_record ": change("max_record", value=366 + 1833 - 1),
+    "max_given": change("max_given", value=0),
+    "max_credited": change("max_credited", value=2**32),
+    "max_seen": change("max_seen", value=2**32),
+    "max_seen ": change("max_seen", value=255),
+    "max_seen  ": remove("max_seen"),
     "colour": change("colour", value="red"),
     "balance_limits": change("balance_limits", value=[1]),
     "balance_limits.8": change("balance_limits", "8", value=1),

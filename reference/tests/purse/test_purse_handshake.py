@@ -1,5 +1,6 @@
 """The handshake: whom a purse refuses, what it answers, and what it ignores."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,9 +35,9 @@ RECEIVE = ReceiveOrder()
 REFUSED = cbor.encode_sequence(1, "refused")
 
 
-def believe(terms: Terms, id_cred: cbor.Map) -> Credential[PurseId]:
+def believe(terms: Terms, _id_cred: cbor.Map, ead: Sequence[Ead]) -> Credential[PurseId]:
     """`handshake.resolve` without a check."""
-    raw = credential.unseal(terms.identity.anchor.scheme_key, id_cred)
+    raw = credential.unseal(terms.identity.anchor.scheme_key, credential.sealed_in(ead))
     claims = parse_purse_id(raw).claims
     return Credential(cred=raw, public_key=claims.public_key, subject=claims)
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from eiraku.reference.purse.select import MESSAGE_MAX, Candidate, choose, redeliver_size, unit_size
+from eiraku.reference.purse.select import Candidate, choose, redeliver_size, unit_size
 from eiraku.spec.errors import Code, Refusal
-from eiraku.spec.messages import Offer, OfferedUnit, Redeliver
+from eiraku.spec.messages import LIMIT, Offer, OfferedUnit, Redeliver
 from eiraku.testing.pile import Pile
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,7 @@ def best(units: list[tuple[int, int]], amount: int, max_units: int) -> Code | in
     ]
     if not exact:
         return Code.NO_EXACT_CHANGE
-    fitting = [c for c in exact if redeliver_size(len(c), amount, sum(s for _, s in c)) <= MESSAGE_MAX]
+    fitting = [c for c in exact if redeliver_size(len(c), amount, sum(s for _, s in c)) <= LIMIT]
     return min(map(len, fitting)) if fitting else Code.TOO_LARGE
 
 
@@ -48,14 +48,14 @@ def test_as_good_as_brute_force(units: list[tuple[int, int]], amount: int, max_u
     pool = candidates(units)
     if isinstance(expected, Code):
         with pytest.raises(Refusal) as caught:
-            choose(Pile(pool), amount, max_units=max_units)
+            choose(Pile(pool), amount, max_units=max_units, max_record=LIMIT)
         assert caught.value.code is expected
         return
-    chosen = choose(Pile(pool), amount, max_units=max_units)
+    chosen = choose(Pile(pool), amount, max_units=max_units, max_record=LIMIT)
     by_id = {c.unit_id: c for c in pool}
     assert len(set(chosen)) == len(chosen) == expected
     assert sum(by_id[u].value for u in chosen) == amount
-    assert redeliver_size(len(chosen), amount, sum(by_id[u].size for u in chosen)) <= MESSAGE_MAX
+    assert redeliver_size(len(chosen), amount, sum(by_id[u].size for u in chosen)) <= LIMIT
 
 
 @given(
@@ -78,8 +78,8 @@ def test_the_size_is_that_of_the_message(units: list[tuple[int, int, int]], amou
 def test_a_purse_full_of_long_histories_is_chosen_from_quickly() -> None:
     """The dynamic programme is bounded by 64 units, whatever the purse holds."""
     pool = candidates([(1 << (i % 20), 900 + 40 * (i % 7)) for i in range(255)])
-    chosen = choose(Pile(pool), 2**20 - 1, max_units=64)
+    chosen = choose(Pile(pool), 2**20 - 1, max_units=64, max_record=LIMIT)
     assert len(chosen) == 20
     with pytest.raises(Refusal) as caught:
-        choose(Pile(candidates([(1, 2_000)] * 64)), 64, max_units=64)
+        choose(Pile(candidates([(1, 2_000)] * 64)), 64, max_units=64, max_record=LIMIT)
     assert caught.value.code is Code.TOO_LARGE

@@ -149,7 +149,7 @@ def told_otherwise(purse: Purse) -> None:
     session = purse.session
     assert isinstance(session, Open)
     own = session.link.channel
-    peer = Channel(aead=own.aead, sending=own.receiving, receiving=own.sending)
+    peer = Channel(most=65535, aead=own.aead, sending=own.receiving, receiving=own.sending)
     for message in MESSAGES:
         if isinstance(message, LAWFUL[session.row]):
             continue

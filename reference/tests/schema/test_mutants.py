@@ -9,7 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +64,7 @@ from eiraku.spec.wholesale_objects import Entry
 from eiraku.system.device import inspection
 from eiraku.system.services import requests
 from eiraku.testing.heard import KINDS
+from eiraku.testing.patches import patched
 from eiraku.testing.structure import mutants, of_record, of_rule, rules
 
 pytestmark = pytest.mark.slow
@@ -75,7 +76,7 @@ Read = Callable[[bytes], object]
 RECORDS: Mapping[type[Record], tuple[str, ...]] = {
     **{kind: (rule,) for kind, rule in KINDS.items()},
     PurseId: ("purse-id-claims",),
-    SealedPurseId: ("id-cred-sealed",),
+    SealedPurseId: ("sealed-purse-id",),
     Unit: ("unit-payload",),
     EndorsementPayload: ("endorsement-payload",),
     Layer: ("history-layer",),
@@ -149,13 +150,55 @@ def version(read: Callable[[bytes], object]) -> Read:
     """The one EAD item in an array, whose value `read` reads."""
 
     def found(data: bytes) -> object:
-        items = handshake.read_plaintext_4(as_sequence(data))
-        value = credential.only([item for item in items if item.label == credential.LABEL_VERSION])
-        if value is None or len(items) != 1:
+        value = credential.only([one_item(data)[1]])
+        if value is None:
             raise Refusal(Code.MALFORMED, "EPP-SES-010", "another item")
         return read(value)
 
     return found
+
+
+def of_authentication(read: Read) -> Read:
+    """A reader whose refusals are all `authentication`, as those of a plaintext are."""
+
+    def found(data: bytes) -> object:
+        try:
+            return read(data)
+        except Refusal as refusal:
+            raise Refusal(Code.AUTHENTICATION, refusal.requirement, refusal.detail) from None
+
+    return found
+
+
+@of_authentication
+def id_cred(data: bytes) -> object:
+    found = cbor.decode(data)
+    if not isinstance(found, dict):
+        raise Refusal(Code.MALFORMED, "EPP-SES-013", "no map")
+    return credential.check_id_cred(found)
+
+
+def one_item(data: bytes) -> tuple[bytes, handshake.Ead]:
+    """The EAD item that is all of an array, as it travels and as it is read."""
+    sequence = as_sequence(data)
+    items = handshake.read_plaintext_4(sequence)
+    if len(items) != 1:
+        raise Refusal(Code.MALFORMED, "EPP-SES-010", "another item")
+    return sequence, items[0]
+
+
+@of_authentication
+def purse_id_item(data: bytes) -> object:
+    return credential.sealed_in([one_item(data)[1]])
+
+
+@of_authentication
+def member_item(data: bytes) -> object:
+    """At the end of a message_1; any 16 bytes are the right ones."""
+    sequence, item = one_item(data)
+    right = replace(credential.member(b"", b""), value=sequence[-objects.MEMBER_MAC :])
+    with patched([(credential, "member", lambda *_: right)]):
+        return credential.check_member(b"", sequence, [item])
 
 
 def unordered(data: bytes) -> bool:
@@ -183,7 +226,7 @@ def message_2(data: bytes) -> object:
 
 def record(data: bytes) -> object:
     direction = Direction(key=bytes(32), iv=bytes(12))
-    return Channel(aead=CHACHA20_POLY1305, sending=direction, receiving=direction).open(data)
+    return Channel(aead=CHACHA20_POLY1305, most=65535, sending=direction, receiving=direction).open(data)
 
 
 READERS: Mapping[str, Reader] = {
@@ -208,6 +251,9 @@ READERS: Mapping[str, Reader] = {
     "record": Reader(read=record),
     "ead-version-offer": Reader(read=version(credential.read_offer), beyond=unordered),
     "ead-version-choice": Reader(read=version(credential.check_choice)),
+    "ead-member": Reader(read=member_item, refused=Code.AUTHENTICATION),
+    "ead-purse-id": Reader(read=purse_id_item, refused=Code.AUTHENTICATION),
+    "id-cred": Reader(read=id_cred, refused=Code.AUTHENTICATION),
 }
 
 
@@ -243,6 +289,7 @@ MADE: Mapping[str, bytes] = {
         "reject": messages.Reject(code=30, index=2),
     }.items()
 } | {
+    "id-cred": cbor.encode(credential.ID_CRED),
     "entry": bytes.fromhex(WHOLESALE["entries"][-1]["entry"]),
 }
 """What a day does not say, or says at a length that would take long."""

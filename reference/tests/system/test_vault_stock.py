@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from eiraku.reference import policy as policies
 from eiraku.reference.purse.ledger import HoldingSummary
-from eiraku.reference.purse.select import MESSAGE_MAX, Candidate, choose, redeliver_size
+from eiraku.reference.purse.select import Candidate, choose, redeliver_size
 from eiraku.reference.settings import SettingsError
 from eiraku.spec.errors import Refusal
+from eiraku.spec.messages import LIMIT
 from eiraku.system.vault import policy as vault_policy
 from eiraku.system.vault import stock as vault_stock
 from eiraku.system.vault.policy import DEFAULT, Stock, VaultPolicy
@@ -87,7 +88,7 @@ def test_change_makes_exact_payment_possible(
         Candidate(unit_id=n.to_bytes(4, "big"), value=value, size=300)
         for n, value in enumerate(afterwards(found, plan))
     ]
-    assert choose(Pile(candidates), amount, max_units=max_units)
+    assert choose(Pile(candidates), amount, max_units=max_units, max_record=LIMIT)
     if plan is not None:
         assert sum(plan.values) <= worth(found, plan) + account
         assert len(plan.values) <= vault_stock.ISSUE_MAX
@@ -159,15 +160,15 @@ def test_bundles_can_be_sent(sizes: list[tuple[int, int]], max_units: int) -> No
         replace(unit, size=size) for unit, (_, size) in zip(units([v for v, _ in sizes]), sizes, strict=True)
     ]
     by_id = {unit.unit_id: unit for unit in held}
-    found = vault_stock.bundles(held, max_units=max_units, limit=200)
+    found = vault_stock.bundles(held, max_units=max_units, max_record=LIMIT, limit=200)
     assert sorted(unit_id for bundle in found for unit_id in bundle) == sorted(by_id)
     for bundle in found:
         chosen = [by_id[unit_id] for unit_id in bundle]
         amount = sum(unit.value for unit in chosen)
         assert (len(chosen) <= max_units, amount <= 200) == (True, True)
-        assert redeliver_size(len(chosen), amount, sum(unit.size for unit in chosen)) <= MESSAGE_MAX
+        assert redeliver_size(len(chosen), amount, sum(unit.size for unit in chosen)) <= LIMIT
     with pytest.raises(Refusal, match="amount-limit"):
-        vault_stock.bundles(units([256]), max_units=1, limit=200)
+        vault_stock.bundles(units([256]), max_units=1, max_record=LIMIT, limit=200)
 
 
 # --- the policy as data ---

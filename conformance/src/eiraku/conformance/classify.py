@@ -12,6 +12,10 @@ class NotAttempted(Exception):
     """The check was not tried, because the wallet has failed to start several times in a row."""
 
 
+class NoRoom(Exception):
+    """The check needs a greater table, or a longer record, than the wallet declares."""
+
+
 def classify(error: BaseException) -> tuple[Outcome, str]:
     """The outcome of a check that ended with ``error``, and why in one line. FAIL may yet become WARN."""
     if isinstance(error, pytest.skip.Exception):
@@ -23,6 +27,8 @@ def classify(error: BaseException) -> tuple[Outcome, str]:
     for each in found:
         if isinstance(each, NotAttempted):
             return Outcome.NOT_RUN, str(each)
+        if isinstance(each, NoRoom):
+            return Outcome.NOT_APPLICABLE, str(each)
     for each in found:
         if not isinstance(each, AssertionError | pytest.fail.Exception):
             return Outcome.HARNESS_ERROR, f"{type(each).__name__}: {_first_line(each)}"

@@ -184,6 +184,8 @@ class WalletInfo(Model, frozen=True, kw_only=True):
     """Those of KNOWN_CAPABILITIES it declared, sorted."""
     unknown_capabilities: tuple[str, ...] = ()
     """Declared, but not known to this version of the suite; reported, otherwise ignored."""
+    room: dict[str, int] = msgspec.field(default_factory=dict)
+    """The greatest of each size of a policy that it can hold, by the names of chapter 9."""
 
 
 class RoundTrips(Model, frozen=True, kw_only=True):

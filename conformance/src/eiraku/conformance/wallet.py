@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 from eiraku.conformance.adapter.server import serve_stdio, serve_tcp
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.device import Accepted, Rejected, Result
+from eiraku.reference.purse.provisioning import ROOM
 from eiraku.reference.purse.state import (
     Order,
     PayOrder,
@@ -96,6 +98,7 @@ class ReferenceWallet:
             "name": self.name,
             "version": version("eiraku"),
             "capabilities": list(self.capabilities),
+            "room": asdict(ROOM),
         }
 
     def _reset(self, _: dict[str, Any]) -> Response:

@@ -28,6 +28,7 @@ TITLES = {
     "commits": "Crash safety: commit points",
     "recovery": "Crash safety: redelivery",
     "memory": "Crash safety: memory",
+    "room": "Room: tables and what counts in them",
     "policies": "Policy",
     "privacy": "Privacy",
     "gross": "Gross",

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from eiraku.reference.crypto import cose, ed25519
+from eiraku.reference.crypto import cose, ed25519, x25519
 from eiraku.reference.history import unit_id
 from eiraku.reference.settings import SettingsError, convert
 from eiraku.spec import anchor as written
@@ -63,6 +63,8 @@ class TrustAnchor:
             form = convert(fields, written.Anchor, "anchor")
         except SettingsError as error:
             raise AnchorError(str(error)) from None
+        _check_keys(form)
+        _check_economies(form.economies)
         return cls(
             economies=frozenset(form.economies),
             device_keys=_by_kid(
@@ -286,14 +288,41 @@ def _parse(raw: bytes, limit: int, rule: str, where: str) -> tuple[cose.Sign1, b
     return signed, signed.kid
 
 
+def _check_economies(economies: tuple[int, ...]) -> None:
+    """Raises AnchorError."""
+    in_range = all(1 <= economy <= 65535 for economy in economies)
+    # EPP-GEN-010
+    if not economies or len(set(economies)) < len(economies) or not in_range:
+        raise AnchorError("anchor: expected one or more different economies from 1 to 65535")
+
+
+def _check_keys(form: written.Anchor) -> None:
+    """Raises AnchorError."""
+    # EPP-GEN-009
+    if not form.device_keys or not form.money_keys:
+        raise AnchorError("anchor: expected a device key and a money key")
+    earlier: set[str] = set()
+    keys: list[written.DeviceKey | written.MoneyKey] = [*form.device_keys, *form.money_keys]
+    for key in keys:
+        public = bytes.fromhex(key.public)
+        # EPP-KEY-015
+        if bytes.fromhex(key.kid) != ed25519.key_id(public):
+            raise AnchorError(f"anchor: kid {key.kid} is not the identifier of its public key")
+        # EPP-KEY-016
+        if key.kid in earlier:
+            raise AnchorError(f"anchor: key {key.kid} occurs twice")
+        earlier.add(key.kid)
+        # EPP-KEY-017
+        if key.start > key.end:
+            raise AnchorError(f"anchor: key {key.kid} is valid from {key.start} to {key.end}")
+        # EPP-KEY-018
+        if not ed25519.sound_key(public):
+            raise AnchorError(f"anchor: key {key.kid} is no point under which anything verifies")
+    for money in form.money_keys:
+        # EPP-KEY-019
+        if x25519.has_small_order(bytes.fromhex(money.history)):
+            raise AnchorError(f"anchor: the history key of {money.kid} has small order")
+
+
 def _by_kid(items: Iterable[F], read: Callable[[F], K]) -> dict[bytes, K]:
-    keys: dict[bytes, K] = {}
-    for item in items:
-        key, kid = read(item), bytes.fromhex(item.kid)
-        # EPP-GEN-005
-        if kid != ed25519.key_id(key.public):
-            raise AnchorError(f"anchor: kid {item.kid} is not the identifier of its public key")
-        if kid in keys:
-            raise AnchorError(f"anchor: kid {item.kid} occurs twice")
-        keys[kid] = key
-    return keys
+    return {bytes.fromhex(item.kid): read(item) for item in items}

@@ -13,7 +13,7 @@ from eiraku.spec.errors import Unavailable
 
 APPLICATION = 0x45505031
 """SQLite application_id of a purse: "EPP1"."""
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _TABLES = """
 CREATE TABLE purse (
@@ -32,15 +32,24 @@ CREATE TRIGGER holding_went AFTER DELETE ON holding
     BEGIN UPDATE held SET count = count - 1, value = value - old.value; END;
 CREATE TABLE pending (
     tx BLOB PRIMARY KEY, payee BLOB NOT NULL, amount INTEGER NOT NULL, offer BLOB NOT NULL,
-    endorsements BLOB NOT NULL, unit_ids BLOB NOT NULL);
+    endorsements BLOB NOT NULL, unit_ids BLOB NOT NULL, expires INTEGER NOT NULL);
 CREATE TABLE pending_unit (unit_id BLOB PRIMARY KEY, tx BLOB NOT NULL);
 CREATE TABLE settled (
     tx BLOB PRIMARY KEY, payee BLOB NOT NULL, amount INTEGER NOT NULL, offer_digest BLOB NOT NULL,
-    receipt BLOB NOT NULL);
+    receipt BLOB NOT NULL, expires INTEGER NOT NULL);
 CREATE TABLE credited (
     payer BLOB NOT NULL, tx BLOB NOT NULL, amount INTEGER NOT NULL, offer_digest BLOB NOT NULL,
-    receipt BLOB NOT NULL, PRIMARY KEY (payer, tx));
-CREATE TABLE seen (unit_id BLOB PRIMARY KEY, hop INTEGER NOT NULL);
+    receipt BLOB NOT NULL, expires INTEGER NOT NULL, PRIMARY KEY (payer, tx));
+CREATE TABLE seen (unit_id BLOB PRIMARY KEY, hop INTEGER NOT NULL, expires INTEGER NOT NULL);
+CREATE TABLE counted (
+    name TEXT NOT NULL, expires INTEGER NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (name, expires)) WITHOUT ROWID;
+CREATE TRIGGER settled_came AFTER INSERT ON settled BEGIN
+    INSERT INTO counted VALUES ('settled', new.expires, 1) ON CONFLICT DO UPDATE SET count = count + 1; END;
+CREATE TRIGGER credited_came AFTER INSERT ON credited BEGIN
+    INSERT INTO counted VALUES ('credited', new.expires, 1) ON CONFLICT DO UPDATE SET count = count + 1; END;
+CREATE TRIGGER seen_came AFTER INSERT ON seen BEGIN
+    INSERT INTO counted VALUES ('seen', new.expires, 1) ON CONFLICT DO UPDATE SET count = count + 1; END;
 """
 
 

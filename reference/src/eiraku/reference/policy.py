@@ -5,7 +5,7 @@ given. Amounts are in minor units, tiers are 0 to 7.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import resources
 from itertools import pairwise, product
 from pathlib import Path
@@ -14,18 +14,25 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from eiraku.reference.settings import SettingsError, Table
+from eiraku.spec import cbor, objects
 from eiraku.spec.objects import HOP_MAX, Role
 from eiraku.spec.shape import AMOUNT_MAX
 
-# The exact digits: "01" or "+1" would be a second name for tier 1.
+ENTRIES_MAX = 2**32 - 1
+"""Greatest number of entries of a table."""
+
+# EPP-POL-011: the exact digits; "01" or "+1" would be a second name for tier 1.
 _Tier = Literal["0", "1", "2", "3", "4", "5", "6", "7"]
+# EPP-POL-007
 _Limits = Mapping[_Tier, Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]]
+_Entries = Annotated[int, Meta(ge=1, le=ENTRIES_MAX)]
 _Roles = Annotated[tuple[Literal["person", "merchant", "vault", "centre"], ...], Meta(min_length=1)]
 
 
 class _OperationForm(Table, frozen=True, kw_only=True):
     """An operation as it is written."""
 
+    # EPP-POL-012; EPP-POL-013: two may have one name
     name: Annotated[str, Meta(min_length=1, description="text that is not empty")]
     payer: _Roles
     payee: _Roles
@@ -34,6 +41,7 @@ class _OperationForm(Table, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Raises SettingsError."""
+        # EPP-POL-009
         for field in ("payer", "payee"):
             roles = getattr(self, field)
             for index, role in enumerate(roles):
@@ -50,11 +58,16 @@ class _PolicyForm(Table, frozen=True, kw_only=True):
     max_units: Annotated[int, Meta(ge=1, le=64)]
     capacity: Annotated[int, Meta(ge=1, le=65535)]
     max_hops: Annotated[int, Meta(ge=1, le=HOP_MAX)]
+    max_record: Annotated[int, Meta(ge=1, le=cbor.LIMIT)]
+    max_given: _Entries
+    max_credited: _Entries
+    max_seen: _Entries
     balance_limits: _Limits
     operations: tuple[_OperationForm, ...]
 
     def __post_init__(self) -> None:
         """Raises SettingsError."""
+        _roomy(self)
         _never_falling(self.balance_limits, "balance_limits")
         _unambiguous(self.operations)
 
@@ -75,11 +88,23 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """A valid policy: most units in one transfer, most units held, most moves of a unit after its issue."""
+class Room:
+    """What a purse has room for: units that it holds, bytes of a message, and entries of its tables:
+    transactions given away, transactions credited, units seen.
+    """
+
+    capacity: int
+    max_record: int
+    max_given: int
+    max_credited: int
+    max_seen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy(Room):
+    """A valid policy: most units in one transfer, most moves of a unit after its issue, and the room."""
 
     max_units: int
-    capacity: int
     max_hops: int
     balance_limits: Mapping[int, int]
     operations: tuple[Operation, ...]
@@ -97,10 +122,10 @@ class Policy:
         return cls._from_form(_PolicyForm.from_file(path))
 
     @classmethod
-    def from_mapping(cls, fields: object) -> "Policy":
+    def from_mapping(cls, given: object) -> "Policy":
         """Read the JSON form. Raises SettingsError."""
         # EPP-POL-001
-        return cls._from_form(_read(fields))
+        return cls._from_form(_read(given))
 
     @classmethod
     def _from_form(cls, form: _PolicyForm) -> "Policy":
@@ -108,6 +133,10 @@ class Policy:
             max_units=form.max_units,
             capacity=form.capacity,
             max_hops=form.max_hops,
+            max_record=form.max_record,
+            max_given=form.max_given,
+            max_credited=form.max_credited,
+            max_seen=form.max_seen,
             balance_limits=_by_tier(form.balance_limits),
             operations=tuple(
                 Operation(
@@ -127,6 +156,10 @@ class Policy:
             "max_units": self.max_units,
             "capacity": self.capacity,
             "max_hops": self.max_hops,
+            "max_record": self.max_record,
+            "max_given": self.max_given,
+            "max_credited": self.max_credited,
+            "max_seen": self.max_seen,
             "balance_limits": {str(tier): limit for tier, limit in self.balance_limits.items()},
             "operations": [
                 {
@@ -153,12 +186,22 @@ class Policy:
         # EPP-POL-005
         return min(operation.limit(tier) for tier in tiers)
 
+    def exceeded(self, room: Room) -> str | None:
+        """The name of what this policy asks for more of than there is room for; None if there is enough."""
+        names = (field.name for field in fields(Room))
+        return next((name for name in names if getattr(self, name) > getattr(room, name)), None)
+
     def highest_limit(self, payer: Role, tier: int) -> int:
         """Largest amount that a payer may set before it knows the payee (EPP-TRF-010)."""
         return max((op.limit(tier) for op in self.operations if payer in op.payer), default=0)
 
+    def highest_request(self, payee: Role, tier: int) -> int:
+        """Largest amount that a payee may ask for before it knows the payer (EPP-TRF-068)."""
+        return max((op.limit(tier) for op in self.operations if payee in op.payee), default=0)
+
     def balance_limit(self, tier: int) -> int:
         """Largest balance for a tier, inclusive."""
+        # EPP-POL-015
         return self.balance_limits.get(tier, 0)
 
 
@@ -167,12 +210,30 @@ def default() -> Policy:
     return Policy.from_toml(resources.files("eiraku.reference").joinpath("default_policy.toml").read_text())
 
 
-def _read(fields: object) -> _PolicyForm:
-    return _PolicyForm.from_mapping(fields)
+def _read(given: object) -> _PolicyForm:
+    return _PolicyForm.from_mapping(given)
+
+
+def least_record(max_hops: int) -> int:
+    """The longest REDELIVER of one unit, in bytes, that a vault holds after its last move."""
+    return 366 + objects.history_size(min(max_hops + 1, HOP_MAX - 1))
+
+
+def _roomy(form: _PolicyForm) -> None:
+    """Raises SettingsError."""
+    # EPP-POL-016
+    if form.max_seen < form.capacity:
+        raise SettingsError("max_seen", f"at least capacity, {form.capacity}; found {form.max_seen}")
+    least = least_record(form.max_hops)
+    # EPP-POL-017
+    if form.max_record < least:
+        expected = f"at least {least}, for a unit after {form.max_hops} moves; found {form.max_record}"
+        raise SettingsError("max_record", expected)
 
 
 def _unambiguous(operations: Iterable[_OperationForm]) -> None:
     """Raises SettingsError."""
+    # EPP-POL-008
     first: dict[tuple[str, str, bool], int] = {}
     for index, operation in enumerate(operations):
         for payer, payee in product(operation.payer, operation.payee):
@@ -184,6 +245,7 @@ def _unambiguous(operations: Iterable[_OperationForm]) -> None:
 
 def _never_falling(limits: _Limits, where: str) -> None:
     """Limits that are given must not fall as the tier rises. Raises SettingsError."""
+    # EPP-POL-010
     for (low, limit), (high, other) in pairwise(sorted(limits.items())):
         if other < limit:
             expected = f"at least {limit}, the limit of tier {low}; found {other}"

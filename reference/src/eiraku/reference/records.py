@@ -14,7 +14,6 @@ from eiraku.spec.tables import Side
 
 LABEL_COM_KA = 65001
 LABEL_COM_KB = 65002
-PLAINTEXT_MAX = 65535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +34,10 @@ class Direction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """One side of a session's records."""
+    """One side of a session's records. `most`: bytes of the longest message (chapter 9, `max_record`)."""
 
     aead: Aead
+    most: int
     sending: Direction
     receiving: Direction
 
@@ -47,9 +47,9 @@ class Channel:
         return self.sending.number == self.receiving.number == 0
 
     def seal(self, message: bytes) -> tuple[bytes, "Channel"]:
-        """The record that carries `message`. Raises ValueError over 65 535 bytes: our own fault."""
-        if len(message) > PLAINTEXT_MAX:
-            raise ValueError(f"message of {len(message)} bytes, at most {PLAINTEXT_MAX} allowed")
+        """The record that carries `message`. Raises ValueError if that is too long: our own fault."""
+        if len(message) > self.most:
+            raise ValueError(f"message of {len(message)} bytes, at most {self.most} allowed")
         sealed = self.aead.seal(self.sending.key, self.sending.nonce, b"", message)
         return cbor.encode(sealed), replace(self, sending=_next(self.sending))
 
@@ -60,7 +60,7 @@ class Channel:
         if not isinstance(sealed, bytes):
             raise Refusal(Code.MALFORMED, "EPP-REC-006", "record is not one byte string")
         # EPP-ENC-010
-        if len(sealed) > PLAINTEXT_MAX + self.aead.tag_length:
+        if len(sealed) > self.most + self.aead.tag_length:
             raise Refusal(Code.TOO_LARGE, "EPP-ENC-010", f"record of {len(sealed)} bytes")
         try:
             # EPP-REC-007
@@ -73,7 +73,7 @@ class Channel:
         return message, replace(self, receiving=_next(self.receiving))
 
 
-def channel(session: Established[SubjectT], aead: Aead, side: Side) -> Channel:
+def channel(session: Established[SubjectT], aead: Aead, side: Side, most: int) -> Channel:
     """The channel of one side of a finished handshake, nothing sent or received yet."""
 
     def derive(label: int) -> Direction:
@@ -83,8 +83,8 @@ def channel(session: Established[SubjectT], aead: Aead, side: Side) -> Channel:
     # EPP-REC-001
     com_ka, com_kb = derive(LABEL_COM_KA), derive(LABEL_COM_KB)
     if side is Side.INITIATOR:
-        return Channel(aead=aead, sending=com_ka, receiving=com_kb)
-    return Channel(aead=aead, sending=com_kb, receiving=com_ka)
+        return Channel(aead=aead, most=most, sending=com_ka, receiving=com_kb)
+    return Channel(aead=aead, most=most, sending=com_kb, receiving=com_ka)
 
 
 def _next(direction: Direction) -> Direction:

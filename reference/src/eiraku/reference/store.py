@@ -2,8 +2,10 @@
 
 Each change is one transaction, on the medium before `apply` returns; `eiraku.reference.database` says how.
 
-Nothing is ever removed from the seen-set or the credited transactions: EPP-CRS-016 asks for them until the
-units expire, and a session that began under an older bulletin still measures expiry by that one.
+Nothing is ever removed from the seen-set, the credited and the settled transactions, which a purse keeps
+until the units expire (EPP-CRS-016, EPP-CRS-020, EPP-CRS-021): a session that began under an older bulletin
+still measures expiry by that one. What has expired does not count (EPP-CRS-022); how many entries expire when
+is kept beside them, so that a full table costs no more to ask than an empty one.
 
 Every failure is a `StoreError`, whose message says what was expected and what to do.
 """
@@ -25,6 +27,7 @@ from eiraku.reference.purse.ledger import (
     Holding,
     HoldingsCollected,
     HoldingSummary,
+    Kept,
     PaymentCredited,
     PaymentPending,
     PaymentSettled,
@@ -39,8 +42,9 @@ from eiraku.reference.purse.select import Candidate, unit_size
 from eiraku.spec.objects import HOP_MAX
 
 # Each table in the order of its primary key, so that equal content has an equal digest.
-_PENDING = "SELECT tx, payee, amount, offer, endorsements, unit_ids FROM pending"
-_CREDITED = "SELECT payer, tx, amount, offer_digest, receipt FROM credited"
+_PENDING = "SELECT tx, payee, amount, offer, endorsements, unit_ids, expires FROM pending"
+_SETTLED = "SELECT tx, payee, amount, offer_digest, receipt, expires FROM settled"
+_CREDITED = "SELECT payer, tx, amount, offer_digest, receipt, expires FROM credited"
 _CONTENT = (
     "SELECT number, private_key, purse_id, anchor, policy, given FROM purse",
     "SELECT signed FROM bulletin",
@@ -48,9 +52,9 @@ _CONTENT = (
     "SELECT count, value FROM held",
     _PENDING + " ORDER BY tx",
     "SELECT unit_id, tx FROM pending_unit ORDER BY unit_id",
-    "SELECT tx, payee, amount, offer_digest, receipt FROM settled ORDER BY tx",
+    _SETTLED + " ORDER BY tx",
     _CREDITED + " ORDER BY payer, tx",
-    "SELECT unit_id, hop FROM seen ORDER BY unit_id",
+    "SELECT unit_id, hop, expires FROM seen ORDER BY unit_id",
 )
 
 
@@ -112,16 +116,12 @@ class Store:
             case PaymentPending():
                 self._move_to_pending(change.pending)
             case PaymentSettled():
-                settled = change.settlement
-                self._db.execute("DELETE FROM pending_unit WHERE tx = ?", (settled.transaction,))
-                gone = self._db.execute("DELETE FROM pending WHERE tx = ?", (settled.transaction,))
-                _expect(gone.rowcount, 1)
-                row = (settled.transaction, settled.payee, settled.amount, settled.offer_digest)
-                self._insert("settled", (*row, settled.receipt))
+                self._settle(change.settlement)
             case PaymentCredited():
                 credit = change.credit
                 row = (credit.payer, credit.transaction, credit.amount, credit.offer_digest)
-                self._insert("credited", (*row, credit.receipt))
+                last = max(holding.expires for holding in change.holdings)
+                self._insert("credited", (*row, credit.receipt, last))
                 self._add(change.holdings)
             case HoldingsCollected():
                 self._remove(change.unit_ids)
@@ -143,8 +143,9 @@ class Store:
         self._db.executemany("INSERT INTO holding VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         # EPP-CEN-010: to a centre a unit can come back at a lower hop
         self._db.executemany(
-            "INSERT INTO seen VALUES (?, ?) ON CONFLICT (unit_id) DO UPDATE SET hop = max(hop, excluded.hop)",
-            [(r[0], r[5]) for r in rows],
+            "INSERT INTO seen VALUES (?, ?, ?)"
+            " ON CONFLICT (unit_id) DO UPDATE SET hop = max(hop, excluded.hop)",
+            [(h.unit_id, h.hop, h.expires) for h in holdings],
         )
 
     def _remove(self, unit_ids: Sequence[bytes]) -> None:
@@ -156,14 +157,24 @@ class Store:
         ids = [(unit_id,) for unit_id in p.unit_ids]
         # EPP-TRF-041: seen at the hop of our own endorsement
         self._db.executemany(
-            "INSERT OR REPLACE INTO seen SELECT unit_id, hop + 1 FROM holding WHERE unit_id = ?", ids
+            "INSERT INTO seen SELECT unit_id, hop + 1, expires FROM holding WHERE unit_id = ?"
+            " ON CONFLICT (unit_id) DO UPDATE SET hop = excluded.hop",
+            ids,
         )
+        last = max(self._one("SELECT expires FROM holding WHERE unit_id = ?", u)[0] for u in p.unit_ids)
         self._remove(p.unit_ids)
         lists = (b"".join(p.endorsements), b"".join(p.unit_ids))
-        self._insert("pending", (p.transaction, p.payee, p.amount, p.offer, *lists))
+        self._insert("pending", (p.transaction, p.payee, p.amount, p.offer, *lists, last))
         self._db.executemany(
             "INSERT INTO pending_unit VALUES (?, ?)", [(u, p.transaction) for u in p.unit_ids]
         )
+
+    def _settle(self, s: Settlement) -> None:
+        self._db.execute("DELETE FROM pending_unit WHERE tx = ?", (s.transaction,))
+        query = "DELETE FROM pending WHERE tx = ? RETURNING expires"
+        gone = self._db.execute(query, (s.transaction,)).fetchall()
+        _expect(len(gone), 1)
+        self._insert("settled", (s.transaction, s.payee, s.amount, s.offer_digest, s.receipt, gone[0][0]))
 
     def _insert(self, table: str, row: tuple[Any, ...]) -> None:
         marks = ", ".join("?" * len(row))
@@ -263,6 +274,13 @@ class Store:
         row = self._one("SELECT hop FROM seen WHERE unit_id = ?", unit_id)
         return None if row is None else int(row[0])
 
+    def entries(self, table: Kept, epoch: int) -> int:
+        """See `Ledger`."""
+        # EPP-CRS-022
+        query = "SELECT coalesce(sum(count), 0) FROM counted WHERE name = ? AND expires >= ?"
+        count = int(self.read(query, "settled" if table == "given" else table, epoch)[0][0])
+        return count + (int(self._one("SELECT count(*) FROM pending")[0]) if table == "given" else 0)
+
     def pending(self, transaction: bytes) -> Pending | None:
         """See `Ledger`."""
         return next(self._pendings(_PENDING + " WHERE tx = ?", transaction), None)
@@ -305,15 +323,14 @@ class Store:
 
     def settlements(self) -> tuple[Settlement, ...]:
         """Every settled transaction, by transaction."""
-        rows = self.read("SELECT tx, payee, amount, offer_digest, receipt FROM settled ORDER BY tx")
         return tuple(
             Settlement(transaction=tx, payee=payee, amount=amount, offer_digest=digest, receipt=receipt)
-            for tx, payee, amount, digest, receipt in rows
+            for tx, payee, amount, digest, receipt, _ in self.read(_SETTLED + " ORDER BY tx")
         )
 
     def _pendings(self, query: str, *values: bytes | int) -> Iterator[Pending]:
         rows = self.read(query, *values)
-        for tx, payee, amount, offer, endorsements, unit_ids in rows:
+        for tx, payee, amount, offer, endorsements, unit_ids, _ in rows:
             yield Pending(
                 transaction=tx,
                 payee=payee,
@@ -325,10 +342,10 @@ class Store:
 
     def _credits(self, query: str, *values: bytes | int) -> Iterator[Credit]:
         rows = self.read(query, *values)
-        for payer, tx, amount, digest, receipt in rows:
+        for payer, tx, amount, digest, receipt, _ in rows:
             yield Credit(transaction=tx, payer=payer, amount=amount, offer_digest=digest, receipt=receipt)
 
-    def read(self, query: str, *values: bytes | int) -> list[Any]:
+    def read(self, query: str, *values: bytes | int | str) -> list[Any]:
         """The rows of a query. Raises StoreError."""
         try:
             return self._db.execute(query, values).fetchall()

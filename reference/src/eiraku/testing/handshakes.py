@@ -1,7 +1,7 @@
 """Honest EDHOC handshakes between Alice, Bob and Carol: every state and message of them."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,7 +26,7 @@ def id_cred(name: str) -> cbor.Map:
     return {4: hashlib.sha256(name.encode()).digest()}
 
 
-def resolve(given_id: cbor.Map) -> Credential[str]:
+def resolve(given_id: cbor.Map, _ead: Sequence[Ead] = ()) -> Credential[str]:
     """The credential that is named, in full or by a short kid. Raises Refusal."""
     for name, key in KEYS.items():
         if given_id in (id_cred(name), {4: name.encode()}, {4: name[:1].encode()}, {4: b"\x01"}):

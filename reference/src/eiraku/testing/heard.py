@@ -38,6 +38,7 @@ EAD: Mapping[tuple[int, int], str] = {
     (1, -65001): "ead-version-offer",
     (1, -65002): "ead-member",
     (2, -65001): "ead-version-choice",
+    (2, -65003): "ead-purse-id",
 }
 """The rule of an EAD item by message and label."""
 
@@ -132,9 +133,11 @@ class Heard:
                 self.hear(name, data)
             return item
 
-        def sealed(*inputs: bytes) -> cbor.Map:
+        def sealed(*inputs: bytes) -> handshake.Ead:
             made = seal(*inputs)
-            self.hear("id-cred-sealed", cbor.encode(made))
+            self.hear("sealed-purse-id", cbor.encode(made.value))
+            for name, data in ead_items(2, cbor.decode_sequence(handshake.encode_ead([made]))).items():
+                self.hear(name, data)
             return made
 
         def carried(gate: Gate, caller: Caller, request_id: bytes, request: centre_objects.Request) -> Any:

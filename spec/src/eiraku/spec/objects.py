@@ -92,9 +92,9 @@ class PurseId(Record):
     reserved: Reserved = b""
 
 
-@record("EPP-PID-010", template={LABEL_KID: Place.FIELD})
+@record("EPP-PID-010", template=Place.FIELD)
 class SealedPurseId(Record):
-    """ID_CRED_x: nonce, ciphertext and tag of a purse ID under the scheme key (chapter 3)."""
+    """Value of the EAD item `EPP purse ID`: nonce, ciphertext and tag under the scheme key (chapter 3)."""
 
     sealed: Annotated[bytes, Octets(SEALED_NONCE + SEALED_TAG + 1, SEALED_NONCE + SEALED_TAG + PURSE_ID_MAX)]
 

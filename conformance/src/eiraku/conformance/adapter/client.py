@@ -169,6 +169,7 @@ class Wallet:
             protocol=response.protocol,
             capabilities=tuple(sorted(declared & KNOWN_CAPABILITIES)),
             unknown_capabilities=tuple(sorted(declared - KNOWN_CAPABILITIES)),
+            room=msgspec.to_builtins(response.room),
         )
         return self.info
 

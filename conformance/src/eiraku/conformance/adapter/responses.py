@@ -7,12 +7,24 @@ from msgspec import Meta
 from eiraku.conformance.adapter.wire import Label, Out, Seq, SessionState, Wire
 from eiraku.spec.anchor import Count, Hex8, Hex16, Hex32
 
+Size = Annotated[int, Meta(ge=1)]
+
 
 class Accepted(Wire, frozen=True, kw_only=True):
     """Done, and nothing more to say."""
 
     seq: Seq
     outcome: Literal["accepted"]
+
+
+class Room(Wire, frozen=True, kw_only=True):
+    """The greatest of each size of a policy that the wallet can hold (EPP-POL-018)."""
+
+    capacity: Size
+    max_record: Size
+    max_given: Size
+    max_credited: Size
+    max_seen: Size
 
 
 class Started(Wire, frozen=True, kw_only=True):
@@ -30,6 +42,7 @@ class Started(Wire, frozen=True, kw_only=True):
             "suite-0, deterministic."
         ),
     ]
+    room: Room
 
 
 class Progressed(Wire, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from collections.abc import Set as AbstractSet
 
 from eiraku.conformance.mutants.registry import Area
-from eiraku.reference import records
+from eiraku.reference import anchor, records
 from eiraku.spec import cbor, shape
 from eiraku.spec.cbor import Item, Map
 from eiraku.spec.errors import Code, Refusal
@@ -165,12 +165,26 @@ def nests_without_limit(data: bytes, *, limit: int = cbor.LIMIT, depth: int = cb
     return _decode(data, limit=limit, depth=depth + 1_000_000)
 
 
-AREA.sets(
+AREA.edits(
     "EPP-ENC-010",
     "decrypts_oversized_records",
     "Decrypts a record of any size before it looks at the size.",
-    (records, "PLAINTEXT_MAX"),
-    1 << 20,
+    records.Channel.open,
+    ("len(sealed) > self.most + self", "len(sealed) > (1 << 20) + self"),
+)
+AREA.edits(
+    "EPP-ENC-010",
+    "takes_records_of_the_greatest_policy",
+    "Takes records of up to 65 535 bytes, whatever its policy says.",
+    records.Channel.open,
+    ("len(sealed) > self.most + self", "len(sealed) > 65535 + self"),
+)
+AREA.edits(
+    "EPP-ENC-013",
+    "calls_long_units_too_large",
+    "Refuses a unit of more than 256 bytes with `too-large`.",
+    anchor._parse,
+    ("Refusal(Code.MALFORMED, rule", "Refusal(Code.TOO_LARGE, rule"),
 )
 
 

@@ -1,6 +1,7 @@
 """Mutants of chapter 5: freshness, authentication, key confirmation, errors, the judgement of the peer."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from eiraku.conformance.mutants.commits import writing
@@ -8,17 +9,18 @@ from eiraku.conformance.mutants.registry import Area
 from eiraku.reference.crypto.x25519 import AgreementKey, LowOrderPoint
 from eiraku.reference.edhoc import errors, initiator, messages, responder
 from eiraku.reference.edhoc.messages import Ead, Plaintext
-from eiraku.reference.edhoc.party import Credential, Established, Party, SubjectT, established
+from eiraku.reference.edhoc.party import Credential, Established, Party, SubjectT, established, identify
 from eiraku.reference.purse import core, handshake
 from eiraku.reference.purse.ledger import Ledger
 from eiraku.reference.purse.state import Env, Handshaking, NoSession, PurseState, Ready, Refuse, SessionState
+from eiraku.spec.cbor import Item, Map
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.tables import Session, Side
 from eiraku.testing.patches import Patch, edit, instead
 
 AREA = Area(__name__)
 _error, _read_message_4 = handshake.error, initiator.read_message_4
-_plaintext_4 = messages.read_plaintext_4
+_plaintext_4, _read_id_cred = messages.read_plaintext_4, messages._read_id_cred
 
 
 # --- roles and purposes (chapter 1) -------------------------------------------------------------------------
@@ -78,12 +80,17 @@ def agrees_on_zero(ephemeral: AgreementKey, peer: bytes) -> bytes:
         return bytes(32)
 
 
+def credential_items(party: Party[SubjectT], plain: Plaintext) -> Sequence[Ead]:
+    """The items that bring the peer's credential."""
+    return [item for item in plain.ead if item.label in party.credential_labels]
+
+
 @AREA.replaces("EPP-SES-013", (initiator, "identify"))
 def skips_the_signature_of_message_2(
     party: Party[SubjectT], plain: Plaintext, prk: bytes, label: int, th: bytes, *, c_r: bytes = b""
 ) -> Credential[SubjectT]:
     """As initiator does not verify the responder's signature."""
-    return party.resolve(plain.id_cred)
+    return party.resolve(plain.id_cred, credential_items(party, plain))
 
 
 @AREA.replaces("EPP-SES-013", (responder, "identify"))
@@ -91,7 +98,26 @@ def skips_the_signature_of_message_3(
     party: Party[SubjectT], plain: Plaintext, prk: bytes, label: int, th: bytes, *, c_r: bytes = b""
 ) -> Credential[SubjectT]:
     """As responder does not verify the initiator's signature."""
-    return party.resolve(plain.id_cred)
+    return party.resolve(plain.id_cred, credential_items(party, plain))
+
+
+@AREA.replaces("EPP-SES-013", (messages, "_read_id_cred"))
+def takes_the_kid_in_its_map(item: Item) -> Map:
+    """Takes ID_CRED_x also as the map that it stands for."""
+    return item if isinstance(item, dict) else _read_id_cred(item)
+
+
+@AREA.replaces("EPP-SES-030", (initiator, "identify"), (responder, "identify"))
+def takes_a_purse_id_that_is_not_signed(
+    party: Party[SubjectT], plain: Plaintext, prk: bytes, label: int, th: bytes, *, c_r: bytes = b""
+) -> Credential[SubjectT]:
+    """Takes a signature over EAD without the sealed purse ID, having taken it out before, as well."""
+    try:
+        return identify(party, plain, prk, label, th, c_r=c_r)
+    except Refusal:
+        rest = [item for item in plain.ead if item.label not in party.credential_labels]
+        without = replace(plain, ead_bytes=messages.encode_ead(rest))
+        return identify(party, without, prk, label, th, c_r=c_r)
 
 
 @AREA.makes("EPP-SES-014")

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 
 from eiraku.conformance.mutants.registry import Area
 from eiraku.conformance.tester import edwards
@@ -20,6 +21,23 @@ _verify, _acceptable, _parse, _detached = (
     cose.parse,
     cose.verify_detached,
 )
+
+
+@cache
+def _one_r(prefix: bytes) -> tuple[int, bytes]:
+    """A secret scalar and its point that depend on the key alone."""
+    r = int.from_bytes(hashlib.sha512(prefix).digest(), "little") % edwards.L
+    return r, edwards.encode(edwards.multiply(r, edwards.BASE))
+
+
+@AREA.replaces("EPP-KEY-013", (ed25519.SigningKey, "sign"))
+def signs_with_one_nonce(key: ed25519.SigningKey, message: bytes) -> bytes:
+    """Signs everything with one R."""
+    digest = hashlib.sha512(key._secret[:32]).digest()
+    scalar = int.from_bytes(digest[:32], "little") & ((1 << 254) - 8) | 1 << 254
+    r, point = _one_r(digest[32:])
+    k = int.from_bytes(hashlib.sha512(point + key.public + message).digest(), "little") % edwards.L
+    return point + ((r + k * scalar) % edwards.L).to_bytes(32, "little")
 
 
 @AREA.replaces("EPP-KEY-001", (ed25519, "verify"))

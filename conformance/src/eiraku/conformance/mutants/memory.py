@@ -40,7 +40,34 @@ def forgets_units_that_leave(store: Store, change: Change) -> None:
     _write(store, change)
 
 
-@AREA.replaces("EPP-CRS-016", (Store, "reopen"))
+@AREA.replaces("EPP-CRS-016", (Store, "_write"))
+def remembers_48_units(store: Store, change: Change) -> None:
+    """Remembers the 48 units that it has seen last."""
+    _write(store, change)
+    store._db.execute(
+        "DELETE FROM seen WHERE rowid NOT IN (SELECT rowid FROM seen ORDER BY rowid DESC LIMIT 48)"
+    )
+
+
+@AREA.replaces("EPP-CRS-020", (Store, "_write"))
+def forgets_the_oldest_credit(store: Store, change: Change) -> None:
+    """Forgets the oldest of more than 64 credited transactions."""
+    _write(store, change)
+    store._db.execute(
+        "DELETE FROM credited WHERE rowid NOT IN (SELECT rowid FROM credited ORDER BY rowid DESC LIMIT 64)"
+    )
+
+
+@AREA.replaces("EPP-CRS-021", (Store, "_write"))
+def forgets_the_oldest_receipt(store: Store, change: Change) -> None:
+    """Forgets the oldest of more than 64 settled transactions."""
+    _write(store, change)
+    store._db.execute(
+        "DELETE FROM settled WHERE rowid NOT IN (SELECT rowid FROM settled ORDER BY rowid DESC LIMIT 64)"
+    )
+
+
+@AREA.replaces("EPP-CRS-020", (Store, "reopen"))
 def forgets_credits(store: Store) -> None:
     """Loses the record of credited transactions with the power."""
     _reopen(store)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from eiraku.conformance.mutants.registry import Area
 from eiraku.reference.edhoc import errors, initiator, messages, responder
 from eiraku.reference.edhoc.messages import Ead, Message1, Plaintext
-from eiraku.reference.edhoc.party import Credential, Party, SubjectT, identify
+from eiraku.reference.edhoc.party import Credential, Established, Party, SubjectT, identify, rest_of_ead
 from eiraku.reference.purse import credential, handshake
 from eiraku.reference.purse.state import Answer, Env, Terms
 from eiraku.spec import cbor
@@ -18,6 +18,7 @@ AREA = Area(__name__)
 _message_1 = handshake.message_1
 _read, _on_message_1 = messages.read_message_1, handshake.on_message_1
 _understood, _only = messages.understood, credential.only
+_read_message_4 = initiator.read_message_4
 
 
 @AREA.replaces("EPP-SES-001", (messages, "read_message_1"))
@@ -155,8 +156,28 @@ def judges_ead_before_the_signature(
     party: Party[SubjectT], plain: Plaintext, prk: bytes, label: int, th: bytes, *, c_r: bytes = b""
 ) -> Credential[SubjectT]:
     """Looks at the EAD of messages 2 and 3 before it verifies the signature."""
-    messages.understood(plain.ead, party.ead_labels)
+    rest_of_ead(party, plain)
     return identify(party, plain, prk, label, th, c_r=c_r)
+
+
+AREA.edits(
+    "EPP-SES-010",
+    "knows_the_purse_id_in_message_1",
+    "Takes a critical item `EPP purse ID` in EAD_1 for one that it knows.",
+    handshake.on_message_1,
+    ("us.ead_labels | {credential.LABEL_MEMBER}", "us.ead_labels | {credential.LABEL_MEMBER, 65003}"),
+)
+
+
+@AREA.replaces("EPP-SES-010", (initiator, "read_message_4"))
+def knows_the_purse_id_in_message_4(
+    state: initiator.WaitMessage4[SubjectT], data: bytes
+) -> Established[SubjectT]:
+    """Takes a critical item `EPP purse ID` in EAD_4 for one that it knows."""
+    done = _read_message_4(
+        replace(state, party=replace(state.party, ead_labels=frozenset({65001, 65003}))), data
+    )
+    return replace(done, ead_4=tuple(item for item in done.ead_4 if item.label != credential.LABEL_PURSE_ID))
 
 
 AREA.sets(
@@ -207,7 +228,7 @@ AREA.edits(
         "message = responder.read_message_1(",
         (
             "early = edhoc_messages.read_message_1(data)\n"
-            "    known = edhoc_messages.understood(early.ead, {credential.LABEL_VERSION})\n"
+            "    known = edhoc_messages.understood(early.ead, us.ead_labels)\n"
             "    credential.choose_version(credential.read_offer(credential.only(known)))\n"
             "    message = responder.read_message_1("
         ),

@@ -202,8 +202,6 @@ AREA.edits(
 # --- the bundle ---------------------------------------------------------------------------------------------
 
 RIGHT_SUM = "total != offer.amount"
-ROOM = "count + ledger.pending_units() + len(checked)"
-BALANCE = "balance + offer.amount"
 AREA.edits(
     "EPP-TRF-042",
     "skips_the_sum",
@@ -229,8 +227,8 @@ AREA.edits(
     "EPP-TRF-043",
     "counts_only_the_bundle",
     "Compares only the units of the OFFER with its capacity, not those that it holds.",
-    payee.check_offer,
-    (ROOM, "len(checked)"),
+    payee.make_room,
+    ("count += ledger.pending_units() + len(offered)", "count = len(offered)"),
 )
 AREA.edits(
     "EPP-TRF-044",
@@ -243,8 +241,8 @@ AREA.edits(
     "EPP-TRF-044",
     "checks_the_balance_before_the_amount",
     "Compares only the balance before the payment with the limit.",
-    payee.check_offer,
-    (BALANCE, "balance"),
+    payee.make_room,
+    ("balance=balance + amount", "balance=balance"),
 )
 AREA.edits(
     "EPP-TRF-046",

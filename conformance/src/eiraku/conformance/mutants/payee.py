@@ -25,18 +25,24 @@ AREA.edits(
     "EPP-TRF-029",
     "requests_anything",
     "Takes an order to request anything.",
-    holder.check_order,
+    holder.check_request,
     ("if not 0 < order.amount <= shape.AMOUNT_MAX:", "if False:"),
-    ("if len(order.reference.encode()) > messages.REFERENCE_MAX:", "if False:"),
+)
+AREA.edits(
+    "EPP-TRF-068",
+    "requests_more_than_anybody_may_pay",
+    "Takes an order to request more than the policy allows it to be paid in any operation.",
+    holder.check_request,
+    ("if order.amount > highest:", "if False:"),
 )
 
 
-@AREA.makes("EPP-TRF-029")
+@AREA.makes("EPP-TRF-067")
 def cuts_references() -> Sequence[Patch]:
     """Takes an order to request with a reference of any length, and sends its beginning."""
     long = "if len(order.reference.encode()) > messages.REFERENCE_MAX:"
     return [
-        edit(holder.check_order, (long, "if False:")),
+        edit(holder.check_request, (long, "if False:")),
         edit(payee.request, ("reference=order.reference", "reference=order.reference[:16]")),
     ]
 

@@ -9,7 +9,7 @@ from eiraku.reference.purse import core, holder, payer, select, units
 from eiraku.reference.purse.ledger import Holding
 from eiraku.reference.purse.select import Candidate, Stock, choose
 from eiraku.reference.purse.state import Answer, Link
-from eiraku.reference.store import Store
+from eiraku.reference.store import Offerable, Store
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Receipt
 from eiraku.spec.objects import VALUES, EndorsementPayload
@@ -43,8 +43,10 @@ AREA.edits(
 )
 
 
-@AREA.replaces("EPP-TRF-011", (select, "choose"))
-def takes_the_smallest_units_first(stock: Stock, amount: int, *, max_units: int) -> tuple[bytes, ...]:
+@AREA.replaces("EPP-TRF-065", (select, "choose"))
+def takes_the_smallest_units_first(
+    stock: Stock, amount: int, *, max_units: int, max_record: int
+) -> tuple[bytes, ...]:
     """Takes the smallest units first, and so misses exact choices."""
     chosen: list[Candidate] = []
     rest = amount
@@ -54,16 +56,18 @@ def takes_the_smallest_units_first(stock: Stock, amount: int, *, max_units: int)
         rest -= value * len(found)
     if rest or len(chosen) > max_units:
         # Not enough money is not the defect; an exact choice that is there and not found is.
-        choose(stock, amount, max_units=max_units)
-        raise Refusal(Code.NO_EXACT_CHANGE, "EPP-TRF-011", "no exact choice found")
+        choose(stock, amount, max_units=max_units, max_record=max_record)
+        raise Refusal(Code.NO_EXACT_CHANGE, "EPP-TRF-065", "no exact choice found")
     return tuple(unit.unit_id for unit in chosen)
 
 
 @AREA.replaces("EPP-TRF-011", (select, "choose"))
-def calls_poverty_lack_of_change(stock: Stock, amount: int, *, max_units: int) -> tuple[bytes, ...]:
+def calls_poverty_lack_of_change(
+    stock: Stock, amount: int, *, max_units: int, max_record: int
+) -> tuple[bytes, ...]:
     """Refuses an order beyond its means with `no-exact-change`."""
     try:
-        return choose(stock, amount, max_units=max_units)
+        return choose(stock, amount, max_units=max_units, max_record=max_record)
     except Refusal as refusal:
         if refusal.code is not Code.INSUFFICIENT_FUNDS:
             raise
@@ -71,18 +75,56 @@ def calls_poverty_lack_of_change(stock: Stock, amount: int, *, max_units: int) -
 
 
 AREA.edits(
-    "EPP-TRF-011",
+    "EPP-TRF-064",
     "offers_too_many_units",
     "Offers more units than the policy permits.",
     payer.choose,
     ("max_units=policy.max_units", "max_units=policy.max_units + 1000"),
 )
 AREA.edits(
+    "EPP-TRF-011",
+    "counts_units_at_the_last_hop",
+    "Counts units at hop 255, which nobody may take, for an order.",
+    Offerable.__init__,
+    ("HOP_MAX if max_hops is None", "HOP_MAX + 1 if max_hops is None"),
+)
+AREA.edits(
+    "EPP-TRF-011",
+    "counts_only_what_anybody_takes",
+    "Does not count units at their hop limit for an order.",
+    payer.choose,
+    ("payee in (None, Role.VAULT, Role.CENTRE)", "payee in (Role.VAULT, Role.CENTRE)"),
+)
+AREA.edits(
+    "EPP-TRF-066",
+    "tells_the_payee_why_it_cannot_offer",
+    "Sends the code for which it could not choose units.",
+    payer.choose_for,
+    ("raise CannotOffer(refusal.code, refusal.requirement, refusal.detail) from None", "raise"),
+)
+AREA.edits(
+    "EPP-TRF-066",
+    "tells_the_payee_of_long_bundles",
+    "Sends `too-large` where all that it could offer to this payee is too long.",
+    payer.choose_for,
+    (
+        "raise CannotOffer(",
+        "if refusal.code is Code.TOO_LARGE:\n            raise\n        raise CannotOffer(",
+    ),
+)
+AREA.edits(
+    "EPP-TRF-060",
+    "offers_what_the_greatest_policy_allows",
+    "Offers bundles of which REDELIVER has up to 65 535 bytes, whatever its policy says.",
+    payer.choose,
+    ("max_record=policy.max_record", "max_record=65535"),
+)
+AREA.edits(
     "EPP-TRF-060",
     "offers_more_than_fits",
     "Offers bundles that would be too long for REDELIVER.",
     select.choose,
-    ("> MESSAGE_MAX", "> 1 << 20"),
+    ("> max_record", "> 1 << 20"),
 )
 
 

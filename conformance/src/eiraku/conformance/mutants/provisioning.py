@@ -1,10 +1,11 @@
-"""Mutants of chapter 1: roles, provisioning."""
+"""Mutants of chapters 1 and 3: provisioning, anchors."""
 
 from dataclasses import replace
 
 from eiraku.conformance.mutants.registry import Area
+from eiraku.reference import anchor, policy
 from eiraku.reference.purse import core, provisioning
-from eiraku.reference.purse.state import Effect, Provisioning, PurseState, Refuse
+from eiraku.reference.purse.state import Effect, Empty, Provisioning, PurseState, Ready, Refuse
 from eiraku.spec.errors import Code, Refusal
 
 AREA = Area(__name__)
@@ -23,8 +24,85 @@ AREA.edits(
         ),
     ),
 )
+
+
+@AREA.replaces("EPP-GEN-007", (provisioning, "provision"))
+def ignores_a_second_provisioning(
+    state: PurseState, given: Provisioning
+) -> tuple[PurseState, tuple[Effect, ...]]:
+    """Accepts to be provisioned a second time, and stays what it was."""
+    return _provision(state, given) if isinstance(state, Empty) else (state, ())
+
+
+@AREA.replaces("EPP-GEN-008", (provisioning, "provision"))
+def looks_at_the_policy_last(state: PurseState, given: Provisioning) -> tuple[PurseState, tuple[Effect, ...]]:
+    """Looks for faults of the anchor, purse ID and holdings before it looks at the policy."""
+    try:
+        return _provision(state, given)
+    except Refusal as refusal:
+        if refusal.code is Code.POLICY:
+            _provision(state, replace(given, policy=policy.default().to_mapping()))
+        raise
+
+
 AREA.edits(
-    "EPP-GEN-005",
+    "EPP-GEN-009",
+    "takes_anchors_without_keys",
+    "Lets itself be provisioned with an anchor without a key of one kind.",
+    anchor._check_keys,
+    ("if not form.device_keys or not form.money_keys:", "if False:"),
+)
+AREA.edits(
+    "EPP-GEN-010",
+    "takes_any_economies",
+    "Lets itself be provisioned with economies that are out of range or there twice, or with none.",
+    anchor._check_economies,
+    ("if not economies or len(set(economies)) < len(economies) or not in_range:", "if False:"),
+)
+AREA.edits(
+    "EPP-KEY-015",
+    "takes_any_kid",
+    "Takes an anchor in which a kid is not that of its key.",
+    anchor._check_keys,
+    ("if bytes.fromhex(key.kid) != ed25519.key_id(public):", "if False:"),
+)
+AREA.edits(
+    "EPP-KEY-016",
+    "takes_one_key_for_both_centres",
+    "Takes an anchor in which one key stands twice.",
+    anchor._check_keys,
+    ("if key.kid in earlier:", "if False:"),
+)
+AREA.edits(
+    "EPP-KEY-017",
+    "takes_keys_that_are_never_valid",
+    "Takes an anchor with a key that is valid from later than to.",
+    anchor._check_keys,
+    ("if key.start > key.end:", "if False:"),
+)
+AREA.edits(
+    "EPP-KEY-018",
+    "takes_unsound_keys_in_anchors",
+    "Takes an anchor with a key under which nothing can be verified.",
+    anchor._check_keys,
+    ("if not ed25519.sound_key(public):", "if False:"),
+)
+AREA.edits(
+    "EPP-KEY-018",
+    "takes_keys_off_the_curve_in_anchors",
+    "Takes an anchor with a key that is no point of the curve.",
+    anchor._check_keys,
+    ("ed25519.sound_key(public)", "ed25519.acceptable_point(public)"),
+)
+AREA.edits(
+    "EPP-KEY-019",
+    "takes_history_keys_of_small_order",
+    "Takes an anchor with a history key that gives an all-zero secret.",
+    anchor._check_keys,
+    ("if x25519.has_small_order(bytes.fromhex(money.history)):", "if False:"),
+)
+AREA.edits(
+    "EPP-GEN-011",
     "takes_any_purse_id",
     "Lets itself be provisioned with a purse ID that it could not verify.",
     provisioning.check_identity,
@@ -34,7 +112,7 @@ AREA.edits(
     ),
 )
 AREA.edits(
-    "EPP-GEN-005",
+    "EPP-GEN-012",
     "takes_any_private_key",
     "Lets itself be provisioned with a private key that does not belong to its purse ID.",
     provisioning.check_identity,
@@ -44,23 +122,74 @@ AREA.edits(
     ),
 )
 AREA.edits(
-    "EPP-GEN-005",
+    "EPP-GEN-013",
     "takes_any_number",
     "Lets itself be provisioned with another number than its purse ID's.",
     provisioning.check_identity,
     ("if given.number != claims.number:", "if False:"),
 )
 AREA.edits(
-    "EPP-GEN-005",
+    "EPP-GEN-014",
     "takes_any_holdings",
     "Lets itself be provisioned with units that do not verify.",
     provisioning.check_holding,
     ("anchor.verify_unit(trusted, item.unit)", "anchor.parse_unit(item.unit)"),
+)
+AREA.edits(
+    "EPP-GEN-015",
+    "takes_any_histories",
+    "Lets itself be provisioned with histories of any size.",
+    provisioning.check_holding,
+    ("or len(item.history) != objects.history_size(item.hop)", ""),
+)
+AREA.edits(
+    "EPP-GEN-015",
+    "takes_hops_above_255",
+    "Lets itself be provisioned with a unit after 256 moves.",
+    provisioning.check_holding,
     (
-        "if not 0 <= item.hop <= objects.HOP_MAX or len(item.history) != objects.history_size(item.hop):",
-        "if False:",
+        "not 0 <= item.hop <= objects.HOP_MAX or len(item.history) != ",
+        "item.hop <= objects.HOP_MAX and len(item.history) != ",
     ),
 )
+AREA.edits(
+    "EPP-GEN-016",
+    "takes_a_unit_twice_for_one",
+    "Lets itself be provisioned with one unit twice, and holds it once.",
+    provisioning.provision,
+    (
+        "if len({holding.unit_id for holding in holdings}) != len(holdings):",
+        "holdings = tuple({holding.unit_id: holding for holding in holdings}.values())\n    if False:",
+    ),
+)
+AREA.edits(
+    "EPP-GEN-017",
+    "takes_more_holdings_than_its_capacity",
+    "Lets itself be provisioned with more units than its capacity.",
+    provisioning.provision,
+    ("if len(holdings) > policy.capacity:", "if False:"),
+)
+
+
+@AREA.replaces("EPP-GEN-018", (provisioning, "provision"))
+def refuses_expired_holdings(state: PurseState, given: Provisioning) -> tuple[PurseState, tuple[Effect, ...]]:
+    """Refuses to be provisioned with a unit that has expired."""
+    after, effects = _provision(state, given)
+    units = [anchor.parse_unit(item.unit).unit for item in given.holdings]
+    if isinstance(after, Ready) and any(unit.expires < after.epoch for unit in units):
+        raise Refusal(Code.PROVISION, "EPP-GEN-018", "holdings: one has expired")
+    return after, effects
+
+
+@AREA.replaces("EPP-GEN-019", (provisioning, "provision"))
+def refuses_an_expired_purse_id(
+    state: PurseState, given: Provisioning
+) -> tuple[PurseState, tuple[Effect, ...]]:
+    """Refuses to be provisioned with a purse ID of its own that has expired."""
+    after, effects = _provision(state, given)
+    if isinstance(after, Ready) and after.identity.claims.expires < after.epoch:
+        raise Refusal(Code.PROVISION, "EPP-GEN-019", "purse ID: has expired")
+    return after, effects
 
 
 @AREA.replaces("EPP-GEN-005", (provisioning, "provision"))

@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from eiraku.conformance.mutants.registry import Area
-from eiraku.reference.edhoc import messages
+from eiraku.reference.edhoc import initiator, responder
+from eiraku.reference.edhoc.messages import Ead, Plaintext
+from eiraku.reference.edhoc.party import Credential, Party, SubjectT, identify
 from eiraku.reference.purse import credential, handshake
 from eiraku.reference.purse.state import Env, Order, Terms
-from eiraku.spec import cbor, objects, shape
+from eiraku.spec import objects, shape
 from eiraku.spec.cbor import Item
-from eiraku.spec.errors import Refusal
+from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import PurseId
 from eiraku.testing.patches import Patch, instead
 
 AREA = Area(__name__)
 _ordered, _uint, _unseal = objects._ordered, shape.uint, credential.unseal
-_read_id_cred = messages._read_id_cred
+_sealed_in = credential.sealed_in
 
 
 @AREA.replaces("EPP-PID-001", (objects, "_ordered"))
@@ -101,7 +103,7 @@ AREA.edits(
     "sends_purse_id_in_clear",
     "Sends its purse ID unsealed.",
     handshake.party,
-    (SEALED, "{objects.LABEL_KID: identity.purse_id}"),
+    (SEALED, "Ead(label=65003, value=identity.purse_id, critical=True)"),
     collateral={"*": "no peer can read the purse ID, so nothing works"},
 )
 AREA.edits(
@@ -114,28 +116,12 @@ AREA.edits(
 
 
 @AREA.replaces("EPP-PID-010", (credential, "unseal"))
-def takes_unsealed_purse_ids(scheme_key: bytes, id_cred: cbor.Map) -> bytes:
+def takes_unsealed_purse_ids(scheme_key: bytes, sealed: bytes) -> bytes:
     """Takes a purse ID that is not sealed."""
     try:
-        return _unseal(scheme_key, id_cred)
+        return _unseal(scheme_key, sealed)
     except Refusal:
-        content = id_cred.get(objects.LABEL_KID)
-        if not isinstance(content, bytes):
-            raise
-        return content
-
-
-@AREA.replaces("EPP-PID-010", (credential, "unseal"))
-def ignores_surplus_in_id_cred(scheme_key: bytes, id_cred: cbor.Map) -> bytes:
-    """Ignores other entries of ID_CRED_x beside the sealed purse ID."""
-    label = objects.LABEL_KID
-    return _unseal(scheme_key, {label: id_cred[label]} if label in id_cred else {})
-
-
-@AREA.replaces("EPP-PID-012", (messages, "_read_id_cred"))
-def takes_the_kid_in_its_map(item: cbor.Item) -> cbor.Map:
-    """Takes ID_CRED_x also as the map that it stands for."""
-    return item if isinstance(item, dict) else _read_id_cred(item)
+        return sealed
 
 
 @AREA.makes("EPP-PID-011")
@@ -150,3 +136,86 @@ def remembers_peers() -> Sequence[Patch]:
         return judge(terms, order, kept, env)
 
     return [instead(handshake.judge, as_first_met)]
+
+
+# --- how a purse names itself -------------------------------------------------------------------------------
+
+CHECK_ID_CRED = "credential.check_id_cred(id_cred)"
+AREA.edits(
+    "EPP-PID-012",
+    "takes_any_id_cred",
+    "Does not look at ID_CRED_x, since the purse ID is in EAD.",
+    handshake.resolve,
+    (CHECK_ID_CRED, "pass"),
+)
+AREA.edits(
+    "EPP-PID-012",
+    "takes_any_kid",
+    "Takes every ID_CRED_x that is a kid.",
+    handshake.resolve,
+    (CHECK_ID_CRED, "credential.check_id_cred({4: b'\\x01'} if id_cred.keys() == {4} else id_cred)"),
+)
+AREA.edits(
+    "EPP-PID-012",
+    "ignores_surplus_in_id_cred",
+    "Ignores other entries of ID_CRED_x beside the kid.",
+    handshake.resolve,
+    (CHECK_ID_CRED, "credential.check_id_cred({4: id_cred.get(4)})"),
+)
+AREA.edits(
+    "EPP-PID-012",
+    "has_a_kid_of_its_own",
+    "Puts a byte of its number into ID_CRED_x.",
+    handshake.party,
+    ("id_cred=credential.ID_CRED", "id_cred={4: identity.claims.number[-1:]}"),
+    collateral={"*": "no peer takes the ID_CRED_x, so nothing works"},
+)
+AREA.edits(
+    "EPP-PID-013",
+    "sends_its_purse_id_not_critical",
+    "Sends its sealed purse ID in an item that is not critical.",
+    credential.seal,
+    ("critical=True", "critical=False"),
+    expected=("EPP-PID-008",),
+    collateral={"*": "no peer takes the purse ID, so nothing works"},
+)
+
+
+@AREA.replaces("EPP-PID-013", (credential, "sealed_in"))
+def takes_the_first_purse_id(ead: Sequence[Ead]) -> bytes:
+    """Takes the first of two sealed purse IDs."""
+    return _sealed_in(ead[:1])
+
+
+@AREA.replaces("EPP-PID-013", (credential, "sealed_in"))
+def takes_the_last_purse_id(ead: Sequence[Ead]) -> bytes:
+    """Takes the second of two sealed purse IDs."""
+    return _sealed_in(ead[-1:])
+
+
+@AREA.replaces("EPP-PID-013", (credential, "sealed_in"))
+def takes_a_purse_id_twice(ead: Sequence[Ead]) -> bytes:
+    """Takes the same sealed purse ID twice."""
+    return _sealed_in(list(dict.fromkeys(ead)))
+
+
+@AREA.replaces("EPP-PID-013", (credential, "sealed_in"))
+def takes_a_purse_id_that_is_not_critical(ead: Sequence[Ead]) -> bytes:
+    """Takes a sealed purse ID in an item that is not critical."""
+    return _sealed_in([replace(item, critical=True) for item in ead])
+
+
+@AREA.replaces("EPP-PID-013", (credential, "sealed_in"))
+def ignores_a_purse_id_that_is_not_critical(ead: Sequence[Ead]) -> bytes:
+    """Takes a second item with a sealed purse ID that is not critical for an unknown one."""
+    return _sealed_in([item for item in ead if item.critical])
+
+
+@AREA.replaces("EPP-PID-014", (initiator, "identify"), (responder, "identify"))
+def takes_only_the_first_item_for_a_purse_id(
+    party: Party[SubjectT], plain: Plaintext, prk: bytes, label: int, th: bytes, *, c_r: bytes = b""
+) -> Credential[SubjectT]:
+    """Takes a sealed purse ID only before all other items."""
+    if plain.ead and plain.ead[0].label != credential.LABEL_PURSE_ID:
+        raise Refusal(Code.AUTHENTICATION, "EPP-PID-014", "another item first")
+    return identify(party, plain, prk, label, th, c_r=c_r)

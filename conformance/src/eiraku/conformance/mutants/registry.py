@@ -41,6 +41,7 @@ AREAS = (
     "commits",
     "recovery",
     "memory",
+    "room",
     "policies",
     "privacy",
     "gross",

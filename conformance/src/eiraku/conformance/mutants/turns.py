@@ -142,12 +142,15 @@ AREA.edits(
         ),
     ),
 )
-AREA.sets(
+AREA.edits(
     "EPP-ERR-002",
     "sends_local_codes",
     "Sends every code as it is, those marked as local too.",
-    (core, "LOCAL"),
-    {Code.RECORD: None},
+    core.refuse,
+    (
+        "Code.AMOUNT if isinstance(refusal, CannotOffer) else LOCAL.get(refusal.code, refusal.code)",
+        "None if refusal.code is Code.RECORD else refusal.code",
+    ),
 )
 
 

@@ -22,11 +22,13 @@ from eiraku.conformance.suite.journey import (
     Refused,
     expect_refused_peer,
 )
+from eiraku.conformance.suite.negative_session import error_of_the_peer
 from eiraku.conformance.suite.oracle import Oracle, Till
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import LAST_EPOCH, World, identifier, value
+from eiraku.reference.edhoc.errors import begins_with_integer
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.tables import Side
@@ -233,6 +235,10 @@ class Market(RuleBasedStateMachine):
         if session:
             self.stage.order("receive")
             connect(self.stage, Side.RESPONDER, peer=self._till(till).identity)
+            if begins_with_integer(data):
+                # An old message_1 (EPP-SES-033).
+                error_of_the_peer(self.stage, data, "an old message")
+                return
             codes = {Code.RECORD, Code.MALFORMED}
         else:
             self.stage.wallet.power_cut("now")

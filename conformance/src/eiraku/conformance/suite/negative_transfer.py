@@ -15,7 +15,7 @@ import pytest
 from eiraku.conformance.suite.sides import BOTH_SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import Answer, Talk, connect
-from eiraku.conformance.tester.policies import PLENTY, policy
+from eiraku.conformance.tester.policies import PLENTY, RECORD_MAX, policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity, World, identifier
 from eiraku.reference.centres.issuing import MoneyKey
@@ -162,6 +162,8 @@ class Plan:
         count, amount = len(self.offered_values), self.offered_amount
         return policy(
             max_units=16 if self.count_slack is None else count + self.count_slack,
+            # 64 units and more do not fit a record of the usual length.
+            max_record=None if count < 32 else RECORD_MAX,
             capacity=64 if self.capacity_slack is None else len(held) + count + self.capacity_slack,
             balance_limits={
                 1: PLENTY if self.balance_slack is None else sum(held) + amount + self.balance_slack

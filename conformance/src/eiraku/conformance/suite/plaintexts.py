@@ -13,7 +13,7 @@ def parts_of(plaintext: bytes) -> dict[str, bytes]:
     """Encodings of C_R (empty in PLAINTEXT_3), ID_CRED and the signature, and all of the EAD."""
     first, rest = cbor.split(plaintext)
     second, after = cbor.split(rest)
-    # A sealed purse ID, at least 33 bytes and never 64, stands before the signature.
+    # In PLAINTEXT_3 the signature is the second item; ID_CRED is shorter.
     if len(second) == SIGNATURE:
         return {"c_r": b"", "id_cred": first, "signature": second, "ead": after}
     signature, ead = cbor.split(after)
@@ -49,8 +49,7 @@ SHAPES: dict[str, Change] = {
     "id-cred-null": changed(id_cred=lambda _: b"\xf6"),
     "id-cred-array": changed(id_cred=lambda id_cred: b"\x81" + id_cred),
     "id-cred-in-byte-string": changed(id_cred=cbor.encode),
-    "id-cred-lone-kid-in-map": changed(id_cred=lambda _: cbor.encode({4: b"\x32"})),
-    "id-cred-kid-surplus-byte-string": changed(id_cred=lambda _: b"\x41\x32"),
+    "id-cred-lone-kid-in-map": changed(id_cred=lambda _: cbor.encode({4: b"\x01"})),
     "signature-63-bytes": signature(lambda found: found[:-1]),
     "signature-65-bytes": signature(lambda found: found + b"\0"),
     "signature-empty": signature(lambda _: b""),
@@ -63,19 +62,38 @@ SHAPES: dict[str, Change] = {
 """Other shapes. Each is refused under `authentication` (EPP-SES-013)."""
 
 
-IN_ITS_MAP = changed(id_cred=lambda id_cred: b"\xa1\x04" + id_cred)
-"""A plaintext in which ID_CRED_x is the map, not the kid alone (RFC 9528 section 3.5.3.2)."""
+PURSE_ID = b"\x39\xfd\xea"
+"""The label of the item `EPP purse ID`, the first of EAD_2 and EAD_3."""
+
+
+def purse_id(change: Change) -> Change:
+    """The plaintext with a change made to the encoding of the value of `EPP purse ID`."""
+
+    def changed_item(ead: bytes) -> bytes:
+        label, rest = cbor.split(ead)
+        if label != PURSE_ID:
+            raise ValueError("EPP purse ID is not the first item")
+        value, others = cbor.split(rest)
+        return label + change(value) + others
+
+    return changed(ead=changed_item)
+
 
 ENCODINGS: dict[str, tuple[str, Change]] = {
-    # Its head has three bytes.
-    "id-cred-long-head": ("EPP-ENC-002", changed(id_cred=lambda s: b"\x5a\0\0" + s[1:3] + s[3:])),
+    "id-cred-long-head": ("EPP-ENC-002", changed(id_cred=lambda _: b"\x18\x01")),
+    # Its head has three bytes, or two.
+    "purse-id-long-head": (
+        "EPP-ENC-002",
+        purse_id(lambda found: b"\x5a\0\0" + found[1:] if found[0] == 0x59 else b"\x59\0" + found[1:]),
+    ),
     "signature-long-head": ("EPP-ENC-002", changed(signature=lambda found: b"\x59\x00\x40" + found[2:])),
-    "id-cred-indefinite": ("EPP-ENC-003", changed(id_cred=lambda found: b"\x5f" + found + b"\xff")),
+    "id-cred-indefinite": ("EPP-ENC-003", changed(id_cred=lambda _: b"\x5f\x41\x01\xff")),
+    "purse-id-indefinite": ("EPP-ENC-003", purse_id(lambda found: b"\x5f" + found + b"\xff")),
     "signature-indefinite": ("EPP-ENC-003", changed(signature=lambda found: b"\x5f" + found + b"\xff")),
     "trailing-break": ("EPP-ENC-004", lambda plaintext: plaintext + b"\xff"),
     "id-cred-duplicate-key": (
         "EPP-ENC-005",
-        changed(id_cred=lambda found: b"\xa2" + (b"\x04" + found) * 2),
+        changed(id_cred=lambda _: b"\xa2" + b"\x04\x41\x01" * 2),
     ),
     "id-cred-tagged": ("EPP-ENC-006", changed(id_cred=lambda found: b"\xc0" + found)),
     "signature-tagged": ("EPP-ENC-006", changed(signature=lambda found: b"\xd8\x40" + found)),

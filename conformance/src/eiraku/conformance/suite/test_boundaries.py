@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from eiraku.conformance.suite.payer import own, unread
+from eiraku.conformance.suite.payer import own, paid, unread
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import Talk, connect
-from eiraku.conformance.tester.policies import CAPACITY_MAX, HOPS_MAX, PLENTY, UNITS_MAX, policy
+from eiraku.conformance.tester.policies import HOPS_MAX, PLENTY, RECORD_MAX, UNITS_MAX, policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, Identity, value
 from eiraku.spec.errors import Code
@@ -61,7 +61,7 @@ def _amount(stage: Stage, given: Given, expected: str) -> None:
 
 
 def _worth(stage: Stage, given: Given, expected: str) -> None:
-    stage.world.policy = policy(max_units=given["max_units"])
+    stage.world.policy = policy(max_units=given["max_units"], max_record=RECORD_MAX)
     stage.begin()
     _offered(stage, _units(stage, given["units"], given["value"]), expected)
 
@@ -69,7 +69,11 @@ def _worth(stage: Stage, given: Given, expected: str) -> None:
 def _sum(stage: Stage, given: Given, expected: str) -> None:
     world = stage.world
     world.policy = policy(
-        max_units=UNITS_MAX, capacity=CAPACITY_MAX, balance_limits={1: given["balance_limit"]}
+        max_units=UNITS_MAX,
+        capacity=given["units_held"] + 1,
+        max_credited=given["units_held"],
+        max_record=RECORD_MAX,
+        balance_limits={1: given["balance_limit"]},
     )
     stage.begin()
     each = given["balance"] // given["units_held"]
@@ -102,7 +106,7 @@ def _balance_limit(stage: Stage, given: Given, expected: str) -> None:
 
 
 def _unit_count(stage: Stage, given: Given, expected: str) -> None:
-    stage.world.policy = policy(max_units=given["max_units"], capacity=2 * UNITS_MAX)
+    stage.world.policy = policy(max_units=given["max_units"], capacity=2 * UNITS_MAX, max_record=RECORD_MAX)
     stage.begin()
     _offered(stage, _units(stage, given["units"]), expected)
 
@@ -116,9 +120,70 @@ def _capacity(stage: Stage, given: Given, expected: str) -> None:
     _offered(stage, _units(stage, given["offered"]), expected)
 
 
+def _given(stage: Stage, given: Given, expected: str) -> None:
+    world = stage.world
+    world.policy = policy(max_given=given["max_given"])
+    stage.begin(own(world, (1,) * (given["settled"] + given["pending"] + 1)))
+    for _ in range(given["settled"]):
+        flows.take(stage, Side.RESPONDER, 1)
+    for _ in range(given["pending"]):
+        paid(stage, Side.RESPONDER, 1)
+    _ordered(stage, 1, expected)
+
+
+def _credited(stage: Stage, given: Given, expected: str) -> None:
+    world = stage.world
+    world.policy = policy(max_credited=given["max_credited"])
+    stage.begin()
+    for _ in range(given["of_this_payer"]):
+        _offered(stage, _units(stage, 1), "accepted")
+    for _ in range(given["of_another"]):
+        other = world.purse()
+        _offered(stage, [world.holding(1, holder=other.number)], "accepted", other)
+    _offered(stage, _units(stage, 1), expected)
+
+
+def _seen(stage: Stage, given: Given, expected: str) -> None:
+    """As many units as `capacity`, which is not above `max_seen`."""
+    world = stage.world
+    world.policy = policy(capacity=given["max_seen"], max_seen=given["max_seen"])
+    stage.begin(own(world, (1,) * given["gone"]))
+    flows.take(stage, Side.RESPONDER, given["gone"])
+    _offered(stage, _units(stage, given["offered"]), expected)
+
+
+def _order(stage: Stage, given: Given, expected: str) -> None:
+    world = stage.world
+    world.policy = policy(max_record=RECORD_MAX)
+    stage.begin([unread(world, given["amount"], given["hop"], max_hops=1)])
+    vault = world.purse(role=Role.VAULT, holder=world.wallet.claims.holder)
+    _ordered(stage, given["amount"], expected, vault)
+
+
+def _request(stage: Stage, given: Given, expected: str) -> None:
+    limits = {1: given["limit"]}
+    stage.world.policy = policy(transfer=limits, own=limits)
+    before = stage.begin()
+    reply = stage.act("request", amount=given["amount"], reference="")
+    if expected == "accepted":
+        stage.accepted(reply, "order to request")
+        return
+    stage.refused(reply, _code(expected), "order to request")
+    stage.unchanged(before, "a refused order")
+
+
+def _policy(stage: Stage, given: Given, expected: str) -> None:
+    world = stage.world
+    world.policy = policy(**given)
+    if expected == "accepted":
+        stage.provision()
+        return
+    stage.refused(stage.wallet.provision(**world.provisioning()), _code(expected), "policy")
+
+
 def _hop(stage: Stage, given: Given, expected: str, *, vault: bool = False) -> None:
     world = stage.world
-    world.policy = policy(max_hops=given.get("policy_max_hops", HOPS_MAX))
+    world.policy = policy(max_hops=given.get("policy_max_hops", HOPS_MAX), max_record=RECORD_MAX)
     wallet = world.purse(role=Role.VAULT if vault else Role.PERSON)
     peer = world.purse(holder=wallet.claims.holder) if vault else world.purse()
     stage.begin(identity=wallet)
@@ -143,7 +208,7 @@ def _epoch(stage: Stage, given: Given, expected: str) -> None:
 
 def _redeliver(stage: Stage, given: Given, expected: str) -> None:
     world = stage.world
-    world.policy = policy(max_units=UNITS_MAX, max_hops=HOPS_MAX)
+    world.policy = policy(max_units=UNITS_MAX, max_hops=HOPS_MAX, max_record=given["max_record"])
     least = len(unread(world, 1, given["hop"], max_hops=HOPS_MAX).unit)
     units = []
     for size in given["unit_bytes"]:
@@ -163,10 +228,10 @@ def _change(stage: Stage, given: Given, expected: str) -> None:
     _ordered(stage, given["amount"], expected)
 
 
-def _ordered(stage: Stage, amount: int, expected: str) -> None:
+def _ordered(stage: Stage, amount: int, expected: str, payee: Identity | None = None) -> None:
     before = stage.state()
     if expected == "accepted":
-        flows.take(stage, Side.RESPONDER, amount)
+        flows.take(stage, Side.RESPONDER, amount, peer=payee)
         return
     stage.refused(stage.act("pay", amount=amount), _code(expected), "order to pay")
     stage.unchanged(before, "a refused order")
@@ -181,12 +246,18 @@ KINDS: dict[str, Callable[[Stage, Given, str], None]] = {
     "balance-limit": _balance_limit,
     "unit-count": _unit_count,
     "capacity": _capacity,
+    "given": _given,
+    "credited": _credited,
+    "seen": _seen,
     "hop-limit": _hop,
     "hop-to-a-vault": _at_a_vault,
     "unit-": _epoch,
     "history": _at_a_vault,
     "redeliver": _redeliver,
     "change": _change,
+    "order": _order,
+    "request": _request,
+    "policy": _policy,
 }
 """How a case is played, by the beginning of its id; the first that fits."""
 

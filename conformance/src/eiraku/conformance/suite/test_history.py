@@ -11,7 +11,7 @@ from eiraku.conformance.suite.negative_transfer import Plan, UnitPlan, alternati
 from eiraku.conformance.suite.payer import redeliver
 from eiraku.conformance.suite.sides import BOTH_SIDES, SIDES
 from eiraku.conformance.tester import flows
-from eiraku.conformance.tester.policies import policy
+from eiraku.conformance.tester.policies import RECORD_MAX, policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import identifier
 from eiraku.spec.errors import Code
@@ -156,7 +156,7 @@ def test_vault_and_centre_take_units_at_their_limit(stage: Stage, side: Side, ro
 def test_last_hop_of_all(stage: Stage, side: Side) -> None:
     """Hop 255 is the last for everybody: a vault takes a unit from hop 254, and none from hop 255."""
     world = stage.world
-    world.policy = policy()
+    world.policy = policy(max_record=RECORD_MAX)
     vault = world.purse(role=Role.VAULT, tier=1)
     peer = world.purse(tier=1, holder=vault.claims.holder)
     last, over, plain = (

@@ -1,7 +1,5 @@
 """Chapter 9: what the policy allows, between whom, and up to which amount."""
 
-import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,135 +18,37 @@ from eiraku.spec.objects import Role
 from eiraku.spec.tables import Side
 
 Json = dict[str, Any]
-Change = Callable[[Json], None]
 
 
-# --- policies that are none ---------------------------------------------------------------------------------
-
-
-def _put(*path: str | int, value: object) -> Change:
-    def change(found: Json) -> None:
-        place: Any = found
-        for step in path[:-1]:
-            place = place[step]
-        place[path[-1]] = value
-
-    return change
-
-
-def _drop(*path: str | int) -> Change:
-    def change(found: Json) -> None:
-        place: Any = found
-        for step in path[:-1]:
-            place = place[step]
-        del place[path[-1]]
-
-    return change
-
-
-def _add(**fields: Any) -> Change:
-    """One more operation, which differs from the first in `fields`."""
-
-    def change(found: Json) -> None:
-        found["operations"].append({**copy.deepcopy(found["operations"][0]), "name": "another", **fields})
-
-    return change
-
-
-NAMES = ("max_units", "capacity", "max_hops", "balance_limits", "operations")
-OPERATION_NAMES = ("name", "payer", "payee", "same_holder", "limits")
-
-DEFECTS: dict[str, Change] = {
-    **{f"without-{name}": _drop(name) for name in NAMES},
-    **{f"operation-without-{name}": _drop("operations", 0, name) for name in OPERATION_NAMES},
-    "unknown-name": _put("max_amount", value=5),
-    "unknown-name-in-an-operation": _put("operations", 1, "limit", value=5),
-    "max-units-0": _put("max_units", value=0),
-    "max-units-65": _put("max_units", value=65),
-    "max-units-text": _put("max_units", value="16"),
-    "max-units-fraction": _put("max_units", value=16.5),
-    "max-units-true": _put("max_units", value=True),
-    "capacity-0": _put("capacity", value=0),
-    "capacity-65536": _put("capacity", value=65536),
-    "max-hops-0": _put("max_hops", value=0),
-    "max-hops-256": _put("max_hops", value=256),
-    "balance-limit-negative": _put("balance_limits", "0", value=-1),
-    "balance-limit-falls": _put("balance_limits", "2", value=1999),
-    "balance-limit-of-tier-8": _put("balance_limits", "8", value=10**6),
-    "balance-limit-of-no-tier": _put("balance_limits", "gold", value=10**6),
-    "balance-limits-a-list": _put("balance_limits", value=[2000, 2000]),
-    "limit-negative": _put("operations", 0, "limits", "0", value=-1),
-    "limit-falls": _put("operations", 0, "limits", "1", value=499),
-    "limit-falls-at-the-last": _put("operations", 2, "limits", "2", value=1),
-    "limit-falls-over-a-gap": _put("operations", 0, "limits", value={"0": 500, "3": 499}),
-    "limit-of-tier-8": _put("operations", 0, "limits", "8", value=10**6),
-    "limit-text": _put("operations", 0, "limits", "0", value="500"),
-    "limit-fraction": _put("operations", 0, "limits", "0", value=0.5),
-    "payer-of-no-role": _put("operations", 0, "payer", value=["person", "bank"]),
-    "payer-empty": _put("operations", 0, "payer", value=[]),
-    "payee-empty": _put("operations", 0, "payee", value=[]),
-    "payer-twice": _put("operations", 0, "payer", value=["person", "person"]),
-    "payee-twice": _put("operations", 0, "payee", value=["merchant", "person", "merchant"]),
-    "payer-a-text": _put("operations", 0, "payer", value="person"),
-    "same-holder-a-number": _put("operations", 0, "same_holder", value=0),
-    "same-holder-a-text": _put("operations", 0, "same_holder", value="false"),
-    "name-a-number": _put("operations", 0, "name", value=7),
-    "operations-a-table": _put("operations", value={}),
-    "operation-twice": _add(),
-    "two-for-one-pair": _add(payer=["merchant", "vault"], payee=["merchant"]),
-    "two-for-one-pair-of-other-limits": _add(payer=["person"], limits={"0": 1}),
-}
-
-
-def _base() -> Json:
-    return policy(
-        balance_limits={0: 2000, 1: 2000, 2: 5000}, transfer={0: 500, 1: 500}, own={0: 9, 1: 10, 2: 11}
-    )
-
-
-@pytest.mark.requirement("EPP-POL-001", "EPP-ERR-001")
-@pytest.mark.parametrize("name", tuple(DEFECTS))
-def test_policy_at_fault(stage: Stage, name: str) -> None:
-    """A policy that can be read in two ways, or not at all, is refused; nothing is provisioned."""
+@pytest.mark.requirement("EPP-POL-013")
+def test_operations_of_one_name(stage: Stage) -> None:
+    """Two operations may have one name; each applies to its own pairs."""
     world = stage.world
-    world.policy = _base()
+    found = policy(transfer={1: 10}, own={1: 40})
+    for each in found["operations"]:
+        each["name"] = "payment"
+    world.policy = found
+    keep_to_limit(stage, Side.RESPONDER, world.wallet, world.peer, 10)
+
+
+@pytest.mark.requirement("EPP-POL-015")
+@pytest.mark.parametrize("named", (True, False), ids=["other-tiers-named", "no-tier-named"])
+def test_balance_limit_of_a_tier_that_is_not_named(stage: Stage, named: bool) -> None:  # noqa: FBT001
+    """A tier without a balance limit has limit 0, whatever those below and above it have."""
+    world = stage.world
+    ample = dict.fromkeys(range(3), 1000)
+    found = policy(transfer=ample, own=ample, balance_limits={0: 500, 1: 500, 2: 500})
+    world.policy = found
     stage.begin()
-    flows.still_alive(stage)
-    stage.wallet.reset()
-    before = stage.state()
-    wrong = copy.deepcopy(_base())
-    DEFECTS[name](wrong)
-    world.policy = wrong
-    reply = stage.wallet.provision(**world.provisioning([world.holding(4, holder=world.wallet.number)]))
-    stage.refused(reply, Code.POLICY, f"policy ({name})")
-    stage.unchanged(before, "a refused policy")
-    stage.refused(stage.open(Side.RESPONDER), Code.NOT_PROVISIONED, "open without provisioning")
-    world.policy = _base()
-    stage.provision()
-    flows.still_alive(stage)
-
-
-VALID: dict[str, Change] = {
-    "as-it-is": lambda _: None,
-    "largest-numbers": lambda found: found.update(max_units=64, capacity=65535, max_hops=255),
-    "equal-limits": _put("operations", 0, "limits", value={"0": 500, "1": 500, "7": 500}),
-    "highest-tier": _put("balance_limits", "7", value=2**53 - 1),
-    "limit-0": _put("operations", 1, "limits", value={"0": 0, "1": 1}),
-    "no-limits-for-an-operation": _put("operations", 1, "limits", value={}),
-    "same-pair-for-one-holder": _add(same_holder=True),
-    "other-pair": _add(payer=["vault"], payee=["vault"]),
-}
-
-
-@pytest.mark.requirement("EPP-POL-001", "EPP-POL-004")
-@pytest.mark.parametrize("name", tuple(VALID))
-def test_policy_without_fault(stage: Stage, name: str) -> None:
-    """A policy is not refused for what chapter 9 allows, up to the ends of its ranges."""
-    right = copy.deepcopy(_base())
-    VALID[name](right)
-    stage.world.policy = right
-    stage.begin()
-    flows.still_alive(stage)
+    flows.give(stage, Side.RESPONDER, [world.holding(1)])
+    del found["balance_limits"]["1"]
+    if not named:
+        found["balance_limits"] = {}
+    before = stage.begin()
+    talk = flows.meet_payee(stage, Side.RESPONDER, 1)
+    answer = talk.send(flows.offer_of(talk, [world.holding(1)]))
+    flows.expect_reject(talk, answer, Code.BALANCE_LIMIT, "OFFER")
+    stage.unchanged(before, "a refused OFFER")
 
 
 @pytest.mark.requirement("EPP-POL-004")
@@ -246,16 +146,17 @@ def test_who_may_pay_whom(stage: Stage, pair: Pair, side: Side, wallet_pays: boo
     stage.unchanged(before, "a refused peer")
 
 
-@SIDES
-@pytest.mark.requirement("EPP-POL-002", "EPP-ERR-001")
-def test_without_any_operation(stage: Stage, side: Side) -> None:
-    """A policy without operations allows nothing."""
+@pytest.mark.requirement("EPP-POL-014", "EPP-POL-002", "EPP-ERR-001")
+def test_without_any_operation(stage: Stage) -> None:
+    """A policy without operations is taken, and allows nothing."""
     world = stage.world
     world.policy = {**policy(), "operations": []}
-    before = stage.begin()
-    flows.order_receive(stage, side, 4)
+    before = stage.begin([world.holding(4, holder=world.wallet.number)])
+    for order in (("pay", {}), ("request", {"reference": ""})):
+        stage.refused(stage.act(order[0], amount=1, **order[1]), Code.AMOUNT_LIMIT, order[0])
+    stage.order("receive")
     with pytest.raises(HandshakeRefused) as caught:
-        connect(stage, side)
+        connect(stage, Side.RESPONDER)
     stage.refused(caught.value.reply, Code.ROLE_PAIR, "a peer for whom there is no operation")
     stage.unchanged(before, "a refused peer")
 
@@ -315,6 +216,7 @@ def test_limits_of_pay_in_and_pay_out(stage: Stage, side: Side, role: Role) -> N
     found = policy(transfer={1: 10}, own={1: 40})
     # With the highest limit elsewhere, the order itself is never too high.
     found["operations"][3]["limits"] = {"1": 1000}
+    found["operations"].append(operation("own", PURSES, PURSES, same_holder=True, limits={1: 1000}))
     world.policy = found
     wallet = world.purse(role=role, tier=1)
     vault = world.purse(role=Role.VAULT, tier=1, holder=wallet.claims.holder)

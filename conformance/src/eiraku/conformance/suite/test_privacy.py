@@ -196,7 +196,7 @@ LISTED = 5
 Waiting = initiator.WaitMessage2[PurseId]
 
 
-def _believe(credential: Credential[PurseId], _: cbor.Map) -> Credential[PurseId]:
+def _believe(credential: Credential[PurseId], *_: object) -> Credential[PurseId]:
     return credential
 
 

@@ -13,7 +13,7 @@ from eiraku.conformance.suite.negative_session import (
     silent,
 )
 from eiraku.conformance.suite.plaintexts import flipped
-from eiraku.conformance.tester.flows import still_alive
+from eiraku.conformance.tester.flows import still_alive, take
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, FOREIGN_ECONOMY, LAST_EPOCH, Identity
 from eiraku.reference.centres.device import PurseMasterKey
@@ -61,6 +61,8 @@ class Spoilt:
     identity: Callable[[Stage], Identity] = lambda stage: stage.world.wallet
     change: Callable[[Stage, Arguments], object] = lambda *_: None
     code: Code = Code.PROVISION
+    rule: str = "EPP-GEN-008"
+    """The requirement that demands the refusal."""
 
 
 def _by_stranger(stage: Stage) -> Identity:
@@ -123,13 +125,6 @@ def _setting_last(name: str, change: Callable[[Any], object]) -> Callable[[Stage
     return spoil
 
 
-def _setting_kid(keys: str, index: int) -> Callable[[Stage, Arguments], None]:
-    def spoil(_: Stage, arguments: Arguments) -> None:
-        arguments["anchor"][keys][index]["kid"] = bytes(8)
-
-    return spoil
-
-
 def _stranger_bulletin(stage: Stage) -> bytes:
     key = PurseMasterKey(key=SigningKey(stage.world.random(32)), valid_from=1, valid_to=LAST_EPOCH)
     centre = replace(stage.world.device, keys=(key,))
@@ -140,38 +135,51 @@ def _signed_by(key: SigningKey, unit: bytes, context: bytes = objects.CONTEXT_UN
     return cose.sign(key, context, cose.parse(unit).payload, kid=ed25519.key_id(key.public))
 
 
+def _of_hop_256(stage: Stage) -> bytes:
+    """A sealed history of the size that the next layer would give it."""
+    return stage.world.random(objects.history_size(255) + 153)
+
+
 SPOILT: dict[str, Spoilt] = {
-    "purse-id-by-a-stranger": Spoilt(identity=_by_stranger),
-    "purse-id-by-the-issuing-centre": Spoilt(identity=_by_issuing_centre),
-    "purse-id-signed-as-bulletin": Spoilt(identity=_as_bulletin),
-    "purse-id-altered": Spoilt(identity=_altered),
-    "purse-id-outside-validity-of-key": Spoilt(identity=_key_issued_too_late),
-    "purse-id-other-seal": Spoilt(identity=lambda stage: stage.world.purse(seal=bytes(16))),
-    "purse-id-foreign-economy": Spoilt(identity=lambda stage: stage.world.purse(economy=FOREIGN_ECONOMY)),
-    "purse-id-tier-8": Spoilt(identity=lambda stage: stage.world.purse(tier=8)),
-    "purse-id-number-zero": Spoilt(identity=lambda stage: stage.world.purse(number=bytes(8))),
-    "purse-id-empty": Spoilt(change=_setting("purse", "purse_id", value=lambda _: b"")),
+    "purse-id-by-a-stranger": Spoilt(identity=_by_stranger, rule="EPP-GEN-011"),
+    "purse-id-by-the-issuing-centre": Spoilt(identity=_by_issuing_centre, rule="EPP-GEN-011"),
+    "purse-id-signed-as-bulletin": Spoilt(identity=_as_bulletin, rule="EPP-GEN-011"),
+    "purse-id-altered": Spoilt(identity=_altered, rule="EPP-GEN-011"),
+    "purse-id-outside-validity-of-key": Spoilt(identity=_key_issued_too_late, rule="EPP-GEN-011"),
+    "purse-id-other-seal": Spoilt(
+        identity=lambda stage: stage.world.purse(seal=bytes(16)), rule="EPP-GEN-011"
+    ),
+    "purse-id-foreign-economy": Spoilt(
+        identity=lambda stage: stage.world.purse(economy=FOREIGN_ECONOMY), rule="EPP-GEN-011"
+    ),
+    "purse-id-tier-8": Spoilt(identity=lambda stage: stage.world.purse(tier=8), rule="EPP-GEN-011"),
+    "purse-id-number-zero": Spoilt(
+        identity=lambda stage: stage.world.purse(number=bytes(8)), rule="EPP-GEN-011"
+    ),
+    "purse-id-empty": Spoilt(change=_setting("purse", "purse_id", value=lambda _: b""), rule="EPP-GEN-011"),
     "purse-id-of-another": Spoilt(
-        change=_setting("purse", "purse_id", value=lambda stage: stage.world.peer.purse_id)
+        change=_setting("purse", "purse_id", value=lambda stage: stage.world.peer.purse_id),
+        rule="EPP-GEN-012",
     ),
     "private-key-of-another": Spoilt(
-        change=_setting("purse", "private_key", value=lambda stage: stage.world.peer.seed)
+        change=_setting("purse", "private_key", value=lambda stage: stage.world.peer.seed), rule="EPP-GEN-012"
     ),
     "number-of-another": Spoilt(
-        change=_setting("purse", "number", value=lambda stage: stage.world.peer.number)
+        change=_setting("purse", "number", value=lambda stage: stage.world.peer.number), rule="EPP-GEN-013"
     ),
     "other-device-seal-in-anchor": Spoilt(
-        change=_setting("anchor", "device_seal", value=lambda _: bytes(16))
+        change=_setting("anchor", "device_seal", value=lambda _: bytes(16)), rule="EPP-GEN-011"
     ),
-    "no-device-key-in-anchor": Spoilt(change=_setting("anchor", "device_keys", value=lambda _: [])),
-    "first-unit-altered": Spoilt(change=_unit(0, lambda _, unit: flipped(unit, -1))),
-    "second-unit-altered": Spoilt(change=_unit(1, lambda _, unit: flipped(unit, -1))),
-    "last-unit-altered": Spoilt(change=_unit(2, lambda _, unit: flipped(unit, -1))),
+    "first-unit-altered": Spoilt(change=_unit(0, lambda _, unit: flipped(unit, -1)), rule="EPP-GEN-014"),
+    "second-unit-altered": Spoilt(change=_unit(1, lambda _, unit: flipped(unit, -1)), rule="EPP-GEN-014"),
+    "last-unit-altered": Spoilt(change=_unit(2, lambda _, unit: flipped(unit, -1)), rule="EPP-GEN-014"),
     "last-unit-by-a-stranger": Spoilt(
-        change=_unit(2, lambda stage, unit: _signed_by(SigningKey(stage.world.random(32)), unit))
+        change=_unit(2, lambda stage, unit: _signed_by(SigningKey(stage.world.random(32)), unit)),
+        rule="EPP-GEN-014",
     ),
     "last-unit-by-the-device-centre": Spoilt(
-        change=_unit(2, lambda stage, unit: _signed_by(stage.world.device.keys[-1].key, unit))
+        change=_unit(2, lambda stage, unit: _signed_by(stage.world.device.keys[-1].key, unit)),
+        rule="EPP-GEN-014",
     ),
     "last-unit-signed-as-endorsement": Spoilt(
         change=_unit(
@@ -179,32 +187,46 @@ SPOILT: dict[str, Spoilt] = {
             lambda stage, unit: _signed_by(
                 stage.world.issuing.keys[-1].unit_key, unit, objects.CONTEXT_ENDORSEMENT
             ),
-        )
+        ),
+        rule="EPP-GEN-014",
     ),
-    "last-unit-malformed": Spoilt(change=_unit(2, lambda _, unit: unit[:-1])),
-    "last-unit-other-seal": Spoilt(change=_other_unit(seal=bytes(16))),
-    "last-unit-foreign-economy": Spoilt(change=_other_unit(economy=FOREIGN_ECONOMY)),
-    "last-unit-of-3": Spoilt(change=_other_unit(value=3)),
-    "last-unit-issued-after-it-expires": Spoilt(change=_other_unit(issued=150, expires=149)),
-    "last-history-too-short": Spoilt(change=_setting_last("history", lambda found: found[:-1])),
-    "last-history-too-long": Spoilt(change=_setting_last("history", lambda found: found + b"\0")),
-    "last-history-missing": Spoilt(change=_setting_last("history", lambda _: b"")),
-    "last-hop-does-not-fit": Spoilt(change=_setting_last("hop", lambda hop: hop + 1)),
-    "unit-twice": Spoilt(change=lambda _, found: found["holdings"].append(found["holdings"][0])),
-    "kid-of-a-device-key": Spoilt(change=_setting_kid("device_keys", 0)),
-    "kid-of-a-money-key": Spoilt(change=_setting_kid("money_keys", -1)),
+    "last-unit-malformed": Spoilt(change=_unit(2, lambda _, unit: unit[:-1]), rule="EPP-GEN-014"),
+    "last-unit-other-seal": Spoilt(change=_other_unit(seal=bytes(16)), rule="EPP-GEN-014"),
+    "last-unit-foreign-economy": Spoilt(change=_other_unit(economy=FOREIGN_ECONOMY), rule="EPP-GEN-014"),
+    "last-unit-of-3": Spoilt(change=_other_unit(value=3), rule="EPP-GEN-014"),
+    "last-unit-issued-after-it-expires": Spoilt(
+        change=_other_unit(issued=150, expires=149), rule="EPP-GEN-014"
+    ),
+    "last-history-too-short": Spoilt(
+        change=_setting_last("history", lambda found: found[:-1]), rule="EPP-GEN-015"
+    ),
+    "last-history-too-long": Spoilt(
+        change=_setting_last("history", lambda found: found + b"\0"), rule="EPP-GEN-015"
+    ),
+    "last-history-missing": Spoilt(change=_setting_last("history", lambda _: b""), rule="EPP-GEN-015"),
+    "last-hop-256": Spoilt(
+        change=lambda stage, found: found["holdings"][2].update(hop=256, history=_of_hop_256(stage)),
+        rule="EPP-GEN-015",
+    ),
+    "last-hop-does-not-fit": Spoilt(change=_setting_last("hop", lambda hop: hop + 1), rule="EPP-GEN-015"),
+    "unit-twice": Spoilt(
+        change=lambda _, found: found["holdings"].append(found["holdings"][0]), rule="EPP-GEN-016"
+    ),
     "policy-empty": Spoilt(change=_setting("policy", value=lambda _: {}), code=Code.POLICY),
     "policy-before-purse-id": Spoilt(
         identity=_by_stranger, change=_setting("policy", value=lambda _: {}), code=Code.POLICY
     ),
     "bulletin-by-a-stranger": Spoilt(
-        change=_setting("bulletin", value=_stranger_bulletin), code=Code.BULLETIN_SIGNATURE
+        change=_setting("bulletin", value=_stranger_bulletin),
+        code=Code.BULLETIN_SIGNATURE,
+        rule="EPP-BUL-001",
     ),
     "bulletin-not-in-order": Spoilt(
         change=_setting(
             "bulletin", value=lambda stage: stage.world.raw_bulletin(EPOCH, (b"\2" * 8, b"\1" * 8))
         ),
         code=Code.MALFORMED,
+        rule="EPP-BUL-003",
     ),
     "purse-id-before-bulletin": Spoilt(
         identity=_by_stranger, change=_setting("bulletin", value=_stranger_bulletin)
@@ -219,10 +241,17 @@ SPOILT: dict[str, Spoilt] = {
 
 
 @pytest.mark.requirement("EPP-GEN-005", "EPP-GEN-004")
-@pytest.mark.parametrize("name", sorted(SPOILT))
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.requirement(SPOILT[name].rule)) for name in sorted(SPOILT)],
+)
 def test_spoilt_provisioning(stage: Stage, name: str) -> None:
     """Provisioning that is wrong in one thing is refused, and leaves nothing behind"""
-    spoilt = SPOILT[name]
+    refuse_spoilt(stage, SPOILT[name])
+
+
+def refuse_spoilt(stage: Stage, spoilt: Spoilt) -> None:
+    """A wallet takes right provisioning, refuses what is wrong in one thing, and can be provisioned then."""
     before = stage.begin(_three(stage, stage.world.wallet))
     stage.equal(before.balance, 7, "balance after right provisioning")
     stage.wallet.reset()
@@ -243,7 +272,7 @@ def _three(stage: Stage, holder: Identity) -> list[OfferedUnit]:
     return [stage.world.holding(value, holder=holder.number) for value in (1, 2, 4)]
 
 
-@pytest.mark.requirement("EPP-GEN-005")
+@pytest.mark.requirement("EPP-GEN-007")
 @pytest.mark.parametrize("same", (True, False), ids=["same", "other"])
 def test_second_provisioning(stage: Stage, same: bool) -> None:  # noqa: FBT001
     """A wallet that is provisioned refuses to be provisioned again, and stays as it was"""
@@ -251,14 +280,43 @@ def test_second_provisioning(stage: Stage, same: bool) -> None:  # noqa: FBT001
     identity = stage.world.wallet if same else stage.world.purse()
     again = stage.world.provisioning([], identity=identity)
     stage.refused(stage.wallet.provision(**again), Code.PROVISION, "second provisioning")
+    # EPP-GEN-008: before anything that is given is looked at.
+    again["policy"] = {}
+    stage.refused(stage.wallet.provision(**again), Code.PROVISION, "second provisioning")
     stage.unchanged(before, "second provisioning")
     stage.equal(stage.state().balance, 7, "balance")
     still_alive(stage)
 
 
-@pytest.mark.requirement("EPP-GEN-005")
+@pytest.mark.requirement("EPP-GEN-018")
 def test_expired_unit_is_no_fault(stage: Stage) -> None:
     """A wallet can be provisioned with a unit that has expired"""
     expired = stage.world.holding(4, holder=stage.world.wallet.number, expires=EPOCH - 1)
     stage.provision([expired])
+    still_alive(stage)
+
+
+@pytest.mark.requirement("EPP-GEN-019")
+def test_expired_purse_id_is_no_fault(stage: Stage) -> None:
+    """A wallet can be provisioned with a purse ID that has expired, and takes part in sessions"""
+    expired = stage.world.purse(expires=EPOCH - 1)
+    stage.begin([stage.world.holding(4, holder=expired.number)], identity=expired)
+    stage.equal(stage.state().epoch, EPOCH, "epoch")
+    # Whether the peer accepts it is the peer's affair.
+    take(stage, Side.RESPONDER, 4)
+
+
+@pytest.mark.requirement("EPP-GEN-017", "EPP-GEN-005", "EPP-POL-004")
+def test_as_many_units_as_the_capacity(stage: Stage) -> None:
+    """A wallet can be provisioned with as many units as it may hold, and not with one more"""
+    world = stage.world
+    world.policy = {**world.policy, "capacity": 3}
+    stage.begin(_three(stage, world.wallet))
+    stage.wallet.reset()
+    before = stage.state()
+    four = [*_three(stage, world.wallet), world.holding(8, holder=world.wallet.number)]
+    reply = stage.wallet.provision(**world.provisioning(four))
+    stage.refused(reply, Code.PROVISION, "provisioning with one unit too many")
+    stage.unchanged(before, "refused provisioning")
+    stage.provision()
     still_alive(stage)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from eiraku.conformance.suite.journey import AMOUNT, Flow, Journey, Losing, Scenario
+from eiraku.conformance.suite.memory import repeat
 from eiraku.conformance.suite.oracle import Oracle, Till
 from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
@@ -15,7 +16,7 @@ from eiraku.conformance.tester.peer import Talk, connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import LAST_EPOCH, identifier, value
 from eiraku.spec.errors import Code
-from eiraku.spec.messages import Message, Offer, Receipt, Redeliver, Reject, Request
+from eiraku.spec.messages import Message, Offer, Receipt, Reject, Request
 from eiraku.spec.tables import Side
 
 # --- a payer that has committed -----------------------------------------------------------------------------
@@ -174,18 +175,7 @@ def offer_again(stage: Stage, side: Side, payment: Payment) -> None:
     stage.unchanged(before, "OFFER of a copy")
 
 
-def repeat(stage: Stage, side: Side, payment: Payment) -> None:
-    """The redelivery of what the wallet has credited must get the same receipt."""
-    before = stage.state()
-    flows.order_receive(stage, side, payment.amount)
-    talk = connect(stage, side)
-    answer = talk.send(Redeliver(offer=payment.offered, endorsements=payment.pay.endorsements))
-    stage.accepted(answer.reply, "REDELIVER", "closed")
-    stage.equal(answer.message, payment.receipt, "answer to REDELIVER")
-    stage.unchanged(before, "redelivery of what is credited")
-
-
-@pytest.mark.requirement("EPP-CRS-016", "EPP-CRS-010")
+@pytest.mark.requirement("EPP-CRS-016", "EPP-CRS-020", "EPP-CRS-010")
 @pytest.mark.parametrize("later", tuple(LATER))
 @pytest.mark.parametrize("settled", (False, True), ids=["pending", "settled"])
 @SIDES

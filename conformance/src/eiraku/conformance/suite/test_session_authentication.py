@@ -24,11 +24,11 @@ from eiraku.conformance.suite.negative_session import (
 from eiraku.conformance.suite.plaintexts import flipped
 from eiraku.conformance.tester.edwards import P
 from eiraku.conformance.tester.flows import still_alive
-from eiraku.conformance.tester.peer import Manner, connect, member_item, seal_purse_id
+from eiraku.conformance.tester.peer import Manner, connect, member_item, purse_id_item
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.edhoc.messages import encode_id_cred
+from eiraku.reference.edhoc.messages import encode_ead
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code
 
@@ -138,12 +138,12 @@ def test_shape_of_identifier(stage: Stage, identifier: str) -> None:
 
 def _exchanged(stage: Stage, peer: Identity) -> Manner:
     other = stage.world.purse()
-    return Manner(id_cred=seal_purse_id(stage, other.purse_id), cred=other.purse_id, key=peer.key)
+    return Manner(purse_id=(purse_id_item(stage, other.purse_id),), cred=other.purse_id, key=peer.key)
 
 
 def _exchanged_outside_transcript(stage: Stage, peer: Identity) -> Manner:
     other = stage.world.purse()
-    return Manner(id_cred=seal_purse_id(stage, other.purse_id), cred=peer.purse_id)
+    return Manner(purse_id=(purse_id_item(stage, other.purse_id),), cred=peer.purse_id)
 
 
 def _transcript_names_another(stage: Stage, _: Identity) -> Manner:
@@ -153,17 +153,23 @@ def _transcript_names_another(stage: Stage, _: Identity) -> Manner:
 def _renewed(stage: Stage, peer: Identity) -> Manner:
     """Two purse IDs of one purse and key: the signature is about one, the other is shown."""
     renewed = stage.world.purse(seed=peer.seed, number=peer.number, tier=2)
-    return Manner(id_cred=seal_purse_id(stage, renewed.purse_id), cred=peer.purse_id)
+    return Manner(purse_id=(purse_id_item(stage, renewed.purse_id),), cred=peer.purse_id)
 
 
 def _exchanged_on_the_way(stage: Stage, _: Identity) -> Manner:
-    other = encode_id_cred(seal_purse_id(stage, stage.world.purse().purse_id))
-    return Manner(plaintext=plaintexts.changed(id_cred=lambda _: other))
+    other = cbor.encode(purse_id_item(stage, stage.world.purse().purse_id).value)
+    return Manner(plaintext=plaintexts.purse_id(lambda _: other))
 
 
 def _sealed_anew_on_the_way(stage: Stage, peer: Identity) -> Manner:
-    again = encode_id_cred(seal_purse_id(stage, peer.purse_id))
-    return Manner(plaintext=plaintexts.changed(id_cred=lambda _: again))
+    again = cbor.encode(purse_id_item(stage, peer.purse_id).value)
+    return Manner(plaintext=plaintexts.purse_id(lambda _: again))
+
+
+def _added_on_the_way(stage: Stage, peer: Identity) -> Manner:
+    """The signature covers the purse ID as CRED, but not the item that brings it."""
+    item = encode_ead([purse_id_item(stage, peer.purse_id)])
+    return Manner(purse_id=(), plaintext=plaintexts.changed(ead=lambda ead: item + ead))
 
 
 EXCHANGES: dict[str, Callable[[Stage, Identity], Manner]] = {
@@ -173,6 +179,7 @@ EXCHANGES: dict[str, Callable[[Stage, Identity], Manner]] = {
     "another-purse-id-of-the-same-key": _renewed,
     "another-purse-id-on-the-way": _exchanged_on_the_way,
     "same-purse-id-sealed-anew-on-the-way": _sealed_anew_on_the_way,
+    "same-purse-id-added-on-the-way": _added_on_the_way,
 }
 
 

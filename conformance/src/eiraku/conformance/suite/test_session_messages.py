@@ -31,6 +31,7 @@ from eiraku.conformance.tester.peer import (
     VERSION_OFFER,
     Manner,
     connect,
+    purse_id_item,
 )
 from eiraku.conformance.tester.stage import Stage
 from eiraku.reference.crypto.ed25519 import SigningKey
@@ -103,7 +104,7 @@ def test_padding(stage: Stage, name: str, number: int, before: bool) -> None:  #
 CRITICAL = {
     "with-value": (Ead(label=7, value=b"value", critical=True),),
     "without-value": (Ead(label=7, critical=True),),
-    "label-next-to-ours": (Ead(label=65003, value=cbor.encode(1), critical=True),),
+    "label-next-to-ours": (Ead(label=65004, value=cbor.encode(1), critical=True),),
     "great-label": (Ead(label=2**32, critical=True),),
     "after-unknown": (Ead(label=7), Ead(label=8, critical=True)),
     "before-unknown": (Ead(label=8, critical=True), Ead(label=7)),
@@ -157,6 +158,16 @@ def test_version_not_critical(stage: Stage, number: int) -> None:
 def test_version_in_later_messages(stage: Stage, number: int, item: Ead) -> None:
     """In EAD_3 and EAD_4 the version is an unknown item: ignored, or refused if critical"""
     part = reader(number)
+    prepare(stage, part)
+    meet(stage, part, manner=with_item(number, replace(item, critical=False)))
+    handshake_attack(stage, part, _refused_items(number, with_item(number, item)))
+
+
+@pytest.mark.requirement("EPP-SES-010")
+@pytest.mark.parametrize("number", (NUMBERS[0], NUMBERS[3]))
+def test_purse_id_in_messages_1_and_4(stage: Stage, number: int) -> None:
+    """In EAD_1 and EAD_4 the purse ID is an unknown item: ignored, or refused if critical"""
+    part, item = reader(number), purse_id_item(stage, stage.world.peer.purse_id)
     prepare(stage, part)
     meet(stage, part, manner=with_item(number, replace(item, critical=False)))
     handshake_attack(stage, part, _refused_items(number, with_item(number, item)))

@@ -165,6 +165,8 @@ class Fault:
     claims: dict[str, Any]
     stranger: bool = False
     """Its purse ID is signed by a centre outside the anchor."""
+    no_purse_id: bool = False
+    """Its EAD has no purse ID."""
     other_key: bool = False
     """It signs the handshake with a key that is not in its purse ID."""
     clone: bool = False
@@ -177,6 +179,7 @@ class Fault:
 
 
 FAULTS: dict[str, Fault] = {
+    "no-purse-id": Fault(code=Code.AUTHENTICATION, claims={}, no_purse_id=True),
     "shape": Fault(code=Code.AUTHENTICATION, claims={"tier": 8}),
     "signature": Fault(code=Code.AUTHENTICATION, claims={}, stranger=True),
     "seal": Fault(code=Code.AUTHENTICATION, claims={"seal": bytes(16)}),
@@ -213,6 +216,8 @@ def test_order_of_checks(stage: Stage, pair: tuple[str, str], side: Side) -> Non
     peer = _culprit(stage, faults)
     other = SigningKey(stage.world.random(32))
     manner = Manner(key=other if any(fault.other_key for fault in faults) else None)
+    if any(fault.no_purse_id for fault in faults):
+        manner = replace(manner, purse_id=())
     if any(fault.critical_item for fault in faults):
         item = Ead(label=7, critical=True)
         manner = replace(manner, ead_2=(*manner.ead_2, item), ead_3=(item,))

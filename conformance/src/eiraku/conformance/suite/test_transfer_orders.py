@@ -67,13 +67,14 @@ def test_order_above_every_limit(stage: Stage, tier: int) -> None:
 @pytest.mark.parametrize("amount", (0, 2**53, 2**63))
 def test_order_to_request_an_impossible_amount(stage: Stage, amount: int) -> None:
     """An amount that no OFFER can answer is not requested."""
+    stage.world.policy = policy()
     stage.begin()
     stage.order("request", amount=2**53 - 1, reference="")
     refuse_order(stage, Code.AMOUNT, "request", amount=amount, reference="")
     flows.still_alive(stage)
 
 
-@pytest.mark.requirement("EPP-TRF-029", "EPP-ERR-001")
+@pytest.mark.requirement("EPP-TRF-067", "EPP-ERR-001")
 @pytest.mark.parametrize(
     ("right", "wrong"),
     (
@@ -137,7 +138,7 @@ CHOICES = {
 
 
 @SIDES
-@pytest.mark.requirement("EPP-TRF-011", "EPP-TRF-012", "EPP-ERR-001")
+@pytest.mark.requirement("EPP-TRF-011", "EPP-TRF-064", "EPP-TRF-065", "EPP-TRF-012", "EPP-ERR-001")
 @pytest.mark.parametrize("name", tuple(CHOICES))
 def test_choice_of_units(stage: Stage, side: Side, name: str) -> None:
     """An amount is paid with an exact choice of units if there is one, and refused otherwise."""
@@ -167,7 +168,7 @@ def _purses(seed: int, count: int) -> list[Purse]:
     ]
 
 
-@pytest.mark.requirement("EPP-TRF-011")
+@pytest.mark.requirement("EPP-TRF-011", "EPP-TRF-064", "EPP-TRF-065")
 @pytest.mark.parametrize(
     "purse",
     [
@@ -257,7 +258,7 @@ def _home(stage: Stage, role: Role) -> Identity:
 
 @SIDES
 @LIMITS
-@pytest.mark.requirement("EPP-TRF-011", "EPP-TRF-012", "EPP-TRF-007", "EPP-ERR-002")
+@pytest.mark.requirement("EPP-TRF-066", "EPP-TRF-012", "EPP-TRF-007", "EPP-ERR-002")
 @pytest.mark.parametrize(
     ("others", "code"),
     (((), Code.INSUFFICIENT_FUNDS), ((4, 2), Code.INSUFFICIENT_FUNDS), ((16,), Code.NO_EXACT_CHANGE)),
@@ -311,7 +312,7 @@ def _redeliver_size(holdings: Sequence[OfferedUnit]) -> int:
 def test_largest_redelivery(stage: Stage, side: Side) -> None:
     """A bundle whose REDELIVER has 65 535 bytes is offered, and can be redelivered."""
     world = stage.world
-    world.policy = policy(max_units=64, max_hops=255)
+    world.policy = policy(max_units=64, max_hops=255, max_record=LIMIT)
     stage.begin(_heavy(stage, LIMIT))
     _, payment = paid(stage, side, 63)
     settle_by_redelivery(stage, side, payment)
@@ -323,7 +324,7 @@ def test_largest_redelivery(stage: Stage, side: Side) -> None:
 def test_bundle_too_large_to_redeliver(stage: Stage, side: Side, surplus: int) -> None:
     """A bundle whose REDELIVER would be longer than 65 535 bytes is not offered; a part of it is."""
     world = stage.world
-    world.policy = policy(max_units=64, max_hops=255)
+    world.policy = policy(max_units=64, max_hops=255, max_record=LIMIT)
     units = _heavy(stage, LIMIT + surplus)
     stage.begin(units)
     refuse_order(stage, Code.TOO_LARGE, amount=63)

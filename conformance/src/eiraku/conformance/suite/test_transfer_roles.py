@@ -9,7 +9,7 @@ from eiraku.conformance.suite.chains import Chain, check_chain, passed_on, seale
 from eiraku.conformance.suite.sides import BOTH_SIDES, SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.peer import connect
-from eiraku.conformance.tester.policies import policy
+from eiraku.conformance.tester.policies import RECORD_MAX, policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity, World, identifier, value
 from eiraku.spec.messages import Offer, OfferedUnit, Request
@@ -132,11 +132,11 @@ def test_fresh_transactions(stage: Stage, side: Side) -> None:
 
 
 @SIDES
-@pytest.mark.requirement("EPP-TRF-032", "EPP-POL-004", "EPP-TRF-011")
+@pytest.mark.requirement("EPP-TRF-032", "EPP-POL-004", "EPP-TRF-064")
 def test_largest_bundle(stage: Stage, side: Side) -> None:
     """As many units as any policy permits are taken in one transfer, and paid on in one."""
     world = stage.world
-    world.policy = policy(max_units=64)
+    world.policy = policy(max_units=64, max_record=RECORD_MAX)
     stage.begin()
     flows.give(stage, side, [world.holding(1) for _ in range(64)])
     stage.equal(stage.state().balance, 64, "balance")

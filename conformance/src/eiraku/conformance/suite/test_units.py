@@ -18,7 +18,7 @@ from eiraku.conformance.suite.negative_transfer import (
 from eiraku.conformance.suite.second_signature import signed_again
 from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
-from eiraku.conformance.tester.policies import policy
+from eiraku.conformance.tester.policies import RECORD_MAX, policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import ECONOMY, EPOCH, FOREIGN_ECONOMY, OTHER_ECONOMY, World, identifier
 from eiraku.reference.centres.issuing import MoneyKey
@@ -87,6 +87,7 @@ def _in_place(field: str, item: cbor.Item) -> Bytes:
     return _items(lambda items: (*items[:position], item, *items[position + 1 :]))
 
 
+FULL: dict[str, object] = {"reserved": bytes(32)}
 SHAPES = (
     _shape("number-negative", number=-1, near={"number": 0}),
     _shape("number-2^63", number=2**63, near={"number": 2**63 - 1}),
@@ -102,8 +103,8 @@ SHAPES = (
     _shape("max-hops-256", max_hops=256, near={"max_hops": 255}),
     _shape("seal-of-15-bytes", seal=bytes(15)),
     _shape("seal-of-17-bytes", seal=bytes(17)),
-    _shape("reserved-of-33-bytes", reserved=bytes(33), near={"reserved": bytes(32)}),
-    _shape("longer-than-256-bytes", reserved=bytes(120), near={"reserved": bytes(32)}),
+    _shape("reserved-of-33-bytes", reserved=bytes(33), near=FULL),
+    _shape("longer-than-256-bytes", reserved=bytes(160), near=FULL),
     _payload("eight-items", _items(lambda items: items[:-1])),
     _payload("ten-items", _items(lambda items: (*items, 0))),
     _payload("empty-array", lambda _: cbor.encode(())),
@@ -316,7 +317,7 @@ def test_unit_from_the_future(stage: Stage, side: Side, issued: int) -> None:
 def test_every_denomination(stage: Stage, side: Side) -> None:
     """Each of the 41 denominations is credited, and can be paid on."""
     world = stage.world
-    world.policy = policy(max_units=64)
+    world.policy = policy(max_units=64, max_record=RECORD_MAX)
     stage.begin()
     flows.give(stage, side, [world.holding(1 << power) for power in range(41)])
     total = (1 << 41) - 1

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from eiraku.reference.edhoc import initiator, messages, responder, schedule
 from eiraku.reference.edhoc.messages import Ead
-from eiraku.reference.edhoc.party import Party, SubjectT, sign
+from eiraku.reference.edhoc.party import Party, SubjectT, ead_of, sign
 from eiraku.spec import cbor
 
 Change = Callable[[bytes], bytes]
@@ -53,7 +53,7 @@ def message_2_of_zero_secret(read: responder.Message1[SubjectT], g_y: bytes, ead
     us: Party[SubjectT] = read.party
     th_2 = schedule.th_2(g_y, read.message_1_digest)
     prk = schedule.prk_2e(th_2, bytes(32))
-    c_r, ead_2 = messages.encode_identifier(us.connection_id), messages.encode_ead(ead)
+    c_r, ead_2 = messages.encode_identifier(us.connection_id), ead_of(us, ead)
     signature = cbor.encode(sign(us, prk, schedule.MAC_2, th_2, ead_2, c_r=c_r))
     plaintext = c_r + messages.encode_id_cred(us.id_cred) + signature + ead_2
     return cbor.encode(g_y + schedule.xor(plaintext, schedule.keystream_2(prk, th_2, len(plaintext))))

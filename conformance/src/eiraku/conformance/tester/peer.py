@@ -6,8 +6,9 @@ one thing and leaves the rest right.
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from eiraku.conformance.adapter.client import Reply
 from eiraku.conformance.tester import forging
@@ -30,6 +31,9 @@ LABEL_VERSION = 65001
 VERSION_OFFER = Ead(label=LABEL_VERSION, value=cbor.encode((1,)), critical=True)
 VERSION_CHOICE = Ead(label=LABEL_VERSION, value=cbor.encode(1), critical=True)
 LABEL_MEMBER = 65002
+LABEL_PURSE_ID = 65003
+ID_CRED: cbor.Map = {4: b"\x01"}
+"""ID_CRED_x of every purse (EPP-PID-012)."""
 MEMBER_BYTES = 20
 """Length of the whole item `EPP member`."""
 KEY_BYTES = 32
@@ -50,7 +54,9 @@ class Manner:
 
     suites: tuple[int, ...] = (4,)
     connection_id: bytes = b""
-    id_cred: cbor.Map | None = None
+    id_cred: cbor.Map = field(default_factory=lambda: ID_CRED)
+    purse_id: tuple[Ead, ...] | None = None
+    """What brings our purse ID, before all else in EAD_2 or EAD_3."""
     cred: bytes | None = None
     key: SigningKey | None = None
     ead_1: tuple[Ead, ...] = (VERSION_OFFER,)
@@ -71,8 +77,8 @@ class Manner:
     """Ephemeral key G_Y of a responder that knows the shared secret to be all zero."""
     hear: forging.Change | None = None
     """What the channel makes of the wallet's message_1 before we read it."""
-    notice: Callable[[cbor.Map], None] = field(default=lambda _: None)
-    """Is told the wallet's ID_CRED."""
+    notice: Callable[[cbor.Map, bytes], None] = field(default=lambda *_: None)
+    """Is told the wallet's ID_CRED and its sealed purse ID."""
 
 
 RIGHT = Manner()
@@ -173,23 +179,26 @@ def connect(stage: Stage, side: Side, *, peer: Identity | None = None, manner: M
 
 def party(stage: Stage, peer: Identity, manner: Manner) -> Party[PurseId]:
     """The suite's purse as one side of EDHOC."""
-    sealed = seal_purse_id(stage, peer.purse_id)
+    sealed = purse_id_item(stage, peer.purse_id)
     return Party(
         suites=manner.suites,
         connection_id=manner.connection_id,
-        id_cred=manner.id_cred if manner.id_cred is not None else sealed,
+        id_cred=manner.id_cred,
         cred=manner.cred or peer.purse_id,
         key=manner.key or peer.key,
-        resolve=lambda id_cred: _resolve(stage, id_cred, manner),
+        resolve=partial(_resolve, stage, manner),
+        credential_ead=manner.purse_id if manner.purse_id is not None else (sealed,),
+        credential_labels=frozenset({LABEL_PURSE_ID}),
         ead_labels=frozenset({LABEL_VERSION, LABEL_MEMBER}),
     )
 
 
-def seal_purse_id(stage: Stage, purse_id: bytes, scheme_key: bytes | None = None) -> cbor.Map:
-    """ID_CRED_x of a purse ID, sealed under the world's scheme key or another (EPP-PID-008)."""
+def purse_id_item(stage: Stage, purse_id: bytes, scheme_key: bytes | None = None) -> Ead:
+    """The item `EPP purse ID`, sealed under the world's scheme key or another (EPP-PID-008)."""
     nonce = stage.world.random(objects.SEALED_NONCE)
     key, iv = _sealing_key(scheme_key or stage.world.scheme_key, nonce)
-    return {objects.LABEL_KID: nonce + aead.CHACHA20_POLY1305.seal(key, iv, b"", purse_id)}
+    sealed = nonce + aead.CHACHA20_POLY1305.seal(key, iv, b"", purse_id)
+    return Ead(label=LABEL_PURSE_ID, value=sealed, critical=True)
 
 
 def _as_initiator(stage: Stage, peer: Identity, manner: Manner) -> Talk:
@@ -255,14 +264,17 @@ def _deliver(stage: Stage, name: str, data: bytes, answer: str = "") -> bytes:
     return reply.out
 
 
-def _resolve(stage: Stage, id_cred: cbor.Map, manner: Manner) -> Credential[PurseId]:
+def _resolve(stage: Stage, manner: Manner, id_cred: cbor.Map, ead: Sequence[Ead]) -> Credential[PurseId]:
     """Open the wallet's sealed purse ID and verify it."""
-    manner.notice(id_cred)
-    try:
-        # EPP-PID-008
-        sealed = objects.SealedPurseId.codec.read(id_cred).sealed
-    except Refusal:
-        raise Refusal(Code.AUTHENTICATION, "EPP-PID-008", "ID_CRED is not a sealed purse ID") from None
+    # EPP-PID-012
+    if id_cred != ID_CRED:
+        raise Refusal(Code.AUTHENTICATION, "EPP-PID-012", "ID_CRED is not the one of every purse")
+    match ead:
+        case [Ead(label=_, value=bytes(sealed), critical=True)]:
+            manner.notice(id_cred, sealed)
+        case _:
+            # EPP-PID-008
+            raise Refusal(Code.AUTHENTICATION, "EPP-PID-008", "not one critical item EPP purse ID")
     nonce, ciphertext = sealed[: objects.SEALED_NONCE], sealed[objects.SEALED_NONCE :]
     key, iv = _sealing_key(stage.world.scheme_key, nonce)
     try:

@@ -3,12 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+from eiraku.spec.objects import history_size
+
 PURSES = ("person", "merchant")
 PLENTY = (1 << 53) - 1
 """A limit that no check reaches unless it means to."""
 UNITS_MAX = 64
 CAPACITY_MAX = 65535
 HOPS_MAX = 255
+RECORD_MAX = 65535
+ENTRIES_MAX = (1 << 32) - 1
+TABLES = ("capacity", "max_record", "max_given", "max_credited", "max_seen")
+"""What a policy asks a purse to have room for."""
+
+
+def least_record(max_hops: int) -> int:
+    """The least `max_record` that a policy may have (EPP-POL-017)."""
+    return 366 + history_size(min(max_hops + 1, HOPS_MAX - 1))
 
 
 def operation(
@@ -39,6 +50,10 @@ def policy(
     max_units: int = 16,
     capacity: int = 64,
     max_hops: int = 10,
+    max_record: int | None = None,
+    max_given: int = 64,
+    max_credited: int = 64,
+    max_seen: int | None = None,
     balance_limits: Mapping[int, int] | None = None,
     transfer: Mapping[int, int] | None = None,
     own: Mapping[int, int] | None = None,
@@ -52,6 +67,10 @@ def policy(
         "max_units": max_units,
         "capacity": capacity,
         "max_hops": max_hops,
+        "max_record": max(16384, least_record(max_hops)) if max_record is None else max_record,
+        "max_given": max_given,
+        "max_credited": max_credited,
+        "max_seen": 4 * capacity if max_seen is None else max_seen,
         "balance_limits": by_tier(balance_limits or ample),
         "operations": [
             operation("transfer", PURSES, PURSES, same_holder=False, limits=transfer or ample),

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from eiraku.conformance.adapter.client import Reply, State, Wallet
+from eiraku.conformance.classify import NoRoom
 from eiraku.conformance.evidence import EvidenceNotes
+from eiraku.conformance.tester.policies import TABLES
 from eiraku.conformance.tester.world import World
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import OfferedUnit
@@ -28,8 +30,22 @@ class Stage:
 
     # --- preparation ----------------------------------------------------------------------------------
 
+    def room(self, name: str) -> int:
+        """The greatest of a size of a policy that the wallet declares (EPP-POL-018)."""
+        info = self.wallet.info
+        if info is None:
+            raise RuntimeError("the wallet was not started")
+        return info.room[name]
+
     def provision(self, holdings: Iterable[OfferedUnit] = (), **changes: Any) -> None:
-        """Give the wallet its purse (see `World.provisioning`); it must accept."""
+        """Give the wallet its purse (see `World.provisioning`); it must accept.
+
+        Raises NoRoom if the policy is one that it cannot hold.
+        """
+        for name in TABLES:
+            if self.world.policy[name] > self.room(name):
+                wanted = self.world.policy[name]
+                raise NoRoom(f"{name} of {wanted} is needed, the wallet declares {self.room(name)}")
         reply = self.wallet.provision(**self.world.provisioning(holdings, **changes))
         self.require(reply.accepted, "accepted", reply, "provision")
 

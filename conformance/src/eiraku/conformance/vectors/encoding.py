@@ -6,13 +6,15 @@ from eiraku.conformance.results import Level
 from eiraku.conformance.suite.odd_encodings import FAMILIES, RECORDS, chosen
 from eiraku.conformance.vectors import judged
 from eiraku.conformance.vectors.judged import case, cases, numbered
-from eiraku.reference import records
 from eiraku.reference.vectors.files import FILES
-from eiraku.spec import cbor
+from eiraku.spec import cbor, messages
 from eiraku.spec.cbor import Item
 from eiraku.spec.errors import Code
 from eiraku.spec.vectors import forms
 from eiraku.spec.vectors.negative_forms import Encoding, ItemGroup, MessageGroup, RecordGroup, Refusable
+
+LONGEST = 2000
+"""Of a policy, in bytes: the longest record."""
 
 SAMPLE: Item = {1: (0, 23, 24, -1), 2: b"octets", 3: {-1: None, "a": True, "b": "text"}}
 """An item of every type."""
@@ -101,7 +103,7 @@ def _records() -> Iterator[RecordGroup]:
         sealed = cbor.decode(right)
         if not isinstance(sealed, bytes):
             raise TypeError("a record is a byte string")
-        judge, name = judged.record(suite, key, iv, step.number), f"record-suite-{suite}"
+        judge, name = judged.record(suite, (key, iv), step.number, messages.LIMIT), f"record-suite-{suite}"
 
         def found(
             sealed: bytes = sealed, name: str = name, judge: judged.Judge = judge, right: bytes = right
@@ -132,28 +134,36 @@ def _records() -> Iterator[RecordGroup]:
             yield from cases(name, judge, wrong, Code.RECORD, "EPP-REC-003")
 
         yield RecordGroup(
-            id=name, suite=suite, key=key.hex(), iv=iv.hex(), number=step.number, cases=tuple(found())
+            id=name,
+            suite=suite,
+            key=key.hex(),
+            iv=iv.hex(),
+            number=step.number,
+            max_record=messages.LIMIT,
+            cases=tuple(found()),
         )
-        late = judged.record(suite, key, iv, 1)
+        late = judged.record(suite, (key, iv), 1, messages.LIMIT)
         yield RecordGroup(
             id=f"{name}-number-1",
             suite=suite,
             key=key.hex(),
             iv=iv.hex(),
             number=1,
+            max_record=messages.LIMIT,
             cases=(case(f"{name}-repeated", late, right, Code.RECORD, "EPP-REC-002", "EPP-REC-003"),),
         )
-    longest = cbor.encode(bytes(records.PLAINTEXT_MAX + 17))
+    longest = cbor.encode(bytes(LONGEST + 17))
     yield RecordGroup(
         id="record-too-large",
         suite=4,
         key="40" * 32,
         iv="40" * 12,
         number=0,
+        max_record=LONGEST,
         cases=(
             case(
                 "record-too-large",
-                judged.record(4, b"\x40" * 32, b"\x40" * 12, 0),
+                judged.record(4, (b"\x40" * 32, b"\x40" * 12), 0, LONGEST),
                 longest,
                 Code.TOO_LARGE,
                 "EPP-ENC-010",

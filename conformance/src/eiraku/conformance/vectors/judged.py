@@ -9,6 +9,7 @@ from msgspec import structs
 from eiraku.conformance.vectors.played import slug
 from eiraku.reference import anchor, records
 from eiraku.reference.crypto import aead, cose
+from eiraku.reference.edhoc.messages import Ead
 from eiraku.reference.purse import credential, payee, units
 from eiraku.spec import cbor, messages, objects
 from eiraku.spec.errors import Code, Refusal
@@ -65,11 +66,11 @@ def message(data: bytes) -> object:
     return messages.decode(data)
 
 
-def record(suite: int, key: bytes, iv: bytes, number: int) -> Judge:
+def record(suite: int, secret: tuple[bytes, bytes], number: int, most: int) -> Judge:
     """Open one record."""
     chosen = aead.CHACHA20_POLY1305 if suite == 4 else aead.AES_CCM_16_64_128
-    direction = records.Direction(key=key, iv=iv, number=number)
-    return records.Channel(aead=chosen, sending=direction, receiving=direction).open
+    direction = records.Direction(key=secret[0], iv=secret[1], number=number)
+    return records.Channel(aead=chosen, most=most, sending=direction, receiving=direction).open
 
 
 def unit(trusted: anchor.TrustAnchor, epoch: int) -> Judge:
@@ -88,8 +89,8 @@ def sealed(scheme_key: bytes) -> Judge:
     """Open a sealed purse ID."""
 
     def judge(data: bytes) -> object:
-        id_cred: Any = cbor.decode(data)
-        return credential.unseal(scheme_key, id_cred)
+        item = Ead(label=credential.LABEL_PURSE_ID, value=data, critical=True)
+        return credential.unseal(scheme_key, credential.sealed_in([item]))
 
     return judge
 

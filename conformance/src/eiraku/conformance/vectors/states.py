@@ -134,6 +134,10 @@ def memory(device: Device) -> Json:
     """What is durable, but for what `purse` says."""
     store = device.store
     holdings = store.holdings([summary.unit_id for summary in store.summaries()])
+    until = {
+        table: dict(store.read(f"SELECT {key}, expires FROM {table}"))  # noqa: S608 - our own names
+        for table, key in (("credited", "CAST(payer || tx AS BLOB)"), ("settled", "tx"), ("seen", "unit_id"))
+    }
     seen = store.read("SELECT unit_id, hop FROM seen ORDER BY unit_id")
     return {
         "holdings": [{"unit": h.unit.hex(), "hop": h.hop, "history": h.history.hex()} for h in holdings],
@@ -154,10 +158,24 @@ def memory(device: Device) -> Json:
                 "amount": c.amount,
                 "offer_digest": c.offer_digest.hex(),
                 "receipt": c.receipt.hex(),
+                "expires": until["credited"][c.payer + c.transaction],
             }
             for c in store.credits()
         ],
-        "seen": [{"unit_id": unit_id.hex(), "hop": hop} for unit_id, hop in seen],
+        "settled": [
+            {
+                "transaction": s.transaction.hex(),
+                "payee": s.payee.hex(),
+                "amount": s.amount,
+                "offer_digest": s.offer_digest.hex(),
+                "receipt": s.receipt.hex(),
+                "expires": until["settled"][s.transaction],
+            }
+            for s in store.settlements()
+        ],
+        "seen": [
+            {"unit_id": unit_id.hex(), "hop": hop, "expires": until["seen"][unit_id]} for unit_id, hop in seen
+        ],
     }
 
 

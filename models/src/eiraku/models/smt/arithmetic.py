@@ -139,7 +139,7 @@ PROOFS: tuple[Proof, ...] = (
         name="largest-first",
         says="Of units whose values are powers of two, whoever takes the largest that fits, again and again,"
         " finds an exact choice whenever there is one, and none has fewer units.",
-        requirements=("EPP-TRF-011", "EPP-UNI-007"),
+        requirements=("EPP-TRF-065", "EPP-UNI-007"),
         method="induction over the units, bit-vectors",
         prove=lambda: prove_choice(z3.UGE, powers_of_two=True),
         twins=(

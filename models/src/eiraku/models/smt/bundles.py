@@ -93,6 +93,7 @@ def _redeliver() -> Iterator[Boundary]:
                 "hop": held,
                 "amount": number,
                 "redeliver_bytes": LIMIT + over,
+                "max_record": LIMIT,
             },
             expected=expected,
         )
@@ -127,7 +128,8 @@ def _change() -> Iterator[Boundary]:
         # The amount last: the fewest coins and the least values first
         *held, wanted = least([*values, amount], *powers, *rising, *enough, *facts)
         given: dict[str, Value] = {"values": list(held), "amount": wanted, "max_units": most}
-        return Boundary(name=name, says=says, requirements=("EPP-TRF-011",), given=given, expected=expected)
+        rule = "EPP-TRF-065" if expected == ACCEPTED else "EPP-TRF-064"
+        return Boundary(name=name, says=says, requirements=(rule,), given=given, expected=expected)
 
     one, two, all_three = three[:1], three[:2], three
     rest, _ = _in_turn(two, amount)

@@ -153,7 +153,7 @@ PROOFS: tuple[Proof, ...] = (
         says="A given policy has no two operations for one transfer, no falling limit and no gap: no tier"
         " that it names somewhere is left out elsewhere, and money of every role that can be paid finds its"
         " way to a centre.",
-        requirements=("EPP-POL-001", "EPP-POL-002"),
+        requirements=("EPP-POL-002", "EPP-POL-008", "EPP-POL-010"),
         method="enumeration",
         prove=lambda: prove_given(SAMPLE),
         twins=(

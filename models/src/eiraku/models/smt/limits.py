@@ -25,6 +25,9 @@ def cases() -> Iterator[Boundary]:
     yield from _balance_limit()
     yield from _unit_count()
     yield from _capacity()
+    yield from _tables()
+    yield from _orders()
+    yield from _policies()
     yield from _hops()
     yield from _homeward()
     yield from _expiry()
@@ -143,6 +146,97 @@ def _capacity() -> Iterator[Boundary]:
             " capacity; without the pending ones there is room.",
             requirements=("EPP-POL-004", "EPP-TRF-043"),
             given=dict(zip(("capacity", "spendable", "pending", "offered"), numbers, strict=True)),
+            expected=expected,
+        )
+
+
+def _tables() -> Iterator[Boundary]:
+    most, first, second = z3.Ints("most first second")
+    cases = (
+        (
+            "given",
+            "Settled and pending transactions take {} max_given, and the holder orders one more payment.",
+            ("EPP-CRS-022", "EPP-TRF-061"),
+            ("max_given", "settled", "pending"),
+            1,
+        ),
+        (
+            "credited",
+            "Credited transactions of two payers take {} max_credited, and one more is offered.",
+            ("EPP-CRS-022", "EPP-TRF-062"),
+            ("max_credited", "of_this_payer", "of_another"),
+            1,
+        ),
+        (
+            "seen",
+            "Units that were here and are gone, and those offered, are together {} max_seen.",
+            ("EPP-CRS-022", "EPP-TRF-063"),
+            ("max_seen", "gone", "offered"),
+            0,
+        ),
+    )
+    for name, says, requirements, names, coming in cases:
+        for over, expected in ((0, ACCEPTED), (1, "capacity")):
+            full = first + second + coming == most + over
+            numbers = least([most, first, second], first >= 1, second >= 1, full)
+            words = ("all but one of", "all of", "one more than")
+            yield Boundary(
+                name=f"{name}{'-exceeded' if over else ''}",
+                says=says.format(words[1 - coming + over]),
+                requirements=requirements,
+                given=dict(zip(names, numbers, strict=True)),
+                expected=expected,
+            )
+
+
+def _orders() -> Iterator[Boundary]:
+    hop, limit, amount = z3.Ints("hop limit amount")
+    for over, expected in ((0, ACCEPTED), (1, "insufficient-funds")):
+        last = least([hop], hop >= 0, hop + 1 == HOP_MAX + over)[0]
+        yield Boundary(
+            name=f"order-{'after-the-last-hop' if over else 'at-the-last-hop'}",
+            says="The payer holds one unit, far above its hop limits, and is to pay it; a vault would take it"
+            " if an endorsement had room for its next hop.",
+            requirements=("EPP-TRF-011",),
+            given={"hop": last, "amount": 1},
+            expected=expected,
+        )
+    for over, expected in ((0, ACCEPTED), (1, "amount-limit")):
+        numbers = least([limit, amount], limit >= 1, amount == limit + over)
+        yield Boundary(
+            name=f"request-limit{'-exceeded' if over else ''}",
+            says=f"The amount to request is {'one above' if over else 'at'} the limit of every operation in"
+            " which the payee can be paid.",
+            requirements=("EPP-POL-004", "EPP-TRF-068"),
+            given=dict(zip(("limit", "amount"), numbers, strict=True)),
+            expected=expected,
+        )
+
+
+def _policies() -> Iterator[Boundary]:
+    hops, record, seen, room = z3.Ints("max_hops max_record max_seen capacity")
+    home = z3.If(hops + 1 < HOP_MAX, hops + 1, HOP_MAX - 1)
+    # From hop 2 on a layer adds the same.
+    least_record = 366 + 456 + 153 * (home - 2)
+    for name, most in (("shortest", hops >= 1), ("longest", hops >= HOP_MAX)):
+        for under, expected in ((0, ACCEPTED), (1, "policy")):
+            numbers = least([hops, record], most, hops <= HOP_MAX, record == least_record - under)
+            yield Boundary(
+                name=f"policy-{name}-record{'-too-short' if under else ''}",
+                says=f"A policy whose records are {'one byte too short' if under else 'just long enough'} for"
+                " a unit on its last way home.",
+                requirements=("EPP-POL-017",),
+                given=dict(zip(("max_hops", "max_record"), numbers, strict=True)),
+                expected=expected,
+            )
+    for under, expected in ((0, ACCEPTED), (1, "policy")):
+        numbers = least([room, seen], room >= 2, seen == room - under)
+        yield Boundary(
+            name=f"policy-seen-set{'-too-small' if under else ''}",
+            says=f"A policy with {'one place less' if under else 'as many places'} for units seen"
+            f" {'than' if under else 'as'} for units held.",
+            requirements=("EPP-POL-016",),
+            given=dict(zip(("capacity", "max_seen"), numbers, strict=True)),
             expected=expected,
         )
 

@@ -33,7 +33,7 @@ FIRST, SECOND = z3.Ints("operation another_operation")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The rules of EPP-POL-001 and EPP-POL-005; a twin lacks one."""
+    """The rules of EPP-POL-005, EPP-POL-008 and EPP-POL-010; a twin lacks one."""
 
     one_operation: bool = True
     rising_limits: bool = True
@@ -65,7 +65,7 @@ def limit_of_both(rules: Rules, operation: Term, payer: Term, payee: Term) -> Te
 
 
 def admitted(rules: Rules) -> list[Term]:
-    """What EPP-POL-001 demands of every policy."""
+    """What chapter 9 (EPP-POL-007 to EPP-POL-010) demands of every policy."""
     i, j, low, high = z3.Ints("i j low high")
     role, role2 = ROLE.variable("r"), ROLE.variable("r2")
     made = [
@@ -139,7 +139,7 @@ PROOFS: tuple[Proof, ...] = (
         " whatever order they stand; its limit is the same from both sides, never above that of either tier,"
         " does not fall when a tier rises among those named, and is never above what the payer's holder may"
         " set.",
-        requirements=("EPP-POL-001", "EPP-POL-003", "EPP-POL-005", "EPP-TRF-010"),
+        requirements=("EPP-POL-003", "EPP-POL-005", "EPP-POL-008", "EPP-POL-010", "EPP-TRF-010"),
         method="symbolic policy, any number of operations",
         prove=lambda: prove_admitted(Rules()),
         twins=(

@@ -12,6 +12,7 @@ from nacl.exceptions import BadSignatureError
 _P = 2**255 - 19
 _L = 2**252 + 27742317777372353535851937790883648493
 _Y_MASK = 2**255 - 1
+_D = -121665 * pow(121666, -1, _P) % _P
 
 # The y coordinates of the eight points whose order divides 8. Both points with x = 0 (y = 1 and y = -1) are
 # among them, so refusing these y also refuses x = 0 with the sign bit set.
@@ -63,6 +64,16 @@ def verify(public: bytes, message: bytes, signature: bytes) -> bool:
     except BadSignatureError:
         return False
     return True
+
+
+def sound_key(public: bytes) -> bool:
+    """Whether 32 bytes are a key under which something could verify (EPP-KEY-002)."""
+    if not acceptable_point(public):
+        return False
+    y = int.from_bytes(public, "little") & _Y_MASK
+    # x^2 = (y^2 - 1) / (d y^2 + 1): a square, or there is no such point; 0 is of small order
+    u, v = y * y - 1, _D * y * y + 1
+    return pow(u * v, (_P - 1) // 2, _P) == 1
 
 
 def acceptable_point(encoded: bytes) -> bool:

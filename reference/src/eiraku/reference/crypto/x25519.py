@@ -41,6 +41,16 @@ class AgreementKey:
             raise LowOrderPoint from None
 
 
+def has_small_order(public: bytes) -> bool:
+    """Whether every agreement with this 32-byte public key gives an all-zero secret."""
+    try:
+        # Any private key tells: clamping makes each a multiple of the cofactor.
+        AgreementKey(bytes(32)).agree(public)
+    except LowOrderPoint:
+        return True
+    return False
+
+
 def _check(key: bytes) -> None:
     # The binding itself reads 32 bytes of whatever it is given.
     if len(key) != 32:

@@ -22,8 +22,10 @@ from eiraku.reference.edhoc.party import (
     Party,
     SubjectT,
     agree,
+    ead_of,
     established,
     identify,
+    rest_of_ead,
     sendable,
     sign,
 )
@@ -128,15 +130,15 @@ def read_message_2(state: WaitMessage2[SubjectT], data: bytes) -> Message2[Subje
         th_3=schedule.next_th(th_2, plaintext, peer.cred),
         peer=peer,
         peer_connection_id=c_r,
-        ead=messages.understood(plain.ead, party.ead_labels),
+        ead=rest_of_ead(party, plain),
     )
 
 
 def write_message_3(
     state: Message2[SubjectT], *, ead: Sequence[Ead] = ()
 ) -> tuple[WaitMessage4[SubjectT], bytes]:
-    """message_3, with EAD_3 `ead`."""
-    party, ead_3 = state.party, messages.encode_ead(ead)
+    """message_3; EAD_3 is what brings our credential, and `ead`."""
+    party, ead_3 = state.party, ead_of(state.party, ead)
     signature = sign(party, state.prk, schedule.MAC_3, state.th_3, ead_3)
     plaintext = messages.encode_id_cred(party.id_cred) + cbor.encode(signature) + ead_3
     ciphertext = schedule.seal(state.suite, state.prk, state.th_3, (schedule.K_3, schedule.IV_3), plaintext)

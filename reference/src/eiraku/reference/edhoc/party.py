@@ -1,12 +1,12 @@
 """What both sides of a handshake have in common: who one is, whom one believes, and what comes out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from eiraku.reference.crypto import ed25519
 from eiraku.reference.crypto.x25519 import AgreementKey, LowOrderPoint
-from eiraku.reference.edhoc import schedule
+from eiraku.reference.edhoc import messages, schedule
 from eiraku.reference.edhoc.messages import KEY_LENGTH, LIMIT, Ead, Plaintext
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code, Refusal
@@ -39,8 +39,13 @@ class Party(Generic[SubjectT]):
     cred: bytes
     """CRED_x: the encoding of one CBOR item."""
     key: ed25519.SigningKey
-    resolve: Callable[[cbor.Map], Credential[SubjectT]]
-    """Finds the peer's credential by its ID_CRED_x (in full). Raises Refusal, which passes through."""
+    resolve: Callable[[cbor.Map, Sequence[Ead]], Credential[SubjectT]]
+    """Finds the peer's credential by its ID_CRED_x (in full) and by those items of EAD_2 or EAD_3 that have a
+    label of `credential_labels`; nobody has signed them yet. Raises Refusal, which passes through."""
+    credential_ead: tuple[Ead, ...] = ()
+    """Items that bring our credential: the first of our EAD_2 or EAD_3."""
+    credential_labels: frozenset[int] = frozenset()
+    """Labels of EAD_2 and EAD_3 that bring the peer's credential; nobody else sees these items."""
     ead_labels: frozenset[int] = frozenset()
     """Labels of EAD items that the caller understands. Others are ignored, or refused if critical."""
 
@@ -87,6 +92,11 @@ def agree(ephemeral: AgreementKey, peer: bytes) -> bytes:
         raise Refusal(Code.AUTHENTICATION, "EPP-SES-012", "ephemeral key of small order") from None
 
 
+def ead_of(party: Party[SubjectT], ead: Sequence[Ead]) -> bytes:
+    """Our EAD_2 or EAD_3: what brings our credential, then `ead`."""
+    return messages.encode_ead((*party.credential_ead, *ead))
+
+
 def sign(party: Party[SubjectT], prk: bytes, label: int, th: bytes, ead: bytes, *, c_r: bytes = b"") -> bytes:
     """Signature_or_MAC_2 or _3, by `label` (schedule.MAC_2 or MAC_3)."""
     id_cred = cbor.encode(party.id_cred)
@@ -98,7 +108,8 @@ def identify(
     party: Party[SubjectT], plain: Plaintext, prk: bytes, label: int, th: bytes, *, c_r: bytes = b""
 ) -> Credential[SubjectT]:
     """Find the peer's credential and check Signature_or_MAC_2 or _3 under it. Raises Refusal."""
-    peer = party.resolve(plain.id_cred)
+    # EPP-SES-010: before the signature, because they bring the key
+    peer = party.resolve(plain.id_cred, [item for item in plain.ead if item.label in party.credential_labels])
     id_cred = cbor.encode(plain.id_cred)
     ead = plain.ead_bytes
     mac = schedule.mac(prk, label, schedule.context(id_cred, th, peer.cred, ead, c_r=c_r))
@@ -107,6 +118,12 @@ def identify(
     if not ed25519.verify(peer.public_key, message, plain.signature):
         raise Refusal(Code.AUTHENTICATION, "EPP-SES-013", "signature does not verify")
     return peer
+
+
+def rest_of_ead(party: Party[SubjectT], plain: Plaintext) -> tuple[Ead, ...]:
+    """The understood items of EAD_2 or EAD_3 that did not bring the credential. Raises Refusal."""
+    rest = (item for item in plain.ead if item.label not in party.credential_labels)
+    return messages.understood(rest, party.ead_labels)
 
 
 def sendable(message: bytes) -> bytes:

@@ -23,8 +23,10 @@ from eiraku.reference.edhoc.party import (
     Party,
     SubjectT,
     agree,
+    ead_of,
     established,
     identify,
+    rest_of_ead,
     sendable,
     sign,
 )
@@ -102,11 +104,12 @@ def read_message_1(party: Party[SubjectT], data: bytes) -> Message1[SubjectT]:
 def write_message_2(
     state: Message1[SubjectT], *, ephemeral: bytes, ead: Sequence[Ead] = ()
 ) -> tuple[WaitMessage3[SubjectT], bytes]:
-    """message_2, with EAD_2 `ead`. `ephemeral`: 32 fresh random bytes, never used before.
+    """message_2; EAD_2 is what brings our credential, and `ead`.
 
+    `ephemeral`: 32 fresh random bytes, never used before.
     Raises Refusal AUTHENTICATION if the peer's ephemeral key has small order.
     """
-    party, ead_2 = state.party, messages.encode_ead(ead)
+    party, ead_2 = state.party, ead_of(state.party, ead)
     key = AgreementKey(ephemeral)
     g_xy = agree(key, state.g_x)
     th_2 = schedule.th_2(key.public, state.message_1_digest)
@@ -148,7 +151,7 @@ def read_message_3(state: WaitMessage3[SubjectT], data: bytes) -> Message3[Subje
         th_4=schedule.next_th(state.th_3, plaintext, peer.cred),
         peer=peer,
         peer_connection_id=state.peer_connection_id,
-        ead=messages.understood(plain.ead, party.ead_labels),
+        ead=rest_of_ead(party, plain),
     )
 
 

@@ -18,6 +18,7 @@ from eiraku.reference.purse import handshake, holder, online, payee, payer, prov
 from eiraku.reference.purse.ledger import Ledger
 from eiraku.reference.purse.state import (
     Answer,
+    CannotOffer,
     Collect,
     CommittedBefore,
     Deliver,
@@ -63,8 +64,6 @@ Turn: TypeAlias = tuple[SessionState, tuple[Effect, ...]]
 # What to say instead of a code that is never sent (EPP-ERR-002); a code that is not here is sent as it is.
 LOCAL: dict[Code, Code | None] = {
     Code.RECORD: None,
-    Code.INSUFFICIENT_FUNDS: Code.AMOUNT,
-    Code.NO_EXACT_CHANGE: Code.AMOUNT,
     Code.UNKNOWN_TRANSACTION: Code.TRANSACTION,
 }
 
@@ -317,8 +316,8 @@ def say(link: Link, message: bytes) -> tuple[Link, Send]:
 
 def refuse(link: Link, refusal: Refusal) -> Turn:
     """End an open session: tell the peer, if it may know, and the holder."""
-    # EPP-ERR-002
-    code = LOCAL.get(refusal.code, refusal.code)
+    # EPP-ERR-002, EPP-TRF-066
+    code = Code.AMOUNT if isinstance(refusal, CannotOffer) else LOCAL.get(refusal.code, refusal.code)
     if code is None:
         return NoSession(), (Refuse(refusal=refusal),)
     index = refusal.index if isinstance(refusal, UnitRefusal) else None

@@ -1,4 +1,4 @@
-"""What EPP/1 adds to EDHOC: the sealed purse ID as ID_CRED_x; version and membership in EAD (chapters 3, 5).
+"""What EPP/1 adds to EDHOC: sealed purse ID, version and membership in EAD (chapters 3, 5).
 
 The scheme key is used in `seal` and `unseal`, and in `member`, and nowhere else.
 """
@@ -20,26 +20,49 @@ LABEL_VERSION = 65001
 """EAD label `EPP version`; critical, so -65001 on the wire."""
 LABEL_MEMBER = 65002
 """EAD label `EPP member`; critical, so -65002 on the wire."""
+LABEL_PURSE_ID = 65003
+"""EAD label `EPP purse ID`; critical, so -65003 on the wire."""
+ID_CRED: Map = {objects.LABEL_KID: b"\x01"}
+"""ID_CRED_x of every purse (EPP-PID-012)."""
 MEMBER_BYTES = 20
 """Of the whole item `EPP member`."""
 VERSIONS = (1,)
 """Supported versions, ascending."""
 
 
-def seal(scheme_key: bytes, nonce: bytes, purse_id: bytes) -> Map:
-    """ID_CRED_x for a purse ID. `nonce`: 16 fresh random bytes; `scheme_key`: 32 bytes."""
+def seal(scheme_key: bytes, nonce: bytes, purse_id: bytes) -> Ead:
+    """The item for EAD_2 or EAD_3. `nonce`: 16 fresh random bytes; `scheme_key`: 32 bytes."""
     key, iv = _key(scheme_key, nonce)
+    sealed = nonce + CHACHA20_POLY1305.seal(key, iv, b"", purse_id)
     # EPP-PID-008
-    return {objects.LABEL_KID: nonce + CHACHA20_POLY1305.seal(key, iv, b"", purse_id)}
+    return Ead(label=LABEL_PURSE_ID, value=sealed, critical=True)
 
 
-def unseal(scheme_key: bytes, id_cred: Map) -> bytes:
-    """The purse ID in ID_CRED_x, not yet looked at. Raises Refusal(AUTHENTICATION)."""
+def check_id_cred(id_cred: Map) -> None:
+    """A peer's ID_CRED_x is that of every purse. Raises Refusal(AUTHENTICATION)."""
+    # EPP-PID-012
+    if id_cred != ID_CRED:
+        raise Refusal(Code.AUTHENTICATION, "EPP-PID-012", "ID_CRED_x is not the kid of one byte, 1")
+
+
+def sealed_in(ead: Sequence[Ead]) -> bytes:
+    """The sealed purse ID in the items `EPP purse ID` of a message. Raises Refusal(AUTHENTICATION)."""
+    items = [item for item in ead if item.label == LABEL_PURSE_ID]
+    # EPP-PID-013
+    if len(items) != 1:
+        raise Refusal(Code.AUTHENTICATION, "EPP-PID-013", f"{len(items)} items EPP purse ID")
+    # EPP-PID-013
+    if not items[0].critical:
+        raise Refusal(Code.AUTHENTICATION, "EPP-PID-013", "EPP purse ID is not critical")
     try:
         # EPP-PID-010
-        sealed = SealedPurseId.codec.read(id_cred).sealed
+        return SealedPurseId.codec.read(items[0].value).sealed
     except Refusal as refusal:
-        raise Refusal(Code.AUTHENTICATION, refusal.requirement, f"ID_CRED_x: {refusal.detail}") from None
+        raise Refusal(Code.AUTHENTICATION, refusal.requirement, f"EPP purse ID: {refusal.detail}") from None
+
+
+def unseal(scheme_key: bytes, sealed: bytes) -> bytes:
+    """The purse ID in its sealed form, not yet looked at. Raises Refusal(AUTHENTICATION)."""
     nonce, ciphertext = sealed[: objects.SEALED_NONCE], sealed[objects.SEALED_NONCE :]
     key, iv = _key(scheme_key, nonce)
     try:

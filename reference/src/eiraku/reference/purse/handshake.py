@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from eiraku.reference import anchor, records
+from eiraku.reference.crypto.aead import Aead
 from eiraku.reference.edhoc import errors, initiator, responder
 from eiraku.reference.edhoc import messages as edhoc_messages
 from eiraku.reference.edhoc.errors import SuiteRefused
 from eiraku.reference.edhoc.messages import Ead
-from eiraku.reference.edhoc.party import Credential, Party
+from eiraku.reference.edhoc.party import Credential, Established, Party
 from eiraku.reference.purse import credential
 from eiraku.reference.purse.state import (
     Answer,
@@ -24,6 +25,7 @@ from eiraku.reference.purse.state import (
     SuspectPurse,
     Terms,
 )
+from eiraku.reference.records import Channel
 from eiraku.spec import cbor, objects
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import PurseId
@@ -99,7 +101,7 @@ def on_message_4(state: Handshaking, waiting: WaitMessage4, data: bytes) -> Answ
         terms=state.terms,
         purpose=state.order.purpose,
         peer=done.peer.subject,
-        channel=records.channel(done, waiting.edhoc.suite.aead, Side.INITIATOR),
+        channel=channel(done, waiting.edhoc.suite.aead, Side.INITIATOR, state.terms),
         limit=waiting.limit,
     )
     return Answer(data=link)
@@ -143,10 +145,16 @@ def on_message_3(state: Handshaking, waiting: WaitMessage3, data: bytes, env: En
         terms=state.terms,
         purpose=state.order.purpose,
         peer=message.peer.subject,
-        channel=records.channel(done, message.suite.aead, Side.RESPONDER),
+        channel=channel(done, message.suite.aead, Side.RESPONDER, state.terms),
         limit=limit,
     )
     return Answer(data=link, say=message_4)
+
+
+def channel(done: Established[PurseId], aead: Aead, side: Side, terms: Terms) -> Channel:
+    """The records of the session that a handshake has opened."""
+    # EPP-ENC-010
+    return records.channel(done, aead, side, terms.identity.policy.max_record)
 
 
 # --- the peer ---
@@ -161,19 +169,23 @@ def party(terms: Terms, env: Env) -> Party[PurseId]:
         suites=SUITES,
         # EPP-SES-035, EPP-SES-036
         connection_id=b"",
-        id_cred=credential.seal(identity.anchor.scheme_key, nonce, identity.purse_id),
+        id_cred=credential.ID_CRED,
         cred=identity.purse_id,
         key=identity.key,
         resolve=partial(resolve, terms),
+        credential_ead=(credential.seal(identity.anchor.scheme_key, nonce, identity.purse_id),),
+        credential_labels=frozenset({credential.LABEL_PURSE_ID}),
         ead_labels=frozenset({credential.LABEL_VERSION}),
     )
 
 
-def resolve(terms: Terms, id_cred: cbor.Map) -> Credential[PurseId]:
+def resolve(terms: Terms, id_cred: cbor.Map, ead: Sequence[Ead]) -> Credential[PurseId]:
     """The peer's purse ID: shape, signature, seal, economy (EPP-SES-025). Raises Refusal."""
     trusted = terms.identity.anchor
-    # EPP-PID-010
-    raw = credential.unseal(trusted.scheme_key, id_cred)
+    # EPP-PID-012
+    credential.check_id_cred(id_cred)
+    # EPP-PID-010, EPP-PID-013
+    raw = credential.unseal(trusted.scheme_key, credential.sealed_in(ead))
     # EPP-PID-001
     purse_id = anchor.parse_purse_id(raw)
     # EPP-PID-002

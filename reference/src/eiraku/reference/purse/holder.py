@@ -30,14 +30,10 @@ def check_order(purse: Ready, order: Order, env: Env) -> None:
         case PayOrder() | PayUnitsOrder():
             amount = payer.amount_of(order, env.ledger)
             check_amount(purse.identity, amount)
+            payer.check_room(purse.terms, env.ledger)
             payer.choose(order, amount, env.ledger, purse.terms, None)
         case RequestOrder():
-            # EPP-TRF-029
-            if not 0 < order.amount <= shape.AMOUNT_MAX:
-                raise Refusal(Code.AMOUNT, "EPP-TRF-029", f"cannot request {order.amount}")
-            # EPP-TRF-029
-            if len(order.reference.encode()) > messages.REFERENCE_MAX:
-                raise Refusal(Code.MALFORMED, "EPP-TRF-029", "reference: longer than 64 bytes")
+            check_request(purse.identity, order)
         case RedeliverOrder():
             payer.to_redeliver(order, env.ledger)
         case ReceiveOrder():
@@ -53,6 +49,21 @@ def check_amount(identity: Identity, amount: int) -> None:
     # EPP-TRF-010
     if amount > highest:
         raise Refusal(Code.AMOUNT_LIMIT, "EPP-TRF-010", f"{amount} is above the limit of {highest}")
+
+
+def check_request(identity: Identity, order: RequestOrder) -> None:
+    """Something that somebody could pay, and a reference that fits. Raises Refusal."""
+    # EPP-TRF-029
+    if not 0 < order.amount <= shape.AMOUNT_MAX:
+        raise Refusal(Code.AMOUNT, "EPP-TRF-029", f"cannot request {order.amount}")
+    highest = identity.policy.highest_request(identity.claims.role, identity.claims.tier)
+    # EPP-TRF-068
+    if order.amount > highest:
+        detail = f"{order.amount} is above the limit of {highest}"
+        raise Refusal(Code.AMOUNT_LIMIT, "EPP-TRF-068", detail)
+    # EPP-TRF-067
+    if len(order.reference.encode()) > messages.REFERENCE_MAX:
+        raise Refusal(Code.MALFORMED, "EPP-TRF-067", "reference: longer than 64 bytes")
 
 
 def take_bulletin(purse: Ready, signed: bytes) -> tuple[Ready, tuple[Effect, ...]]:

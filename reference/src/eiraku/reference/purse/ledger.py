@@ -7,7 +7,7 @@ are in minor units.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.policy import Policy
@@ -156,6 +156,12 @@ Change: TypeAlias = (
 )
 
 
+Kept: TypeAlias = Literal["given", "credited", "seen"]
+"""A table whose entries are kept until units expire: transactions given away (pending and settled),
+transactions credited, units seen.
+"""
+
+
 class Ledger(Protocol):
     """The purse's memory, as the core sees it: reading only."""
 
@@ -192,6 +198,9 @@ class Ledger(Protocol):
 
     def last_seen(self, unit_id: bytes) -> int | None:
         """The highest hop at which this unit came here or was given away; None if it never was here."""
+
+    def entries(self, table: Kept, epoch: int) -> int:
+        """How many entries of a table count in an epoch (EPP-CRS-022)."""
 
     def pending(self, transaction: bytes) -> Pending | None:
         """A transaction that is pending."""

@@ -97,9 +97,8 @@ def check_issue(terms: Terms, issue: Issue, ledger: Ledger) -> list[SignedUnit]:
     # EPP-TRF-042
     if total != issue.amount:
         raise Refusal(Code.SUM, "EPP-TRF-042", f"units of {total} for an amount of {issue.amount}")
-    count, balance = ledger.total()
-    # EPP-TRF-043, EPP-TRF-044
-    payee.check_room(terms.identity, count + ledger.pending_units() + len(signed), balance + issue.amount)
+    # EPP-TRF-043, EPP-TRF-062, EPP-TRF-063, EPP-TRF-044
+    payee.make_room(terms, signed, issue.amount, ledger)
     return signed
 
 

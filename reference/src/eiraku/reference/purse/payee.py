@@ -1,5 +1,6 @@
 """The payee's side of a transfer (chapter 7): request, check, accept, credit; and redelivery (chapter 8)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eiraku.reference import anchor
@@ -126,9 +127,7 @@ def check_offer(link: Link, offer: Offer, encoded: bytes, requested: int | None,
     # EPP-TRF-042
     if total != offer.amount:
         raise Refusal(Code.SUM, "EPP-TRF-042", f"units of {total} for an amount of {offer.amount}")
-    count, balance = ledger.total()
-    # EPP-TRF-043, EPP-TRF-044
-    check_room(identity, count + ledger.pending_units() + len(checked), balance + offer.amount)
+    make_room(link.terms, [unit for unit, _ in checked], total, ledger)
     return Accepted(
         transaction=offer.transaction,
         amount=offer.amount,
@@ -204,13 +203,31 @@ def check_new(ledger: Ledger, unit_id: bytes, hop: int | None) -> None:
         raise Refusal(Code.UNIT_SEEN, "EPP-TRF-041", f"hop {hop}, was here at hop {last}")
 
 
-def check_room(identity: Identity, count: int, balance: int) -> None:
-    """Room for `count` units in all, spendable and pending, and for a balance. Raises Refusal."""
-    policy = identity.policy
+def make_room(terms: Terms, offered: Sequence[SignedUnit], amount: int, ledger: Ledger) -> None:
+    """Room for these units of an amount, in one more transaction. Raises Refusal."""
+    count, balance = ledger.total()
+    new = sum(ledger.last_seen(unit.unit_id) is None for unit in offered)
+    count += ledger.pending_units() + len(offered)
+    check_room(terms, ledger, count=count, new=new, balance=balance + amount)
+
+
+def check_room(terms: Terms, ledger: Ledger, *, count: int, new: int, balance: int) -> None:
+    """Room for `count` units in all, spendable and pending, `new` of them never seen, for one more
+    transaction, and for a balance: in the order of EPP-TRF-043, 062, 063, 044. Raises Refusal.
+    """
+    policy, epoch = terms.identity.policy, terms.epoch
     # EPP-TRF-043, EPP-POL-004
     if count > policy.capacity:
         raise Refusal(Code.CAPACITY, "EPP-TRF-043", f"{count} units, room for {policy.capacity}")
-    limit = policy.balance_limit(identity.claims.tier)
+    # EPP-TRF-062, EPP-CRS-022
+    if ledger.entries("credited", epoch) >= policy.max_credited:
+        detail = f"{policy.max_credited} transactions are credited, and count"
+        raise Refusal(Code.CAPACITY, "EPP-TRF-062", detail)
+    seen = ledger.entries("seen", epoch) + new
+    # EPP-TRF-063, EPP-CRS-022
+    if seen > policy.max_seen:
+        raise Refusal(Code.CAPACITY, "EPP-TRF-063", f"{seen} units seen, room for {policy.max_seen}")
+    limit = policy.balance_limit(terms.identity.claims.tier)
     # EPP-TRF-044, EPP-POL-004: inclusive
     if balance > limit:
         raise Refusal(Code.BALANCE_LIMIT, "EPP-TRF-044", f"balance of {balance}, at most {limit}")

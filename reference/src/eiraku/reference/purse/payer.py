@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from eiraku.reference.crypto import cose
 from eiraku.reference.purse import select, units
 from eiraku.reference.purse.ledger import (
+    Holding,
     Ledger,
     PaymentPending,
     PaymentSettled,
@@ -13,6 +14,7 @@ from eiraku.reference.purse.ledger import (
 )
 from eiraku.reference.purse.state import (
     Answer,
+    CannotOffer,
     Data,
     Env,
     Link,
@@ -38,7 +40,7 @@ def amount_of(order: PayOrder | PayUnitsOrder, ledger: Ledger) -> int:
     except KeyError:
         # EPP-TRF-011
         detail = "a unit that was chosen is not here"
-        raise Refusal(Code.INSUFFICIENT_FUNDS, "EPP-TRF-011", detail) from None
+        raise CannotOffer(Code.INSUFFICIENT_FUNDS, "EPP-TRF-011", detail) from None
 
 
 def choose(
@@ -53,8 +55,28 @@ def choose(
         max_hops=None if homeward else policy.max_hops,
         among=order.unit_ids if isinstance(order, PayUnitsOrder) else None,
     )
-    # EPP-TRF-011, EPP-TRF-060
-    return select.choose(stock, amount, max_units=policy.max_units)
+    # EPP-TRF-011, EPP-TRF-060, EPP-TRF-064, EPP-TRF-065
+    return select.choose(stock, amount, max_units=policy.max_units, max_record=policy.max_record)
+
+
+def choose_for(
+    order: PayOrder | PayUnitsOrder, amount: int, ledger: Ledger, link: Link
+) -> tuple[Holding, ...]:
+    """Units to offer to the payee, now that it is known. Raises CannotOffer."""
+    try:
+        return ledger.holdings(choose(order, amount, ledger, link.terms, link.peer.role))
+    except Refusal as refusal:
+        # EPP-TRF-066
+        raise CannotOffer(refusal.code, refusal.requirement, refusal.detail) from None
+
+
+def check_room(terms: Terms, ledger: Ledger) -> None:
+    """Room to remember one more transaction. Raises Refusal(CAPACITY)."""
+    given, most = ledger.entries("given", terms.epoch), terms.identity.policy.max_given
+    # EPP-TRF-061, EPP-CRS-022
+    if given >= most:
+        detail = f"{given} transactions given away, room for {most}"
+        raise Refusal(Code.CAPACITY, "EPP-TRF-061", detail)
 
 
 # --- waiting for REQUEST ---
@@ -84,7 +106,7 @@ def offer(link: Link, order: PayOrder | PayUnitsOrder, requested: int | None, en
     if amount > link.limit:
         raise Refusal(Code.AMOUNT_LIMIT, "EPP-TRF-014", f"{amount} is above the limit of {link.limit}")
     terms = link.terms
-    holdings = env.ledger.holdings(choose(order, amount, env.ledger, terms, link.peer.role))
+    holdings = choose_for(order, amount, env.ledger, link)
     message = Offer(
         # EPP-TRF-003
         transaction=env.random(16),

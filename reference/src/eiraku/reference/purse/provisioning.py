@@ -3,7 +3,7 @@
 from eiraku.reference import anchor
 from eiraku.reference.anchor import AnchorError, TrustAnchor
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.policy import Policy
+from eiraku.reference.policy import Policy, Room
 from eiraku.reference.purse import holder, units
 from eiraku.reference.purse.ledger import Holding, Provision, Provisioned
 from eiraku.reference.purse.state import (
@@ -21,30 +21,45 @@ from eiraku.spec import objects
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import OfferedUnit
 
-RULE = "EPP-GEN-005"
+RULE = "EPP-GEN-008"
+"""For a fault of the anchor, which has many rules of its own."""
+ROOM = Room(
+    capacity=65535,
+    max_record=65535,
+    max_given=2**24,
+    max_credited=2**24,
+    max_seen=2**24,
+)
+"""What a purse on this store has room for (EPP-POL-018)."""
 
 
 def provision(state: PurseState, given: Provisioning) -> tuple[PurseState, tuple[Effect, ...]]:
     """Fill an empty purse. Raises Refusal: POLICY, PROVISION, or what is wrong with the bulletin."""
-    # EPP-GEN-005
+    # EPP-GEN-007
     if not isinstance(state, Empty):
-        raise Refusal(Code.PROVISION, RULE, "this purse is provisioned already")
+        raise Refusal(Code.PROVISION, "EPP-GEN-007", "this purse is provisioned already")
     try:
         policy = Policy.from_mapping(given.policy)
     except SettingsError as error:
         # EPP-POL-001
         raise Refusal(Code.POLICY, "EPP-POL-001", str(error)) from None
+    check_policy(policy)
     try:
+        # EPP-GEN-009, EPP-GEN-010, EPP-KEY-015 to EPP-KEY-019
         trusted = TrustAnchor.from_mapping(given.anchor)
         check_identity(trusted, given)
         holdings = tuple(check_holding(trusted, item) for item in given.holdings)
     except AnchorError as error:
         raise Refusal(Code.PROVISION, RULE, str(error)) from None
     except Refusal as refusal:
-        raise Refusal(Code.PROVISION, RULE, refusal.detail) from None
-    # EPP-UNI-009
+        raise Refusal(Code.PROVISION, refusal.requirement, refusal.detail) from None
+    # EPP-GEN-016, EPP-UNI-009
     if len({holding.unit_id for holding in holdings}) != len(holdings):
-        raise Refusal(Code.PROVISION, RULE, "holdings: one unit is there twice")
+        raise Refusal(Code.PROVISION, "EPP-GEN-016", "holdings: one unit is there twice")
+    # EPP-GEN-017
+    if len(holdings) > policy.capacity:
+        detail = f"holdings: {len(holdings)} units, room for {policy.capacity}"
+        raise Refusal(Code.PROVISION, "EPP-GEN-017", detail)
     bulletin = None
     if given.bulletin is not None:
         # EPP-BUL-001, EPP-BUL-003
@@ -57,25 +72,37 @@ def provision(state: PurseState, given: Provisioning) -> tuple[PurseState, tuple
         policy=policy,
     )
     ready = Ready(identity=identity(made), bulletin=bulletin, order=None, session=NoSession())
+    # EPP-GEN-005
     change = Provisioned(provision=made, bulletin=given.bulletin, holdings=holdings)
     return ready, (Write(change=change),)
 
 
+def check_policy(policy: Policy) -> None:
+    """That this purse has the room. Raises Refusal."""
+    name = policy.exceeded(ROOM)
+    # EPP-POL-018
+    if name is not None:
+        detail = f"{name}: {getattr(policy, name)}, at most {getattr(ROOM, name)} here"
+        raise Refusal(Code.POLICY, "EPP-POL-018", detail)
+
+
 def check_identity(trusted: TrustAnchor, given: Provisioning) -> None:
     """Purse ID, private key and number belong together. Raises Refusal."""
+    # EPP-GEN-011; EPP-GEN-019: one that has expired is no fault
     claims = anchor.verify_purse_id(trusted, given.purse_id).claims
-    # EPP-GEN-005
+    # EPP-GEN-012
     if len(given.private_key) != 32 or SigningKey(given.private_key).public != claims.public_key:
-        raise Refusal(Code.PROVISION, RULE, "private key: does not belong to the purse ID")
-    # EPP-GEN-005
+        raise Refusal(Code.PROVISION, "EPP-GEN-012", "private key: does not belong to the purse ID")
+    # EPP-GEN-013
     if given.number != claims.number:
-        raise Refusal(Code.PROVISION, RULE, "number: not that of the purse ID")
+        raise Refusal(Code.PROVISION, "EPP-GEN-013", "number: not that of the purse ID")
 
 
 def check_holding(trusted: TrustAnchor, item: OfferedUnit) -> Holding:
     """A unit to begin with; one that has expired is no fault, it is only not spent. Raises Refusal."""
+    # EPP-GEN-014; EPP-GEN-018: expiry is not looked at
     unit = anchor.verify_unit(trusted, item.unit)
-    # EPP-HIS-004
+    # EPP-GEN-015, EPP-HIS-004
     if not 0 <= item.hop <= objects.HOP_MAX or len(item.history) != objects.history_size(item.hop):
         raise Refusal(Code.HISTORY_SIZE, "EPP-HIS-004", "holdings: history does not fit the hop")
     return units.held(unit, item.hop, item.history)

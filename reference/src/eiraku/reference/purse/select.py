@@ -23,9 +23,6 @@ from typing import Protocol
 
 from eiraku.spec.errors import Code, Refusal
 
-MESSAGE_MAX = 65535
-"""Greatest length of REDELIVER, in bytes (EPP-TRF-060)."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
@@ -60,10 +57,11 @@ class Stock(Protocol):
         """The sum of their values."""
 
 
-def choose(stock: Stock, amount: int, *, max_units: int) -> tuple[bytes, ...]:
+def choose(stock: Stock, amount: int, *, max_units: int, max_record: int) -> tuple[bytes, ...]:
     """Identifiers of units whose values sum to `amount`, largest first.
 
-    Raises Refusal: INSUFFICIENT_FUNDS, NO_EXACT_CHANGE, or TOO_LARGE if no exact choice fits a message.
+    `max_record`: greatest length of REDELIVER, in bytes. Raises Refusal: INSUFFICIENT_FUNDS, NO_EXACT_CHANGE,
+    or TOO_LARGE if no exact choice is short enough.
     """
     rest = amount
     chosen: list[Candidate] = []
@@ -78,12 +76,13 @@ def choose(stock: Stock, amount: int, *, max_units: int) -> tuple[bytes, ...]:
         # EPP-TRF-011
         if stock.worth() < amount:
             raise Refusal(Code.INSUFFICIENT_FUNDS, "EPP-TRF-011", f"cannot spend {amount}")
-        # EPP-TRF-011
+        # EPP-TRF-064
         raise Refusal(
-            Code.NO_EXACT_CHANGE, "EPP-TRF-011", f"no choice of {max_units} units or fewer makes up {amount}"
+            Code.NO_EXACT_CHANGE, "EPP-TRF-064", f"no choice of {max_units} units or fewer makes up {amount}"
         )
-    if redeliver_size(len(chosen), amount, sum(c.size for c in chosen)) > MESSAGE_MAX:
-        chosen = _lightest(stock, amount, max_units)
+    # EPP-TRF-060, EPP-TRF-065
+    if redeliver_size(len(chosen), amount, sum(c.size for c in chosen)) > max_record:
+        chosen = _lightest(stock, amount, max_units, max_record)
     return tuple(c.unit_id for c in chosen)
 
 
@@ -101,8 +100,8 @@ class _Part:
     below: "_Part | None"
 
 
-def _lightest(stock: Stock, amount: int, max_units: int) -> list[Candidate]:
-    """The fewest units that sum to `amount` and fit a message. Raises Refusal(TOO_LARGE).
+def _lightest(stock: Stock, amount: int, max_units: int, max_record: int) -> list[Candidate]:
+    """The fewest units that sum to `amount` and fit a record. Raises Refusal(TOO_LARGE).
 
     For each binary digit, from the lowest, `best` holds for every (carry, count) the lightest choice of
     `count` units below that digit whose sum is the amount's lower digits plus `carry` times the digit.
@@ -121,10 +120,10 @@ def _lightest(stock: Stock, amount: int, max_units: int) -> list[Candidate]:
                     found[key] = _Part(size, tuple(units[:more]), part)
         best = found
     for (carry, count), part in sorted(best.items(), key=lambda item: item[0]):
-        if not carry and redeliver_size(count, amount, part.size) <= MESSAGE_MAX:
+        if not carry and redeliver_size(count, amount, part.size) <= max_record:
             return _units(part)
     # EPP-TRF-060
-    raise Refusal(Code.TOO_LARGE, "EPP-TRF-060", f"no choice of units for {amount} fits a message")
+    raise Refusal(Code.TOO_LARGE, "EPP-TRF-060", f"no choice of units for {amount} fits a record")
 
 
 def _units(part: _Part | None) -> list[Candidate]:

@@ -209,6 +209,10 @@ class UnitRefusal(Refusal):
         self.index = index
 
 
+class CannotOffer(Refusal):
+    """A refusal that the payer's holder learns, and the payee does not (EPP-TRF-066)."""
+
+
 class SuspectPurse(Refusal):
     """A refusal that a vault reports (EPP-VLT-002): the peer is on the bulletin. `purse`: its number."""
 

@@ -15,7 +15,17 @@ from eiraku.reference.vectors import example, signed
 from eiraku.reference.vectors.example import plain, secret
 from eiraku.spec import cbor, objects
 from eiraku.spec.errors import Code
-from eiraku.spec.messages import Accept, Message, Pay, Receipt, Redeliver, Reject, Request, offer_digest
+from eiraku.spec.messages import (
+    LIMIT,
+    Accept,
+    Message,
+    Pay,
+    Receipt,
+    Redeliver,
+    Reject,
+    Request,
+    offer_digest,
+)
 from eiraku.spec.tables import Side
 from eiraku.spec.vectors import forms
 
@@ -39,12 +49,14 @@ def party(name: str, suite: int) -> Party[str]:
     return Party(
         suites=(suite,),
         connection_id=b"",
-        id_cred=credential.seal(example.SCHEME_KEY, nonce, example.PURSE_IDS[name]),
+        id_cred=credential.ID_CRED,
         cred=example.PURSE_IDS[name],
         key=example.KEYS[name],
-        resolve=lambda _: Credential(
+        resolve=lambda *_: Credential(
             cred=example.PURSE_IDS[other], public_key=example.KEYS[other].public, subject=other
         ),
+        credential_ead=(credential.seal(example.SCHEME_KEY, nonce, example.PURSE_IDS[name]),),
+        credential_labels=frozenset({credential.LABEL_PURSE_ID}),
         ead_labels=frozenset({credential.LABEL_VERSION, credential.LABEL_MEMBER}),
     )
 
@@ -288,8 +300,8 @@ def _told(name: str, says: str, suite: Literal[0, 4], said: Sequence[Message]) -
     run = handshake(suite)
     exported = _exported(run)
     channels = {
-        Side.INITIATOR: records.channel(run.at_initiator, run.suite.aead, Side.INITIATOR),
-        Side.RESPONDER: records.channel(run.at_responder, run.suite.aead, Side.RESPONDER),
+        Side.INITIATOR: records.channel(run.at_initiator, run.suite.aead, Side.INITIATOR, LIMIT),
+        Side.RESPONDER: records.channel(run.at_responder, run.suite.aead, Side.RESPONDER, LIMIT),
     }
     steps: list[forms.Step] = []
     for position, message in enumerate(said):

@@ -7,6 +7,7 @@ from typing import Any
 from eiraku.reference.crypto import cose, ed25519, hkdf, hpke
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
+from eiraku.reference.edhoc.messages import encode_ead
 from eiraku.reference.history import layer_info, unit_id
 from eiraku.reference.purse import credential
 from eiraku.reference.vectors import example
@@ -176,14 +177,12 @@ def sealing() -> forms.Sealing:
 
 def _sealed_purse_id(name: str) -> forms.PurseIdSealing:
     nonce, purse_id = secret(f"nonce {name}", objects.SEALED_NONCE), example.PURSE_IDS[name]
-    id_cred = credential.seal(example.SCHEME_KEY, nonce, purse_id)
-    (sealed,) = id_cred.values()
-    if not isinstance(sealed, bytes):
-        raise TypeError("a sealed purse ID is a byte string")
+    item = credential.seal(example.SCHEME_KEY, nonce, purse_id)
+    sealed = item.value or b""
     both = hkdf.expand(hkdf.extract(nonce, example.SCHEME_KEY), objects.INFO_SEALED_PURSE_ID, 44)
     return forms.PurseIdSealing(
         id=f"sealed-purse-id-{name}",
-        requirements=("EPP-PID-008", "EPP-PID-010"),
+        requirements=("EPP-PID-008", "EPP-PID-010", "EPP-PID-013"),
         inputs=forms.ToSealPurseId(
             scheme_key=example.SCHEME_KEY.hex(), nonce=nonce.hex(), purse_id=purse_id.hex()
         ),
@@ -194,7 +193,7 @@ def _sealed_purse_id(name: str) -> forms.PurseIdSealing:
             iv=both[32:].hex(),
             ciphertext=sealed[objects.SEALED_NONCE :].hex(),
             sealed=sealed.hex(),
-            id_cred=cbor.encode(id_cred).hex(),
+            ead_item=encode_ead([item]).hex(),
         ),
     )
 

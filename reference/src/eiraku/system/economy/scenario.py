@@ -182,6 +182,11 @@ class Scenario(Table, frozen=True, kw_only=True):
                 "max_units": 64,
                 "capacity": 65535,
                 "max_hops": self.max_hops,
+                "max_record": 65535,
+                # The centre takes every unit home, some of them often.
+                "max_given": 2**24,
+                "max_credited": 2**24,
+                "max_seen": 2**24,
                 "balance_limits": {"2": 2**50},
                 "operations": [
                     {

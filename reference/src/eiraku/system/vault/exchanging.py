@@ -145,7 +145,10 @@ class Exchanging:
             units = [unit for unit in self.purse.device.store.summaries() if unit.unit_id in set(plan.home)]
             redemption = policy.operation(Role.VAULT, Role.CENTRE, same_holder=False)
             limit = 0 if redemption is None else redemption.limit(own.tier)
-            for bundle in vault_stock.bundles(units, max_units=policy.max_units, limit=limit):
+            bundles = vault_stock.bundles(
+                units, max_units=policy.max_units, max_record=policy.max_record, limit=limit
+            )
+            for bundle in bundles:
                 self._peers.meet(self._centre, PayUnitsOrder(unit_ids=bundle))
             if plan.values:
                 self._issues.ask(plan.values)
@@ -176,7 +179,7 @@ class Exchanging:
         count += store.pending_units() + len(plan.values) - len(plan.home)
         balance += sum(plan.values) - sum(home[unit_id] for unit_id in plan.home)
         # EPP-VLT-009
-        check_room(self.purse.identity, count, balance)
+        check_room(self.purse.ready.terms, store, count=count, new=len(plan.values), balance=balance)
         # EPP-VLT-009
         if len(plan.values) > vault_stock.ISSUE_MAX:
             raise Refusal(Code.UNIT_COUNT, "EPP-VLT-009", f"more than {vault_stock.ISSUE_MAX} units at once")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse.ledger import HoldingSummary
-from eiraku.reference.purse.select import MESSAGE_MAX, redeliver_size
+from eiraku.reference.purse.select import redeliver_size
 from eiraku.spec.errors import Code, Refusal
 from eiraku.system.vault.policy import VaultPolicy
 
@@ -137,7 +137,9 @@ def restock(shelf: Shelf, *, vault_policy: VaultPolicy, account: int, room: int)
     return Exchange(home=tuple(unit.unit_id for unit in home), values=tuple(values))
 
 
-def bundles(units: Sequence[HoldingSummary], *, max_units: int, limit: int) -> tuple[frozenset[bytes], ...]:
+def bundles(
+    units: Sequence[HoldingSummary], *, max_units: int, max_record: int, limit: int
+) -> tuple[frozenset[bytes], ...]:
     """Units in parts that one transfer each can carry: by count, bytes and amount (EPP-TRF-060).
 
     Raises Refusal(AMOUNT_LIMIT) for a unit that alone is above the limit.
@@ -147,16 +149,16 @@ def bundles(units: Sequence[HoldingSummary], *, max_units: int, limit: int) -> t
         # EPP-TRF-014
         if unit.value > limit:
             raise Refusal(Code.AMOUNT_LIMIT, "EPP-TRF-014", f"a unit of {unit.value}, limit {limit}")
-        if not parts or not _fits([*parts[-1], unit], max_units, limit):
+        if not parts or not _fits([*parts[-1], unit], max_units, max_record, limit):
             parts.append([])
         parts[-1].append(unit)
     return tuple(frozenset(unit.unit_id for unit in part) for part in parts)
 
 
-def _fits(units: list[HoldingSummary], max_units: int, limit: int) -> bool:
+def _fits(units: list[HoldingSummary], max_units: int, max_record: int, limit: int) -> bool:
     amount = sum(unit.value for unit in units)
     size = redeliver_size(len(units), amount, sum(unit.size for unit in units))
-    return len(units) <= max_units and amount <= limit and size <= MESSAGE_MAX
+    return len(units) <= max_units and amount <= limit and size <= max_record
 
 
 def _worth(

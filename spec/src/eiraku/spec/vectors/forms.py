@@ -136,7 +136,7 @@ class ToSealPurseId(Form, frozen=True, kw_only=True):
 
 
 class SealedPurseId(Form, frozen=True, kw_only=True):
-    """`sealed`: nonce || ciphertext; `id_cred`: the map in full."""
+    """`sealed`: nonce || ciphertext; `ead_item`: label and value, as a CBOR sequence."""
 
     info: Hex
     aad: Hex
@@ -144,7 +144,7 @@ class SealedPurseId(Form, frozen=True, kw_only=True):
     iv: Hex12
     ciphertext: Hex
     sealed: Hex
-    id_cred: Hex
+    ead_item: Hex
 
 
 class PurseIdSealing(Case, frozen=True, kw_only=True, tag_field="kind", tag="purse-id"):

@@ -59,6 +59,7 @@ class RecordGroup(Group, frozen=True, kw_only=True, tag="record"):
     key: Hex
     iv: Hex
     number: int
+    max_record: int
 
 
 class Encoding(File, frozen=True, kw_only=True):
@@ -84,7 +85,7 @@ class PurseIdGroup(Group, frozen=True, kw_only=True, tag="purse-id"):
 
 
 class SealedGroup(Group, frozen=True, kw_only=True, tag="sealed-purse-id"):
-    """Open a sealed purse ID: the input is ID_CRED_x in full, encoded."""
+    """Open a sealed purse ID: the input is the value of the item `EPP purse ID`."""
 
     scheme_key: Hex32
 
@@ -148,6 +149,18 @@ class Credited(Form, frozen=True, kw_only=True):
     amount: int
     offer_digest: Hex32
     receipt: Hex64
+    expires: int
+
+
+class Settled(Form, frozen=True, kw_only=True):
+    """A transaction given away and settled."""
+
+    transaction: Hex16
+    payee: Hex8
+    amount: int
+    offer_digest: Hex32
+    receipt: Hex64
+    expires: int
 
 
 class Seen(Form, frozen=True, kw_only=True):
@@ -155,14 +168,16 @@ class Seen(Form, frozen=True, kw_only=True):
 
     unit_id: Hex32
     hop: Hop
+    expires: int
 
 
 class Memory(Form, frozen=True, kw_only=True):
-    """What the judging purse holds and remembers (chapter 8)."""
+    """What the judging purse holds and remembers (chapter 8). `expires`: the last epoch of the units."""
 
     holdings: tuple[Held, ...] = ()
     pending: tuple[Pending, ...] = ()
     credited: tuple[Credited, ...] = ()
+    settled: tuple[Settled, ...] = ()
     seen: tuple[Seen, ...] = ()
 
 
