@@ -37,7 +37,7 @@ const verbs = {
       // Declare what works. All five are needed to certify; "suite-0" and "deterministic" are optional.
       capabilities: ["initiator", "responder", "payer", "payee", "power-cut"],
       // HERE: how much the wallet can hold (EPP-POL-018); it refuses a policy that asks for more.
-      room: { capacity: 256, max_record: 32768, max_given: 1024, max_credited: 1024, max_seen: 4096 },
+      room: { capacity: 256, max_bulletin: 65536, max_record: 32768, max_given: 1024, max_credited: 1024, max_seen: 4096 },
     };
   },
 

@@ -75,12 +75,14 @@ def test_a_life(centre: Run, tmp_path: Path) -> None:
     code, out, _ = centre("recall", number, "lost on a train")
     assert (code, "on the bulletin of epoch 2 and later" in out) == (0, True)
     assert centre("renew", number)[0] == 1
-    files = ("--out", tmp_path / "b", "--head", tmp_path / "h")
-    code, out, _ = centre("bulletin", "--next", *files)
+    code, out, _ = centre("bulletin", "--next", "--out", tmp_path / "b")
     assert code == 0
-    assert out == f"epoch 2, 130 bytes, 1 chunks\n  {number} lost on a train\n"
+    assert out == f"epoch 2, 1 chunks, an update of 164 bytes\n  {number} lost on a train\n"
+    assert centre("bulletin", "--since", 1, "--out", tmp_path / "d")[0] == 0
     device = Device(purse, RANDOM)
+    assert isinstance(device.bulletin((tmp_path / "d").read_bytes()), Accepted)
     assert isinstance(device.bulletin((tmp_path / "b").read_bytes()), Accepted)
+    assert device.snapshot().epoch == 2
     device.close()
     facts = json.loads(centre("status", "--json")[1])
     assert (facts["epoch"], facts["purses"]) == (2, {"active": 2, "recalled": 1})

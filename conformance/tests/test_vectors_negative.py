@@ -18,6 +18,7 @@ from eiraku.reference.purse.ledger import (
     Pending,
     Provision,
     Provisioned,
+    StoredBulletin,
 )
 from eiraku.reference.purse.state import (
     Data,
@@ -33,7 +34,7 @@ from eiraku.reference.purse.state import (
     RequestOrder,
 )
 from eiraku.reference.store import Store
-from eiraku.spec import messages
+from eiraku.spec import bulletins, messages
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Offer, OfferedUnit
 from eiraku.spec.objects import EndorsementPayload, PurseId, ReceiptPayload, Role
@@ -123,7 +124,11 @@ def fill(store: Store, purse: negative_forms.Purse, memory: negative_forms.Memor
         policy=Policy.from_mapping(purse.policy),
     )
     given_away = [held for p in pending for held in holdings_of(offer_of(p.offer))]
-    bulletin = None if purse.bulletin is None else bytes.fromhex(purse.bulletin)
+    bulletin = None
+    if purse.bulletin is not None:
+        held = bulletins.update(bytes.fromhex(purse.bulletin))
+        assert isinstance(held, bulletins.Whole)
+        bulletin = StoredBulletin(signed=held.signed, chunks=held.chunks, delta=None)
     store.apply(Provisioned(provision=provision, bulletin=bulletin, holdings=(*here, *given_away)))
     for each in pending:
         store.apply(PaymentPending(pending=each))

@@ -29,6 +29,7 @@ Alter = Callable[[Message], Message | bytes]
 POLICY = """
 max_units = 4
 capacity = 6
+max_bulletin = 1048576
 max_hops = 3
 max_record = 65535
 max_given = 1024

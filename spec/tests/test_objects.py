@@ -140,17 +140,6 @@ def test_a_layer_has_the_size_that_the_formula_gives() -> None:
         assert len(sealed) == objects.history_size(hop)
 
 
-def test_bulletin_wants_ascending_numbers() -> None:
-    good = objects.Bulletin(epoch=1, revoked=(b"a" * 8, b"b" * 8), policy_digest=bytes(32))
-    assert objects.Bulletin.decode(good.encode()) == good
-    assert is_in_schema("bulletin-payload", good.encode())
-    for revoked in ((b"b" * 8, b"a" * 8), (b"a" * 8, b"a" * 8)):
-        bad = objects.Bulletin(epoch=1, revoked=revoked, policy_digest=bytes(32))
-        with pytest.raises(Refusal) as refusal:
-            objects.Bulletin.decode(bad.encode())
-        assert refusal.value.requirement == "EPP-BUL-003"
-
-
 def test_detached_payloads_match_the_cddl() -> None:
     endorsement = objects.EndorsementPayload(
         unit_id=bytes(32),

@@ -10,7 +10,7 @@ from eiraku.spec import cbor
 from eiraku.spec.cbor import Item
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.layout import Count, Octets, OneOf, Place, Text, Uint
-from eiraku.spec.objects import Bulletin, PurseId, Role
+from eiraku.spec.objects import PurseId, Role
 from eiraku.spec.record import Record, one_of, record
 
 RULE, OTHER = "EPP-ENC-008", "EPP-ENC-012"
@@ -226,9 +226,3 @@ def test_eight_zero_bytes_and_a_reversed_life_are_no_purse_id() -> None:
         with pytest.raises(Refusal, match=detail) as found:
             PurseId.decode(wrong.encode())
         assert found.value.requirement == "EPP-PID-001"
-
-
-# EPP-BUL-003
-def test_numbers_out_of_order_are_named_before_the_digest() -> None:
-    refusal = refused(Bulletin, (1, (b"b" * 8, b"a" * 8), b""))
-    assert refusal.requirement == "EPP-BUL-003"

@@ -45,7 +45,7 @@ function offeredVersions(value) {
 
 export class Handshake {
   /**
-   * own: {self: parsed purse ID, privateKey, anchor, policy, epoch, revoked: Set of hex} as of the opening;
+   * own: {self: parsed purse ID, privateKey, anchor, policy, epoch, revoked: {has(hex)}} as of the opening;
    * purpose: {kind, payee?: hex}.
    */
   constructor(own, role, purpose) {

@@ -1,4 +1,4 @@
-// Units, endorsements, sealed histories, receipts and bulletins (chapter 4).
+// Units, endorsements, sealed histories and receipts (chapter 4).
 import { decode, encode } from "./cbor.mjs";
 import { Refusal } from "./codes.mjs";
 import { CONTEXT, parseSigned, signDetached, verifyDetached, verifySigned } from "./cose.mjs";
@@ -6,7 +6,6 @@ import { hpkeSeal, sha256 } from "./keys.mjs";
 import * as shape from "./shape.mjs";
 
 const MAX_UNIT = 256;
-const MAX_BULLETIN = 65535;
 
 const UNIT = shape.tuple(
   shape.int(0n, 2n ** 63n - 1n), shape.int(0, 0xffffffff), shape.amount, shape.int(1, 65535),
@@ -73,20 +72,3 @@ export const signReceipt = (privateKey, r) => signDetached(privateKey, CONTEXT.r
 /** Whether a receipt verifies under the payee's key over exactly these fields. */
 export const receiptVerifies = (publicKey, r, signature) =>
   verifyDetached(publicKey, CONTEXT.receipt, receiptPayload(r), signature);
-
-const BULLETIN = shape.tuple(shape.epoch, shape.list(shape.number8), shape.digest);
-
-/** Check a bulletin under the anchor. Returns {epoch, revoked: [hex], digest: of its bytes, hex}. */
-export function checkBulletin(raw, anchor) {
-  // EPP-BUL-005
-  if (raw.length > MAX_BULLETIN) throw new Refusal("too-large", "bulletin");
-  const object = parseSigned(raw, CONTEXT.bulletin);
-  const [epoch, revoked] = BULLETIN(decode(object.payload));
-  for (let i = 1; i < revoked.length; i++) {
-    // EPP-BUL-003
-    if (Buffer.compare(revoked[i - 1], revoked[i]) >= 0) throw new Refusal("malformed", "revoked numbers not ascending");
-  }
-  // EPP-BUL-001
-  verifySigned(object, anchor.device_keys, epoch, "bulletin-signature");
-  return { epoch, revoked: revoked.map((n) => n.toString("hex")), digest: sha256(raw).toString("hex") };
-}

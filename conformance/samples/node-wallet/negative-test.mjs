@@ -4,6 +4,7 @@ import * as assert from "node:assert";
 import crypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 import { readFileSync } from "node:fs";
+import { checkUpdate, restored, stored as kept } from "./bulletin.mjs";
 import { decode, encode } from "./cbor.mjs";
 import { Refusal } from "./codes.mjs";
 import { CONTEXT, verifyDetached } from "./cose.mjs";
@@ -12,10 +13,11 @@ import { Handshake } from "./handshake.mjs";
 import { ID_CRED, checkPurseId, openPurseId } from "./identity.mjs";
 import { CCM_8, CHACHA, sha256 } from "./keys.mjs";
 import { parseMessage, parseOffer } from "./messages.mjs";
-import { checkBulletin, checkValue, parseUnit, receiptVerifies, verifyUnit } from "./money.mjs";
+import { checkValue, parseUnit, receiptVerifies, verifyUnit } from "./money.mjs";
 import { operationFor } from "./policy.mjs";
 import { Purse } from "./purse.mjs";
 import { Records } from "./records.mjs";
+import { has } from "./revoked.mjs";
 import { newTransfer, stored } from "./transfer.mjs";
 
 const bytes = (text) => Buffer.from(text, "hex");
@@ -60,7 +62,7 @@ class Memory {
     this.state = {
       purse: purse && { purse_id, private_key },
       anchor, policy,
-      bulletin: bulletin ? checkBulletin(bytes(bulletin), anchor) : null,
+      bulletin: bulletin ? kept(checkUpdate(bytes(bulletin), anchor, policy, null)) : null,
       units: Object.fromEntries(holdings.map(({ unit, hop, history }) => stored(bytes(unit), hop, bytes(history)))),
       pending: Object.fromEntries(pending.map((p) => [p.transaction,
         { payee: p.payee, amount: p.amount, offer: p.offer, signatures: p.endorsements, units: unitsOf(p) }])),
@@ -78,9 +80,10 @@ class Memory {
 
 /** What a session sees of a purse. */
 function ownOf(purse, { state }) {
+  const list = state.bulletin === null ? { k: 0, chunks: [] } : restored(state.bulletin).list;
   return {
     self: checkPurseId(bytes(purse.purse_id), purse.anchor), privateKey: bytes(purse.private_key), anchor: purse.anchor,
-    policy: purse.policy, epoch: state.bulletin?.epoch ?? 0, revoked: new Set(state.bulletin?.revoked ?? []),
+    policy: purse.policy, epoch: state.bulletin?.epoch ?? 0, revoked: { has: (number) => has(list, BigInt(`0x${number}`)) },
   };
 }
 

@@ -35,7 +35,7 @@ function roles(list, where) {
   if (!known || list.length === 0 || new Set(list).size !== list.length) fail(`roles in ${where}`);
 }
 
-const SIZES = ["capacity", "max_record", "max_given", "max_credited", "max_seen"];
+const SIZES = ["capacity", "max_bulletin", "max_record", "max_given", "max_credited", "max_seen"];
 
 /** EPP-POL-016 to EPP-POL-018 */
 function sizes(policy) {
@@ -49,6 +49,7 @@ export function checkPolicy(policy) {
   names(policy, ["max_units", "max_hops", ...SIZES, "balance_limits", "operations"], "policy");
   range(policy.max_units, 1, 64, "max_units");
   range(policy.capacity, 1, 65535, "capacity");
+  range(policy.max_bulletin, 4096, 1048576, "max_bulletin");
   range(policy.max_hops, 1, 255, "max_hops");
   range(policy.max_record, 1, 65535, "max_record");
   for (const name of ["max_given", "max_credited", "max_seen"]) range(policy[name], 1, 0xffffffff, name);

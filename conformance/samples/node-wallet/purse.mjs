@@ -1,5 +1,6 @@
 // The purse: provisioning, orders of the holder, sessions, state. Everything volatile hangs on `this` and is
 // dropped by restart(); everything durable is in the store.
+import { checkUpdate, restored, stored as kept } from "./bulletin.mjs";
 import { choose } from "./choose.mjs";
 import { LOCAL, Refusal, as } from "./codes.mjs";
 import { beginsWithInteger } from "./edhoc.mjs";
@@ -7,9 +8,10 @@ import { Handshake } from "./handshake.mjs";
 import { checkAnchor, checkPurseId } from "./identity.mjs";
 import { edPublic } from "./keys.mjs";
 import { reject } from "./messages.mjs";
-import { checkBulletin, checkValue, historySize, parseUnit, verifyUnit } from "./money.mjs";
+import { checkValue, historySize, parseUnit, verifyUnit } from "./money.mjs";
 import { checkPolicy, highestLimit } from "./policy.mjs";
 import { Records } from "./records.mjs";
+import { has } from "./revoked.mjs";
 import * as room from "./room.mjs";
 import * as shape from "./shape.mjs";
 import { newTransfer, spendable, stored } from "./transfer.mjs";
@@ -61,7 +63,7 @@ export class Purse {
     if (new Set(units.map(([id]) => id)).size !== units.length) throw new Refusal("provision", "unit given twice");
     // EPP-GEN-017
     if (units.length > policy.capacity) throw new Refusal("provision", "more units than capacity");
-    const news = bulletin === null ? null : checkBulletin(hexBytes(bulletin), anchor);
+    const news = bulletin === null ? null : kept(checkUpdate(hexBytes(bulletin), anchor, policy, null));
     this.store.write((state) => {
       Object.assign(state, { purse, anchor, policy, bulletin: news, pending: {}, settled: {}, credited: {} });
       state.units = Object.fromEntries(units);
@@ -105,19 +107,18 @@ export class Purse {
   /** EPP-BUL-002, EPP-BUL-004 */
   bulletin(raw) {
     const state = this.#provisioned();
-    const news = checkBulletin(raw, state.anchor);
-    const held = state.bulletin;
-    if (held !== null && held.digest === news.digest) return;
-    if (held !== null && news.epoch <= held.epoch) throw new Refusal("bulletin-stale");
-    this.store.write((next) => (next.bulletin = news));
+    const held = state.bulletin === null ? null : restored(state.bulletin);
+    const news = checkUpdate(raw, state.anchor, state.policy, held);
+    if (news !== held) this.store.write((next) => (next.bulletin = kept(news)));
   }
 
   /** What a session sees of the purse, fixed when it opens. */
   #own() {
     const { purse, anchor, policy, bulletin } = this.store.state;
+    const list = bulletin === null ? { k: 0, chunks: [] } : restored(bulletin).list;
     return {
       self: checkPurseId(hexBytes(purse.purse_id), anchor), privateKey: hexBytes(purse.private_key),
-      anchor, policy, epoch: this.epoch(), revoked: new Set(bulletin?.revoked ?? []),
+      anchor, policy, epoch: this.epoch(), revoked: { has: (number) => has(list, BigInt(`0x${number}`)) },
     };
   }
 

@@ -2,7 +2,7 @@
 
 /** The greatest of each size of a policy. */
 export const ROOM = {
-  capacity: 65535, max_record: 65535, max_given: 65536, max_credited: 65536, max_seen: 1048576,
+  capacity: 65535, max_bulletin: 1048576, max_record: 65535, max_given: 65536, max_credited: 65536, max_seen: 1048576,
 };
 
 const counting = (table, epoch) => Object.values(table).filter((entry) => epoch <= entry.expires).length;

@@ -33,10 +33,10 @@ export const tuple = (...shapes) => (value) => {
   return value.map((element, i) => shapes[i](element));
 };
 
-/** Array of any number of elements of one shape. */
-export const list = (shape) => (value) => {
-  demand(Array.isArray(value), "array expected");
-  return value.map(shape);
+/** Array of elements of one shape, at most so many. */
+export const list = (shape, most = Infinity) => (value) => {
+  demand(Array.isArray(value) && value.length <= most, `array of at most ${most} expected`);
+  return value.map((element) => shape(element));
 };
 
 /** Map with exactly these keys; returns the values in the order given. */

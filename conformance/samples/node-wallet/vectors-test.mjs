@@ -2,6 +2,7 @@
 import { test } from "node:test";
 import * as assert from "node:assert";
 import { readFileSync } from "node:fs";
+import { checkUpdate } from "./bulletin.mjs";
 import { decode, decodeSequence, encode } from "./cbor.mjs";
 import { sigStructure, signAttached, signDetached } from "./cose.mjs";
 import { SUITES, Schedule, isError, oneByteString, parseEad, parseMessage1, parsePlaintext } from "./edhoc.mjs";
@@ -10,6 +11,7 @@ import * as keys from "./keys.mjs";
 import { parseMessage } from "./messages.mjs";
 import { endorse, parseUnit, sealHistory } from "./money.mjs";
 import { Records } from "./records.mjs";
+import { read } from "./revoked.mjs";
 
 const vectors = (name) => JSON.parse(readFileSync(new URL(`../../../spec/src/eiraku/spec/vectors/${name}`, import.meta.url)));
 const trace = vectors("rfc9529.json");
@@ -90,6 +92,18 @@ test("signed objects", () => {
       same(endorse(key, { unitId: unitId.toString("hex"), hop, history, payer, payee, transaction }), outputs.signature, id);
     }
   }
+});
+
+test("revoked lists, whole and as a delta", () => {
+  const { anchor } = vectors("keys.json");
+  const policy = { max_bulletin: 8192 };
+  const [first, second, delta] = cases("revoked.json");
+  const held = [first, second].map(({ inputs, outputs }) => {
+    const news = checkUpdate(bytes(outputs.update), anchor, policy, null);
+    assert.deepEqual(read(news.list).map(Number), inputs.numbers);
+    return news;
+  });
+  assert.deepEqual(checkUpdate(bytes(delta.outputs.update), anchor, policy, held[0]), held[1]);
 });
 
 test("sealed purse IDs and histories", () => {

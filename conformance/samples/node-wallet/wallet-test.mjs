@@ -2,6 +2,7 @@
 import { test } from "node:test";
 import * as assert from "node:assert";
 import { Adapter } from "./adapter.mjs";
+import { describe } from "./bulletin.mjs";
 import { decode, encode } from "./cbor.mjs";
 import { choose, redeliverSize } from "./choose.mjs";
 import { CONTEXT, signAttached } from "./cose.mjs";
@@ -9,6 +10,7 @@ import { Refusal } from "./codes.mjs";
 import * as keys from "./keys.mjs";
 import { offer, redeliver } from "./messages.mjs";
 import { endorse, endorsed, parseUnit, sealHistory } from "./money.mjs";
+import { has, read, write } from "./revoked.mjs";
 
 const pair = () => {
   const secret = keys.random(32);
@@ -30,14 +32,19 @@ const ANCHOR = {
   device_seal: SEAL.toString("hex"), money_seal: SEAL.toString("hex"), scheme_key: keys.random(32).toString("hex"),
 };
 const POLICY = {
-  max_units: 8, capacity: 20, max_hops: 10, max_record: 65535, max_given: 50, max_credited: 50, max_seen: 100, balance_limits: { 0: 100000 },
+  max_units: 8, capacity: 20, max_bulletin: 8192, max_hops: 10, max_record: 65535, max_given: 50, max_credited: 50, max_seen: 100, balance_limits: { 0: 100000 },
   operations: [{ name: "transfer", payer: ["person"], payee: ["person", "merchant"], same_holder: false, limits: { 0: 5000 } }],
 };
 const WIDE = { max_units: 64, max_record: 65535 };
 let serial = 0;
 
+function signed(list, epoch) {
+  return signAttached(device.secret, device.public, CONTEXT.bulletin, describe(list, epoch, Buffer.alloc(32)));
+}
+
 function bulletin(epoch, revoked = []) {
-  return signAttached(device.secret, device.public, CONTEXT.bulletin, encode([epoch, revoked, Buffer.alloc(32)])).toString("hex");
+  const list = write(revoked.map((number) => BigInt(`0x${number.toString("hex")}`)).sort((a, b) => (a < b ? -1 : 1)));
+  return encode([signed(list, epoch), list.chunks.map(([, data]) => data)]).toString("hex");
 }
 
 function unit(holder, value, expires = 100) {
@@ -213,6 +220,34 @@ test("refusals on both sides", () => {
   assert.equal(payee.act("bulletin", { bulletin: bulletin(101) }).outcome, "accepted");
   assert.equal(payee.state.writes, 2);
   assert.deepEqual(run(new Wallet([])), []);
+});
+
+test("lists and deltas", () => {
+  const squares = Array.from({ length: 2800 }, (_, n) => BigInt(n + 1) ** 2n);
+  const list = write(squares);
+  assert.equal(list.chunks.length, 2);
+  assert.deepEqual(read(list), squares);
+  assert.ok(squares.every((number) => has(list, number) && !has(list, number + 2n)));
+  assert.deepEqual(write([5n, 7n, 20n]), { count: 3, k: 2, chunks: [[5n, Buffer.from("3c7f", "hex")]] });
+  assert.throws(() => read({ count: 1, k: 0, chunks: [[1n, Buffer.alloc(4096, 0xff)]] }), { code: "malformed" });
+  const [payer, payee] = [new Wallet([8, 8]), new Wallet([])];
+  const number = BigInt(`0x${payer.number.toString("hex")}`);
+  const coded = ({ count, k, chunks }) => [count, k, chunks];
+  const delta = (epoch, from, after, removed, added) => encode([
+    signed(write(after), epoch), encode([from, coded(write(removed)), coded(write(added))]),
+  ]).toString("hex");
+  const run = () => {
+    payer.act("pay", { amount: 8 });
+    payee.act("receive");
+    return outcome(session(payer, payee));
+  };
+  assert.equal(payee.act("bulletin", { bulletin: delta(6, 5, [number], [], [number]) }).outcome, "accepted");
+  assert.deepEqual(run(), ["purse-revoked"]);
+  assert.equal(payee.act("bulletin", { bulletin: delta(7, 5, [], [number], []) }).code, "bulletin-stale");
+  assert.equal(payee.act("bulletin", { bulletin: delta(7, 6, [], [], [number]) }).code, "malformed");
+  assert.equal(payee.act("bulletin", { bulletin: delta(7, 6, [], [], []) }).code, "bulletin-signature");
+  assert.equal(payee.act("bulletin", { bulletin: delta(7, 6, [], [number], []) }).outcome, "accepted");
+  assert.deepEqual(run(), []);
 });
 
 test("every bit of every message matters", () => {

@@ -1,7 +1,6 @@
-"""A bulletin that comes in chunks, in any order and among junk."""
+"""A revoked list that comes in chunks, in any order and among junk."""
 
 import random
-from hashlib import sha256
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,22 +8,26 @@ from hypothesis import strategies as st
 
 from eiraku.reference.crypto import cose
 from eiraku.reference.gossip import Collector, epoch_of
-from eiraku.spec.centre_objects import CONTEXT_BULLETIN_HEAD, BulletinHead
+from eiraku.spec import objects
+from eiraku.spec.bulletins import Bulletin
 from eiraku.spec.errors import Code, Refusal
-from eiraku.system.device.bulletins import cut
+from eiraku.spec.revoked import CHUNK
 from eiraku.testing.news import held, published, revoked
 from eiraku.testing.purses import EPOCH, World
 
+MANY = revoked(30_000, apart=3)
+"""Three chunks."""
 
-def test_a_bulletin_comes_together_from_chunks_in_any_order(world: World) -> None:
-    """EPP-DEV-009"""
+
+def test_a_list_comes_together_from_chunks_in_any_order(world: World) -> None:
+    """EPP-DEV-027"""
     device = world.purse().device
     collector = Collector(device)
-    signed, head = published(world, 20, revoked(1000))
-    assert collector.take_head(head)
-    assert not collector.take_head(head)
-    chunks = list(cut(signed))
-    assert len(chunks) == len(collector.missing()) == 9
+    update = published(world, 20, MANY)
+    assert collector.take_bulletin(update.signed)
+    assert not collector.take_bulletin(update.signed)
+    chunks = list(update.chunks)
+    assert len(chunks) == len(collector.missing()) == 3
     writes = device.store.writes
     random.Random(1).shuffle(chunks)
     for chunk in chunks[:-1]:
@@ -33,94 +36,115 @@ def test_a_bulletin_comes_together_from_chunks_in_any_order(world: World) -> Non
     assert epoch_of(device) == EPOCH
     assert device.store.writes == writes
     assert collector.take_chunk(chunks[-1])
-    assert held(device) == signed
+    assert (held(device).stored.chunks, held(device).signed) == (update.chunks, update.signed)
+    assert list(held(device).revoked) == [int.from_bytes(number, "big") for number in MANY]
     assert epoch_of(device) == 20
     assert device.store.writes == writes + 1
     assert collector.missing() == ()
-    assert collector.head() == head
+
+
+def test_a_list_without_numbers_needs_no_chunk(world: World) -> None:
+    """EPP-DEV-027"""
+    device = world.purse().device
+    assert Collector(device).take_bulletin(published(world, 20).signed)
+    assert epoch_of(device) == 20
 
 
 @given(seed=st.integers(0, 2**32), junk=st.lists(st.binary(max_size=1100), max_size=10))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_junk_costs_nothing_but_itself(world: World, seed: int, junk: list[bytes]) -> None:
-    """EPP-DEV-009: junk, repeats, chunks of other epochs, in any order."""
+    """EPP-DEV-027, EPP-DEV-028: junk, repeats, chunks of other epochs, in any order."""
     device = world.purse().device
     collector = Collector(device)
-    signed, head = published(world, 30, revoked(400))
-    other, other_head = published(world, 25, revoked(401))
-    collector.take_head(other_head)
-    assert collector.take_chunk(cut(other)[0])
-    assert collector.take_head(head)
-    assert not collector.take_head(other_head)
-    stream = [*cut(signed), *cut(signed), *cut(other), *junk, b"\x00" * 1024]
+    update = published(world, 30, MANY)
+    other = published(world, 25, MANY[1:])
+    collector.take_bulletin(other.signed)
+    assert collector.take_chunk(other.chunks[0])
+    assert collector.take_bulletin(update.signed)
+    assert not collector.take_bulletin(other.signed)
+    stream = [*update.chunks, *update.chunks, *other.chunks, *junk, bytes(CHUNK), b""]
     random.Random(seed).shuffle(stream)
     before = device.store.digest()
     for chunk in stream:
-        of_use = any(cut(signed)[n] == chunk for n in collector.missing())
+        of_use = any(update.chunks[n] == chunk for n in collector.missing())
         assert collector.take_chunk(chunk) == of_use
         if collector.missing():
             assert device.store.digest() == before
-    assert held(device) == signed
+    assert held(device).signed == update.signed
 
 
 def test_memory_is_bounded(world: World) -> None:
-    """EPP-DEV-009"""
+    """EPP-DEV-028"""
     collector = Collector(world.purse().device)
-    signed, head = published(world, 20, revoked(7200))
-    collector.take_head(head)
-    assert len(collector.missing()) == 64
-    for chunk in cut(signed)[:-1]:
-        collector.take_chunk(chunk)
-    for n in range(500):
-        collector.take_chunk(n.to_bytes(4, "big") * 256)
-    assert sum(map(len, collector._chunks.values())) <= 64 * 1024
+    one, two = published(world, 20, MANY), published(world, 21, MANY[1:])
+    for update in (one, two):
+        collector.take_bulletin(update.signed)
+        for chunk in update.chunks[:-1]:
+            collector.take_chunk(chunk)
+        for n in range(500):
+            collector.take_chunk(n.to_bytes(4, "big") * 256)
+    assert list(collector._chunks.values()) == list(two.chunks[:-1])
 
 
 def test_power_loss_forgets_only_chunks(world: World) -> None:
-    """EPP-DEV-009"""
+    """EPP-DEV-028"""
     device = world.purse([1]).device
-    signed, head = published(world, 20, revoked(300))
+    update = published(world, 20, MANY)
     first = Collector(device)
-    first.take_head(head)
-    first.take_chunk(cut(signed)[0])
+    first.take_bulletin(update.signed)
+    first.take_chunk(update.chunks[0])
     before = device.store.digest()
     device.power_cut()
     assert device.store.digest() == before
     again = Collector(device)
     assert again.missing() == ()
-    again.take_head(head)
-    for chunk in cut(signed):
+    again.take_bulletin(update.signed)
+    for chunk in update.chunks:
         again.take_chunk(chunk)
-    assert held(device) == signed
+    assert held(device).signed == update.signed
+    device.power_cut()
+    assert held(device).stored.chunks == update.chunks
 
 
-@pytest.mark.parametrize("where", ("signature", "key", "none", "text"))
-def test_only_the_device_centre_makes_heads(world: World, where: str) -> None:
-    """EPP-DEV-009, EPP-KEY-007"""
+@pytest.mark.parametrize("where", ("signature", "key", "context", "text"))
+def test_only_the_device_centre_makes_bulletins(world: World, where: str) -> None:
+    """EPP-DEV-027, EPP-KEY-007"""
     collector = Collector(world.purse().device)
-    _, good = published(world, 20, revoked(300))
+    good = published(world, 20, MANY).signed
     payload = cose.parse(good).payload
     stranger = World(world.directory / "other", seed=b"other")
     bad = {
         "signature": good[:-1] + bytes([good[-1] ^ 1]),
-        "key": stranger.device_centre.sign(CONTEXT_BULLETIN_HEAD, payload),
-        "none": world.device_centre.sign(b"EPP/1 bulletin", payload),
-        "text": b"head",
+        "key": stranger.device_centre.sign(objects.CONTEXT_BULLETIN, payload),
+        "context": world.device_centre.sign(objects.CONTEXT_PURSE_ID, payload),
+        "text": b"bulletin",
     }[where]
     with pytest.raises(Refusal) as refused:
-        collector.take_head(bad)
+        collector.take_bulletin(bad)
     assert refused.value.code in {Code.BULLETIN_SIGNATURE, Code.MALFORMED}
     assert collector.epoch is None
 
 
-def test_a_head_over_a_bulletin_that_is_none_is_forgotten(world: World) -> None:
-    """EPP-DEV-009, EPP-BUL-001: the bulletin is judged as if it had come whole."""
+def test_a_list_beyond_the_policy_is_not_begun(world: World) -> None:
+    """EPP-DEV-027, EPP-BUL-010"""
+    given = world.provisioning()
+    narrow = {"policy": {**given.policy, "max_bulletin": 3 * CHUNK - 1}}
+    given = type(given)(**{n: getattr(given, n) for n in given.__slots__} | narrow)
+    purse = world.purse(provisioning=given)
+    with pytest.raises(Refusal, match="EPP-BUL-010"):
+        Collector(purse.device).take_bulletin(published(world, 20, MANY).signed)
+
+
+def test_a_bulletin_over_a_list_that_is_none_is_forgotten(world: World) -> None:
+    """EPP-DEV-027, EPP-BUL-016: the list is judged as if it had come whole."""
     device = world.purse().device
     collector = Collector(device)
-    junk = b"no bulletin"
-    head = BulletinHead(epoch=20, digest=sha256(junk).digest(), chunks=(sha256(junk).digest(),))
-    collector.take_head(world.device_centre.sign(CONTEXT_BULLETIN_HEAD, head.encode()))
+    update = published(world, 20, MANY)
+    said = Bulletin.decode(cose.parse(update.signed).payload)
+    wrong = Bulletin(epoch=20, policy_digest=bytes(32), count=said.count + 1, k=said.k, chunks=said.chunks)
+    collector.take_bulletin(world.device_centre.sign(objects.CONTEXT_BULLETIN, wrong.encode()))
     before = device.store.digest()
-    collector.take_chunk(junk)
+    for chunk in update.chunks:
+        collector.take_chunk(chunk)
     assert device.store.digest() == before
     assert collector.epoch is None

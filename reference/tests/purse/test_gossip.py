@@ -7,7 +7,6 @@ from cddl_verifier import Validator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Device
 from eiraku.reference.gossip import MESSAGES_MAX, Gossip, epoch_of, exchange
@@ -15,53 +14,86 @@ from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
 from eiraku.spec import cbor, news
 from eiraku.spec.errors import Code, Misuse, Refusal
-from eiraku.spec.news import AskChunk, AskHead, AskWhole, Chunk, Done, Have, Head, News, Nothing, Whole
+from eiraku.spec.news import (
+    AskBulletin,
+    AskChunk,
+    AskDelta,
+    Chunk,
+    Difference,
+    Done,
+    Have,
+    News,
+    Nothing,
+    Signed,
+)
 from eiraku.spec.tables import Side
-from eiraku.system.device.bulletins import cut
-from eiraku.testing.news import held, published, revoked
+from eiraku.testing.news import by_delta, held, published, revoked
 from eiraku.testing.purses import EPOCH, World
 
 pytestmark = pytest.mark.slow
 
+MANY = revoked(30_000, apart=3)
+"""Three chunks."""
+FEW = revoked(300, apart=3)
 
-def holding(world: World, epoch: int, count: int = 300, *, head: bool = True) -> Gossip:
-    """A purse that holds a bulletin of some chunks, and its head if it came in chunks."""
-    gossip = Gossip(world.purse().device, chunked=True)
-    signed, signed_head = published(world, epoch, revoked(count))
-    if head:
-        assert gossip.collector.take_head(signed_head)
-        assert all(map(gossip.collector.take_chunk, cut(signed)))
-    else:
-        assert isinstance(gossip.device.bulletin(signed), Accepted)
-    assert held(gossip.device) == signed
+
+def holding(world: World, epoch: int, numbers: list[bytes] = MANY) -> Gossip:
+    """A purse that holds a bulletin of some chunks."""
+    gossip = Gossip(world.purse().device)
+    assert isinstance(gossip.device.bulletin(published(world, epoch, numbers).encode()), Accepted)
     return gossip
 
 
-@pytest.mark.parametrize("chunked", (True, False))
 @pytest.mark.parametrize("responder_has", (True, False))
-def test_the_newer_bulletin_goes_either_way(world: World, *, responder_has: bool, chunked: bool) -> None:
+def test_the_newer_bulletin_goes_either_way(world: World, *, responder_has: bool) -> None:
     """EPP-DEV-010, EPP-DEV-022"""
     teacher = holding(world, 20)
-    pupil = Gossip(world.purse().device, chunked=chunked)
+    pupil = Gossip(world.purse().device)
     sides = (pupil, teacher) if responder_has else (teacher, pupil)
     count = exchange(*sides)
     assert held(pupil.device) == held(teacher.device)
-    chunks = len(cut(held(teacher.device)))
-    assert chunks == 3
-    assert count == (1 if responder_has else 0) + 2 + (2 + 2 * chunks if chunked else 2)
+    # HAVE, perhaps another HAVE; bulletin, delta that there is not, three chunks; DONE
+    assert count == (1 if responder_has else 0) + 1 + 2 * 5 + 1
     assert exchange(*sides) == 2
-    # and on to a third, in chunks again if the head came along
-    third = Gossip(world.purse().device, chunked=True)
+    # and on to a third
+    third = Gossip(world.purse().device)
     exchange(third, pupil)
     assert held(third.device) == held(teacher.device)
 
 
-def test_a_teacher_without_the_head_gives_it_whole(world: World) -> None:
-    """EPP-DEV-023"""
-    teacher = holding(world, 20, head=False)
-    pupil = Gossip(world.purse().device, chunked=True)
-    exchange(pupil, teacher)
-    assert held(pupil.device) == held(teacher.device)
+def test_a_delta_is_passed_on(world: World) -> None:
+    """EPP-DEV-022, EPP-DEV-030: from purse to purse, also after a loss of power."""
+    update = published(world, 21, MANY[5:])
+    first = world.purse().device
+    last = world.purse().device
+    for device in (first, last):
+        device.bulletin(published(world, 20, MANY).encode())
+    assert isinstance(first.bulletin(by_delta(update, 20, MANY[:5], []).encode()), Accepted)
+    first.power_cut()
+    # HAVE, HAVE, ASK-BULLETIN, BULLETIN, ASK-DELTA, DELTA, DONE
+    assert exchange(Gossip(last), Gossip(first)) == 7
+    assert held(last) == held(first)
+    assert held(last).stored.chunks == update.chunks
+    # who is further behind gets the chunks
+    behind = Gossip(world.purse().device)
+    exchange(behind, Gossip(last))
+    assert held(behind.device).stored.chunks == update.chunks
+    assert held(behind.device).delta is None
+
+
+def test_a_delta_that_leads_elsewhere(world: World) -> None:
+    """EPP-DEV-025, EPP-BUL-023"""
+    pupil, wrong = holding(world, 20), published(world, 21, MANY[5:])
+    before = pupil.device.store.digest()
+    pupil.begin()
+    assert pupil.deliver(Have(epoch=21).encode()) == AskBulletin().encode()
+    assert pupil.deliver(Signed(signed=wrong.signed).encode()) == AskDelta(epoch=21, from_epoch=20).encode()
+    lie = Difference(epoch=21, delta=by_delta(wrong, 20, MANY[:4], []).delta)
+    assert pupil.deliver(lie.encode()) == Done().encode()
+    assert pupil.device.store.digest() == before
+    # and from another purse it takes the chunks after all
+    exchange(pupil, holding(world, 21, MANY[5:]))
+    assert held(pupil.device).stored.chunks == wrong.chunks
 
 
 def test_equal_bulletins_need_two_messages(world: World) -> None:
@@ -88,11 +120,28 @@ def test_purses_without_any_bulletin(world: World) -> None:
     assert held(one.device) == held(teacher.device)
 
 
+def test_what_a_purse_has_and_has_not(world: World) -> None:
+    """EPP-DEV-023"""
+    teacher, update = holding(world, 20), published(world, 20, MANY)
+    last = len(update.chunks) - 1
+    for asked, answer in (
+        (AskBulletin(), Signed(signed=update.signed)),
+        (AskChunk(epoch=20, position=last), Chunk(epoch=20, position=last, data=update.chunks[last])),
+        (AskChunk(epoch=20, position=last + 1), Nothing()),
+        (AskChunk(epoch=19, position=0), Nothing()),
+        (AskDelta(epoch=20, from_epoch=EPOCH), Nothing()),
+    ):
+        teacher.begin()
+        assert teacher.deliver(asked.encode()) == answer.encode()
+    bare = Gossip(without_bulletin(world))
+    bare.begin()
+    assert bare.deliver(AskBulletin().encode()) == Nothing().encode()
+
+
 def test_a_revocation_travels_with_the_money(world: World) -> None:
     """EPP-DEV-010, EPP-DEV-024, EPP-BUL-004: learnt before the session, in force in it."""
     payer, payee, informed = world.purse([8]), world.purse(), world.purse()
-    signed, _ = published(world, 11, [payer.number])
-    informed.device.bulletin(signed)
+    informed.device.bulletin(published(world, 11, [payer.number]).encode())
     exchange(Gossip(informed.device), Gossip(payee.device))
     result = transfer(payer.device, PayOrder(amount=8), payee.device, ReceiveOrder())
     assert "purse-revoked" in result.codes
@@ -113,12 +162,11 @@ def test_no_news_while_a_session_is_open(world: World) -> None:
 
 
 def test_chunks_from_several_purses_add_up(world: World) -> None:
-    """EPP-DEV-009: what one left off another goes on with."""
-    signed = held(holding(world, 20, 900).device)
-    pupil = Gossip(world.purse().device, chunked=True)
+    """EPP-DEV-027: what one left off another goes on with."""
+    pupil = Gossip(world.purse().device)
     meetings = 0
     while epoch_of(pupil.device) != 20:
-        teacher = holding(world, 20, 900)
+        teacher = holding(world, 20)
         message: bytes | None = pupil.begin()
         teacher.expect()
         for _ in range(3):
@@ -127,8 +175,9 @@ def test_chunks_from_several_purses_add_up(world: World) -> None:
             assert answer is not None
             message = pupil.deliver(answer)
         meetings += 1
-    assert held(pupil.device) == signed
-    assert meetings == 5
+    assert held(pupil.device).stored == held(teacher.device).stored
+    # three answers each: bulletin, no delta; then one chunk at each meeting
+    assert meetings == 3
 
 
 def test_news_is_told_from_message_1(world: World) -> None:
@@ -157,12 +206,10 @@ def test_an_empty_purse_has_no_news(world: World) -> None:
 SCHEMA = Validator(Path(__file__).parents[3] / "spec" / "schema.cddl")
 
 
-def test_every_message_is_as_in_the_schema(world: World) -> None:
+def test_every_message_is_as_in_the_schema() -> None:
     """EPP-DEV-021"""
     for message in every_message():
         assert SCHEMA.validate(message.encode(), "news", require_deterministic=True)
-    _, head = published(world, 20, revoked(3))
-    assert SCHEMA.validate(cose.parse(head).payload, "bulletin-head", require_deterministic=True)
 
 
 WRONG = [
@@ -172,13 +219,15 @@ WRONG = [
     (1, -1),
     (1, 2**32),
     (2, 0),
-    (3, 1, 64),
+    (3, 1, 256),
+    (4,),
+    (4, 1),
     (5, b""),
-    (5, bytes(4097)),
-    (6, 1, 0, b""),
-    (6, 1, 0, bytes(1025)),
-    (7, b""),
-    (7, "text"),
+    (5, bytes(12_289)),
+    (6, 1, 256, b""),
+    (6, 1, 0, bytes(4097)),
+    (7, 1, b""),
+    (7, 1, "text"),
     (9, None),
     (),
     ((1, 1),),
@@ -197,12 +246,13 @@ def test_what_is_no_news(wrong: tuple[cbor.Item, ...]) -> None:
 def every_message() -> list[News]:
     return [
         Have(epoch=20),
-        AskHead(),
-        AskChunk(epoch=20, position=2),
-        AskWhole(),
-        Head(signed=bytes(100)),
-        Chunk(epoch=20, position=0, data=bytes(1024)),
-        Whole(signed=bytes(65535)),
+        AskBulletin(),
+        AskChunk(epoch=20, position=255),
+        AskDelta(epoch=20, from_epoch=19),
+        Signed(signed=bytes(12_288)),
+        Chunk(epoch=20, position=0, data=bytes(4096)),
+        Chunk(epoch=20, position=255, data=b""),
+        Difference(epoch=2**32 - 1, delta=bytes(65535)),
         Nothing(),
         Done(),
     ]
@@ -212,8 +262,8 @@ LIES = st.one_of(
     st.sampled_from([message.encode() for message in every_message()]),
     st.binary(max_size=40),
     st.builds(lambda epoch: Have(epoch=epoch).encode(), st.integers(0, 2**32 - 1)),
-    st.builds(lambda raw: Whole(signed=raw or b"\x00").encode(), st.binary(max_size=200)),
-    st.builds(lambda raw: Head(signed=raw or b"\x00").encode(), st.binary(max_size=200)),
+    st.builds(lambda raw: Difference(epoch=99, delta=raw or b"\x00").encode(), st.binary(max_size=200)),
+    st.builds(lambda raw: Signed(signed=raw or b"\x00").encode(), st.binary(max_size=200)),
     st.builds(lambda i: cbor.encode((i, i)), st.integers(0, 20)),
 )
 
@@ -222,7 +272,7 @@ LIES = st.one_of(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_liar_changes_nothing(world: World, lies: list[bytes], *, begins: bool) -> None:
     """EPP-DEV-025, EPP-CRS-015"""
-    gossip = holding(world, 20)
+    gossip = holding(world, 20, FEW)
     before = gossip.device.store.digest()
     if begins:
         gossip.begin()
@@ -232,7 +282,7 @@ def test_a_liar_changes_nothing(world: World, lies: list[bytes], *, begins: bool
         gossip.deliver(lie)
         assert gossip.device.store.digest() == before
     # and the purse still pays and learns as ever
-    newer = holding(world, 21)
+    newer = holding(world, 21, FEW)
     exchange(gossip, newer)
     assert epoch_of(gossip.device) == 21
 
@@ -241,11 +291,10 @@ def test_a_flood_ends(world: World) -> None:
     """EPP-DEV-025"""
     gossip = holding(world, 20)
     gossip.begin()
-    ask = AskWhole().encode()
+    ask = AskChunk(epoch=20, position=0).encode()
     answers = [gossip.deliver(ask) for _ in range(10 * MESSAGES_MAX)]
-    assert sum(answer is not None for answer in answers) == MESSAGES_MAX
-    assert [answer for answer in answers if answer and len(answer) > 2] == answers[:1]
-    assert answers[-1] is None
+    assert MESSAGES_MAX == 264
+    assert [answer is not None for answer in answers] == [True] * 264 + [False] * 9 * 264
     # not even a beginning is answered before the purse expects one
     assert gossip.deliver(Have(epoch=1).encode()) is None
     gossip.expect()
@@ -255,21 +304,21 @@ def test_a_flood_ends(world: World) -> None:
 def test_promised_but_not_given(world: World) -> None:
     """EPP-DEV-025: a peer that says it has news and sends an old or a forged bulletin."""
     stranger = World(world.directory / "other", seed=b"other")
-    for signed in (world.bulletin(EPOCH - 1), stranger.bulletin(99), world.bulletin(EPOCH, revoked(1))):
+    for update in (published(world, EPOCH - 1), published(stranger, 99), published(world, EPOCH, revoked(1))):
         gossip = Gossip(world.purse().device)
         before = gossip.device.store.digest()
         gossip.begin()
-        assert gossip.deliver(Have(epoch=99).encode()) == AskWhole().encode()
-        assert gossip.deliver(Whole(signed=signed).encode()) == Done().encode()
+        assert gossip.deliver(Have(epoch=99).encode()) == AskBulletin().encode()
+        assert gossip.deliver(Signed(signed=update.signed).encode()) == Done().encode()
         assert gossip.device.store.digest() == before
-        assert gossip.deliver(Whole(signed=world.bulletin(50)).encode()) is None
+        assert gossip.deliver(Signed(signed=published(world, 50).signed).encode()) is None
 
 
 def test_what_was_not_asked_for_is_not_taken(world: World) -> None:
     """EPP-DEV-025"""
     gossip = Gossip(world.purse().device)
     gossip.begin()
-    assert gossip.deliver(Whole(signed=world.bulletin(50)).encode()) == Done().encode()
+    assert gossip.deliver(Signed(signed=published(world, 50).signed).encode()) == Done().encode()
     assert epoch_of(gossip.device) == EPOCH
 
 

@@ -23,6 +23,7 @@ def test_the_example_of_the_specification_is_valid() -> None:
     text = """
 max_units = 32            # units in one transfer, 1 to 64
 capacity = 256
+max_bulletin = 1048576
 max_hops = 10
 max_record = 32768
 max_given = 1024
@@ -84,6 +85,8 @@ DEFECTS = {
     "max_units   ": remove("max_units"),
     "capacity": change("capacity", value=65536),
     "capacity ": change("capacity", value=0),
+    "max_bulletin": change("max_bulletin", value=4095),
+    "max_bulletin ": change("max_bulletin", value=2**20 + 1),
     "max_hops": change("max_hops", value=256),
     "max_hops ": change("max_hops", value="10"),
     "max_hops  ": change("max_hops", value=1.0),

@@ -250,7 +250,9 @@ def _anchor(good: Provisioning, **changes: Any) -> dict[str, Any]:
             Code.PROVISION,
         ),
         ("anchor", {}, Code.PROVISION),
-        ("bulletin", lambda g: flipped(g.bulletin), Code.BULLETIN_SIGNATURE),
+        # The last byte is the array of chunks, which is empty.
+        ("bulletin", lambda g: flipped(g.bulletin[:-1]) + g.bulletin[-1:], Code.BULLETIN_SIGNATURE),
+        ("bulletin", lambda g: flipped(g.bulletin), Code.MALFORMED),
     ),
 )
 def test_refused_provisioning(world: World, field: str, value: Any, expected: Code) -> None:

@@ -13,6 +13,7 @@ from eiraku.reference.meeting import meet, transfer
 from eiraku.reference.purse import handshake
 from eiraku.reference.purse.state import Order, PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder
 from eiraku.spec import objects
+from eiraku.spec.bulletins import Whole
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import EndorsementPayload, Role
@@ -263,10 +264,11 @@ def test_bulletins(world: World) -> None:
     writes = device.snapshot().writes
     assert isinstance(device.bulletin(world.bulletin()), Accepted)
     assert device.snapshot().writes == writes, "the bulletin held already changes nothing"
-    assert code(device.bulletin(world.bulletin(revoked=[bytes(8)]))) == "bulletin-stale"
+    assert code(device.bulletin(world.bulletin(revoked=[bytes(7) + b"\x01"]))) == "bulletin-stale"
     assert code(device.bulletin(world.bulletin(epoch=EPOCH - 1))) == "bulletin-stale"
     good = world.bulletin(epoch=EPOCH + 1)
-    assert code(device.bulletin(good[:-1] + bytes([good[-1] ^ 1]))) == "bulletin-signature"
+    # The last byte is the array of chunks, which is empty.
+    assert code(device.bulletin(good[:-2] + bytes([good[-2] ^ 1]) + good[-1:])) == "bulletin-signature"
     assert code(device.bulletin(world.bulletin(epoch=LAST_EPOCH + 1))) == "bulletin-signature"
     assert code(device.bulletin(good + b"\x00")) == "malformed"
     unit = world.holding(world.unit(1), member.number).unit
@@ -302,9 +304,11 @@ def test_expired_units_stay_where_they_are(world: World) -> None:
 
 
 def test_a_large_bulletin(world: World) -> None:
-    numbers = [n.to_bytes(8, "big") for n in range(1, 7200)]
-    signed = world.bulletin(epoch=EPOCH + 1, revoked=numbers)
-    assert 64_000 < len(signed) <= 65_535
-    assert isinstance(world.purse().device.bulletin(signed), Accepted)
-    longer = world.bulletin(epoch=EPOCH + 2, revoked=[n.to_bytes(8, "big") for n in range(1, 7400)])
-    assert code(world.purse().device.bulletin(longer)) == "too-large"
+    """EPP-BUL-009, EPP-BUL-010: the greatest list that the policy has room for, and one chunk more."""
+    spread = 2**46
+    numbers = [(n * spread).to_bytes(8, "big") for n in range(1, 178_500)]
+    update = Whole.decode(world.bulletin(epoch=EPOCH + 1, revoked=numbers))
+    assert len(update.chunks) == 256
+    assert isinstance(world.purse().device.bulletin(update.encode()), Accepted)
+    world.policy = replace(world.policy, max_bulletin=255 * 4096)
+    assert code(world.purse().device.bulletin(update.encode())) == "too-large"

@@ -23,6 +23,7 @@ from eiraku.reference.purse.ledger import (
     PaymentSettled,
     Pending,
     Settlement,
+    StoredBulletin,
 )
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RedeliverOrder
 from eiraku.reference.store import Store
@@ -64,6 +65,28 @@ SETTLED = PaymentSettled(
 )
 
 
+BULLETIN = BulletinAccepted(bulletin=StoredBulletin(signed=b"1", chunks=(b"one", b""), delta=b"d"))
+
+
+def test_a_bulletin_replaces_the_one_before(path: Path) -> None:
+    """EPP-BUL-004"""
+    store = Store(path)
+    store.apply(BULLETIN)
+    store.reopen()
+    assert store.bulletin() == BULLETIN.bulletin
+    digests = {store.digest()}
+    for later in (
+        StoredBulletin(signed=b"1", chunks=(b"one", b"\xff"), delta=b"d"),
+        StoredBulletin(signed=b"1", chunks=(b"one",), delta=b"d"),
+        StoredBulletin(signed=b"1", chunks=(b"one",), delta=None),
+        StoredBulletin(signed=b"2", chunks=(), delta=None),
+    ):
+        store.apply(BulletinAccepted(bulletin=later))
+        assert store.bulletin() == later
+        digests.add(store.digest())
+    assert len(digests) == 5
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "purse.db"
@@ -96,7 +119,7 @@ def test_places_of_a_unit(path: Path) -> None:
 
 def test_everything_is_there_after_reopening(path: Path) -> None:
     store = Store(path)
-    for change in (credited(unit(1), unit(2)), pending(1), BulletinAccepted(bulletin=b"b")):
+    for change in (credited(unit(1), unit(2)), pending(1), BULLETIN):
         store.apply(change)
     before = (store.digest(), store.summaries(), store.pendings(), store.credits(), store.bulletin())
     store.reopen()
@@ -123,7 +146,7 @@ def test_an_impossible_change_changes_nothing(path: Path, change: Change) -> Non
 def test_the_digest_follows_the_content(path: Path) -> None:
     store = Store(path)
     digests = [store.digest()]
-    for change in (BulletinAccepted(bulletin=b"1"), credited(unit(1)), pending(1), SETTLED):
+    for change in (BULLETIN, credited(unit(1)), pending(1), SETTLED):
         store.apply(change)
         digests.append(store.digest())
     assert len(set(digests)) == 5
@@ -146,7 +169,7 @@ def test_the_digest_covers_every_column(path: Path) -> None:
 
 def test_only_the_owner_reads_the_file(path: Path) -> None:
     store = Store(path)
-    store.apply(BulletinAccepted(bulletin=b"1"))
+    store.apply(BULLETIN)
     modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in path.parent.iterdir()}
     assert set(modes.values()) == {0o600}, modes
 
@@ -210,7 +233,7 @@ def test_a_second_program_is_locked_out(path: Path) -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert found.returncode == 1
     assert "locked; end the other program" in found.stderr
-    store.apply(BulletinAccepted(bulletin=b"1"))
+    store.apply(BULLETIN)
 
 
 def test_no_directory(tmp_path: Path) -> None:

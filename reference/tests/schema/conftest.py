@@ -27,7 +27,6 @@ from eiraku.spec.centre_objects import (
     RenewBody,
     SuspectBody,
 )
-from eiraku.system.device.bulletins import cut
 from eiraku.system.exchange.talk import talk
 from eiraku.system.scheme import settings as centre_settings
 from eiraku.system.services import scheme as schemes
@@ -38,7 +37,7 @@ from eiraku.system.services.scheme import Scheme
 from eiraku.system.services.settings import DEFAULT
 from eiraku.system.services.wallet import _provision
 from eiraku.testing.heard import Heard
-from eiraku.testing.news import published, revoked
+from eiraku.testing.news import by_delta, published, revoked
 from eiraku.testing.patches import patched
 from eiraku.testing.purses import World
 
@@ -123,15 +122,14 @@ def purses(heard: Heard, folder: Path) -> None:
     accepted(alice.order(ReceiveOrder()))
     heard.wire(meet(bob, alice).messages)
     assert not bob.snapshot().pending
-    for chunked in (True, False):
-        teacher, pupil = (Gossip(world.purse().device, chunked=chunked) for _ in range(2))
-        signed, head = published(world, 20, revoked(300))
-        if chunked:
-            assert teacher.collector.take_head(head)
-            assert all(map(teacher.collector.take_chunk, cut(signed)))
-        else:
-            accepted(teacher.device.bulletin(signed))
-        exchange(pupil, teacher)
+    teacher, pupil = (Gossip(world.purse().device) for _ in range(2))
+    numbers = revoked(300)
+    accepted(teacher.device.bulletin(published(world, 20, numbers).encode()))
+    exchange(pupil, teacher)
+    update = by_delta(published(world, 21, numbers[1:]), 20, numbers[:1], ())
+    accepted(teacher.device.bulletin(update.encode()))
+    heard.hear("delta", update.delta)
+    exchange(pupil, teacher)
     world.close()
 
 
@@ -189,7 +187,7 @@ def customer(scheme: Scheme, device: Device) -> None:
     issuing, centre = scheme.services[ISSUING_CENTRE], scheme.services[DEVICE_CENTRE]
     ask(issuing, "account", nothing)
     scheme.directory.advance()
-    accepted(device.bulletin(here.bulletin()))
+    accepted(device.bulletin(here.bulletin(0)))
     ask(centre, "renew", RenewBody(expires=device.snapshot().epoch + 1000).encode())
     challenge = Challenge.decode(ask(centre, "challenge", nothing)).challenge
     ask(centre, "self-report", device.self_report(challenge))

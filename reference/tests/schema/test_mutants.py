@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from eiraku.reference import anchor, gossip
+from eiraku.reference import anchor
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.aead import CHACHA20_POLY1305
 from eiraku.reference.edhoc import initiator, responder
@@ -23,11 +23,10 @@ from eiraku.reference.edhoc.errors import PeerError
 from eiraku.reference.purse import credential
 from eiraku.reference.records import Channel, Direction
 from eiraku.reference.vectors import session
-from eiraku.spec import cbor, centre_objects, messages, news, objects, wholesale_objects
+from eiraku.spec import bulletins, cbor, centre_objects, messages, news, objects, wholesale_objects
 from eiraku.spec.centre_objects import (
     Account,
     Balance,
-    BulletinHead,
     Case,
     Cases,
     CasesBody,
@@ -51,7 +50,6 @@ from eiraku.spec.centre_objects import (
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import (
-    Bulletin,
     EndorsementPayload,
     Layer,
     PurseId,
@@ -60,6 +58,7 @@ from eiraku.spec.objects import (
     Unit,
 )
 from eiraku.spec.record import Codec, Record
+from eiraku.spec.revoked import coded
 from eiraku.spec.wholesale_objects import Entry
 from eiraku.system.device import inspection
 from eiraku.system.services import requests
@@ -81,12 +80,15 @@ RECORDS: Mapping[type[Record], tuple[str, ...]] = {
     EndorsementPayload: ("endorsement-payload",),
     Layer: ("history-layer",),
     ReceiptPayload: ("receipt-payload",),
-    Bulletin: ("bulletin-payload",),
+    bulletins.Bulletin: ("bulletin-payload",),
+    bulletins.CodedList: ("coded-list",),
+    bulletins.Delta: ("delta",),
+    bulletins.Whole: ("whole-update",),
+    bulletins.Changed: ("delta-update",),
     OfferedUnit: ("offered-unit",),
     Issue: ("issue-to-vault", "issue-answer"),
     Claim: ("claim-of-payer", "claim-body"),
     SelfReport: ("self-report",),
-    BulletinHead: ("bulletin-head",),
     Entry: ("entry",),
     centre_objects.Request: ("request-payload",),
     NoBody: ("account-body", "challenge-body", "balance-body", "pending-body"),
@@ -238,7 +240,7 @@ READERS: Mapping[str, Reader] = {
     ),
     "signed-unit": Reader(read=anchor.parse_unit, most=objects.UNIT_MAX),
     "signed-bulletin": Reader(read=lambda data: anchor.verify_bulletin(ANCHOR, data), conditions=ORDER),
-    "signed-bulletin-head": Reader(read=lambda data: gossip.verify_head(ANCHOR, data)),
+    "bulletin-update": Reader(read=bulletins.update, most=bulletins.UPDATE_MAX),
     "signed-self-report": Reader(read=lambda data: inspection.read(bytes(8), bytes(32), data)),
     "self-report-body": Reader(read=lambda data: inspection.read(bytes(8), bytes(32), data)),
     "signed-request": Reader(read=requests.parse),
@@ -265,7 +267,13 @@ MADE: Mapping[str, bytes] = {
     rule: made.encode()
     for rule, made in {
         "offered-unit": OfferedUnit(unit=b"unit", hop=3, history=b"history"),
-        "bulletin-payload": Bulletin(epoch=7, revoked=(b"number 1", b"number 2"), policy_digest=bytes(32)),
+        "bulletin-payload": bulletins.Bulletin.of(coded((1, 5)), epoch=7, policy_digest=bytes(32)),
+        "coded-list": bulletins.CodedList.of((1, 5)),
+        "delta": bulletins.Delta(
+            from_epoch=6, removed=bulletins.CodedList.of((2,)), added=bulletins.CodedList.of((1, 5))
+        ),
+        "whole-update": bulletins.Whole(signed=b"signed", chunks=(b"chunk",)),
+        "delta-update": bulletins.Changed(signed=b"signed", delta=b"delta"),
         "claim-of-payer": Claim(
             offer=b"offer", endorsements=(bytes(64),) * 2, payee=bytes(8), beneficiary=bytes(8)
         ),

@@ -29,7 +29,7 @@ WHOLESALE = {"entries": "entry"}
 # EDHOC's own traces, signatures and notes of other projects; numbers; keys; and what is refused.
 ELSEWHERE = {"rfc9529.json", "ed25519.json", "c2sp-notes.json", "boundaries.json", "keys.json"}
 NEGATIVE = {f"negative-{name}.json" for name in ("encoding", "objects", "session", "transfer", "holder")}
-POSITIVE = {"objects.json", "sealing.json", "session.json", "transfer.json", "wholesale.json"}
+POSITIVE = {"objects.json", "revoked.json", "sealing.json", "session.json", "transfer.json", "wholesale.json"}
 
 
 def values() -> Iterator[Value]:
@@ -43,6 +43,10 @@ def values() -> Iterator[Value]:
             yield sealed.id, "ead-purse-id", sealed.outputs.ead_item
         else:
             yield sealed.id, "history-layer", sealed.outputs.plaintext
+    for listed in forms.load("revoked.json", forms.Revoked).cases:
+        yield listed.id, "bulletin-update", listed.outputs.update
+        if isinstance(listed, forms.ListDelta):
+            yield listed.id, "delta", listed.outputs.delta
     for session in forms.load("session.json", forms.Session).cases:
         for number in (1, 2, 3, 4):
             yield session.id, f"message-{number}", session.outputs[f"message_{number}"]

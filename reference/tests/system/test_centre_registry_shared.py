@@ -35,8 +35,9 @@ def test_opened_again(centre_url: str) -> None:
     again = Registry(Database(centre_url, SCHEMA), random=RANDOM)
     assert (again.bulletins.epoch, again.seal, again.bulletins.newest()) == (11, SEAL, bulletin)
     assert again.purses.lookup(number) is not None
+    centre: dict[str, Any] = {"seal": SEAL, "policy_digest": bytes(32), "max_bulletin": 4096}
     with pytest.raises(RegistryError, match="has a device centre already"):
-        Registry.create(again.database, seal=SEAL, policy_digest=bytes(32), epoch=1, random=RANDOM)
+        Registry.create(again.database, epoch=1, random=RANDOM, **centre)
     again.database.close()
 
 
@@ -44,10 +45,10 @@ def test_nothing_was_created(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'device.db'}", SCHEMA)
     with pytest.raises(RegistryError, match="create it first"):
         Registry(database, random=RANDOM)
+    right: dict[str, Any] = {"seal": SEAL, "policy_digest": bytes(32), "max_bulletin": 4096, "epoch": 1}
     for wrong in ({"seal": b"x"}, {"policy_digest": b"x"}, {"epoch": -1}, {"epoch": 2**32}):
-        given: dict[str, Any] = {"seal": SEAL, "policy_digest": bytes(32), "epoch": 1, "random": RANDOM}
         with pytest.raises(RegistryError, match="expected"):
-            Registry.create(database, **given | wrong)
+            Registry.create(database, random=RANDOM, **right | wrong)
     database.close()
 
 

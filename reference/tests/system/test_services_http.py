@@ -39,14 +39,14 @@ OCTETS = {"Content-Type": "application/octet-stream"}
 
 
 class Bulletins:
-    def newest(self) -> bytes:
-        return b"whole"
+    def signed(self) -> bytes:
+        return b"signed"
 
-    def head(self) -> bytes:
-        return b"head"
+    def chunk(self, epoch: int, position: int) -> bytes | None:
+        return {(7, 0): b"first", (7, 10): b""}.get((epoch, position))
 
-    def chunks(self) -> tuple[bytes, ...]:
-        return (b"first", b"last")
+    def delta(self, epoch: int, since: int) -> bytes | None:
+        return b"delta" if (epoch, since) == (7, 5) else None
 
 
 class Host:
@@ -80,7 +80,7 @@ class Place:
         )
         table = SessionTable(host=Host(), random=lambda length: b"\xab" * length, clock=lambda: self.now)
         office = Office(
-            services={"issuing-centre": Service(gate=gate, bulletin=lambda: b"", sessions=table)},
+            services={"issuing-centre": Service(gate=gate, bulletin=lambda _epoch: b"", sessions=table)},
             bulletins=Bulletins(),
             enrol=lambda signed: signed,
             health=lambda: Health(good=self.fault is None, facts={"epoch": 3}),
@@ -154,12 +154,15 @@ def test_a_session(place: Place) -> None:
 
 
 def test_bulletins(place: Place) -> None:
-    # EPP-DEV-009
-    assert place.send("GET", "/epp1/bulletin").content == b"whole"
-    assert place.send("GET", "/epp1/bulletin/head").content == b"head"
-    assert place.send("GET", "/epp1/bulletin/chunks/1").content == b"last"
-    for index in ("2", "-1", "x", "99999999999999999999", "\u0661"):
-        assert place.refused("GET", f"/epp1/bulletin/chunks/{index}") == "not-found"
+    # EPP-SVC-008, EPP-DEV-029
+    path = "/epp1/bulletin"
+    assert place.send("GET", path).content == b"signed"
+    assert place.send("GET", f"{path}/7/chunks/0").content == b"first"
+    assert place.send("GET", f"{path}/7/chunks/10").content == b""
+    assert place.send("GET", f"{path}/7/deltas/5").content == b"delta"
+    for index in ("2", "-1", "x", "00", "99999999999999999999", "\u0661"):
+        for wrong in (f"7/chunks/{index}", f"7/deltas/{index}", f"{index}/chunks/0", f"{index}/deltas/5"):
+            assert place.refused("GET", f"{path}/{wrong}") == "not-found"
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ class Till:
             methods=methods,
             admit=self.admit,
         )
-        self.service = Service(gate=gate, bulletin=lambda: b"bulletin")
+        self.service = Service(gate=gate, bulletin=lambda _epoch: b"bulletin")
         self.carrier = LocalCarrier(self.service)
 
     def admit(self, number: bytes) -> None:

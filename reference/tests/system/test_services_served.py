@@ -29,6 +29,7 @@ from eiraku.system.services.notes import Reach
 from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, vault_audience
 from eiraku.system.services.settings import DEFAULT
 from eiraku.system.services.wallet import Wallet
+from eiraku.testing.news import held
 from eiraku.testing.served import Served
 
 pytestmark = pytest.mark.slow
@@ -340,6 +341,21 @@ def test_a_revoked_purse(place: Place, tmp_path: Path) -> None:
             thief.request(audience, "balance", cbor.encode(()))
     # The others go on after the restart.
     assert place.alice.balance()[1] == 99_000
+
+
+def test_bulletins(place: Place, tmp_path: Path) -> None:
+    """EPP-DEV-029: by a delta, and whole for a purse that is made."""
+    assert place.served.stop() == 0
+    with place.served.opened() as scheme:
+        scheme.directory.advance()
+        (thief,) = scheme.directory.registry.purses.known(state="revoked")
+    place.served.start()
+    assert place.alice.bulletin() == place.alice.bulletin() == 2
+    assert held(place.alice.device).delta is not None
+    assert list(held(place.alice.device).revoked) == [int.from_bytes(thief.number, "big")]
+    with place.served.wallet(tmp_path / "late", "bob") as late:
+        assert held(late.device).stored.chunks == held(place.alice.device).stored.chunks
+        assert held(late.device).delta is None
 
 
 def test_nothing_secret_is_in_the_log(place: Place) -> None:

@@ -18,6 +18,7 @@ from eiraku.system.vault.policy import VaultPolicy
 from eiraku.system.vault.vault import Vault
 from eiraku.testing.bank import FUNDS, Bank
 from eiraku.testing.device import number_of
+from eiraku.testing.news import held
 from eiraku.testing.town import Town
 
 pytestmark = pytest.mark.slow
@@ -257,6 +258,8 @@ def test_the_same_bulletin_confirms_and_a_new_one_counts(bank: Bank) -> None:
     assert not bank.vault.suspended
     bank.town.directory.advance()
     assert bank.vault.refresh() == epoch + 1 == bank.vault.epoch
+    # EPP-DEV-029: by a delta
+    assert held(bank.vault.device).delta is not None
 
 
 def test_an_answer_is_as_old_as_its_question(bank: Bank) -> None:
@@ -292,10 +295,10 @@ def test_an_older_bulletin_confirms_nothing(bank: Bank) -> None:
 
 
 class _Answers:
-    """A service that always has this bulletin; `first` happens while it is asked."""
+    """A service that always has this bulletin update; `first` happens while it is asked."""
 
-    def __init__(self, signed: bytes, first: Callable[[], None] = lambda: None) -> None:
-        self.signed, self.first = signed, first
+    def __init__(self, update: bytes, first: Callable[[], None] = lambda: None) -> None:
+        self.update, self.first = update, first
 
     def open(self) -> Session:
         raise AssertionError
@@ -303,9 +306,10 @@ class _Answers:
     def request(self, signed: bytes) -> bytes:
         raise AssertionError(signed)
 
-    def bulletin(self) -> bytes:
+    def bulletin(self, epoch: int) -> bytes:
+        assert epoch
         self.first()
-        return self.signed
+        return self.update
 
 
 # --- opening ---

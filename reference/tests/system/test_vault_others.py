@@ -52,9 +52,7 @@ def other(bank: Bank) -> Iterator[Vault]:
 def line_to(bank: Bank, vault: Vault) -> Line:
     table = SessionTable(host=vault, random=bank.town.directory.random, clock=map(float, count()).__next__)
     gate = Gate(audience="vault", journal=None, callers=lambda _n: None, methods={})  # type: ignore[arg-type]
-    return Line(
-        LocalCarrier(Service(gate=gate, bulletin=bank.town.registry.bulletins.newest, sessions=table))
-    )
+    return Line(LocalCarrier(Service(gate=gate, bulletin=bank.town.registry.bulletins.since, sessions=table)))
 
 
 def test_vault_to_vault(bank: Bank, other: Vault) -> None:

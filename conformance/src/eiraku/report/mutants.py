@@ -18,6 +18,7 @@ TITLES = {
     "purse_ids": "Purse IDs",
     "units": "Units, endorsements, histories",
     "bulletins": "Bulletins and the clock",
+    "revoked_lists": "Revoked lists",
     "handshake": "Session: purposes, authentication, errors",
     "negotiation": "Session: method, suite, version, EAD",
     "records": "Records",

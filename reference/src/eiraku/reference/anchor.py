@@ -14,9 +14,10 @@ from eiraku.reference.crypto import cose, ed25519, x25519
 from eiraku.reference.history import unit_id
 from eiraku.reference.settings import SettingsError, convert
 from eiraku.spec import anchor as written
-from eiraku.spec import cbor, objects
+from eiraku.spec import objects
+from eiraku.spec.bulletins import BULLETIN_MAX, Bulletin
 from eiraku.spec.errors import Code, Refusal, Refused
-from eiraku.spec.objects import Bulletin, PurseId, Unit
+from eiraku.spec.objects import PurseId, Unit
 
 K = TypeVar("K", "DeviceKey", "MoneyKey")
 F = TypeVar("F", written.DeviceKey, written.MoneyKey)
@@ -250,9 +251,11 @@ def verify_purse_id(anchor: TrustAnchor, raw: bytes) -> SignedPurseId:
 
 
 def verify_bulletin(anchor: TrustAnchor, raw: bytes) -> Bulletin:
-    """Shape, then signature; not the epoch. Raises Refusal (MALFORMED, TOO_LARGE or BULLETIN_SIGNATURE)."""
-    # EPP-BUL-005
-    signed = cose.parse(raw, limit=cbor.LIMIT)
+    """Shape, then signature; not the epoch, and no chunk. Raises Refusal (MALFORMED, TOO_LARGE or
+    BULLETIN_SIGNATURE).
+    """
+    # EPP-BUL-008
+    signed = cose.parse(raw, limit=BULLETIN_MAX)
     if signed.kid is None:
         raise Refusal(Code.MALFORMED, "EPP-KEY-005", "bulletin: no key identifier")
     bulletin = Bulletin.decode(signed.payload)

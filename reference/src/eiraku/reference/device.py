@@ -97,9 +97,9 @@ class Device:
         """Set what the next session is for (EPP-GEN-002)."""
         return self._take(SetOrder(order=order))
 
-    def bulletin(self, signed: bytes) -> Result:
-        """Hand over a bulletin, as signed."""
-        return self._take(TakeBulletin(bulletin=signed))
+    def bulletin(self, update: bytes) -> Result:
+        """Hand over a bulletin with its chunks or a delta (EPP-BUL-007)."""
+        return self._take(TakeBulletin(update=update))
 
     def open(self, side: Side) -> Result:
         """Open a session; an initiator's `out` is message_1."""

@@ -1,37 +1,35 @@
 """How purses that are offline get bulletins: in chunks, and from each other before a session (chapter 13).
 
-A `Collector` puts a bulletin together from chunks that anybody sends, in any order. A `Gossip` passes
+A `Collector` puts a revoked list together from chunks that anybody sends, in any order. A `Gossip` passes
 bulletins on, in strict turns, between two purses that are about to open a session. Both belong to one device
-and keep nothing but one head and its chunks, 68 kB at most, in volatile memory; a lie ends the exchange and
-costs the purse nothing else.
+and keep nothing but one bulletin and its chunks, a mebibyte at most, in volatile memory; a lie ends the
+exchange and costs the purse nothing else.
 """
 
 from hashlib import sha256
 
-from eiraku.reference.anchor import TrustAnchor, signer
-from eiraku.reference.crypto import cose
+from eiraku.reference import anchor
 from eiraku.reference.device import Accepted, Device
-from eiraku.reference.purse.state import NoSession, Ready
-from eiraku.spec import news
-from eiraku.spec.centre_objects import CHUNK, CHUNKS_MAX, CONTEXT_BULLETIN_HEAD, BulletinHead
-from eiraku.spec.errors import Code, Misuse, Refusal
-from eiraku.spec.news import AskChunk, AskHead, AskWhole, Chunk, Done, Have, Head, News, Nothing, Whole
+from eiraku.reference.purse.state import HeldBulletin, NoSession, Ready
+from eiraku.spec import bulletins, news
+from eiraku.spec.bulletins import Bulletin, Changed, Whole
+from eiraku.spec.errors import Misuse, Refusal
+from eiraku.spec.news import (
+    AskBulletin,
+    AskChunk,
+    AskDelta,
+    Chunk,
+    Difference,
+    Done,
+    Have,
+    News,
+    Nothing,
+    Signed,
+)
+from eiraku.spec.revoked import CHUNKS_MAX
 
-MESSAGES_MAX = 2 * CHUNKS_MAX + 8
-"""Messages that a purse answers in one exchange: it may ask for all chunks, and be asked for all."""
-
-
-def verify_head(anchor: TrustAnchor, signed: bytes) -> BulletinHead:
-    """A head that the device centre signed. Raises Refusal (MALFORMED, TOO_LARGE, BULLETIN_SIGNATURE)."""
-    parsed = cose.parse(signed, limit=news.HEAD_MAX)
-    if parsed.kid is None:
-        raise Refusal(Code.MALFORMED, "EPP-KEY-005", "head: no key identifier")
-    head = BulletinHead.decode(parsed.payload)
-    public = signer(anchor.device_keys, parsed.kid, head.epoch, Code.BULLETIN_SIGNATURE, "head")
-    # EPP-DEV-009
-    if not cose.verify(public, CONTEXT_BULLETIN_HEAD, parsed):
-        raise Refusal(Code.BULLETIN_SIGNATURE, "EPP-DEV-009", "head: signature does not verify")
-    return head
+MESSAGES_MAX = CHUNKS_MAX + 8
+"""Messages that a purse answers in one exchange: it may be asked for all chunks, or ask for them."""
 
 
 class Collector:
@@ -43,75 +41,78 @@ class Collector:
         if provision is None:
             raise Misuse("expected a purse that is made, found an empty one; provision it first")
         self.device = device
-        self.anchor = provision.anchor
-        self._signed: bytes | None = None
-        self._head: BulletinHead | None = None
+        self._anchor, self._room = provision.anchor, provision.policy.max_bulletin
+        self._signed = b""
+        self._said: Bulletin | None = None
         self._chunks: dict[int, bytes] = {}
 
     @property
     def epoch(self) -> int | None:
         """Epoch of the bulletin that is being collected, or was collected last."""
-        return None if self._head is None else self._head.epoch
+        return None if self._said is None else self._said.epoch
 
-    def take_head(self, signed: bytes) -> bool:
-        """Begin with a head if it is newer than the bulletin held and the head before. Raises Refusal."""
-        if signed == self._signed:
+    @property
+    def begun(self) -> bool:
+        """Whether a chunk of it is here."""
+        return bool(self._chunks)
+
+    def take_bulletin(self, signed: bytes) -> bool:
+        """Begin with a bulletin if it is newer than the one held and the one before. Raises Refusal."""
+        # EPP-DEV-027
+        said = anchor.verify_bulletin(self._anchor, signed)
+        bulletins.check_room(said, self._room)
+        # EPP-DEV-028: a newer one replaces an older one, never the other way round
+        if said.epoch <= max(epoch_of(self.device), self.epoch or 0):
             return False
-        head = verify_head(self.anchor, signed)
-        # EPP-DEV-009: a newer head replaces an older one, never the other way round
-        if head.epoch <= max(epoch_of(self.device), self.epoch or 0):
-            return False
-        self._signed, self._head, self._chunks = signed, head, {}
+        self._signed, self._said, self._chunks = signed, said, {}
+        if not said.chunks:
+            self._deliver(Whole(signed=signed, chunks=()))
         return True
 
     def take_chunk(self, data: bytes) -> bool:
-        """Keep a chunk whose digest is in the head; whether it was of use. Junk costs one digest."""
-        # EPP-DEV-009
-        if self._head is None or not 0 < len(data) <= CHUNK or not self.missing():
+        """Keep a chunk whose digest is in the bulletin; whether it was of use. Junk costs one digest."""
+        missing = self.missing()
+        if self._said is None or not missing:
             return False
         digest = sha256(data).digest()
-        places = [n for n in self.missing() if self._head.chunks[n] == digest]
+        # EPP-DEV-027
+        places = [n for n in missing if self._said.chunks[n][1] == digest]
         self._chunks |= dict.fromkeys(places, data)
-        if places and not self.missing():
-            self._deliver(self._head)
+        if len(places) == len(missing):
+            chunks = tuple(self._chunks[n] for n in range(len(self._said.chunks)))
+            self._deliver(Whole(signed=self._signed, chunks=chunks))
         return bool(places)
+
+    def take_delta(self, delta: bytes) -> bool:
+        """Come to the bulletin by a delta from the one held; whether it led there."""
+        return self._said is not None and self._deliver(Changed(signed=self._signed, delta=delta))
 
     def missing(self) -> tuple[int, ...]:
         """Positions of the chunks that are still wanted."""
-        if self._head is None or self._head.epoch <= epoch_of(self.device):
+        if self._said is None or self._said.epoch <= epoch_of(self.device):
             return ()
-        return tuple(n for n in range(len(self._head.chunks)) if n not in self._chunks)
+        return tuple(n for n in range(len(self._said.chunks)) if n not in self._chunks)
 
-    def head(self) -> bytes | None:
-        """The signed head of the bulletin that the device holds, if it is known."""
-        held = self.device.store.bulletin()
-        if held is None or self._head is None or self._head.digest != sha256(held).digest():
-            return None
-        return self._signed
-
-    def _deliver(self, head: BulletinHead) -> None:
-        whole = b"".join(self._chunks[n] for n in range(len(head.chunks)))
-        self._chunks = {}
-        # EPP-DEV-009, EPP-BUL-001
-        if sha256(whole).digest() != head.digest or not isinstance(self.device.bulletin(whole), Accepted):
-            self._signed = self._head = None
+    def _deliver(self, update: Whole | Changed) -> bool:
+        # EPP-BUL-006: the device judges it as if it had come in one piece
+        taken = isinstance(self.device.bulletin(update.encode()), Accepted)
+        if taken or isinstance(update, Whole):
+            self._chunks = {}
+        if not taken and isinstance(update, Whole):
+            self._said = None
+        return taken
 
 
 class Gossip:
-    """One side of an exchange of news; lives as long as the device is switched on.
+    """One side of an exchange of news; lives as long as the device is switched on."""
 
-    `chunked`: ask for chunks rather than for a whole bulletin, as a purse with a narrow channel does.
-    """
-
-    def __init__(self, device: Device, *, chunked: bool = False) -> None:
+    def __init__(self, device: Device) -> None:
         """Raises Misuse."""
         self.collector = Collector(device)
         self.device = device
-        self.chunked = chunked
         self._left = 0
         self._first = True
         self._spoken = False
-        self._given = False
         self._asked: type[News] | None = None
 
     def begin(self) -> bytes:
@@ -147,9 +148,9 @@ class Gossip:
         match message:
             case Have() if first:
                 return self._compare(message.epoch)
-            case AskHead() | AskChunk() | AskWhole() if self._spoken and self._asked is None:
+            case AskBulletin() | AskChunk() | AskDelta() if self._spoken and self._asked is None:
                 return self._serve(message)
-            case Head() | Chunk() | Whole() | Nothing():
+            case Signed() | Chunk() | Difference() | Nothing():
                 return self._receive(message)
             case Done():
                 self._close()
@@ -160,18 +161,32 @@ class Gossip:
         mine = epoch_of(self.device)
         # EPP-DEV-022
         if epoch > mine:
-            return self._ask(epoch)
+            return self._next_delta() if epoch == self.collector.epoch else self._asking(AskBulletin())
         if epoch < mine and not self._spoken:
             self._spoken = True
             return Have(epoch=mine)
         return self._done()
 
-    def _ask(self, epoch: int) -> News:
-        """What to ask of a peer that says it has a bulletin of a later epoch."""
-        collecting = self.collector.epoch or 0
-        if not self.chunked or epoch < collecting:
-            return self._asking(AskWhole())
-        return self._next_chunk() if epoch == collecting else self._asking(AskHead())
+    def _receive(self, message: Signed | Chunk | Difference | Nothing) -> News:
+        """Take what was asked for, and only that. Raises Refusal."""
+        asked, self._asked = self._asked, None
+        match message:
+            case Signed() if asked is AskBulletin and self.collector.take_bulletin(message.signed):
+                return self._next_delta()
+            case Chunk() if asked is AskChunk and self.collector.take_chunk(message.data):
+                return self._next_chunk()
+            case Difference() if asked is AskDelta:
+                self.collector.take_delta(message.delta)
+            case Nothing() if asked is AskDelta:
+                return self._next_chunk()
+        return self._done()
+
+    def _next_delta(self) -> News:
+        """The delta from the bulletin held, if there is one and no chunk of the next."""
+        mine, epoch = epoch_of(self.device), self.collector.epoch
+        if not mine or epoch is None or epoch <= mine or self.collector.begun:
+            return self._next_chunk()
+        return self._asking(AskDelta(epoch=epoch, from_epoch=mine))
 
     def _next_chunk(self) -> News:
         missing, epoch = self.collector.missing(), self.collector.epoch
@@ -179,34 +194,21 @@ class Gossip:
             return self._done()
         return self._asking(AskChunk(epoch=epoch, position=missing[0]))
 
-    def _receive(self, message: Head | Chunk | Whole | Nothing) -> News:
-        """Take what was asked for, and only that. Raises Refusal."""
-        asked, self._asked = self._asked, None
-        match message:
-            case Head() if asked is AskHead and self.collector.take_head(message.signed):
-                return self._next_chunk()
-            case Chunk() if asked is AskChunk and self.collector.take_chunk(message.data):
-                return self._next_chunk()
-            case Nothing() if asked is AskHead:
-                return self._asking(AskWhole())
-            case Whole() if asked is AskWhole:
-                # EPP-BUL-001, EPP-BUL-002: the device judges it
-                self.device.bulletin(message.signed)
-        return self._done()
-
-    def _serve(self, message: AskHead | AskChunk | AskWhole) -> News:
+    def _serve(self, message: AskBulletin | AskChunk | AskDelta) -> News:
         # EPP-DEV-023
-        held, head = self.device.store.bulletin(), self.collector.head()
+        held = held_by(self.device)
+        if held is None:
+            return Nothing()
         match message:
-            case AskWhole() if held is not None and not self._given:
-                self._given = True
-                return Whole(signed=held)
-            case AskHead() if head is not None:
-                return Head(signed=head)
-            case AskChunk() if held is not None and message.epoch == epoch_of(self.device):
-                data = held[message.position * CHUNK :][:CHUNK]
-                if data:
-                    return Chunk(epoch=message.epoch, position=message.position, data=data)
+            case AskBulletin():
+                return Signed(signed=held.signed)
+            case AskChunk(epoch=held.epoch) if message.position < len(held.revoked.parts):
+                _, data = held.revoked.parts[message.position]
+                return Chunk(epoch=held.epoch, position=message.position, data=data)
+            # EPP-DEV-030
+            case AskDelta(epoch=held.epoch) if held.delta is not None:
+                if bulletins.Delta.decode(held.delta).from_epoch == message.from_epoch:
+                    return Difference(epoch=held.epoch, delta=held.delta)
         return Nothing()
 
     def _asking(self, message: News) -> News:
@@ -218,14 +220,16 @@ class Gossip:
         return Done()
 
     def _close(self) -> None:
-        """`_left`: messages still taken; `_first`: none came yet; `_spoken`: the peer knows my epoch;
-        `_given`: it has my bulletin whole.
-        """
+        """`_left`: messages still taken; `_first`: none came yet; `_spoken`: the peer knows my epoch."""
         self._left = 0
         self._first = True
         self._spoken = False
-        self._given = False
         self._asked = None
+
+
+def held_by(device: Device) -> HeldBulletin | None:
+    """The bulletin of a device."""
+    return device.state.bulletin if isinstance(device.state, Ready) else None
 
 
 def epoch_of(device: Device) -> int:

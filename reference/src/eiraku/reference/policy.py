@@ -16,6 +16,7 @@ from msgspec import Meta
 from eiraku.reference.settings import SettingsError, Table
 from eiraku.spec import cbor, objects
 from eiraku.spec.objects import HOP_MAX, Role
+from eiraku.spec.revoked import CHUNK, CHUNKS_MAX
 from eiraku.spec.shape import AMOUNT_MAX
 
 ENTRIES_MAX = 2**32 - 1
@@ -57,6 +58,7 @@ class _PolicyForm(Table, frozen=True, kw_only=True):
 
     max_units: Annotated[int, Meta(ge=1, le=64)]
     capacity: Annotated[int, Meta(ge=1, le=65535)]
+    max_bulletin: Annotated[int, Meta(ge=CHUNK, le=CHUNK * CHUNKS_MAX)]
     max_hops: Annotated[int, Meta(ge=1, le=HOP_MAX)]
     max_record: Annotated[int, Meta(ge=1, le=cbor.LIMIT)]
     max_given: _Entries
@@ -89,11 +91,12 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """What a purse has room for: units that it holds, bytes of a message, and entries of its tables:
-    transactions given away, transactions credited, units seen.
+    """What a purse has room for: units that it holds, bytes of a message and of a revoked list, and entries
+    of its tables: transactions given away, transactions credited, units seen.
     """
 
     capacity: int
+    max_bulletin: int
     max_record: int
     max_given: int
     max_credited: int
@@ -132,6 +135,7 @@ class Policy(Room):
         return cls(
             max_units=form.max_units,
             capacity=form.capacity,
+            max_bulletin=form.max_bulletin,
             max_hops=form.max_hops,
             max_record=form.max_record,
             max_given=form.max_given,
@@ -155,6 +159,7 @@ class Policy(Room):
         return {
             "max_units": self.max_units,
             "capacity": self.capacity,
+            "max_bulletin": self.max_bulletin,
             "max_hops": self.max_hops,
             "max_record": self.max_record,
             "max_given": self.max_given,

@@ -36,6 +36,7 @@ from eiraku.reference.purse.ledger import (
     Provisioned,
     PurseIdRenewed,
     Settlement,
+    StoredBulletin,
     Totals,
 )
 from eiraku.reference.purse.select import Candidate, unit_size
@@ -47,7 +48,8 @@ _SETTLED = "SELECT tx, payee, amount, offer_digest, receipt, expires FROM settle
 _CREDITED = "SELECT payer, tx, amount, offer_digest, receipt, expires FROM credited"
 _CONTENT = (
     "SELECT number, private_key, purse_id, anchor, policy, given FROM purse",
-    "SELECT signed FROM bulletin",
+    "SELECT signed, delta FROM bulletin",
+    "SELECT position, data FROM chunk ORDER BY position",
     "SELECT unit_id, unit, value, expires, max_hops, hop, history, size FROM holding ORDER BY unit_id",
     "SELECT count, value FROM held",
     _PENDING + " ORDER BY tx",
@@ -109,10 +111,10 @@ class Store:
                 self._provision = None
                 self._insert_provision(change.provision, sum(holding.value for holding in change.holdings))
                 if change.bulletin is not None:
-                    self._insert("bulletin", (1, change.bulletin))
+                    self._replace_bulletin(change.bulletin)
                 self._add(change.holdings)
             case BulletinAccepted():
-                self._db.execute("INSERT OR REPLACE INTO bulletin VALUES (1, ?)", (change.bulletin,))
+                self._replace_bulletin(change.bulletin)
             case PaymentPending():
                 self._move_to_pending(change.pending)
             case PaymentSettled():
@@ -128,6 +130,12 @@ class Store:
             case PurseIdRenewed():
                 self._provision = None
                 self._db.execute("UPDATE purse SET purse_id = ?", (change.purse_id,))
+
+    def _replace_bulletin(self, bulletin: StoredBulletin) -> None:
+        row = (bulletin.signed, bulletin.delta)
+        self._db.execute("INSERT OR REPLACE INTO bulletin VALUES (1, ?, ?)", row)
+        self._db.execute("DELETE FROM chunk")
+        self._db.executemany("INSERT INTO chunk VALUES (?, ?)", enumerate(bulletin.chunks))
 
     def _insert_provision(self, provision: Provision, given: int) -> None:
         keys = (provision.number, provision.private_key, provision.purse_id)
@@ -197,10 +205,13 @@ class Store:
                 )
         return self._provision
 
-    def bulletin(self) -> bytes | None:
+    def bulletin(self) -> StoredBulletin | None:
         """See `Ledger`."""
-        row = self._one("SELECT signed FROM bulletin")
-        return None if row is None else row[0]
+        row = self._one("SELECT signed, delta FROM bulletin")
+        if row is None:
+            return None
+        chunks = tuple(data for (data,) in self.read("SELECT data FROM chunk ORDER BY position"))
+        return StoredBulletin(signed=row[0], chunks=chunks, delta=row[1])
 
     def summaries(self) -> Sequence[HoldingSummary]:
         """See `Ledger`."""

@@ -30,9 +30,9 @@ class Line:
         """See `carrier.Carrier`."""
         return self.over(lambda: self.carrier.request(signed))
 
-    def bulletin(self) -> bytes:
+    def bulletin(self, epoch: int) -> bytes:
         """See `carrier.Carrier`."""
-        return self.over(self.carrier.bulletin)
+        return self.over(lambda: self.carrier.bulletin(epoch))
 
     def over(self, call: Callable[[], T]) -> T:
         """One call, unless it is lost."""

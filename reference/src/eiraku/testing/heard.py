@@ -30,7 +30,6 @@ SIGNED: Mapping[bytes, tuple[str, str]] = {
     objects.CONTEXT_RECEIPT: ("", "receipt-payload"),
     centre_objects.CONTEXT_REQUEST: ("signed-request", "request-payload"),
     centre_objects.CONTEXT_SELF_REPORT: ("signed-self-report", "self-report"),
-    centre_objects.CONTEXT_BULLETIN_HEAD: ("signed-bulletin-head", "bulletin-head"),
 }
 """By context string: the rule of the object, and of its payload. Some objects are never attached."""
 
@@ -51,12 +50,12 @@ KINDS: Mapping[type[Message | News], str] = {
     messages.Redeliver: "redeliver",
     messages.Reject: "reject",
     news.Have: "have",
-    news.AskHead: "ask-head",
+    news.AskBulletin: "ask-bulletin",
     news.AskChunk: "ask-chunk",
-    news.AskWhole: "ask-whole",
-    news.Head: "head",
+    news.AskDelta: "ask-delta",
+    news.Signed: "bulletin",
     news.Chunk: "chunk",
-    news.Whole: "whole",
+    news.Difference: "delta-news",
     news.Nothing: "nothing",
     news.Done: "done",
 }

@@ -18,6 +18,7 @@ PERSON: dict[str, Any] = {"role": Role.PERSON, "tier": 2, "holder": bytes(32), "
 def made(url: str, **changes: Any) -> Registry:
     """A new centre at epoch 10 in an empty database."""
     given: dict[str, Any] = {"seal": SEAL, "policy_digest": bytes(32), "epoch": 10, "random": RANDOM}
+    given |= {"max_bulletin": 2**20}
     return Registry.create(Database(url, SCHEMA, wait=60), **given | changes)
 
 

@@ -24,14 +24,9 @@ from eiraku.spec.record import Record, record
 
 CONTEXT_REQUEST = b"EPP/1 request"
 CONTEXT_SELF_REPORT = b"EPP/1 self-report"
-CONTEXT_BULLETIN_HEAD = b"EPP/1 bulletin head"
 
 REQUEST_MAX = 131_072
 """Greatest length of a signed request, in bytes (EPP-SVC-004)."""
-CHUNK = 1024
-"""Length of every chunk of a bulletin but the last, in bytes (EPP-DEV-009)."""
-CHUNKS_MAX = 64
-"""A bulletin has at most 65 535 bytes (EPP-BUL-005)."""
 REPORTED_MAX = 4096
 """Greatest number of units, and of pending transactions, in one self-report (EPP-DEV-006)."""
 ISSUED_MAX = 256
@@ -86,15 +81,6 @@ class SelfReport(Record):
     credited: Amount
     settled: Amount
     digest: Digest
-
-
-@record("EPP-DEV-009")
-class BulletinHead(Record):
-    """What makes a bulletin fit for small steps (EPP-DEV-009): digest of the whole, and of each chunk."""
-
-    epoch: Epoch
-    digest: Digest
-    chunks: Annotated[tuple[Digest, ...], Count(1, CHUNKS_MAX)]
 
 
 @record("EPP-SVC-002", limit=REQUEST_MAX)

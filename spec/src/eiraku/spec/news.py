@@ -7,16 +7,15 @@ begins with an integer below 0x04. `epoch` is that of a bulletin; `position` cou
 from typing import Annotated, ClassVar, TypeAlias
 
 from eiraku.spec import cbor
-from eiraku.spec.centre_objects import CHUNK, CHUNKS_MAX
+from eiraku.spec.bulletins import BULLETIN_MAX, DELTA_MAX
 from eiraku.spec.fields import Epoch
 from eiraku.spec.layout import Octets, Uint
 from eiraku.spec.record import Record, one_of, record
+from eiraku.spec.revoked import CHUNK, CHUNKS_MAX
 
 RULE = "EPP-DEV-021"
-LIMIT = cbor.LIMIT + 8
-"""Greatest length of a message, in bytes: a bulletin and its heads."""
-HEAD_MAX = 4096
-"""Greatest length of a signed head, in bytes; one with 64 digests has less than 2 300."""
+LIMIT = cbor.LIMIT + 16
+"""Greatest length of a message, in bytes: a delta and its heads."""
 
 
 Position: TypeAlias = Annotated[int, Uint(0, CHUNKS_MAX - 1)]
@@ -31,15 +30,15 @@ class Have(Record):
 
 
 @record(RULE, limit=LIMIT)
-class AskHead(Record):
-    """Send the head of your bulletin."""
+class AskBulletin(Record):
+    """Send your bulletin."""
 
     TYPE: ClassVar[int] = 2
 
 
 @record(RULE, limit=LIMIT)
 class AskChunk(Record):
-    """Send one chunk of your bulletin, if it has this epoch."""
+    """Send one chunk of the list of the bulletin of this epoch."""
 
     TYPE: ClassVar[int] = 3
     epoch: Epoch
@@ -47,36 +46,39 @@ class AskChunk(Record):
 
 
 @record(RULE, limit=LIMIT)
-class AskWhole(Record):
-    """Send your bulletin."""
+class AskDelta(Record):
+    """Send the delta from the bulletin of one epoch to that of a later one."""
 
     TYPE: ClassVar[int] = 4
+    epoch: Epoch
+    from_epoch: Epoch
 
 
 @record(RULE, limit=LIMIT)
-class Head(Record):
-    """A head, as signed."""
+class Signed(Record):
+    """A bulletin, as signed."""
 
     TYPE: ClassVar[int] = 5
-    signed: Annotated[bytes, Octets(1, HEAD_MAX)]
+    signed: Annotated[bytes, Octets(1, BULLETIN_MAX)]
 
 
 @record(RULE, limit=LIMIT)
 class Chunk(Record):
-    """One chunk of a bulletin."""
+    """One chunk of a list."""
 
     TYPE: ClassVar[int] = 6
     epoch: Epoch
     position: Position
-    data: Annotated[bytes, Octets(1, CHUNK)]
+    data: Annotated[bytes, Octets(0, CHUNK)]
 
 
 @record(RULE, limit=LIMIT)
-class Whole(Record):
-    """A bulletin, as signed."""
+class Difference(Record):
+    """A delta to the bulletin of this epoch."""
 
     TYPE: ClassVar[int] = 7
-    signed: Annotated[bytes, Octets(1, cbor.LIMIT)]
+    epoch: Epoch
+    delta: Annotated[bytes, Octets(1, DELTA_MAX)]
 
 
 @record(RULE, limit=LIMIT)
@@ -93,9 +95,19 @@ class Done(Record):
     TYPE: ClassVar[int] = 9
 
 
-News: TypeAlias = Have | AskHead | AskChunk | AskWhole | Head | Chunk | Whole | Nothing | Done
+News: TypeAlias = Have | AskBulletin | AskChunk | AskDelta | Signed | Chunk | Difference | Nothing | Done
 
-KINDS: tuple[type[News], ...] = (Have, AskHead, AskChunk, AskWhole, Head, Chunk, Whole, Nothing, Done)
+KINDS: tuple[type[News], ...] = (
+    Have,
+    AskBulletin,
+    AskChunk,
+    AskDelta,
+    Signed,
+    Chunk,
+    Difference,
+    Nothing,
+    Done,
+)
 
 
 def is_news(data: bytes) -> bool:

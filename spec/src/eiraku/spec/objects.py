@@ -5,7 +5,6 @@ MALFORMED. Amounts are in minor units.
 """
 
 from enum import IntEnum
-from itertools import pairwise
 from typing import Annotated
 
 from eiraku.spec.errors import Code, Refusal
@@ -117,21 +116,6 @@ class Unit(Record):
     seal: Seal
     # EPP-UNI-008
     reserved: Reserved = b""
-
-
-def _ascending(revoked: tuple[bytes, ...]) -> None:
-    # EPP-BUL-003
-    if any(a >= b for a, b in pairwise(revoked)):
-        raise Refusal(Code.MALFORMED, "EPP-BUL-003", "revoked numbers are not strictly ascending")
-
-
-@record("EPP-ENC-008")
-class Bulletin(Record):
-    """Payload of a bulletin."""
-
-    epoch: Epoch
-    revoked: Annotated[tuple[Number, ...], _ascending]
-    policy_digest: Digest
 
 
 @record("EPP-HIS-001")

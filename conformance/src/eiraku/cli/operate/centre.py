@@ -74,7 +74,7 @@ def status(path: Path, *, as_json: bool) -> int:
         facts: dict[str, Any] = {
             "epoch": registry.bulletins.epoch,
             "purses": registry.purses.counts(),
-            "bulletin_bytes": len(registry.bulletins.newest()),
+            "revoked_bytes": sum(len(data) for _, data in registry.bulletins.listed().parts),
             "device_keys": {
                 kid.hex(): [k.valid_from, k.valid_to] for kid, k in registry.keys.announced().items()
             },
@@ -91,7 +91,7 @@ def status(path: Path, *, as_json: bool) -> int:
         click.echo(json.dumps(facts, indent=1))
         return 0
     purses = ", ".join(f"{count} {state}" for state, count in facts["purses"].items()) or "none"
-    click.echo(f"epoch        {facts['epoch']}, a bulletin of {facts['bulletin_bytes']} bytes")
+    click.echo(f"epoch        {facts['epoch']}, a revoked list of {facts['revoked_bytes']} bytes")
     click.echo(f"purses       {purses}")
     for name in ("device_keys", "money_keys"):
         for kid, (first, last) in facts[name].items():
@@ -105,31 +105,31 @@ def status(path: Path, *, as_json: bool) -> int:
 @main.command()
 @click.option("--next", "advance", is_flag=True, help="Publish the next one.")
 @click.option("--epoch", type=EPOCHS, help="Publish one of this later epoch.")
-@click.option("--out", type=NEW_FILE, help="Write it to a new file.")
-@click.option("--head", type=NEW_FILE, help="Write its head to a new file.")
+@click.option("--out", type=NEW_FILE, help="Write it with all chunks, as an update, to a new file.")
+@click.option(
+    "--since", type=EPOCHS, help="Write the update for purses that hold the bulletin of this epoch."
+)
 @click.pass_obj
-def bulletin(path: Path, *, advance: bool, epoch: int | None, out: Path | None, head: Path | None) -> int:
+def bulletin(path: Path, *, advance: bool, epoch: int | None, out: Path | None, since: int | None) -> int:
     """Say what the newest bulletin says, or publish a new one; who was convicted is on it."""
     with opened(path) as centres:
         registry = centres.registry
-        for file in filter(None, (out, head)):
-            if file.exists():
-                raise click.ClickException(f"{file}: exists already; name a new file")
+        if out is not None and out.exists():
+            raise click.ClickException(f"{out}: exists already; name a new file")
         if advance or epoch is not None:
             convicted = centres.convict()
             centres.advance(epoch)
             for number in convicted:
                 click.echo(f"revoked {number.hex()}: convicted of copying")
-        signed = registry.bulletins.newest()
+        update = registry.bulletins.newest() if since is None else registry.bulletins.since(since)
         if out is not None:
-            _write(out, signed)
-        if head is not None:
-            _write(head, registry.bulletins.head())
+            _write(out, update)
         from eiraku.reference.anchor import verify_bulletin
 
-        said = verify_bulletin(centres.anchor(), signed)
-        click.echo(f"epoch {said.epoch}, {len(signed)} bytes, {len(registry.bulletins.chunks())} chunks")
-        for number in said.revoked:
+        said = verify_bulletin(centres.anchor(), registry.bulletins.signed())
+        click.echo(f"epoch {said.epoch}, {len(said.chunks)} chunks, an update of {len(update)} bytes")
+        for found in registry.bulletins.listed():
+            number = found.to_bytes(8, "big")
             click.echo(f"  {number.hex()} {known(centres, number).reason}")
     return 0
 

@@ -97,7 +97,7 @@ class ActRedeliver(Wire, frozen=True, kw_only=True):
 
 
 class ActBulletin(Wire, frozen=True, kw_only=True):
-    """A bulletin reaches the wallet outside any session."""
+    """A bulletin update reaches the wallet outside any session."""
 
     seq: Seq
     verb: Literal["act"]

@@ -21,6 +21,7 @@ class Room(Wire, frozen=True, kw_only=True):
     """The greatest of each size of a policy that the wallet can hold (EPP-POL-018)."""
 
     capacity: Size
+    max_bulletin: Size
     max_record: Size
     max_given: Size
     max_credited: Size

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-MAX_LINE = 1024 * 1024
+MAX_LINE = 4 * 1024 * 1024
 """Bytes in a line, newline included."""
 
 Seq = Annotated[int, Meta(description="Chosen by the suite, repeated by the wallet.")]

@@ -8,18 +8,21 @@ from eiraku.conformance.mutants.registry import Area
 from eiraku.reference import anchor
 from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.crypto import cose
+from eiraku.reference.policy import Policy
 from eiraku.reference.purse import core, holder
 from eiraku.reference.purse.ledger import BulletinAccepted
-from eiraku.reference.purse.state import Effect, Handshaking, Link, NoSession, Ready
-from eiraku.spec import cbor, objects
-from eiraku.spec.objects import Bulletin
+from eiraku.reference.purse.state import Effect, Handshaking, HeldBulletin, Link, NoSession, Ready
+from eiraku.spec import bulletins
+from eiraku.spec.bulletins import Bulletin
+from eiraku.spec.errors import Code, Refusal
 from eiraku.testing.patches import Patch, instead
 
 AREA = Area(__name__)
-_verify, _take = anchor.verify_bulletin, holder.take_bulletin
-STALE = "if bulletin.epoch <= held.epoch:"
-SAME = "if signed == held.signed:"
+_take, _check = holder.take_bulletin, holder.check_bulletin
+STALE = "if said.epoch <= held.epoch:"
+SAME = "if update.signed == held.signed:"
 REFUSED = 'raise Refusal(Code.BULLETIN_STALE, "EPP-BUL-002", "again")'
+ROOM = "if len(bulletin.chunks) * CHUNK > room:"
 
 AREA.edits(
     "EPP-BUL-001",
@@ -32,49 +35,37 @@ AREA.edits(
     "EPP-BUL-002",
     "takes_older_bulletins",
     "Takes a bulletin of an earlier epoch.",
-    holder.take_bulletin,
-    (STALE, "if bulletin.epoch == held.epoch:"),
+    holder.check_bulletin,
+    (STALE, "if said.epoch == held.epoch:"),
 )
 AREA.edits(
     "EPP-BUL-002",
     "takes_a_second_bulletin_of_an_epoch",
     "Takes another bulletin of the epoch that it has.",
-    holder.take_bulletin,
-    (STALE, "if bulletin.epoch < held.epoch:"),
+    holder.check_bulletin,
+    (STALE, "if said.epoch < held.epoch:"),
 )
 AREA.edits(
     "EPP-BUL-002",
     "refuses_the_bulletin_it_has",
     "Refuses the bulletin that it holds already.",
-    holder.take_bulletin,
+    holder.check_bulletin,
     (SAME, f"{SAME} {REFUSED}\n        if False:"),
+)
+AREA.edits(
+    "EPP-BUL-002",
+    "refuses_the_bulletin_it_has_with_a_delta",
+    "Refuses the bulletin that it holds already if it comes with a delta.",
+    holder.check_bulletin,
+    (SAME, f"{SAME[:-1]} and isinstance(update, Whole):"),
 )
 AREA.edits(
     "EPP-BUL-002",
     "stores_the_bulletin_it_has",
     "Writes the bulletin that it holds already once more.",
     holder.take_bulletin,
-    (SAME, "if False:"),
-    (STALE, "if bulletin.epoch <= held.epoch and signed != held.signed:"),
+    ("if bulletin is purse.bulletin:", "if False:"),
 )
-
-
-@AREA.replaces("EPP-BUL-003", (anchor, "verify_bulletin"))
-def takes_unsorted_bulletins(trusted: TrustAnchor, raw: bytes) -> Bulletin:
-    """Takes a bulletin whose numbers are in any order, or occur twice."""
-    parsed = cose.parse(raw, limit=cbor.LIMIT)
-    match cbor.decode(parsed.payload):
-        case (int(epoch), tuple(revoked), bytes(digest)):
-            numbers = tuple(sorted({number for number in revoked if isinstance(number, bytes)}))
-        case _:
-            return _verify(trusted, raw)
-    key = trusted.device_keys.get(parsed.kid or b"")
-    payload = cbor.encode((epoch, numbers, digest))
-    if payload == parsed.payload or key is None:
-        return _verify(trusted, raw)
-    if not cose.verify(key.public, objects.CONTEXT_BULLETIN, parsed):
-        return _verify(trusted, raw)
-    return Bulletin.decode(payload)
 
 
 @AREA.makes("EPP-BUL-004")
@@ -84,9 +75,9 @@ def keeps_bulletins_in_memory() -> Sequence[Patch]:
 
 
 @AREA.replaces("EPP-BUL-004", (holder, "take_bulletin"))
-def applies_bulletins_at_once(purse: Ready, signed: bytes) -> tuple[Ready, tuple[Effect, ...]]:
+def applies_bulletins_at_once(purse: Ready, given: bytes) -> tuple[Ready, tuple[Effect, ...]]:
     """Lets a bulletin count for the session that is open."""
-    after, effects = _take(purse, signed)
+    after, effects = _take(purse, given)
     if isinstance(after.session, NoSession | Handshaking) or after.bulletin is None:
         return after, effects
     link = after.session.link
@@ -94,12 +85,55 @@ def applies_bulletins_at_once(purse: Ready, signed: bytes) -> tuple[Ready, tuple
     return replace(after, session=replace(after.session, link=replace(link, terms=terms))), effects
 
 
+@AREA.replaces("EPP-BUL-006", (holder, "check_bulletin"))
+def looks_at_the_epoch_first(
+    trusted: TrustAnchor, policy: Policy, given: bytes, held: HeldBulletin | None
+) -> HeldBulletin:
+    """Compares the epoch of a bulletin before it verifies the signature."""
+    try:
+        return _check(trusted, policy, given, held)
+    except Refusal as refusal:
+        if refusal.code is Code.BULLETIN_SIGNATURE and held is not None:
+            said = Bulletin.decode(cose.parse(bulletins.update(given).signed).payload)
+            if said.epoch < held.epoch:
+                raise Refusal(Code.BULLETIN_STALE, "EPP-BUL-002", "older") from None
+        raise
+
+
+AREA.sets(
+    "EPP-BUL-007",
+    "takes_long_updates",
+    "Looks at an update of any length.",
+    (bulletins, "UPDATE_MAX"),
+    2**24,
+)
 AREA.edits(
-    "EPP-BUL-005",
-    "takes_only_short_bulletins",
-    "Refuses a bulletin of more than 4096 bytes.",
+    "EPP-BUL-008",
+    "takes_long_bulletins",
+    "Looks at a bulletin of up to 65 535 bytes.",
     anchor.verify_bulletin,
-    ("limit=cbor.LIMIT", "limit=4096"),
+    ("limit=BULLETIN_MAX", "limit=65535"),
+)
+AREA.edits(
+    "EPP-BUL-009",
+    "takes_only_short_lists",
+    "Refuses a list of more than 16 chunks, whatever the policy has room for.",
+    bulletins.check_room,
+    (ROOM, "if len(bulletin.chunks) * CHUNK > min(room, 65536):"),
+)
+AREA.edits(
+    "EPP-BUL-010",
+    "takes_lists_beyond_its_room",
+    "Takes a list of any number of chunks.",
+    bulletins.check_room,
+    (ROOM, "if False:"),
+)
+AREA.edits(
+    "EPP-BUL-010",
+    "rounds_its_room_up",
+    "Takes a list whose last chunk has room only in part.",
+    bulletins.check_room,
+    (ROOM, "if (len(bulletin.chunks) - 1) * CHUNK >= room:"),
 )
 
 

@@ -312,7 +312,7 @@ def keeps_the_old_session() -> Sequence[Patch]:
 # --- the peer -----------------------------------------------------------------------------------------------
 
 ITSELF = "peer.number == own.number or peer.public_key == own.public_key"
-REVOKED = "peer.number in terms.revoked"
+REVOKED = 'int.from_bytes(peer.number, "big") in terms.revoked'
 AREA.edits(
     "EPP-SES-021",
     "takes_its_own_number",
@@ -346,7 +346,7 @@ AREA.edits(
     "knows_only_the_first_revoked",
     "Looks only at the first number of the bulletin.",
     handshake.judge,
-    (REVOKED, "peer.number in sorted(terms.revoked)[:1]"),
+    (REVOKED, 'int.from_bytes(peer.number, "big") in sorted(terms.revoked)[:1]'),
 )
 AREA.edits(
     "EPP-SES-023",

@@ -318,7 +318,7 @@ AREA.edits(
     handshake.judge,
     (
         EXPIRY,
-        "    if peer.number in terms.revoked:\n"
+        '    if int.from_bytes(peer.number, "big") in terms.revoked:\n'
         '        raise Refusal(Code.PURSE_REVOKED, "EPP-SES-022", "too early")\n' + EXPIRY,
     ),
 )

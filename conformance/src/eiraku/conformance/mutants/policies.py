@@ -47,6 +47,7 @@ def ignores_unknown_names(fields: object) -> policy_module._PolicyForm:
 class _AnyNumbers(policy_module._PolicyForm, frozen=True, kw_only=True):
     max_units: _Number
     capacity: _Number
+    max_bulletin: _Number
     max_hops: Annotated[int, Meta(ge=0, le=256)]
     max_given: _Number
     max_credited: _Number

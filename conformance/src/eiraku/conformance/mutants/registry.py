@@ -31,6 +31,7 @@ AREAS = (
     "purse_ids",
     "units",
     "bulletins",
+    "revoked_lists",
     "handshake",
     "negotiation",
     "records",

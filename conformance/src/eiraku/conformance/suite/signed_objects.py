@@ -17,6 +17,7 @@ from eiraku.conformance.suite.negative_session import (
     prepare,
     refused_in_handshake,
 )
+from eiraku.conformance.tester.bulletins import whole
 from eiraku.conformance.tester.flows import (
     accept_of,
     expect_accept,
@@ -35,9 +36,11 @@ from eiraku.reference.centres.issuing import MoneyKey
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import objects
+from eiraku.spec.bulletins import Bulletin
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import Offer, OfferedUnit, Pay, Receipt, offer_digest
-from eiraku.spec.objects import Bulletin, ReceiptPayload
+from eiraku.spec.objects import ReceiptPayload
+from eiraku.spec.revoked import coded
 from eiraku.spec.tables import Side
 
 
@@ -157,8 +160,10 @@ def _purse_id(stage: Stage, craft: Craft, code: Code | None) -> None:
 
 def _bulletin(stage: Stage, craft: Craft, code: Code | None) -> None:
     before = stage.begin()
-    payload = Bulletin(epoch=EPOCH + 1, revoked=(bytes(7) + b"\x01",), policy_digest=bytes(32)).encode()
-    reply = stage.act("bulletin", bulletin=craft(device_task(stage.world, objects.CONTEXT_BULLETIN, payload)))
+    listed = coded((1,))
+    payload = Bulletin.of(listed, epoch=EPOCH + 1, policy_digest=bytes(32)).encode()
+    signed = craft(device_task(stage.world, objects.CONTEXT_BULLETIN, payload))
+    reply = stage.act("bulletin", bulletin=whole(signed, listed))
     if code is None:
         stage.accepted(reply, "bulletin")
         stage.equal(stage.state().epoch, EPOCH + 1, "epoch")

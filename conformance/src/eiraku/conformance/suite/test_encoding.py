@@ -33,9 +33,11 @@ from eiraku.conformance.tester.peer import Manner
 from eiraku.conformance.tester.policies import RECORD_MAX, policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.spec import cbor, messages
+from eiraku.spec.bulletins import Bulletin
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Offer, Redeliver, Reject, Request
-from eiraku.spec.objects import Bulletin, PurseId, Unit
+from eiraku.spec.objects import PurseId, Unit
+from eiraku.spec.revoked import coded
 from eiraku.spec.tables import Side
 
 # --- messages in records -----------------------------------------------------------------------------------
@@ -300,7 +302,7 @@ def test_payload(stage: Stage, forms: Forms, kind: Kind, run_level: Level) -> No
     right = {
         "unit": stage.world.unit(4).encode(),
         "purse-id": stage.world.claims().encode(),
-        "bulletin": Bulletin(epoch=101, revoked=(bytes(7) + b"\x01",), policy_digest=bytes(32)).encode(),
+        "bulletin": Bulletin.of(coded((1,)), epoch=101, policy_digest=bytes(32)).encode(),
     }[kind.name]
     for mutant in chosen(right, forms, DECODERS[kind.name], run_level):
         if len(mutant.data) <= ROOM[kind.name]:

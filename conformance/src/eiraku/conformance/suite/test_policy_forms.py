@@ -49,6 +49,7 @@ TABLES_OF_ENTRIES = ("max_given", "max_credited", "max_seen")
 NAMES = (
     "max_units",
     "capacity",
+    "max_bulletin",
     "max_hops",
     "max_record",
     *TABLES_OF_ENTRIES,
@@ -71,6 +72,8 @@ RANGES: dict[str, Change] = {
     "max-units-true": _put("max_units", value=True),
     "capacity-0": _put("capacity", value=0),
     "capacity-65536": _put("capacity", value=65536),
+    "max-bulletin-4095": _put("max_bulletin", value=4095),
+    "max-bulletin-1048577": _put("max_bulletin", value=2**20 + 1),
     "max-hops-0": _put("max_hops", value=0),
     "max-hops-256": _put("max_hops", value=256),
     "max-record-0": _put("max_record", value=0),

@@ -13,15 +13,17 @@ from eiraku.conformance.suite.negative_session import (
     silent,
 )
 from eiraku.conformance.suite.plaintexts import flipped
+from eiraku.conformance.tester import bulletins
 from eiraku.conformance.tester.flows import still_alive, take
 from eiraku.conformance.tester.stage import Stage
-from eiraku.conformance.tester.world import EPOCH, FOREIGN_ECONOMY, LAST_EPOCH, Identity
+from eiraku.conformance.tester.world import EPOCH, FOREIGN_ECONOMY, LAST_EPOCH, Identity, World
 from eiraku.reference.centres.device import PurseMasterKey
 from eiraku.reference.crypto import cose, ed25519
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import objects
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import OfferedUnit
+from eiraku.spec.revoked import CHUNK, coded
 from eiraku.spec.tables import Side
 
 
@@ -131,6 +133,18 @@ def _stranger_bulletin(stage: Stage) -> bytes:
     return centre.bulletin(epoch=EPOCH, revoked=(), policy_digest=bytes(32))
 
 
+def _wrong_list(world: World) -> bytes:
+    return bulletins.update(world.device, replace(coded((5, 7, 20)), k=1), epoch=EPOCH)
+
+
+def _first_by_delta(world: World) -> bytes:
+    return bulletins.by_delta(world.device, [5], bulletins.delta(0, [], [5]), epoch=EPOCH)
+
+
+def _two_chunks(world: World) -> bytes:
+    return bulletins.update(world.device, coded([n * n for n in range(1, 2801)]), epoch=EPOCH)
+
+
 def _signed_by(key: SigningKey, unit: bytes, context: bytes = objects.CONTEXT_UNIT) -> bytes:
     return cose.sign(key, context, cose.parse(unit).payload, kid=ed25519.key_id(key.public))
 
@@ -221,12 +235,19 @@ SPOILT: dict[str, Spoilt] = {
         code=Code.BULLETIN_SIGNATURE,
         rule="EPP-BUL-001",
     ),
-    "bulletin-not-in-order": Spoilt(
-        change=_setting(
-            "bulletin", value=lambda stage: stage.world.raw_bulletin(EPOCH, (b"\2" * 8, b"\1" * 8))
+    "bulletin-of-a-wrong-list": Spoilt(
+        change=_setting("bulletin", value=lambda stage: _wrong_list(stage.world)), code=Code.MALFORMED
+    ),
+    "bulletin-by-a-delta": Spoilt(
+        change=_setting("bulletin", value=lambda stage: _first_by_delta(stage.world)),
+        code=Code.BULLETIN_STALE,
+    ),
+    "bulletin-beyond-the-policy": Spoilt(
+        change=lambda stage, found: found.update(
+            policy={**found["policy"], "max_bulletin": CHUNK}, bulletin=_two_chunks(stage.world)
         ),
-        code=Code.MALFORMED,
-        rule="EPP-BUL-003",
+        code=Code.TOO_LARGE,
+        rule="EPP-BUL-010",
     ),
     "purse-id-before-bulletin": Spoilt(
         identity=_by_stranger, change=_setting("bulletin", value=_stranger_bulletin)

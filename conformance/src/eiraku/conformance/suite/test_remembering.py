@@ -18,7 +18,7 @@ HUNDREDS = 320
 THOUSANDS = 4096
 """Most units that a check at level full has a wallet remember."""
 PAYMENTS = 96
-MANY_PAYMENTS = 2048
+MANY_PAYMENTS = 1024
 RECEIVES = Side.RESPONDER
 
 
@@ -106,7 +106,7 @@ def test_many_credited_transactions(stage: Stage) -> None:
 @pytest.mark.level("full")
 @pytest.mark.requirement("EPP-CRS-020", "EPP-TRF-062", "EPP-POL-018")
 def test_a_full_table_of_credited_transactions(stage: Stage) -> None:
-    """A table of the declared size, up to some thousand, is filled to the last, and each is answered."""
+    """A table of the declared size, up to a thousand, is filled to the last, and each is answered."""
     count = min(stage.room("max_credited"), stage.room("capacity") - 1, MANY_PAYMENTS)
     stage.world.policy = policy(capacity=count + 1, max_credited=count)
     stage.begin()

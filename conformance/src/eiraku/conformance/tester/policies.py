@@ -13,7 +13,7 @@ CAPACITY_MAX = 65535
 HOPS_MAX = 255
 RECORD_MAX = 65535
 ENTRIES_MAX = (1 << 32) - 1
-TABLES = ("capacity", "max_record", "max_given", "max_credited", "max_seen")
+TABLES = ("capacity", "max_bulletin", "max_record", "max_given", "max_credited", "max_seen")
 """What a policy asks a purse to have room for."""
 
 
@@ -49,6 +49,7 @@ def policy(
     *,
     max_units: int = 16,
     capacity: int = 64,
+    max_bulletin: int = 65536,
     max_hops: int = 10,
     max_record: int | None = None,
     max_given: int = 64,
@@ -66,6 +67,7 @@ def policy(
     return {
         "max_units": max_units,
         "capacity": capacity,
+        "max_bulletin": max_bulletin,
         "max_hops": max_hops,
         "max_record": max(16384, least_record(max_hops)) if max_record is None else max_record,
         "max_given": max_given,

@@ -15,7 +15,7 @@ from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.history import seal_layer
 from eiraku.spec import objects
 from eiraku.spec.messages import OfferedUnit
-from eiraku.spec.objects import Bulletin, EndorsementPayload, Layer, PurseId, Role, Unit
+from eiraku.spec.objects import EndorsementPayload, Layer, PurseId, Role, Unit
 
 EPOCH = 100
 """Epoch of the bulletin that the wallet is provisioned with."""
@@ -93,13 +93,8 @@ class World:
         return Identity(claims=claims, purse_id=signed, key=key, seed=seed)
 
     def bulletin(self, epoch: int = EPOCH, revoked: Iterable[bytes] = ()) -> bytes:
-        """A signed bulletin."""
-        return self.device.bulletin(epoch=epoch, revoked=tuple(revoked), policy_digest=bytes(32))
-
-    def raw_bulletin(self, epoch: int, revoked: tuple[bytes, ...]) -> bytes:
-        """A signed bulletin whose numbers are in the given order, right or wrong."""
-        payload = Bulletin(epoch=epoch, revoked=revoked, policy_digest=bytes(32)).encode()
-        return self.device.sign(objects.CONTEXT_BULLETIN, payload)
+        """A bulletin with all chunks, as an update; `revoked`: purse numbers in any order."""
+        return self.device.bulletin(epoch=epoch, revoked=revoked, policy_digest=bytes(32))
 
     # --- money ----------------------------------------------------------------------------------------
 

@@ -44,7 +44,13 @@ PLAYED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "test_records": ("record_without_exactly_one_message",),
     },
     "holder": {
-        "test_bulletin": ("signature", "shape", "stale", "order", "largest"),
+        "test_bulletin": ("signature", "stale", "bulletin_held_already_but"),
+        "test_bulletin_form": ALL,
+        "test_bulletin_delta": ("shape", "delta_", "order"),
+        "test_revoked_list": (
+            *("chunks", "cut", "number", "filling", "parameter", "count", "another"),
+            "length_of_a_bulletin",
+        ),
         "test_policy_forms": ("policy_at_fault", "policy_without_fault"),
         "test_provisioning": ALL,
         "test_anchor": ALL,
@@ -62,7 +68,9 @@ OPERATIONS = {
     "transfer": {"transfer"},
     "holder": {"bulletin", "order", "provision"},
 }
-LONG = 8000
+HUGE = 200_000
+"""Letters of an input that is in no file."""
+LONG = 20_000
 """Letters of an input, or of what is given, beyond which a case is kept only if no other has its code."""
 
 
@@ -98,6 +106,8 @@ class _Gathered:
             if found["code"] != seen.code:
                 raise AssertionError(f"{play.name} demands {seen.code}, {found['id']} {found['code']}")
             found["requirements"] = list(dict.fromkeys([*found["requirements"], *play.requirements]))
+            return
+        if len(_text(data)) > HUGE:
             return
         kind = (given["operation"], seen.code)
         if max(len(where), len(_text(data))) > LONG and kind in self.codes:

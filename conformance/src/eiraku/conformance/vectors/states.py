@@ -16,6 +16,7 @@ from eiraku.reference.purse.state import (
 )
 from eiraku.reference.vectors.example import plain
 from eiraku.spec import messages
+from eiraku.spec.bulletins import Whole
 from eiraku.spec.errors import Refusal
 from eiraku.spec.messages import Offer
 
@@ -118,7 +119,7 @@ class Notes:
 
 def purse(device: Device) -> Json:
     """Who the purse is, and what it trusts."""
-    provision, bulletin = device.store.provision(), device.store.bulletin()
+    provision, held = device.store.provision(), device.store.bulletin()
     if provision is None:
         raise AssertionError("a purse that is ready was provisioned")
     return {
@@ -126,7 +127,7 @@ def purse(device: Device) -> Json:
         "private_key": provision.private_key.hex(),
         "anchor": provision.anchor.to_mapping(),
         "policy": provision.policy.to_mapping(),
-        "bulletin": None if bulletin is None else bulletin.hex(),
+        "bulletin": None if held is None else Whole(signed=held.signed, chunks=held.chunks).encode().hex(),
     }
 
 

@@ -3,12 +3,15 @@
 Enough to provision purses and to revoke them; the register of purses is `eiraku.system.device`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from eiraku.reference.crypto import cose, ed25519
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import objects
-from eiraku.spec.objects import Bulletin, PurseId, Role
+from eiraku.spec.bulletins import Bulletin, Whole
+from eiraku.spec.objects import PurseId, Role
+from eiraku.spec.revoked import coded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +63,15 @@ class DeviceCentre:
         )
         return self.sign(objects.CONTEXT_PURSE_ID, purse_id.encode())
 
-    def bulletin(self, *, epoch: int, revoked: tuple[bytes, ...], policy_digest: bytes) -> bytes:
-        """A signed bulletin; `revoked` in any order, repeats removed. `policy_digest`: 32 bytes."""
-        numbers = tuple(sorted(set(revoked)))
-        payload = Bulletin(epoch=epoch, revoked=numbers, policy_digest=policy_digest).encode()
-        return self.sign(objects.CONTEXT_BULLETIN, payload)
+    def bulletin(self, *, epoch: int, revoked: Iterable[bytes], policy_digest: bytes) -> bytes:
+        """A bulletin with its list, as an update; `revoked`: purse numbers in any order, repeats removed.
+
+        `policy_digest`: 32 bytes.
+        """
+        listed = coded(sorted({int.from_bytes(number, "big") for number in revoked}))
+        payload = Bulletin.of(listed, epoch=epoch, policy_digest=policy_digest).encode()
+        signed = self.sign(objects.CONTEXT_BULLETIN, payload)
+        return Whole(signed=signed, chunks=tuple(data for _, data in listed.parts)).encode()
 
     def sign(self, context: bytes, payload: bytes) -> bytes:
         """Encoded COSE_Sign1 under the current key."""

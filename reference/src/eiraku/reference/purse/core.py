@@ -11,7 +11,6 @@ A step raises no Refusal: input at fault becomes a `Refuse` effect. Other except
 from dataclasses import replace
 from typing import TypeAlias
 
-from eiraku.reference.crypto import cose
 from eiraku.reference.edhoc import errors
 from eiraku.reference.edhoc.errors import PeerError
 from eiraku.reference.purse import handshake, holder, online, payee, payer, provisioning
@@ -54,7 +53,6 @@ from eiraku.reference.purse.state import (
 from eiraku.spec import messages, tables
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Accept, Message, Offer, Pay, Receipt, Redeliver, Reject, Request
-from eiraku.spec.objects import Bulletin
 from eiraku.spec.tables import Session, SessionEvent, Side, Transfer, TransferEvent
 
 Result: TypeAlias = tuple[PurseState, tuple[Effect, ...]]
@@ -70,12 +68,10 @@ LOCAL: dict[Code, Code | None] = {
 
 def restore(ledger: Ledger) -> PurseState:
     """The state after power comes back: everything volatile is gone (chapter 8)."""
-    provision, signed = ledger.provision(), ledger.bulletin()
+    provision, stored = ledger.provision(), ledger.bulletin()
     if provision is None:
         return Empty()
-    bulletin = None
-    if signed is not None:
-        bulletin = holder.held_bulletin(Bulletin.decode(cose.parse(signed).payload), signed)
+    bulletin = None if stored is None else holder.restored(stored)
     identity = provisioning.identity(provision)
     return Ready(identity=identity, bulletin=bulletin, order=None, session=NoSession())
 
@@ -91,7 +87,7 @@ def step(state: PurseState, given: Input, env: Env) -> Result:
                 holder.check_order(purse, given.order, env)
                 return replace(purse, order=given.order), ()
             case TakeBulletin():
-                return holder.take_bulletin(purse, given.bulletin)
+                return holder.take_bulletin(purse, given.update)
             case TakeIssue():
                 return online.take_issue(purse, given.issue, env)
             case TakePurseId():

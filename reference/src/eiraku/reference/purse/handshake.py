@@ -208,7 +208,7 @@ def judge(terms: Terms, order: Order, peer: PurseId, env: Env) -> int:
     if peer.number == own.number or peer.public_key == own.public_key:
         raise Refusal(Code.SAME_PURSE, "EPP-SES-021", "peer: this purse itself")
     # EPP-SES-022
-    if peer.number in terms.revoked:
+    if int.from_bytes(peer.number, "big") in terms.revoked:
         refusal = Refusal(Code.PURSE_REVOKED, "EPP-SES-022", "peer: revoked by the bulletin")
         raise SuspectPurse(refusal, peer.number)
     pays = isinstance(order, PayOrder | PayUnitsOrder | RedeliverOrder)

@@ -3,8 +3,11 @@
 from dataclasses import replace
 
 from eiraku.reference import anchor
+from eiraku.reference.anchor import TrustAnchor
+from eiraku.reference.crypto import cose
+from eiraku.reference.policy import Policy
 from eiraku.reference.purse import payer
-from eiraku.reference.purse.ledger import BulletinAccepted
+from eiraku.reference.purse.ledger import BulletinAccepted, StoredBulletin
 from eiraku.reference.purse.state import (
     Effect,
     Env,
@@ -19,9 +22,10 @@ from eiraku.reference.purse.state import (
     RequestOrder,
     Write,
 )
-from eiraku.spec import messages, shape
+from eiraku.spec import bulletins, messages, shape
+from eiraku.spec.bulletins import Bulletin, Whole
 from eiraku.spec.errors import Code, Refusal
-from eiraku.spec.objects import Bulletin
+from eiraku.spec.revoked import RevokedList
 
 
 def check_order(purse: Ready, order: Order, env: Env) -> None:
@@ -66,24 +70,46 @@ def check_request(identity: Identity, order: RequestOrder) -> None:
         raise Refusal(Code.MALFORMED, "EPP-TRF-067", "reference: longer than 64 bytes")
 
 
-def take_bulletin(purse: Ready, signed: bytes) -> tuple[Ready, tuple[Effect, ...]]:
+def take_bulletin(purse: Ready, given: bytes) -> tuple[Ready, tuple[Effect, ...]]:
     """A newer bulletin is stored, the one held already changes nothing. Raises Refusal."""
-    held = purse.bulletin
-    # EPP-BUL-001, EPP-BUL-003
-    bulletin = anchor.verify_bulletin(purse.identity.anchor, signed)
-    if held is not None:
-        if signed == held.signed:
-            return purse, ()
-        # EPP-BUL-002
-        if bulletin.epoch <= held.epoch:
-            raise Refusal(
-                Code.BULLETIN_STALE, "EPP-BUL-002", f"bulletin of epoch {bulletin.epoch}, now {held.epoch}"
-            )
+    bulletin = check_bulletin(purse.identity.anchor, purse.identity.policy, given, purse.bulletin)
+    if bulletin is purse.bulletin:
+        return purse, ()
     # EPP-BUL-004
-    write = Write(change=BulletinAccepted(bulletin=signed))
-    return replace(purse, bulletin=held_bulletin(bulletin, signed)), (write,)
+    return replace(purse, bulletin=bulletin), (Write(change=BulletinAccepted(bulletin=bulletin.stored)),)
 
 
-def held_bulletin(bulletin: Bulletin, signed: bytes) -> HeldBulletin:
-    """The working form of a bulletin."""
-    return HeldBulletin(signed=signed, epoch=bulletin.epoch, revoked=frozenset(bulletin.revoked))
+def check_bulletin(
+    trusted: TrustAnchor, policy: Policy, given: bytes, held: HeldBulletin | None
+) -> HeldBulletin:
+    """The bulletin that an update brings, which may be the one held, in the order of EPP-BUL-006.
+
+    Raises Refusal.
+    """
+    update = bulletins.update(given)
+    # EPP-BUL-001
+    said = anchor.verify_bulletin(trusted, update.signed)
+    if held is not None:
+        if update.signed == held.signed:
+            return held
+        # EPP-BUL-002
+        if said.epoch <= held.epoch:
+            raise Refusal(
+                Code.BULLETIN_STALE, "EPP-BUL-002", f"bulletin of epoch {said.epoch}, now {held.epoch}"
+            )
+    # EPP-BUL-010
+    bulletins.check_room(said, policy.max_bulletin)
+    if isinstance(update, Whole):
+        revoked = bulletins.whole(said, update.chunks)
+        return HeldBulletin(signed=update.signed, said=said, revoked=revoked, delta=None)
+    epoch, before = (None, RevokedList()) if held is None else (held.epoch, held.revoked)
+    revoked = bulletins.changed(said, update.delta, epoch, before)
+    return HeldBulletin(signed=update.signed, said=said, revoked=revoked, delta=update.delta)
+
+
+def restored(stored: StoredBulletin) -> HeldBulletin:
+    """The working form of a bulletin that was checked when it was stored."""
+    said = Bulletin.decode(cose.parse(stored.signed).payload)
+    return HeldBulletin(
+        signed=stored.signed, said=said, revoked=bulletins.listed(said, stored.chunks), delta=stored.delta
+    )

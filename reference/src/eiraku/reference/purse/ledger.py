@@ -94,19 +94,28 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBulletin:
+    """A bulletin as signed, the chunks of its list, and the delta by which it came (EPP-DEV-030)."""
+
+    signed: bytes
+    chunks: tuple[bytes, ...]
+    delta: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provisioned:
     """The purse is made (EPP-GEN-005)."""
 
     provision: Provision
-    bulletin: bytes | None
+    bulletin: StoredBulletin | None
     holdings: tuple[Holding, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulletinAccepted:
-    """A newer bulletin, as signed (EPP-BUL-004)."""
+    """A newer bulletin with its list (EPP-BUL-004)."""
 
-    bulletin: bytes
+    bulletin: StoredBulletin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +177,8 @@ class Ledger(Protocol):
     def provision(self) -> Provision | None:
         """What the purse was made with; None for an empty purse."""
 
-    def bulletin(self) -> bytes | None:
-        """The newest bulletin, as signed; None before the first."""
+    def bulletin(self) -> StoredBulletin | None:
+        """The newest bulletin; None before the first."""
 
     def summaries(self) -> Sequence[HoldingSummary]:
         """Every spendable unit."""

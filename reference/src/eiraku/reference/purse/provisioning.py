@@ -25,6 +25,7 @@ RULE = "EPP-GEN-008"
 """For a fault of the anchor, which has many rules of its own."""
 ROOM = Room(
     capacity=65535,
+    max_bulletin=2**20,
     max_record=65535,
     max_given=2**24,
     max_credited=2**24,
@@ -62,8 +63,8 @@ def provision(state: PurseState, given: Provisioning) -> tuple[PurseState, tuple
         raise Refusal(Code.PROVISION, "EPP-GEN-017", detail)
     bulletin = None
     if given.bulletin is not None:
-        # EPP-BUL-001, EPP-BUL-003
-        bulletin = holder.held_bulletin(anchor.verify_bulletin(trusted, given.bulletin), given.bulletin)
+        # EPP-BUL-006
+        bulletin = holder.check_bulletin(trusted, policy, given.bulletin, None)
     made = Provision(
         number=given.number,
         private_key=given.private_key,
@@ -73,7 +74,8 @@ def provision(state: PurseState, given: Provisioning) -> tuple[PurseState, tuple
     )
     ready = Ready(identity=identity(made), bulletin=bulletin, order=None, session=NoSession())
     # EPP-GEN-005
-    change = Provisioned(provision=made, bulletin=given.bulletin, holdings=holdings)
+    stored = None if bulletin is None else bulletin.stored
+    change = Provisioned(provision=made, bulletin=stored, holdings=holdings)
     return ready, (Write(change=change),)
 
 

@@ -12,11 +12,13 @@ from typing import Any, ClassVar, TypeAlias
 from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.policy import Policy
-from eiraku.reference.purse.ledger import Change, Ledger
+from eiraku.reference.purse.ledger import Change, Ledger, StoredBulletin
 from eiraku.reference.records import Channel
+from eiraku.spec.bulletins import Bulletin
 from eiraku.spec.errors import Refusal
 from eiraku.spec.messages import OfferedUnit, Reject
 from eiraku.spec.objects import PurseId
+from eiraku.spec.revoked import RevokedList
 from eiraku.spec.tables import Purpose, Session, Side, Transfer
 
 Random: TypeAlias = Callable[[int], bytes]
@@ -48,7 +50,7 @@ class Terms:
 
     identity: Identity
     epoch: int
-    revoked: frozenset[bytes]
+    revoked: RevokedList
 
 
 # --- what the holder has set for the next session (EPP-GEN-002) ---
@@ -102,7 +104,10 @@ Order: TypeAlias = PayOrder | PayUnitsOrder | RequestOrder | ReceiveOrder | Rede
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provisioning:
-    """Everything for an empty purse; `anchor` and `policy` in their JSON forms. Nothing is verified yet."""
+    """Everything for an empty purse; `anchor` and `policy` in their JSON forms, `bulletin` an update.
+
+    Nothing is verified yet.
+    """
 
     number: bytes
     private_key: bytes
@@ -122,9 +127,9 @@ class SetOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeBulletin:
-    """A bulletin reaches the purse, as signed."""
+    """A bulletin reaches the purse: an update, with chunks or a delta (EPP-BUL-007)."""
 
-    bulletin: bytes
+    update: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,11 +309,23 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldBulletin:
-    """The newest bulletin: as signed, and what it says."""
+    """The newest bulletin: as signed, what it says, its list, and the delta by which it came, if it did."""
 
     signed: bytes
-    epoch: int
-    revoked: frozenset[bytes]
+    said: Bulletin
+    revoked: RevokedList
+    delta: bytes | None
+
+    @property
+    def epoch(self) -> int:
+        """Its epoch."""
+        return self.said.epoch
+
+    @property
+    def stored(self) -> StoredBulletin:
+        """What is durable of it."""
+        chunks = tuple(data for _, data in self.revoked.parts)
+        return StoredBulletin(signed=self.signed, chunks=chunks, delta=self.delta)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,7 +354,7 @@ class Ready:
         return Terms(
             identity=self.identity,
             epoch=self.epoch,
-            revoked=frozenset() if self.bulletin is None else self.bulletin.revoked,
+            revoked=RevokedList() if self.bulletin is None else self.bulletin.revoked,
         )
 
 

@@ -17,9 +17,11 @@ from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.purse import units
 from eiraku.spec import objects
+from eiraku.spec.bulletins import Bulletin
 from eiraku.spec.messages import OfferedUnit
-from eiraku.spec.objects import Bulletin, EndorsementPayload, PurseId, Role, Unit
+from eiraku.spec.objects import EndorsementPayload, PurseId, Role, Unit
 from eiraku.spec.record import Record
+from eiraku.spec.revoked import coded
 
 EPOCH, LAST_EPOCH = 7, 99
 ECONOMY = 392
@@ -115,7 +117,13 @@ CLAIMS = {name: _claims(name) for name in KEYS}
 PURSE_IDS = {
     name: DEVICE_CENTRE.sign(objects.CONTEXT_PURSE_ID, claims.encode()) for name, claims in CLAIMS.items()
 }
-BULLETIN = Bulletin(epoch=EPOCH, revoked=(secret("revoked", 8),), policy_digest=secret("policy"))
+REVOKED = ((5, 7, 20), tuple(n * n for n in range(1, 2801)))
+"""The revoked numbers of two bulletins; the second list has two chunks."""
+LISTS = tuple(map(coded, REVOKED))
+BULLETINS = tuple(
+    Bulletin.of(listed, epoch=EPOCH + place, policy_digest=secret("policy"))
+    for place, listed in enumerate(LISTS)
+)
 TRANSACTION = secret("transaction", 16)
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-from eiraku.reference.vectors import session, signed
+from eiraku.reference.vectors import revoked, session, signed
 from eiraku.spec.vectors.forms import File
 
 FILES: Mapping[str, Callable[[], File]] = {
     "keys.json": signed.keys,
     "objects.json": signed.signed_objects,
+    "revoked.json": revoked.revoked,
     "sealing.json": signed.sealing,
     "session.json": session.session,
     "transfer.json": session.transfer,

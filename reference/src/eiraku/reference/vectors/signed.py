@@ -36,7 +36,6 @@ CHOSEN = {
     "transaction C": (16, "EPP-TRF-003"),
     "transaction": (16, "EPP-TRF-003"),
     "reserved": (32, "EPP-UNI-008"),
-    "revoked": (8, "EPP-BUL-001"),
     "policy": (32, "EPP-BUL-001"),
     **{f"holder {name}": (32, "EPP-PID-001") for name in example.KEYS},
     **{f"purse number {name}": (8, "EPP-PID-001") for name in example.KEYS},
@@ -127,7 +126,8 @@ def signed_objects() -> forms.Objects:
 def _objects() -> Iterator[forms.SignedObject]:
     for name, claims in example.CLAIMS.items():
         yield _signed(f"purse-id-{name}", "purse ID", "purse master key", claims)
-    yield _signed("bulletin", "bulletin", "purse master key", example.BULLETIN)
+    for number, bulletin in enumerate(example.BULLETINS, start=1):
+        yield _signed(f"bulletin-{number}", "bulletin", "purse master key", bulletin)
     for number, unit in enumerate(example.UNITS, start=1):
         yield _signed(f"unit-{number}", "unit", "unit key", unit)
     for name, move in example.MOVES.items():

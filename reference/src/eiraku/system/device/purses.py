@@ -1,6 +1,6 @@
 """The register of purses: numbers, keys, purse IDs, states (EPP-DEV-001 to 004, 008, 011, 014; S-14)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from eiraku.system.database import Database
 from eiraku.system.device.keys import RegistryError, key_for
 from eiraku.system.device.schema import EVENT, PURSE, epoch_of
 
+NUMBER_MAX = 2**63 - 1
 NOTE = 500
 """Greatest length of a reason, in characters."""
 
@@ -54,11 +55,10 @@ class Event:
 
 
 class Purses:
-    """The register. `random`: so many fresh random bytes; `seal`: the centre's, 16 bytes."""
+    """The register. `seal`: the centre's, 16 bytes."""
 
-    def __init__(self, database: Database, random: Callable[[int], bytes], seal: bytes) -> None:
+    def __init__(self, database: Database, seal: bytes) -> None:
         self._database = database
-        self._random = random
         self._seal = seal
         self._keys: dict[bytes, bytes] = {}
 
@@ -88,7 +88,7 @@ class Purses:
             if known is not None:
                 return _repeated(known, wanted)
             epoch = epoch_of(connection)
-            number = self._number(connection)
+            number = _next_number(connection)
             purse_id = self._certify(connection, number, public_key, issued=epoch, **wanted)
             row = {"number": number, "public_key": public_key, "registered": epoch, "issued": epoch}
             state = {"purse_id": purse_id, "state": "active", "since": epoch, "reason": ""}
@@ -185,13 +185,6 @@ class Purses:
         with self._database.reading() as connection:
             return [Event(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - its public name
 
-    def _number(self, connection: Connection) -> bytes:
-        while True:
-            number = self._random(8)
-            taken = select(PURSE.c.number).where(PURSE.c.number == number)
-            if number != objects.ISSUER_NUMBER and connection.execute(taken).first() is None:
-                return number
-
     def _certify(
         self, connection: Connection, number: bytes, public_key: bytes, *, role: int, **claims: Any
     ) -> bytes:
@@ -221,6 +214,16 @@ class Purses:
                 change = {"state": state, "since": epoch, "reason": reason}
                 connection.execute(PURSE.update().where(PURSE.c.number == number).values(**change))
             _event(connection, number, epoch, state, reason)
+
+
+def _next_number(connection: Connection) -> bytes:
+    """The number after the greatest. Raises RegistryError."""
+    # EPP-DEV-026
+    last = connection.execute(select(PURSE.c.number).order_by(PURSE.c.number.desc()).limit(1)).scalar()
+    number = 1 if last is None else int.from_bytes(last, "big") + 1
+    if number > NUMBER_MAX:
+        raise RegistryError("there is no number left for another purse; this scheme is full")
+    return number.to_bytes(8, "big")
 
 
 def purse_row(connection: Connection, number: bytes) -> Any:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from eiraku.spec import shape
 from eiraku.system.database import Database
-from eiraku.system.device.bulletins import Bulletins, publish
+from eiraku.system.device.bulletins import DELTAS, Bulletins, publish
 from eiraku.system.device.keys import Keys, RegistryError, new_key
 from eiraku.system.device.purses import Purses
 from eiraku.system.device.reports import Inspections
@@ -23,17 +23,17 @@ from eiraku.system.device.suspects import Suspects
 class Registry:
     """A device centre in an open database, and the parts that work in it."""
 
-    def __init__(self, database: Database, *, random: Callable[[int], bytes]) -> None:
-        """Open one that was created. Raises RegistryError, DatabaseError."""
+    def __init__(self, database: Database, *, random: Callable[[int], bytes], deltas: int = DELTAS) -> None:
+        """Open one that was created. `deltas`: see there. Raises RegistryError, DatabaseError."""
         with database.reading() as connection:
             row = connection.execute(select(CENTRE)).one_or_none()
         if row is None:
             raise RegistryError(f"{database.name}: expected a device centre, found none; create it first")
         self.database = database
         self.seal: bytes = row.seal
-        self.purses = Purses(database, random, row.seal)
+        self.purses = Purses(database, row.seal)
         self.keys = Keys(database, random)
-        self.bulletins = Bulletins(database)
+        self.bulletins = Bulletins(database, deltas)
         self.inspections = Inspections(database, random)
         self.suspects = Suspects(database)
 
@@ -44,13 +44,15 @@ class Registry:
         *,
         seal: bytes,
         policy_digest: bytes,
+        max_bulletin: int,
         epoch: int,
         random: Callable[[int], bytes],
         key_expires: int = shape.EPOCH_MAX,
     ) -> "Registry":
         """A new centre with one master key, good to `key_expires`, and the bulletin of `epoch`.
 
-        `seal`: 16 bytes; `policy_digest`: 32. Raises RegistryError, DatabaseError.
+        `seal`: 16 bytes; `policy_digest`: 32; `max_bulletin`: of the policy. Raises RegistryError,
+        DatabaseError.
         """
         if len(seal) != 16 or len(policy_digest) != 32:
             raise RegistryError("expected a seal of 16 bytes and a policy digest of 32")
@@ -59,7 +61,8 @@ class Registry:
         with database.writing() as connection:
             if connection.execute(select(CENTRE)).one_or_none() is not None:
                 raise RegistryError(f"{database.name}: has a device centre already; open it, or name another")
-            row = {"seal": seal, "policy_digest": policy_digest, "epoch": epoch, "clock": 0}
+            row = {"seal": seal, "policy_digest": policy_digest, "max_bulletin": max_bulletin}
+            row |= {"epoch": epoch, "clock": 0}
             connection.execute(CENTRE.insert().values(id=1, **row))
             new_key(connection, random(32), valid_from=epoch, valid_to=key_expires)
             publish(connection, epoch)

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from eiraku.system.database import Schema
 
 METADATA = MetaData()
-SCHEMA = Schema(name="device centre", version=1, metadata=METADATA)
+SCHEMA = Schema(name="device centre", version=2, metadata=METADATA)
 
 CENTRE = Table(
     "centre",
@@ -28,6 +28,7 @@ CENTRE = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("seal", LargeBinary(16), nullable=False),
     Column("policy_digest", LargeBinary(32), nullable=False),
+    Column("max_bulletin", BigInteger, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("clock", BigInteger, nullable=False),
 )
@@ -79,8 +80,17 @@ BULLETIN = Table(
     METADATA,
     Column("epoch", BigInteger, primary_key=True, autoincrement=False),
     Column("signed", LargeBinary, nullable=False),
-    Column("head", LargeBinary, nullable=False),
+    Column("step", LargeBinary, nullable=True),
 )
+"""`step`: the delta from the bulletin before; none if it is too long."""
+
+CHUNKS = Table(
+    "chunk",
+    METADATA,
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+)
+"""The list of the newest bulletin."""
 
 CHALLENGE = Table(
     "challenge",

@@ -181,6 +181,7 @@ class Scenario(Table, frozen=True, kw_only=True):
             {
                 "max_units": 64,
                 "capacity": 65535,
+                "max_bulletin": 1_048_576,
                 "max_hops": self.max_hops,
                 "max_record": 65535,
                 # The centre takes every unit home, some of them often.

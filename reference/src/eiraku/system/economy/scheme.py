@@ -131,6 +131,7 @@ class Scheme:
             self._databases[0],
             seal=random(16),
             policy_digest=sha256(json.dumps(self._policy, sort_keys=True).encode()).digest(),
+            max_bulletin=policy.max_bulletin,
             epoch=FIRST_EPOCH,
             random=random,
         )
@@ -227,11 +228,11 @@ class Scheme:
     # --- epochs ---
 
     def advance(self) -> bytes:
-        """The next epoch: its bulletin, and the refunds that have fallen due."""
-        signed = self.registry.bulletins.advance()
+        """The next epoch: its bulletin with all chunks, and the refunds that have fallen due."""
+        self.registry.bulletins.advance()
         self.epoch = self.registry.bulletins.epoch
         self.issuer.office.advance(self.epoch)
-        return signed
+        return self.registry.bulletins.newest()
 
     # --- money out ---
 

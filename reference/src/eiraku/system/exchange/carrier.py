@@ -39,5 +39,8 @@ class Carrier(Protocol):
     def request(self, signed: bytes) -> bytes:
         """Carry a signed request (EPP-SVC-002); the bytes of the answer, by method."""
 
-    def bulletin(self) -> bytes:
-        """The newest bulletin, as signed."""
+    def bulletin(self, epoch: int) -> bytes:
+        """An update to the newest bulletin, for a purse that holds the one of `epoch`; 0 for none.
+
+        By a delta if there is one; without chunks if `epoch` is that of the newest.
+        """

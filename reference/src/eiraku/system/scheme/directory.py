@@ -230,7 +230,7 @@ def open_(path: Path, *, random: Random = secrets.token_bytes, read_only: bool =
         _url(path, settings.device_centre.database, new=False), DEVICE_SCHEMA, read_only=read_only
     )
     try:
-        registry = Registry(device, random=random)
+        registry = Registry(device, random=random, deltas=settings.device_centre.deltas)
         issuing = Database(
             _url(path, settings.issuing_centre.database, new=False), ISSUING_SCHEMA, read_only=read_only
         )
@@ -265,6 +265,7 @@ def _fill(path: Path, settings: Settings, policy: str, random: Random) -> None:
             device,
             seal=random(16),
             policy_digest=sha256(policy.encode()).digest(),
+            max_bulletin=Policy.from_toml(policy).max_bulletin,
             epoch=epoch,
             random=random,
             key_expires=min(epoch + settings.key_lifetime, EPOCH_MAX),

@@ -18,6 +18,7 @@ key_lifetime = {key_lifetime}      # and a master key of the device centre
 
 [device_centre]
 database = "{device_centre.database}"
+deltas = {device_centre.deltas}    # from so many of the last bulletins there is a delta to the newest
 
 # Fixed when the centre is made.
 [issuing_centre]
@@ -38,9 +39,10 @@ class DirectoryError(Refused):
 
 
 class DeviceCentre(Table, frozen=True, kw_only=True):
-    """Where its database is."""
+    """Where its database is, and from how many bulletins there is a delta (EPP-DEV-029)."""
 
     database: Database
+    deltas: Annotated[int, Meta(ge=1, le=1000)]
 
 
 class IssuingCentre(Table, frozen=True, kw_only=True):
@@ -87,7 +89,7 @@ DEFAULT = Settings(
     first_epoch=1,
     purse_lifetime=1000,
     key_lifetime=100_000,
-    device_centre=DeviceCentre(database="device.db"),
+    device_centre=DeviceCentre(database="device.db", deltas=32),
     issuing_centre=IssuingCentre(
         database="issuing.db", unit_lifetime=500, redemption_grace=30, claim_grace=60, max_hops=20
     ),

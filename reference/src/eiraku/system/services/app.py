@@ -148,22 +148,31 @@ def _common(app: FastAPI, office: Office, metrics: Metrics) -> None:
     @app.get("/epp1/bulletin", response_class=Response, responses=_binary(COSE, "The newest bulletin."))
     async def bulletin() -> Response:
         """Newest bulletin, as signed."""
-        return Response(await run_in_threadpool(bulletins.newest), media_type=COSE)
-
-    @app.get("/epp1/bulletin/head", response_class=Response, responses=_binary(COSE, "Its head."))
-    async def head() -> Response:
-        """Head of the newest bulletin (EPP-DEV-009)."""
-        return Response(await run_in_threadpool(bulletins.head), media_type=COSE)
+        return Response(await run_in_threadpool(bulletins.signed), media_type=COSE)
 
     @app.get(
-        "/epp1/bulletin/chunks/{index}", response_class=Response, responses=_binary(OCTETS, "One chunk.")
+        "/epp1/bulletin/{epoch}/chunks/{index}",
+        response_class=Response,
+        responses=_binary(OCTETS, "One chunk."),
     )
-    async def chunk(index: str) -> Response:
+    async def chunk(epoch: str, index: str) -> Response:
         """Chunk of the newest bulletin, counted from 0."""
-        chunks = await run_in_threadpool(bulletins.chunks)
-        if not index.isascii() or not index.isdecimal() or len(index) > 2 or int(index) >= len(chunks):
-            raise ServiceRefused("not-found", "EPP-SVC-063", f"expected a chunk from 0 to {len(chunks) - 1}")
-        return Response(chunks[int(index)], media_type=OCTETS)
+        found = await run_in_threadpool(bulletins.chunk, _decimal(epoch), _decimal(index))
+        if found is None:
+            raise ServiceRefused("not-found", "EPP-SVC-063", "expected a chunk of the newest bulletin")
+        return Response(found, media_type=OCTETS)
+
+    @app.get(
+        "/epp1/bulletin/{epoch}/deltas/{since}",
+        response_class=Response,
+        responses=_binary(CBOR, "The delta."),
+    )
+    async def delta(epoch: str, since: str) -> Response:
+        """Delta to the newest bulletin from that of an earlier epoch (EPP-DEV-029)."""
+        found = await run_in_threadpool(bulletins.delta, _decimal(epoch), _decimal(since))
+        if found is None:
+            raise ServiceRefused("not-found", "EPP-SVC-063", "there is no such delta; ask for the chunks")
+        return Response(found, media_type=CBOR)
 
     @app.post(
         "/epp1/enrolments",
@@ -194,6 +203,13 @@ def _common(app: FastAPI, office: Office, metrics: Metrics) -> None:
     @app.get("/docs", response_class=HTMLResponse, include_in_schema=False)
     async def docs() -> str:
         return page.render(app.openapi())
+
+
+def _decimal(text: str) -> int:
+    """A number of a path, in its one spelling. Raises ServiceRefused."""
+    if not re.fullmatch(r"0|[1-9][0-9]{0,9}", text):
+        raise ServiceRefused("not-found", "EPP-SVC-008", "expected a decimal number without leading zeros")
+    return int(text)
 
 
 def _address(scope: Scope) -> str:

@@ -14,6 +14,8 @@ from typing import Self
 
 import httpx
 
+from eiraku.reference.crypto import cose
+from eiraku.spec.bulletins import Bulletin, Changed, Whole
 from eiraku.spec.errors import Misuse
 from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
 
@@ -138,9 +140,31 @@ class HttpCarrier:
         """See `carrier.Carrier`."""
         return self._service.send("POST", f"{self._path}/requests", signed).content
 
-    def bulletin(self) -> bytes:
-        """See `carrier.Carrier`."""
-        return self._service.send("GET", "/epp1/bulletin").content
+    def bulletin(self, epoch: int) -> bytes:
+        """See `carrier.Carrier`. Raises Refusal for what is no bulletin."""
+        return update(self._service, epoch)
+
+
+def update(service: HttpService, epoch: int) -> bytes:
+    """An update to the newest bulletin, for a purse that holds the one of `epoch`; 0 for none.
+
+    Raises ServiceRefused, ServiceUnreachable, Refusal for what is no bulletin.
+    """
+    signed = service.send("GET", "/epp1/bulletin").content
+    said = Bulletin.decode(cose.parse(signed).payload)
+    if said.epoch <= epoch:
+        return Whole(signed=signed, chunks=()).encode()
+    path = f"/epp1/bulletin/{said.epoch}"
+    if epoch:
+        try:
+            delta = service.send("GET", f"{path}/deltas/{epoch}").content
+        except ServiceRefused as refused:
+            if refused.code != "not-found":
+                raise
+        else:
+            return Changed(signed=signed, delta=delta).encode()
+    chunks = tuple(service.send("GET", f"{path}/chunks/{n}").content for n in range(len(said.chunks)))
+    return Whole(signed=signed, chunks=chunks).encode()
 
 
 def _check(base: str) -> None:

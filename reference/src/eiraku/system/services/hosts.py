@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from eiraku.reference.device import Result
+from eiraku.reference.gossip import epoch_of
 from eiraku.reference.meeting import accepted
 from eiraku.reference.purse.state import ReceiveOrder
 from eiraku.spec.errors import Refusal
@@ -15,10 +16,10 @@ from eiraku.system.issuing.counter import Counter
 class CounterHost:
     """Implements `sessions.Host`: units that come home are deposited before the next session begins.
 
-    `bulletin`: the newest one, as signed.
+    `bulletin`: the update for a purse that holds the bulletin of an epoch.
     """
 
-    def __init__(self, counter: Counter, bulletin: Callable[[], bytes]) -> None:
+    def __init__(self, counter: Counter, bulletin: Callable[[int], bytes]) -> None:
         self._counter = counter
         self._bulletin = bulletin
 
@@ -31,7 +32,7 @@ class CounterHost:
         # EPP-CEN-063
         self._counter.collect()
         device = self._counter.device
-        done(device.bulletin(self._bulletin()))
+        done(device.bulletin(self._bulletin(epoch_of(device))))
         done(device.order(ReceiveOrder()))
         done(device.open(Side.RESPONDER))
 

@@ -44,9 +44,9 @@ class LocalCarrier:
         except DatabaseError as error:
             raise ServiceUnreachable(str(error)) from error
 
-    def bulletin(self) -> bytes:
+    def bulletin(self, epoch: int) -> bytes:
         """See `carrier.Carrier`."""
         try:
-            return self._service.bulletin()
+            return self._service.bulletin(epoch)
         except DatabaseError as error:
             raise ServiceUnreachable(str(error)) from error

@@ -38,7 +38,7 @@ class Maker:
         sessions = None
         if host is not None:
             sessions = SessionTable(host=host, random=self.random, clock=self.clock, limits=self.limits)
-        return Service(gate=gate, bulletin=self.registry.bulletins.newest, sessions=sessions)
+        return Service(gate=gate, bulletin=self.registry.bulletins.since, sessions=sessions)
 
     def centres(self, counter: Counter, *, lifetime: int) -> dict[str, Service]:
         """Both centres, by audience. `lifetime`: most epochs of a renewed purse ID."""
@@ -46,7 +46,7 @@ class Maker:
         device = methods.device_centre(self.registry, self.issuer, lifetime=lifetime)
         return {
             ISSUING_CENTRE: self.service(
-                ISSUING_CENTRE, issuing, CounterHost(counter, self.registry.bulletins.newest)
+                ISSUING_CENTRE, issuing, CounterHost(counter, self.registry.bulletins.since)
             ),
             DEVICE_CENTRE: self.service(DEVICE_CENTRE, device, None),
         }

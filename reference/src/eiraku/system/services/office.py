@@ -11,14 +11,14 @@ from eiraku.system.services.settings import Settings
 class Bulletins(Protocol):
     """Where the newest bulletin comes from: the device centre."""
 
-    def newest(self) -> bytes:
-        """Whole, as signed."""
+    def signed(self) -> bytes:
+        """As signed."""
 
-    def head(self) -> bytes:
-        """Its signed head (EPP-DEV-009)."""
+    def chunk(self, epoch: int, position: int) -> bytes | None:
+        """A chunk of its list; None if its epoch is another, or it has none there."""
 
-    def chunks(self) -> tuple[bytes, ...]:
-        """In chunks."""
+    def delta(self, epoch: int, since: int) -> bytes | None:
+        """The delta to it from that of an earlier epoch; None if its epoch is another, or without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

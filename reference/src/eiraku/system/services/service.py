@@ -16,12 +16,13 @@ from eiraku.system.services.requests import Gate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """`gate`: signed requests; `sessions`: of the purse behind it, None if there is none; `patience`: seconds
-    that a request waits for another.
+    """`gate`: signed requests; `bulletin`: the update for a purse that holds the bulletin of an epoch;
+    `sessions`: of the purse behind it, None if there is none; `patience`: seconds that a request waits for
+    another.
     """
 
     gate: Gate
-    bulletin: Callable[[], bytes]
+    bulletin: Callable[[int], bytes]
     sessions: SessionTable | None = None
     patience: float = 5.0
     _lock: threading.RLock = field(default_factory=threading.RLock)

@@ -15,6 +15,7 @@ from typing import Self
 from eiraku.reference.anchor import AnchorError, parse_purse_id
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Device, Snapshot
+from eiraku.reference.gossip import epoch_of
 from eiraku.reference.meeting import accepted, meet
 from eiraku.reference.purse.state import (
     Order,
@@ -43,7 +44,7 @@ from eiraku.system.database import Database
 from eiraku.system.exchange.outbox import SCHEMA, Outbox, renewals
 from eiraku.system.exchange.talk import talk
 from eiraku.system.services import notes as remembered
-from eiraku.system.services.client import HttpCarrier, HttpService
+from eiraku.system.services.client import HttpCarrier, HttpService, update
 from eiraku.system.services.enrolment import first_request
 from eiraku.system.services.notes import Notes, Reach
 from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, vault_audience
@@ -201,7 +202,7 @@ class Wallet:
 
     def bulletin(self) -> int:
         """Get the newest bulletin; the epoch afterwards."""
-        accepted(self.device.bulletin(self._server().send("GET", "/epp1/bulletin").content))
+        accepted(self.device.bulletin(update(self._server(), epoch_of(self.device))))
         return self.snapshot().epoch
 
     def renew(self, expires: int) -> int:

@@ -55,9 +55,9 @@ class Freshness:
         """
         # EPP-VLT-016
         now = self._clock()
-        signed = self._device_centre.bulletin()
+        update = self._device_centre.bulletin(self._purse.epoch)
         with self._lock:
-            accepted(self._purse.device.bulletin(signed))
+            accepted(self._purse.device.bulletin(update))
             self.confirmed = now
             # Not a write for every look at it: what is stored may be older, never younger.
             if self._stored is None or not 0 <= now - self._stored < self._seconds / 20:

@@ -189,6 +189,61 @@ class Sealing(File, frozen=True, kw_only=True):
     cases: tuple[PurseIdSealing | LayerSealing, ...]
 
 
+# --- revoked.json ---
+
+
+class Numbers(Form, frozen=True, kw_only=True):
+    """Revoked numbers, and the bulletin that describes their list."""
+
+    numbers: tuple[int, ...]
+    bulletin: Hex
+
+
+class Coded(Form, frozen=True, kw_only=True):
+    """The list in its code: parameter, first number and bytes of each chunk; the update with all of it."""
+
+    k: int
+    first: tuple[int, ...]
+    chunks: tuple[Hex, ...]
+    update: Hex
+
+
+class WholeList(Case, frozen=True, kw_only=True, tag_field="kind", tag="whole"):
+    """A list."""
+
+    inputs: Numbers
+    outputs: Coded
+
+
+class Changes(Form, frozen=True, kw_only=True):
+    """What changes from the list of one epoch to that of a bulletin."""
+
+    from_epoch: int
+    removed: tuple[int, ...]
+    added: tuple[int, ...]
+    bulletin: Hex
+
+
+class Update(Form, frozen=True, kw_only=True):
+    """The delta, and the update with it."""
+
+    delta: Hex
+    update: Hex
+
+
+class ListDelta(Case, frozen=True, kw_only=True, tag_field="kind", tag="delta"):
+    """From the first list to the second."""
+
+    inputs: Changes
+    outputs: Update
+
+
+class Revoked(File, frozen=True, kw_only=True):
+    """``revoked.json``."""
+
+    cases: tuple[WholeList | ListDelta, ...]
+
+
 # --- session.json ---
 
 

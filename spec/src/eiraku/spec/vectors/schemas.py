@@ -7,6 +7,7 @@ from eiraku.spec.vectors import forms, negative_forms, other_forms
 KINDS: Mapping[str, type[forms.File]] = {
     "keys.json": forms.Keys,
     "objects.json": forms.Objects,
+    "revoked.json": forms.Revoked,
     "sealing.json": forms.Sealing,
     "session.json": forms.Session,
     "transfer.json": forms.Transfer,

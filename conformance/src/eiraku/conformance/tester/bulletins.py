@@ -1,0 +1,45 @@
+"""Bulletins and their lists, right or wrong, as updates: the one place where the suite makes them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from eiraku.reference.centres.device import DeviceCentre
+from eiraku.spec import objects
+from eiraku.spec.bulletins import Bulletin, Changed, CodedList, Delta, Whole
+from eiraku.spec.revoked import Coded, Part, coded
+
+
+def numbers_of(revoked: Iterable[bytes]) -> list[int]:
+    """Purse numbers as integers, ascending."""
+    return sorted({int.from_bytes(number, "big") for number in revoked})
+
+
+def with_parts(listed: Coded, *parts: Part) -> Coded:
+    """A list with other chunks, which need not be its code."""
+    return replace(listed, parts=parts)
+
+
+def signed(centre: DeviceCentre, listed: Coded, *, epoch: int, digest: bytes = bytes(32)) -> bytes:
+    """The signed bulletin of a list, right or wrong. `digest`: of the policy."""
+    payload = Bulletin.of(listed, epoch=epoch, policy_digest=digest).encode()
+    return centre.sign(objects.CONTEXT_BULLETIN, payload)
+
+
+def whole(signed_: bytes, listed: Coded) -> bytes:
+    """An update with all chunks of a list."""
+    return Whole(signed=signed_, chunks=tuple(data for _, data in listed.parts)).encode()
+
+
+def update(centre: DeviceCentre, listed: Coded, *, epoch: int, digest: bytes = bytes(32)) -> bytes:
+    """The bulletin of a list with all chunks."""
+    return whole(signed(centre, listed, epoch=epoch, digest=digest), listed)
+
+
+def delta(since: int, removed: Sequence[int], added: Sequence[int]) -> bytes:
+    """From the bulletin of an epoch; numbers ascending."""
+    return Delta(from_epoch=since, removed=CodedList.of(removed), added=CodedList.of(added)).encode()
+
+
+def by_delta(centre: DeviceCentre, numbers: Sequence[int], change: bytes, *, epoch: int) -> bytes:
+    """The bulletin of the list of these numbers, with a delta."""
+    return Changed(signed=signed(centre, coded(numbers), epoch=epoch), delta=change).encode()
