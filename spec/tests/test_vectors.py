@@ -49,6 +49,29 @@ def test_the_readme_counts_the_cases() -> None:
     assert coverage.fill(readme, negative) == readme, "run eiraku maintain vectors --write"
 
 
+AREAS = {"ENC", "KEY", "PID", "UNI", "HIS", "BUL", "SES", "REC", "TRF", "CRS", "POL", "GEN"}
+IN_NO_CASE = {
+    "EPP-GEN-007": "a second provisioning needs a purse that is provisioned already",
+    "EPP-GEN-018": "what must not be refused: no fault stands beside it",
+    "EPP-GEN-019": "what must not be refused: no fault stands beside it",
+    "EPP-POL-013": "what must not be refused: no fault stands beside it",
+    "EPP-POL-014": "what must not be refused: no fault stands beside it",
+    "EPP-BUL-018": "its inputs are longer than a file of vectors can bear",
+    "EPP-BUL-019": "depends on what the purse has room for",
+    "EPP-POL-018": "depends on what the purse has room for",
+    "EPP-SES-018": "an error of the peer is not refused",
+    "EPP-SES-027": "about a session that another one ends",
+}
+
+
+def test_every_requirement_that_names_a_refusal_is_in_a_case() -> None:
+    negative = {name: forms.load(name, KINDS[name]) for name in KINDS if name.startswith("negative-")}
+    covered = coverage.requirements(negative)
+    wanted = {each.id for each in registry.load() if each.id[4:7] in AREAS and "refuse" in each.text}
+    assert wanted - covered.keys() == IN_NO_CASE.keys() & wanted
+    assert IN_NO_CASE.keys() <= wanted
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_ids_are_unique_and_requirements_exist(name: str) -> None:
     found = cases(json.loads(forms.read(name)))
