@@ -1,15 +1,19 @@
 """Whole handshakes in both suites: agreement, tampering with every byte, replays, identities."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eiraku.reference.edhoc import errors, initiator, messages, responder
+from eiraku.reference.edhoc.messages import Ead
+from eiraku.reference.edhoc.party import Credential
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code, Refusal
-from eiraku.testing.handshakes import X, Y, cred, id_cred, in_suite, party, readers, refused, run
+from eiraku.testing.handshakes import X, Y, cred, id_cred, in_suite, party, readers, refused, resolve, run
 
 SUITES = pytest.mark.parametrize("suite", (4, 0))
 
@@ -130,6 +134,42 @@ def test_refusal_of_the_resolver_passes_through() -> None:
     wait_2, message_1 = initiator.write_message_1(party("alice"), ephemeral=X)
     _, message_2 = responder.write_message_2(responder.read_message_1(stranger, message_1), ephemeral=Y)
     assert refused(initiator.read_message_2, wait_2, message_2).requirement == "EPP-PID-010"
+
+
+def by_ead(_id_cred: cbor.Map, ead: Sequence[Ead]) -> Credential[str]:
+    """The credential that is named by the one item with label 7."""
+    (item,) = ead
+    assert item.label == 7
+    return resolve({4: item.value or b""})
+
+
+@pytest.mark.parametrize("before", ((), (Ead(label=8, value=b"x"),)), ids=["alone", "with another"])
+def test_credential_from_ead(before: tuple[Ead, ...]) -> None:
+    """What brings the credential goes to the resolver, and to nobody else; the rest not to the resolver."""
+    ours: dict[str, Any] = {"id_cred": {4: b"\x01"}, "resolve": by_ead, "credential_labels": frozenset({7})}
+    alice, bob = (
+        replace(
+            party(name), **ours, credential_ead=(*before, Ead(label=7, value=name.encode(), critical=True))
+        )
+        for name in ("alice", "bob")
+    )
+    done = run(alice, bob)
+    assert (done.at_initiator.peer.subject, done.at_responder.peer.subject) == ("bob", "alice")
+
+
+def test_what_brings_the_credential_is_signed() -> None:
+    """An item that is changed on the way, and still brings the same credential, is refused (EPP-SES-030)."""
+    alice = replace(party("alice"), resolve=by_ead, credential_labels=frozenset({7}))
+    sent = replace(party("bob"), credential_ead=(Ead(label=7, value=b"bob"),))
+    wait_2, message_1 = initiator.write_message_1(alice, ephemeral=X)
+    first = responder.read_message_1(sent, message_1)
+    _, message_2 = responder.write_message_2(first, ephemeral=Y)
+    assert initiator.read_message_2(wait_2, message_2).peer.subject == "bob"
+    content = bytearray(message_2)
+    # label 7, critical: the head before the 4 bytes of the value
+    content[-5] ^= 0x07 ^ 0x26
+    refusal = refused(initiator.read_message_2, wait_2, bytes(content))
+    assert refusal.requirement == "EPP-SES-013"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The handshake: whom a purse refuses, what it answers, and what it ignores."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +10,12 @@ from eiraku.reference.anchor import parse_purse_id
 from eiraku.reference.device import Accepted, Device, Rejected
 from eiraku.reference.edhoc import errors, initiator, responder
 from eiraku.reference.edhoc.messages import Ead
-from eiraku.reference.edhoc.party import Credential
+from eiraku.reference.edhoc.party import Credential, Party
 from eiraku.reference.meeting import transfer
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse import credential, handshake, provisioning
 from eiraku.reference.purse.state import (
+    Env,
     PayOrder,
     Provisioning,
     Ready,
@@ -111,6 +112,48 @@ def test_another_scheme_key(world: World) -> None:
     world.scheme_key = bytes(32)
     b = world.purse()
     assert transfer(a.device, PayOrder(amount=1), b.device, RECEIVE).codes == ["authentication"]
+
+
+# --- how a peer names itself ---
+
+
+def _changed(**changes: Any) -> Callable[[Ead], dict[str, Any]]:
+    return lambda item: {"credential_ead": (replace(item, **changes),)}
+
+
+NAMES: dict[str, tuple[Callable[[Ead], dict[str, Any]], str]] = {
+    "another kid": (lambda _: {"id_cred": {4: b"\x02"}}, "EPP-PID-012"),
+    "kid and more": (lambda _: {"id_cred": {4: b"\x01", 5: b""}}, "EPP-PID-012"),
+    "sealed purse ID as kid": (lambda item: {"id_cred": {4: item.value}}, "EPP-PID-012"),
+    "missing": (lambda _: {"credential_ead": ()}, "EPP-PID-013"),
+    "twice": (lambda item: {"credential_ead": (item, item)}, "EPP-PID-013"),
+    "not critical": (_changed(critical=False), "EPP-PID-013"),
+    "no value": (_changed(value=None), "EPP-PID-010"),
+    "32 bytes": (_changed(value=bytes(32)), "EPP-PID-010"),
+    "33 bytes": (_changed(value=bytes(33)), "EPP-PID-010"),
+    "544 bytes": (_changed(value=bytes(544)), "EPP-PID-010"),
+    "545 bytes": (_changed(value=bytes(545)), "EPP-PID-010"),
+}
+
+
+@pytest.mark.parametrize("opens", (True, False), ids=("initiator", "responder"))
+@pytest.mark.parametrize("name", NAMES)
+def test_names(world: World, *, opens: bool, name: str) -> None:
+    """The signature is right in all of them: the peer signs what it sends."""
+    change, requirement = NAMES[name]
+    ours = handshake.party
+
+    def party(terms: Terms, env: Env) -> Party[PurseId]:
+        made = ours(terms, env)
+        return replace(made, **change(made.credential_ead[0]))
+
+    odd, wary = world.purse([1], patches=[(handshake, "party", party)]), world.purse([1])
+    payer, payee = (wary, odd) if opens else (odd, wary)
+    exchange = transfer(payer.device, PayOrder(amount=1), payee.device, RECEIVE)
+    result = (exchange.initiator if opens else exchange.responder)[-1]
+    assert isinstance(result, Rejected)
+    assert (result.refusal.code, result.refusal.requirement) == (Code.AUTHENTICATION, requirement)
+    assert result.out == REFUSED
 
 
 # --- versions ---

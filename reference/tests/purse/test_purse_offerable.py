@@ -64,7 +64,7 @@ def former(candidates: Iterable[Candidate], amount: int, *, max_units: int) -> t
     """`select.choose` as it was when it had every unit of the purse before it."""
     # Largest values first, and of each value the shortest encodings first.
     ordered = sorted(candidates, key=lambda c: (-c.value, c.size, c.unit_id))
-    # EPP-TRF-011
+    # EPP-TRF-011, EPP-TRF-064
     if sum(c.value for c in ordered) < amount:
         raise Refusal(Code.INSUFFICIENT_FUNDS, "EPP-TRF-011", f"cannot spend {amount}")
     rest = amount
@@ -73,10 +73,10 @@ def former(candidates: Iterable[Candidate], amount: int, *, max_units: int) -> t
         if candidate.value <= rest:
             chosen.append(candidate)
             rest -= candidate.value
-    # EPP-TRF-011
+    # EPP-TRF-011, EPP-TRF-064
     if rest or len(chosen) > max_units:
         raise Refusal(
-            Code.NO_EXACT_CHANGE, "EPP-TRF-011", f"no choice of {max_units} units or fewer makes up {amount}"
+            Code.NO_EXACT_CHANGE, "EPP-TRF-064", f"no choice of {max_units} units or fewer makes up {amount}"
         )
     if redeliver_size(len(chosen), amount, sum(c.size for c in chosen)) > LIMIT:
         chosen = former_lightest(ordered, amount, max_units)

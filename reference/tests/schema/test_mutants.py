@@ -9,7 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -62,8 +62,8 @@ from eiraku.spec.revoked import coded
 from eiraku.spec.wholesale_objects import Entry
 from eiraku.system.device import inspection
 from eiraku.system.services import requests
+from eiraku.testing.ead_readers import as_sequence, id_cred, member_item, purse_id_item, version
 from eiraku.testing.heard import KINDS
-from eiraku.testing.patches import patched
 from eiraku.testing.structure import mutants, of_record, of_rule, rules
 
 pytestmark = pytest.mark.slow
@@ -138,69 +138,6 @@ ANCHOR = anchor.TrustAnchor(
 )
 ORDER = frozenset({"EPP-BUL-003"})
 WHOLESALE = json.loads((SPEC / "src/eiraku/spec/vectors/wholesale.json").read_text())["log"]
-
-
-def as_sequence(data: bytes) -> bytes:
-    """What the array in `data` stands for."""
-    found = cbor.decode(data)
-    if not isinstance(found, tuple):
-        raise Refusal(Code.MALFORMED, "EPP-ENC-008", "no sequence")
-    return cbor.encode_sequence(*found)
-
-
-def version(read: Callable[[bytes], object]) -> Read:
-    """The one EAD item in an array, whose value `read` reads."""
-
-    def found(data: bytes) -> object:
-        value = credential.only([one_item(data)[1]])
-        if value is None:
-            raise Refusal(Code.MALFORMED, "EPP-SES-010", "another item")
-        return read(value)
-
-    return found
-
-
-def of_authentication(read: Read) -> Read:
-    """A reader whose refusals are all `authentication`, as those of a plaintext are."""
-
-    def found(data: bytes) -> object:
-        try:
-            return read(data)
-        except Refusal as refusal:
-            raise Refusal(Code.AUTHENTICATION, refusal.requirement, refusal.detail) from None
-
-    return found
-
-
-@of_authentication
-def id_cred(data: bytes) -> object:
-    found = cbor.decode(data)
-    if not isinstance(found, dict):
-        raise Refusal(Code.MALFORMED, "EPP-SES-013", "no map")
-    return credential.check_id_cred(found)
-
-
-def one_item(data: bytes) -> tuple[bytes, handshake.Ead]:
-    """The EAD item that is all of an array, as it travels and as it is read."""
-    sequence = as_sequence(data)
-    items = handshake.read_plaintext_4(sequence)
-    if len(items) != 1:
-        raise Refusal(Code.MALFORMED, "EPP-SES-010", "another item")
-    return sequence, items[0]
-
-
-@of_authentication
-def purse_id_item(data: bytes) -> object:
-    return credential.sealed_in([one_item(data)[1]])
-
-
-@of_authentication
-def member_item(data: bytes) -> object:
-    """At the end of a message_1; any 16 bytes are the right ones."""
-    sequence, item = one_item(data)
-    right = replace(credential.member(b"", b""), value=sequence[-objects.MEMBER_MAC :])
-    with patched([(credential, "member", lambda *_: right)]):
-        return credential.check_member(b"", sequence, [item])
 
 
 def unordered(data: bytes) -> bool:

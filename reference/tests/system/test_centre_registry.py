@@ -37,7 +37,7 @@ def quick(tmp_path: Path) -> Iterator[Registry]:
 
 
 def test_a_registered_purse(registry: Registry) -> None:
-    """EPP-DEV-001"""
+    """EPP-DEV-001, EPP-CEN-053"""
     public = key()
     signed = registry.purses.register(public, **PERSON)
     claims = verify_purse_id(anchor(registry), signed).claims

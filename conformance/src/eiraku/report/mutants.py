@@ -35,10 +35,6 @@ TITLES = {
     "gross": "Gross",
 }
 WITHOUT = {
-    "EPP-SES-030": (
-        "The transcript is what both signatures cover: a purse that leaves a purse ID out of it can talk to "
-        "no other. What is left, a purse that does not verify the signature, is a mutant of EPP-SES-013."
-    ),
     "EPP-REC-001": "A purse with other keys can talk to no other purse, which every check shows.",
     "EPP-REC-004": "A purse that speaks out of turn can complete no transfer, which every check shows.",
 }

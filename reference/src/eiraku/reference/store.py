@@ -169,7 +169,9 @@ class Store:
             " ON CONFLICT (unit_id) DO UPDATE SET hop = excluded.hop",
             ids,
         )
-        last = max(self._one("SELECT expires FROM holding WHERE unit_id = ?", u)[0] for u in p.unit_ids)
+        found = [self._one("SELECT expires FROM holding WHERE unit_id = ?", u) for u in p.unit_ids]
+        _expect(sum(row is not None for row in found), len(ids))
+        last = max(expires for (expires,) in found)
         self._remove(p.unit_ids)
         lists = (b"".join(p.endorsements), b"".join(p.unit_ids))
         self._insert("pending", (p.transaction, p.payee, p.amount, p.offer, *lists, last))

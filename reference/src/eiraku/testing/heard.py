@@ -53,7 +53,7 @@ KINDS: Mapping[type[Message | News], str] = {
     news.AskBulletin: "ask-bulletin",
     news.AskChunk: "ask-chunk",
     news.AskDelta: "ask-delta",
-    news.Signed: "bulletin",
+    news.Signed: "signed-news",
     news.Chunk: "chunk",
     news.Difference: "delta-news",
     news.Nothing: "nothing",

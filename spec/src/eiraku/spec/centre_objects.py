@@ -7,6 +7,7 @@ MALFORMED. Amounts are in minor units.
 from typing import Annotated, TypeAlias
 
 from eiraku.spec import shape
+from eiraku.spec.bulletins import UPDATE_MAX
 from eiraku.spec.fields import (
     Amount,
     Digest,
@@ -230,12 +231,15 @@ class EnrolBody(Record):
     public_key: Annotated[bytes, Octets(32)]
 
 
-@record("EPP-SVC-065", limit=4 * REQUEST_MAX)
+@record("EPP-SVC-065", limit=UPDATE_MAX + 4 * REQUEST_MAX)
 class Enrolled(Record):
-    """What a new purse is told. `anchor`, `policy`: JSON; `vault`: number of its holder's vault, or None."""
+    """What a new purse is told. `anchor`, `policy`: JSON; `bulletin`: an update with all chunks.
+
+    `vault`: number of its holder's vault, or None.
+    """
 
     purse_id: Annotated[bytes, Octets(0, PURSE_ID_MAX)]
     anchor: Annotated[str, Text(0, REQUEST_MAX)]
     policy: Annotated[str, Text(0, REQUEST_MAX)]
-    bulletin: Encoded
+    bulletin: Annotated[bytes, Octets(0, UPDATE_MAX)]
     vault: Number | None

@@ -56,9 +56,10 @@ def sealed_in(ead: Sequence[Ead]) -> bytes:
         raise Refusal(Code.AUTHENTICATION, "EPP-PID-013", "EPP purse ID is not critical")
     try:
         # EPP-PID-010
-        return SealedPurseId.codec.read(items[0].value).sealed
+        found: SealedPurseId = SealedPurseId.codec.read(items[0].value)
     except Refusal as refusal:
         raise Refusal(Code.AUTHENTICATION, refusal.requirement, f"EPP purse ID: {refusal.detail}") from None
+    return found.sealed
 
 
 def unseal(scheme_key: bytes, sealed: bytes) -> bytes:
