@@ -57,7 +57,6 @@ IN_NO_CASE = {
     "EPP-POL-013": "what must not be refused: no fault stands beside it",
     "EPP-POL-014": "what must not be refused: no fault stands beside it",
     "EPP-BUL-018": "its inputs are longer than a file of vectors can bear",
-    "EPP-BUL-019": "depends on what the purse has room for",
     "EPP-POL-018": "depends on what the purse has room for",
     "EPP-SES-018": "an error of the peer is not refused",
     "EPP-SES-027": "about a session that another one ends",
