@@ -22,7 +22,7 @@ from eiraku.reference.edhoc import messages as handshake
 from eiraku.reference.edhoc.errors import PeerError
 from eiraku.reference.purse import credential
 from eiraku.reference.records import Channel, Direction
-from eiraku.reference.vectors import Example
+from eiraku.reference.vectors import session
 from eiraku.spec import bulletins, cbor, centre_objects, messages, news, objects, wholesale_objects
 from eiraku.spec.centre_objects import (
     Account,
@@ -128,7 +128,6 @@ class Reader:
     beyond: Callable[[bytes], bool] = lambda _data: False
 
 
-EXAMPLE = Example()
 ANCHOR = anchor.TrustAnchor(
     economies=frozenset(),
     device_keys={},
@@ -138,7 +137,7 @@ ANCHOR = anchor.TrustAnchor(
     scheme_key=b"",
 )
 ORDER = frozenset({"EPP-BUL-003"})
-WHOLESALE = json.loads((SPEC / "vectors" / "wholesale.json").read_text())["log"]
+WHOLESALE = json.loads((SPEC / "src/eiraku/spec/vectors/wholesale.json").read_text())["log"]
 
 
 def unordered(data: bytes) -> bool:
@@ -156,11 +155,11 @@ def unordered(data: bytes) -> bool:
 
 
 def message_1(data: bytes) -> object:
-    return responder.read_message_1(EXAMPLE._party("A"), as_sequence(data))
+    return responder.read_message_1(session.party("A", 4), as_sequence(data))
 
 
 def message_2(data: bytes) -> object:
-    waiting, _ = initiator.write_message_1(EXAMPLE._party("B"), ephemeral=bytes(range(32)))
+    waiting, _ = initiator.write_message_1(session.party("B", 4), ephemeral=bytes(range(32)))
     return initiator.read_message_2(waiting, data)
 
 
