@@ -13,8 +13,10 @@ from eiraku.spec import messages, objects, registry, shape
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Offer, OfferedUnit, Redeliver
 
-FILE = Path(__file__).resolve().parents[2] / "spec" / "src" / "eiraku" / "spec" / "boundaries.json"
-CASES: list[dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))["boundaries"]
+FILE = (
+    Path(__file__).resolve().parents[2] / "spec" / "src" / "eiraku" / "spec" / "vectors" / "boundaries.json"
+)
+CASES: list[dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))["cases"]
 
 
 def best(values: list[int], amount: int) -> int | None:

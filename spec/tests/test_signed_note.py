@@ -21,7 +21,7 @@ from eiraku.spec.signed_note import (
 )
 
 PUBLISHED = json.loads(
-    (Path(__file__).parents[1] / "vectors" / "c2sp-notes.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[1] / "src/eiraku/spec/vectors/c2sp-notes.json").read_text(encoding="utf-8")
 )
 NOTES: list[str] = [case["note"] for case in PUBLISHED["notes"]]
 LINE = "\u2014 a AAAAAAA=\n"

@@ -22,7 +22,7 @@ from eiraku.reference.edhoc.party import Credential, Established, Party
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code, Refusal
 
-FILE = Path(__file__).resolve().parents[3] / "spec" / "vectors" / "rfc9529.json"
+FILE = Path(__file__).resolve().parents[3] / "spec/src/eiraku/spec/vectors/rfc9529.json"
 DATA: dict[str, Any] = json.loads(FILE.read_text())
 TRACE: list[dict[str, str]] = DATA["method_0_suite_0"]
 

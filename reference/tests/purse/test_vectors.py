@@ -1,64 +1,36 @@
-"""The published vectors are what this implementation computes, and hold together when read back."""
+"""The published vectors are what this implementation computes."""
 
-import json
-from hashlib import sha256
-from pathlib import Path
+import pytest
 
-from eiraku.reference import vectors
-from eiraku.reference.crypto import cose, hpke
-from eiraku.reference.crypto.aead import CHACHA20_POLY1305
-from eiraku.reference.crypto.x25519 import AgreementKey
-from eiraku.spec import cbor, messages, objects
-
-FILE = Path(__file__).parents[3] / "spec" / "vectors" / "epp1.json"
+from eiraku.reference.vectors import example
+from eiraku.reference.vectors.files import FILES
+from eiraku.spec import messages
+from eiraku.spec.vectors import forms
 
 
-def published() -> dict[str, dict[str, bytes]]:
-    found = json.loads(FILE.read_text())["vectors"]
-    return {v["id"]: {k: bytes.fromhex(h) for k, h in v["values"].items()} for v in found}
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_current(name: str) -> None:
+    assert forms.render(FILES[name]()) == forms.read(name), "run eiraku maintain vectors --write"
 
 
-def test_file_is_current() -> None:
-    assert json.loads(FILE.read_text()) == vectors.vectors(), "run eiraku maintain vectors --write"
-
-
-def test_private_inputs_are_digests_of_their_names() -> None:
-    assert published()["unit"]["private_key"] == sha256(b"unit key").digest()
-
-
-def test_records_open_under_the_published_keys() -> None:
-    """From chapter 6, without the reference's channel."""
-    found = published()
-    secrets = (found["handshake"]["com_ka"], found["handshake"]["com_kb"])
-    for position, name in enumerate(("request", "offer", "accept", "pay", "receipt")):
-        secret, number = secrets[position % 2], position // 2
-        nonce = (int.from_bytes(secret[32:], "big") ^ number).to_bytes(12, "big")
-        sealed = cbor.decode(found[f"message-{name}"]["record"])
-        assert isinstance(sealed, bytes)
-        plaintext = CHACHA20_POLY1305.open(secret[:32], nonce, b"", sealed)
-        assert plaintext == found[f"message-{name}"]["plaintext"]
-        assert type(messages.decode(plaintext)).__name__.lower() == name
+def test_every_private_input_is_named() -> None:
+    """What the objects of the example are made from stands in keys.json."""
+    named = {bytes.fromhex(case.outputs.private) for case in forms.load("keys.json", forms.Keys).cases}
+    assert {example.SCHEME_KEY, example.DEVICE_CENTRE.seal, example.ISSUING_CENTRE.seal} <= named
+    for claims in example.CLAIMS.values():
+        assert {claims.number, claims.holder} <= named
+    assert {move.payload.transaction for move in example.MOVES.values()} <= named
 
 
 def test_histories_open_with_the_history_key() -> None:
-    found = published()
-    info = objects.INFO_HISTORY + found["unit"]["unit_id"]
-    for hop, name in enumerate(("genesis", "first-move")):
-        sealed = found[name]["sealed_history"]
-        assert len(sealed) == objects.history_size(hop)
-        key = AgreementKey(found[name]["history_private_key"])
-        assert hpke.open_(key, info, sealed) == found[name]["layer"]
+    """The issuing centre finds every move of a unit, the latest first."""
+    layers = example.ISSUING_CENTRE.open_history(example.MOVES["unit-2-hop-2"].after)
+    moves = [example.MOVES[f"unit-2-hop-{hop}"].payload for hop in (2, 1, 0)]
+    assert [(layer.payer, layer.payee) for layer in layers] == [(move.payer, move.payee) for move in moves]
 
 
-def test_the_endorsement_is_the_one_that_pay_carries() -> None:
-    found = published()
-    pay = messages.decode(found["message-pay"]["plaintext"])
-    assert isinstance(pay, messages.Pay)
-    assert pay.endorsements == (found["first-move"]["signature"],)
-    payer = objects.PurseId.decode(found["purse-id-A"]["payload"])
-    assert cose.verify_detached(
-        payer.public_key,
-        objects.CONTEXT_ENDORSEMENT,
-        found["first-move"]["endorsement_payload"],
-        found["first-move"]["signature"],
-    )
+def test_every_message_is_read_back() -> None:
+    steps = [step for case in forms.load("transfer.json", forms.Transfer).cases for step in case.steps]
+    read = [messages.decode(bytes.fromhex(step.plaintext)) for step in steps]
+    assert [type(message).__name__.upper() for message in read] == [step.message for step in steps]
+    assert {type(message) for message in read} == set(messages.KINDS)

@@ -23,7 +23,7 @@ from eiraku.reference.edhoc.errors import PeerError
 from eiraku.reference.keylists import DeviceList, MoneyList
 from eiraku.reference.purse import credential
 from eiraku.reference.records import Channel, Direction
-from eiraku.reference.vectors import Example
+from eiraku.reference.vectors import example, session
 from eiraku.spec import bulletins, cbor, centre_objects, key_lists, messages, news, objects, wholesale_objects
 from eiraku.spec.centre_objects import (
     Account,
@@ -136,8 +136,7 @@ class Reader:
     beyond: Callable[[bytes], bool] = lambda _data: False
 
 
-EXAMPLE = Example()
-ROOT = EXAMPLE.master.public
+ROOT = example.MASTER.key.public
 ANCHOR = anchor.TrustAnchor(
     economies=frozenset(),
     device_root=ROOT,
@@ -149,7 +148,7 @@ ANCHOR = anchor.TrustAnchor(
     scheme_keys={},
 )
 ORDER = frozenset({"EPP-BUL-003"})
-WHOLESALE = json.loads((SPEC / "vectors" / "wholesale.json").read_text())["log"]
+WHOLESALE = json.loads((SPEC / "src/eiraku/spec/vectors/wholesale.json").read_text())["log"]
 
 
 def unordered(data: bytes) -> bool:
@@ -167,11 +166,11 @@ def unordered(data: bytes) -> bool:
 
 
 def message_1(data: bytes) -> object:
-    return responder.read_message_1(EXAMPLE._party("A"), as_sequence(data))
+    return responder.read_message_1(session.party("A", 4), as_sequence(data))
 
 
 def message_2(data: bytes) -> object:
-    waiting, _ = initiator.write_message_1(EXAMPLE._party("B"), ephemeral=bytes(range(32)))
+    waiting, _ = initiator.write_message_1(session.party("B", 4), ephemeral=bytes(range(32)))
     return initiator.read_message_2(waiting, data)
 
 

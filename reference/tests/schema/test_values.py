@@ -1,87 +1,81 @@
 """Every CBOR value in the vectors, and all that is said on a day, is as its rule in the schema says."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from eiraku.spec.vectors import forms
 from eiraku.testing.heard import as_array
 
-VECTORS = Path(__file__).parents[3] / "spec" / "vectors"
 Judge = Callable[[str, bytes], bool]
+Value = tuple[str, str, str]
+"""Id of the case, rule, hexadecimal value."""
 
-OBJECTS: Mapping[str, Mapping[str, str]] = {
-    **{
-        name: {"payload": "bulletin-payload", "bulletin": "signed-bulletin", "update": "bulletin-update"}
-        for name in ("bulletin", "bulletin-2")
-    },
-    "delta": {"delta": "delta", "update": "bulletin-update"},
-    "unit": {"payload": "unit-payload", "unit": "signed-unit"},
-    "purse-id-A": {"payload": "purse-id-claims", "purse_id": "signed-purse-id"},
-    "purse-id-B": {"payload": "purse-id-claims", "purse_id": "signed-purse-id"},
-    "sealed-purse-id-A": {"ead_item": "ead-purse-id", "id_cred": "id-cred"},
-    "sealed-purse-id-B": {"ead_item": "ead-purse-id", "id_cred": "id-cred"},
-    "genesis": {"endorsement_payload": "endorsement-payload", "layer": "history-layer"},
-    "first-move": {"endorsement_payload": "endorsement-payload", "layer": "history-layer"},
-    **{
-        f"{centre}-keys-{n}": {"payload": f"{centre}-keys-payload", "key_list": f"signed-{centre}-keys"}
-        for centre in ("device", "money")
-        for n in (1, 2)
-    },
-    **{
-        f"unit-under-{name}": {"payload": "unit-payload", "unit": "signed-unit"}
-        for name in ("revoked-key", "successor")
-    },
-    "receipt": {"receipt_payload": "receipt-payload"},
-    "handshake": {f"message_{n}": f"message-{n}" for n in (1, 2, 3, 4)},
-    **{
-        f"message-{name}": {"plaintext": name, "record": "record"}
-        for name in ("request", "offer", "accept", "pay", "receipt")
-    },
+OBJECTS = {
+    "purse ID": ("purse-id-claims", "signed-purse-id"),
+    "bulletin": ("bulletin-payload", "signed-bulletin"),
+    "device keys": ("device-keys-payload", "signed-device-keys"),
+    "money keys": ("money-keys-payload", "signed-money-keys"),
+    "unit": ("unit-payload", "signed-unit"),
+    "endorsement": ("endorsement-payload", None),
+    "receipt": ("receipt-payload", None),
 }
-"""The rule of each value of `epp1.json` that is CBOR, by vector and name."""
-
-RAW = {
-    *("private_key", "public_key", "kid", "scheme_key", "nonce", "key_and_iv", "unit_id", "signature"),
-    *("ephemeral", "ephemeral_initiator", "ephemeral_responder", "history_private_key", "sealed_history"),
-    *("member_key", "prk_exporter", "com_ka", "com_kb", "id"),
-}
-"""Names of values that are no CBOR: keys, digests, signatures, ciphertexts."""
+"""The rules of payload and COSE_Sign1."""
 
 WHOLESALE = {"entries": "entry"}
 """The rules of what is CBOR in the log of `wholesale.json`; everything else there is hashes and numbers."""
 
-# EDHOC's own traces, signatures and notes of other projects: none has an object of EPP/1 in it.
-ELSEWHERE = {"rfc9529.json", "ed25519-speccheck.json", "c2sp-notes.json"}
+# EDHOC's own traces, signatures and notes of other projects; numbers; keys; and what is refused.
+ELSEWHERE = {"rfc9529.json", "ed25519.json", "c2sp-notes.json", "boundaries.json", "keys.json"}
+NEGATIVE = {f"negative-{name}.json" for name in ("encoding", "objects", "session", "transfer", "holder")}
+POSITIVE = {"objects.json", "revoked.json", "sealing.json", "session.json", "transfer.json", "wholesale.json"}
 
 
-def epp1() -> Iterator[tuple[str, str, str]]:
-    """Vector, name and hexadecimal value."""
-    for vector in json.loads((VECTORS / "epp1.json").read_text())["vectors"]:
-        yield from ((vector["id"], name, value) for name, value in vector["values"].items())
+def values() -> Iterator[Value]:
+    for signed in forms.load("objects.json", forms.Objects).cases:
+        payload, whole = OBJECTS[signed.object]
+        yield signed.id, payload, signed.outputs.payload
+        if whole is not None and signed.outputs.encoded is not None:
+            yield signed.id, whole, signed.outputs.encoded
+    for sealed in forms.load("sealing.json", forms.Sealing).cases:
+        if isinstance(sealed, forms.PurseIdSealing):
+            yield sealed.id, "ead-purse-id", sealed.outputs.ead_item
+        else:
+            yield sealed.id, "history-layer", sealed.outputs.plaintext
+    for listed in forms.load("revoked.json", forms.Revoked).cases:
+        yield listed.id, "bulletin-update", listed.outputs.update
+        if isinstance(listed, forms.ListDelta):
+            yield listed.id, "delta", listed.outputs.delta
+    for session in forms.load("session.json", forms.Session).cases:
+        for number in (1, 2, 3, 4):
+            yield session.id, f"message-{number}", session.outputs[f"message_{number}"]
+        yield session.id, "id-cred", session.outputs["id_cred_i"]
+    for told in forms.load("transfer.json", forms.Transfer).cases:
+        for step in told.steps:
+            yield told.id, step.message.lower(), step.plaintext
+            yield told.id, "record", step.record
 
 
 def test_every_file_of_vectors_is_known() -> None:
-    assert {path.name for path in VECTORS.glob("*.json")} == ELSEWHERE | {"epp1.json", "wholesale.json"}
+    folder = Path(forms.__file__).parent
+    found = {path.name for path in folder.glob("*.json") if ".schema." not in path.name}
+    assert found == ELSEWHERE | NEGATIVE | POSITIVE
 
 
-@pytest.mark.parametrize(("vector", "name", "value"), tuple(epp1()))
-def test_vectors(vector: str, name: str, value: str, cddl_verifier: Judge, zcbor: Judge) -> None:
-    """One without a rule is either no CBOR or new: then it gets one."""
-    rule = OBJECTS.get(vector, {}).get(name)
-    assert (rule is None) == (name in RAW), "expected a rule in OBJECTS, or the name in RAW"
-    if rule is not None:
-        data = bytes.fromhex(value)
-        data = as_array(data) if rule in {"message-1", "ead-purse-id"} else data
-        assert cddl_verifier(rule, data)
-        assert zcbor(rule, data)
+@pytest.mark.parametrize(("case", "rule", "value"), tuple(values()))
+def test_vectors(case: str, rule: str, value: str, cddl_verifier: Judge, zcbor: Judge) -> None:
+    data = bytes.fromhex(value)
+    data = as_array(data) if rule in {"message-1", "ead-purse-id"} else data
+    assert cddl_verifier(rule, data), case
+    assert zcbor(rule, data), case
 
 
 @pytest.mark.parametrize("part", WHOLESALE)
 def test_the_log(part: str, cddl_verifier: Judge, zcbor: Judge) -> None:
-    log: dict[str, Any] = json.loads((VECTORS / "wholesale.json").read_text())["log"]
+    log: dict[str, Any] = json.loads(forms.read("wholesale.json"))["log"]
     assert log.keys() == {"origin", "private_key", "operator", "accounts", "checkpoints", *WHOLESALE}
     assert log[part]
     for row in log[part]:

@@ -15,7 +15,7 @@ from eiraku.system.wholesale.register import Register
 from eiraku.system.wholesale.vectors import JAPAN
 from eiraku.testing.wholesale import TRUST, entry, operator, operator_key, signed
 
-FILE = Path(__file__).parents[3] / "spec" / "vectors" / "wholesale.json"
+FILE = Path(__file__).parents[3] / "spec/src/eiraku/spec/vectors/wholesale.json"
 
 
 @pytest.fixture

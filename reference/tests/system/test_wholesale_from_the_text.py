@@ -23,7 +23,7 @@ from eiraku.system.wholesale import checkpoint, seigniorage, vector_notes
 from eiraku.system.wholesale.errors import CheckpointError
 from eiraku.system.wholesale.note import SignatureType, Trust, VerifierKey
 
-FILE = Path(__file__).parents[3] / "spec" / "vectors" / "wholesale.json"
+FILE = Path(__file__).parents[3] / "spec/src/eiraku/spec/vectors/wholesale.json"
 Accounts = Counter[tuple[str, int]]
 
 

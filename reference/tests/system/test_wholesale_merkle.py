@@ -15,7 +15,7 @@ from eiraku.system.wholesale import merkle, vectors
 from eiraku.system.wholesale.errors import ProofError
 from eiraku.system.wholesale.merkle import Node, Range
 
-FILE = Path(__file__).parents[3] / "spec" / "vectors" / "wholesale.json"
+FILE = Path(__file__).parents[3] / "spec/src/eiraku/spec/vectors/wholesale.json"
 LEAVES = tuple(bytes([index]) for index in range(70))
 TREE = merkle.complete(LEAVES)
 

@@ -16,7 +16,7 @@ from eiraku.system.wholesale.errors import CheckpointError
 from eiraku.system.wholesale.note import SignatureType, Trust, VerifierKey
 from eiraku.testing.wholesale import KEY, OTHER, TRUST, operator_key
 
-VECTORS = Path(__file__).parents[3] / "spec" / "vectors"
+VECTORS = Path(__file__).parents[3] / "spec/src/eiraku/spec/vectors"
 OURS = json.loads((VECTORS / "wholesale.json").read_text(encoding="utf-8"))
 PUBLISHED = json.loads((VECTORS / "c2sp-notes.json").read_text(encoding="utf-8"))
 ONE, TWO = (vector_notes.witness_key(name) for name in vector_notes.WITNESSES)

@@ -16,6 +16,8 @@ import click
 from eiraku.cli.maintain import kept
 from eiraku.cli.maintain.kept import Kept, exactly, settle, stale
 
+VECTORS = Path("spec", "src", "eiraku", "spec", "vectors")
+
 
 @click.group()
 def main() -> None:
@@ -137,12 +139,19 @@ def graphs_(*, write: bool) -> int:
 
 @_command("vectors")
 def vectors_(*, write: bool) -> int:
-    """Test vectors, from the reference into spec/vectors."""
-    from eiraku.reference import vectors as reference
+    """Test vectors, from the reference, the suite's faults and the wholesale log."""
+    from eiraku.conformance.vectors.files import FILES as NEGATIVE
+    from eiraku.reference.vectors.files import FILES as POSITIVE
+    from eiraku.spec.vectors import coverage, forms
     from eiraku.system.wholesale import vectors as wholesale
 
-    contents = {"epp1.json": reference.vectors(), "wholesale.json": wholesale.vectors()}
-    wanted = [_json(kept.ROOT / "spec" / "vectors" / name, content) for name, content in contents.items()]
+    folder = kept.ROOT / VECTORS
+    refused = {name: make() for name, make in NEGATIVE.items()}
+    made = {**{name: make() for name, make in POSITIVE.items()}, **refused}
+    wanted = [exactly(folder / name, forms.render(content)) for name, content in made.items()]
+    wanted.append(_json(folder / "wholesale.json", wholesale.vectors()))
+    readme = folder / "README.md"
+    wanted.append(exactly(readme, coverage.fill(readme.read_text(), refused).encode()))
     return settle("vectors", wanted, [], write=write)
 
 
@@ -151,22 +160,28 @@ def witnesses_(*, write: bool) -> int:
     """Boundary cases, from the solver: boundaries.json."""
     from eiraku.models.smt import witnesses
 
-    path = kept.ROOT / "spec" / "src" / "eiraku" / "spec" / "boundaries.json"
+    path = kept.ROOT / VECTORS / "boundaries.json"
     wanted = [exactly(path, witnesses.render(witnesses.boundaries()))]
     return settle("witnesses", wanted, [], write=write)
 
 
 @_command("schema")
 def schema_(*, write: bool) -> int:
-    """JSON schemas, from the types: report.schema.json, and schema.json of the adapter protocol."""
+    """JSON schemas, from the types: of the report, of the adapter protocol, and of each file of vectors."""
     from eiraku.conformance.adapter import schema
     from eiraku.report.certify import json_report
+    from eiraku.spec.vectors import forms
+    from eiraku.spec.vectors.schemas import KINDS
 
     packages = kept.ROOT / "conformance" / "src" / "eiraku"
     report = packages / "report" / "certify" / "report.schema.json"
     adapter = packages / "conformance" / "adapter" / schema.FILE
     wanted = [exactly(report, json_report.schema()), exactly(adapter, schema.schema())]
-    return settle("schema", wanted, [], write=write)
+    folder = kept.ROOT / VECTORS
+    wanted += [
+        exactly(folder / forms.schema_of(name), forms.schema(name, kind)) for name, kind in KINDS.items()
+    ]
+    return settle("schema", wanted, list(stale(folder, "*.schema.json", wanted)), write=write)
 
 
 def _json(path: Path, content: Mapping[str, Any]) -> Kept:

@@ -1,8 +1,6 @@
-"""What is just allowed and what just is not: cases that a solver found (`eiraku.spec`, boundaries.json)."""
+"""What is just allowed and what just is not: cases that a solver found (vectors, boundaries.json)."""
 
-import json
-from collections.abc import Callable, Sequence
-from importlib.resources import files
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -17,9 +15,11 @@ from eiraku.spec.errors import Code
 from eiraku.spec.messages import OfferedUnit, Request
 from eiraku.spec.objects import Role
 from eiraku.spec.tables import Side
+from eiraku.spec.vectors import forms
+from eiraku.spec.vectors.other_forms import Boundaries, Boundary
 
-Given = dict[str, Any]
-CASES = json.loads((files("eiraku.spec") / "boundaries.json").read_text(encoding="utf-8"))["boundaries"]
+Given = Mapping[str, Any]
+CASES = forms.load("boundaries.json", Boundaries).cases
 MANY = "balance-beyond-amounts"
 """Needs thousands of units in the wallet."""
 
@@ -266,10 +266,10 @@ def _parameters() -> list[object]:
     return [
         pytest.param(
             case,
-            id=case["id"],
+            id=case.id,
             marks=(
-                pytest.mark.requirement(*case["requirements"]),
-                pytest.mark.level("full" if case["id"] == MANY else "standard"),
+                pytest.mark.requirement(*case.requirements),
+                pytest.mark.level("full" if case.id == MANY else "standard"),
             ),
         )
         for case in CASES
@@ -277,11 +277,11 @@ def _parameters() -> list[object]:
 
 
 @pytest.mark.parametrize("case", _parameters())
-def test_boundary(stage: Stage, case: dict[str, Any]) -> None:
+def test_boundary(stage: Stage, case: Boundary) -> None:
     """What is at a limit is allowed, and one more is refused with the code that belongs to it"""
-    play = next(play for start, play in KINDS.items() if case["id"].startswith(start))
-    play(stage, case["given"], case["expected"])
-    if case["id"] != MANY:
+    play = next(play for start, play in KINDS.items() if case.id.startswith(start))
+    play(stage, case.given, case.expected)
+    if case.id != MANY:
         # The policy of a case may leave no room for a further payment.
         stage.world.policy = policy()
         stage.begin()

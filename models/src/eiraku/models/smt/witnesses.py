@@ -1,6 +1,6 @@
 """The boundary cases as a file of test vectors, which ``eiraku maintain witnesses --write`` writes.
 
-The file is ``boundaries.json`` in `eiraku.spec`, where the suite finds it.
+The file is ``boundaries.json`` among the vectors of `eiraku.spec`, where the suite finds it.
 """
 
 import json
@@ -24,9 +24,10 @@ def boundaries() -> tuple[Boundary, ...]:
 def render(cases: Sequence[Boundary]) -> bytes:
     """The file's content."""
     stored = {
+        "schema": "boundaries.schema.json",
         "title": "EPP/1: boundary cases",
         "about": _ABOUT,
-        "boundaries": [
+        "cases": [
             {
                 "id": case.name,
                 "says": case.says,

@@ -82,8 +82,9 @@ def play(register: Register, *, posting: Callable[[int], bytes] | None = None) -
 def vectors() -> dict[str, Any]:
     """The whole file, as plain data; byte strings in hexadecimal, checkpoints of the log as text."""
     return {
+        "schema": "wholesale.schema.json",
         "title": "EPP/1, chapter 15: Merkle trees and proofs, a log with every kind of entry, signed notes",
-        "inputs": "Private inputs are prefixes of the SHA-256 digest of their names, such as 'operator key'.",
+        "about": "Private inputs are prefixes of the SHA-256 digest of their names, such as 'operator key'.",
         "leaves": [leaf.hex() for leaf in LEAVES],
         "roots": [mth(LEAVES[:size]).hex() for size in range(len(LEAVES) + 1)],
         "inclusion": [
