@@ -12,7 +12,14 @@ import time
 from typing import Any
 
 HOW = sys.argv[1] if len(sys.argv) > 1 else "good"
-ROOM = {"capacity": 9, "max_bulletin": 9, "max_record": 9999, "max_given": 9, "max_credited": 9, "max_seen": 99}
+ROOM = {
+    "capacity": 9,
+    "max_bulletin": 9,
+    "max_record": 9999,
+    "max_given": 9,
+    "max_credited": 9,
+    "max_seen": 99,
+}
 ALL = ["initiator", "responder", "payer", "payee", "power-cut"]
 
 

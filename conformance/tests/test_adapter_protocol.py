@@ -77,7 +77,14 @@ BAD_REQUESTS = [
 ]
 
 OK = {"seq": 1, "outcome": "accepted"}
-ROOM = {"capacity": 9, "max_bulletin": 9, "max_record": 9999, "max_given": 9, "max_credited": 9, "max_seen": 99}
+ROOM = {
+    "capacity": 9,
+    "max_bulletin": 9,
+    "max_record": 9999,
+    "max_given": 9,
+    "max_credited": 9,
+    "max_seen": 99,
+}
 STARTED = {**OK, "protocol": 1, "name": "n", "version": "", "capabilities": ["payer", "new"], "room": ROOM}
 STATE = {
     **OK,

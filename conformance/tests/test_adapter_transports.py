@@ -257,7 +257,14 @@ def test_the_wallet_never_outlives_the_harness(ending: str | signal.Signals) -> 
 # --- tcp ---
 
 
-ROOM = {"capacity": 9, "max_bulletin": 9, "max_record": 9999, "max_given": 9, "max_credited": 9, "max_seen": 99}
+ROOM = {
+    "capacity": 9,
+    "max_bulletin": 9,
+    "max_record": 9999,
+    "max_given": 9,
+    "max_credited": 9,
+    "max_seen": 99,
+}
 
 
 class Echo:
