@@ -210,6 +210,7 @@ MADE: Mapping[str, bytes] = {
             from_epoch=6, removed=bulletins.CodedList.of((2,)), added=bulletins.CodedList.of((1, 5))
         ),
         "whole-update": bulletins.Whole(signed=b"signed", chunks=(b"chunk",)),
+        "bulletin-update": bulletins.Whole(signed=b"signed", chunks=(b"chunk",)),
         "delta-update": bulletins.Changed(signed=b"signed", delta=b"delta"),
         "claim-of-payer": Claim(
             offer=b"offer", endorsements=(bytes(64),) * 2, payee=bytes(8), beneficiary=bytes(8)
@@ -270,7 +271,7 @@ def takes(reader: Reader, data: bytes) -> bool | None:
 def sample_of(rule: str, heard: dict[str, list[bytes]]) -> bytes:
     """One that is made here, or a real one."""
     samples = [MADE[rule]] if rule in MADE else heard.get(rule, [])
-    assert samples, "no sample: let the day say it, or make one"
+    assert samples, f"no sample of {rule}: let the day say it, or make one"
     return max((data for data in samples if len(data) <= USUAL), key=len, default=min(samples, key=len))
 
 
@@ -327,7 +328,7 @@ def test_how_many_are_compared(heard: dict[str, list[bytes]]) -> None:
 
 
 def test_every_record_is_compared() -> None:
-    modules = (centre_objects, messages, news, objects, wholesale_objects)
+    modules = (bulletins, centre_objects, messages, news, objects, wholesale_objects)
     records = {
         found
         for module in modules
@@ -342,6 +343,9 @@ FRAGMENTS = {
         "amount",
         "epoch",
         "number8",
+        "chunk-digest",
+        "coded-chunk",
+        "purse-number",
         "transaction",
         "digest",
         "signature",

@@ -19,6 +19,7 @@ from typing import Any
 
 from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.database import StoreError, connect
+from eiraku.reference.offerable import Offerable
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse.ledger import (
     BulletinAccepted,
@@ -39,8 +40,7 @@ from eiraku.reference.purse.ledger import (
     StoredBulletin,
     Totals,
 )
-from eiraku.reference.purse.select import Candidate, unit_size
-from eiraku.spec.objects import HOP_MAX
+from eiraku.reference.purse.select import unit_size
 
 # Each table in the order of its primary key, so that equal content has an equal digest.
 _PENDING = "SELECT tx, payee, amount, offer, endorsements, unit_ids, expires FROM pending"
@@ -253,9 +253,9 @@ class Store:
 
     def offerable(
         self, *, epoch: int, max_hops: int | None, among: frozenset[bytes] | None = None
-    ) -> "Offerable":
+    ) -> Offerable:
         """See `Ledger`."""
-        return Offerable(self, epoch, max_hops, among)
+        return Offerable(self.read, epoch, max_hops, among)
 
     def total(self) -> tuple[int, int]:
         """See `Ledger`."""
@@ -370,33 +370,6 @@ class Store:
     def _one(self, query: str, *values: bytes | int) -> Any:
         rows = self.read(query, *values)
         return rows[0] if rows else None
-
-
-class Offerable:
-    """See `Ledger.offerable`; each question reads the units of one value, by an index."""
-
-    def __init__(
-        self, store: Store, epoch: int, max_hops: int | None, among: frozenset[bytes] | None
-    ) -> None:
-        self._store = store
-        # EPP-TRF-012
-        self._where = "expires >= ? AND hop < "
-        self._where += "?" if max_hops is None else "min(max_hops, ?)"
-        self._values: list[bytes | int] = [epoch, HOP_MAX if max_hops is None else max_hops]
-        if among is not None:
-            self._where += f" AND unit_id IN ({', '.join('?' * len(among))})"
-            self._values += among
-
-    def lightest(self, value: int, most: int) -> list[Candidate]:
-        """See `Stock`."""
-        query = f"SELECT unit_id, size FROM holding WHERE value = ? AND {self._where}"  # noqa: S608 - ours
-        rows = self._store.read(query + " ORDER BY size, unit_id LIMIT ?", value, *self._values, most)
-        return [Candidate(unit_id=unit_id, value=value, size=size) for unit_id, size in rows]
-
-    def worth(self) -> int:
-        """See `Stock`."""
-        query = f"SELECT coalesce(sum(value), 0) FROM holding WHERE {self._where}"  # noqa: S608 - ours
-        return int(self._store.read(query, *self._values)[0][0])
 
 
 def _cut(raw: bytes, length: int) -> tuple[bytes, ...]:
