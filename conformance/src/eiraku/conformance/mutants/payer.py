@@ -5,11 +5,12 @@ from dataclasses import replace
 
 from eiraku.conformance.mutants.registry import Area
 from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.offerable import Offerable
 from eiraku.reference.purse import core, holder, payer, select, units
 from eiraku.reference.purse.ledger import Holding
 from eiraku.reference.purse.select import Candidate, Stock, choose
 from eiraku.reference.purse.state import Answer, Link
-from eiraku.reference.store import Offerable, Store
+from eiraku.reference.store import Store
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Receipt
 from eiraku.spec.objects import VALUES, EndorsementPayload
