@@ -220,6 +220,7 @@ MADE: Mapping[str, bytes] = {
             from_epoch=6, removed=bulletins.CodedList.of((2,)), added=bulletins.CodedList.of((1, 5))
         ),
         "whole-update": bulletins.Whole(signed=b"signed", chunks=(b"chunk",)),
+        "bulletin-update": bulletins.Whole(signed=b"signed", chunks=(b"chunk",)),
         "delta-update": bulletins.Changed(signed=b"signed", delta=b"delta"),
         "claim-of-payer": Claim(
             offer=b"offer", endorsements=(bytes(64),) * 2, payee=bytes(8), beneficiary=bytes(8)
@@ -247,7 +248,6 @@ MADE: Mapping[str, bytes] = {
     }.items()
 } | {
     "id-cred": cbor.encode(credential.ID_CRED),
-    "bulletin-update": bulletins.Whole(signed=b"signed", chunks=(b"chunk",)).encode(),
     "entry": bytes.fromhex(WHOLESALE["entries"][-1]["entry"]),
 }
 """What a day does not say, or says at a length that would take long."""
@@ -283,7 +283,7 @@ def takes(reader: Reader, data: bytes) -> bool | None:
 def sample_of(rule: str, heard: dict[str, list[bytes]]) -> bytes:
     """One that is made here, or a real one."""
     samples = [MADE[rule]] if rule in MADE else heard.get(rule, [])
-    assert samples, "no sample: let the day say it, or make one"
+    assert samples, f"no sample of {rule}: let the day say it, or make one"
     return max((data for data in samples if len(data) <= USUAL), key=len, default=min(samples, key=len))
 
 

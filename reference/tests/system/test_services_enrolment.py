@@ -9,6 +9,7 @@ import pytest
 from eiraku.reference.anchor import TrustAnchor, verify_bulletin, verify_purse_id
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.policy import Policy
+from eiraku.spec import bulletins
 from eiraku.spec.centre_objects import Enrolled
 from eiraku.spec.objects import Role
 from eiraku.system.exchange.carrier import ServiceRefused
@@ -61,7 +62,10 @@ def test_what_a_new_purse_is_told(scheme: Scheme, code: str) -> None:
     claims = verify_purse_id(anchor, told.purse_id).claims
     assert (claims.public_key, claims.role, claims.tier) == (KEY.public, Role.MERCHANT, 2)
     assert (claims.holder, claims.economy) == (holder_hash("alice"), 392)
-    assert verify_bulletin(anchor, told.bulletin).epoch == scheme.directory.registry.bulletins.epoch
+    assert (
+        verify_bulletin(anchor, bulletins.update(told.bulletin).signed).epoch
+        == scheme.directory.registry.bulletins.epoch
+    )
     assert Policy.from_mapping(json.loads(told.policy)) == scheme.directory.policy
     assert told.vault == scheme.vaults["alice"].number
 

@@ -9,6 +9,7 @@ import pytest
 from eiraku.reference.anchor import parse_purse_id
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RequestOrder
+from eiraku.spec import bulletins
 from eiraku.spec.errors import Misuse, Refusal
 from eiraku.spec.key_lists import Centre
 from eiraku.spec.objects import PurseId, Role
@@ -284,7 +285,8 @@ def test_an_older_bulletin_confirms_nothing(bank: Bank) -> None:
     bank.vault.refresh()
     bank.now += 61
     newest = bank.town.registry.bulletins.newest()
-    bent = newest[:-1] + bytes([newest[-1] ^ 1])
+    update = bulletins.update(newest)
+    bent = replace(update, signed=update.signed[:-1] + bytes([update.signed[-1] ^ 1])).encode()
     for wrong, code in ((bent, "bulletin-signature"), (old, "bulletin-stale")):
         bank.device_centre.carrier = _Answers(wrong, bank.device_centre.carrier.keys)
         with pytest.raises(Refusal, match=code):

@@ -105,7 +105,7 @@ class Heard:
         sign, detached, say = cose.sign, cose.sign_detached, core.say
         seal_layer, deliver, choice = history.seal_layer, Gossip.deliver, credential.choice
         seal, carry_out, exchange = credential.seal, Gate._carry_out, LocalSession.exchange  # noqa: SLF001 - it listens inside
-        sessions: dict[int, list[bytes]] = {}
+        sessions: list[tuple[LocalSession, list[bytes]]] = []
 
         def signed(key: SigningKey, context: bytes, payload: bytes, *, kid: bytes | None = None) -> bytes:
             made = sign(key, context, payload, kid=kid)
@@ -152,7 +152,9 @@ class Heard:
 
         def exchanged(session: LocalSession, data: bytes) -> bytes | None:
             answer = exchange(session, data)
-            sent = sessions.setdefault(id(session), [])
+            if not sessions or sessions[-1][0] is not session:
+                sessions.append((session, []))
+            sent = sessions[-1][1]
             sent += [data] if answer is None else [data, answer]
             self.wire(sent)
             return answer
