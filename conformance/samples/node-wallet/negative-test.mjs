@@ -61,10 +61,12 @@ class Memory {
     const unitsOf = (p) => parseOffer(bytes(p.offer)).units.map(({ unit }) => parseUnit(unit).id);
     const { purse_id, private_key, policy, bulletin } = purse ?? {};
     const anchor = purse ? takeAnchor(purse.anchor) : null;
+    // EPP-KEY-042: the bulletin held stays in force when its key is revoked.
+    const before = anchor && { ...anchor, device_keys: anchor.device_keys.map((key) => ({ ...key, from: 0, to: 0xffffffff })) };
     this.state = {
       purse: purse && { purse_id, private_key },
       anchor, policy,
-      bulletin: bulletin ? kept(checkUpdate(bytes(bulletin), anchor, policy, null)) : null,
+      bulletin: bulletin ? kept(checkUpdate(bytes(bulletin), before, policy, null)) : null,
       units: Object.fromEntries(holdings.map(({ unit, hop, history }) => stored(bytes(unit), hop, bytes(history)))),
       pending: Object.fromEntries(pending.map((p) => [p.transaction,
         { payee: p.payee, amount: p.amount, offer: p.offer, signatures: p.endorsements, units: unitsOf(p) }])),

@@ -219,7 +219,6 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     made(tmp_path / "scheme").close()
     changes: dict[str, Callable[[Path], object]] = {
         "device.db": Path.unlink,
-        "scheme.key": lambda file: file.write_text("12"),
         "policy.toml": Path.unlink,
         "centre.toml": Path.unlink,
     }
@@ -227,3 +226,10 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         change(tmp_path / "scheme" / name)
         with pytest.raises(DirectoryError, match=name):
             directory.open_(tmp_path / "scheme", random=RANDOM)
+    root = tmp_path / "scheme" / directory.DEVICE_ROOT
+    root.write_text("12")
+    with pytest.raises(DirectoryError, match=r"device-root\.key: expected 64 hexadecimal digits"):
+        directory.read_root(root)
+    root.unlink()
+    with pytest.raises(DirectoryError, match=r"device-root\.key: cannot be read"):
+        directory.read_root(root)
