@@ -119,17 +119,53 @@ def test_a_vault_is_funded_once(centre: Run) -> None:
 
 
 def test_keys_are_rotated(centre: Run) -> None:
-    """EPP-DEV-013, EPP-CEN-015"""
-    for which in ("device", "issuing"):
-        assert centre("rotate", which, "--from", 9)[0] == 0
-        code, _, err = centre("rotate", which, "--from", 1)
-        assert (code, "after" in err) == (1, True)
+    """EPP-DEV-042, EPP-CEN-043, EPP-DEV-049: what purses cannot know is refused, and from when on they do."""
+    registered(centre, "--key", key(), "--expires", 3000)
+    for which in ("device", "issuing", "scheme"):
+        code, _, err = centre("rotate", which, "--from", 3000)
+        assert (code, "3001" in err) == (1, True)
+        assert centre("rotate", which, "--from", 3001)[0] == 0
     facts = json.loads(centre("status", "--json")[1])
     assert [len(facts[name]) for name in ("device_keys", "money_keys")] == [2, 2]
     anchor = json.loads(centre("anchor")[1])
-    assert len(anchor["device_keys"]) == 2
-    assert "scheme_key" not in anchor
-    assert len(bytes.fromhex(json.loads(centre("anchor", "--scheme-key")[1])["scheme_key"])) == 32
+    assert "scheme_keys" not in anchor
+    assert len(json.loads(centre("anchor", "--scheme-keys")[1])["scheme_keys"]) == 2
+    said = centre("keys")[1]
+    assert "device keys: list 3, good to epoch 10001" in said
+    assert "issuing keys: list 2, good to epoch 10001" in said
+
+
+def test_keys_are_revoked_with_the_root_only(centre: Run, tmp_path: Path) -> None:
+    """EPP-DEV-043, EPP-KEY-020"""
+    kids = {
+        name: next(iter(json.loads(centre("status", "--json")[1])[name]))
+        for name in ("device_keys", "money_keys")
+    }
+    roots = {name: (tmp_path / "c" / f"{name}-root.key") for name in ("device", "money")}
+    for name, file in roots.items():
+        file.rename(tmp_path / f"away-{name}")
+    code, _, err = centre("revoke-key", "device", kids["device_keys"])
+    assert (code, "device-root.key: cannot be read" in err) == (1, True)
+    code, _, err = centre("revoke-key", "device", kids["device_keys"], "--root", tmp_path / "away-money")
+    assert (code, "expected the root of the device keys" in err) == (1, True)
+    assert "list 1" in centre("keys")[1]
+    for which, kid, root in (
+        ("device", kids["device_keys"], "away-device"),
+        ("issuing", kids["money_keys"], "away-money"),
+        ("scheme", None, "away-device"),
+    ):
+        order = ("revoke-key", which, *([] if kid is None else [kid]), "--root", tmp_path / root)
+        code, said, err = centre(*order)
+        assert (code, said.startswith("its successor is ")) == (0, True), err
+    said = centre("keys", "--device", tmp_path / "list")[1]
+    assert f"{kids['money_keys']}  void" in said, "the centre redeems what it issued under it"
+    assert kids["device_keys"] not in said
+    assert len((tmp_path / "list").read_bytes()) > 100
+    assert centre("bulletin", "--next")[0] == 0, "the successor signs"
+    assert centre("revoke-key", "scheme", kids["money_keys"])[0] == 2
+    files = ("--device-root", tmp_path / "away-device", "--money-root", tmp_path / "away-money")
+    assert "good to epoch 20000" in centre("keys", "--expires", 20000, *files)[1]
+    assert centre("keys", "--expires", 19999, *files)[0] == 1
 
 
 def test_a_copier_is_convicted(
@@ -239,7 +275,6 @@ def test_no_folder(run: Run, tmp_path: Path) -> None:
             "first_epoch: expected an integer from 0 to 4294967295; it is missing",
         ),
         ("policy.toml", "max_units = 1", "policy"),
-        ("scheme.key", "abc", "expected 64 hexadecimal digits"),
         ("device.db", "not a database", "name another file"),
         ("issuing.db", None, "expected a database; restore it from a backup"),
     ),

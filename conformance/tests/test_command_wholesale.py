@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from eiraku.cli.main import group
+from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec.signed_note import Note
 from eiraku.system.database import Database
 from eiraku.system.issuing.issuer import Issuer
@@ -308,6 +309,7 @@ def test_sync(file: Path, tmp_path: Path) -> None:
             rules=Rules(redemption_grace=1, claim_grace=2, unit_lifetime=10, max_hops=5),
             epoch=1,
             random=secrets.token_bytes,
+            root=SigningKey(bytes(32)),
             public_keys={vault: bytes(32)}.get,
         )
     )

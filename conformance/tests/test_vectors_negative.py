@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from eiraku.reference.purse.state import (
 from eiraku.reference.store import Store
 from eiraku.spec import bulletins, messages
 from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.key_lists import Centre
 from eiraku.spec.messages import Offer, OfferedUnit
 from eiraku.spec.objects import EndorsementPayload, PurseId, ReceiptPayload, Role
 from eiraku.spec.record import Record
@@ -284,6 +286,24 @@ def on_bulletin(purse: negative_forms.Purse, data: bytes) -> Outcome:
     return found
 
 
+def on_keys(group: negative_forms.KeysGroup, purse: negative_forms.Purse, data: bytes) -> Outcome:
+    store = Store(Path(":memory:"))
+    fill(store, purse, negative_forms.Memory())
+    device = Device(store, bytes)
+    found = code_of(device.keys(Centre(group.centre), data))
+    device.close()
+    return found
+
+
+def on_scheme_key(purse: negative_forms.Purse, data: bytes) -> Outcome:
+    store = Store(Path(":memory:"))
+    fill(store, purse, negative_forms.Memory())
+    device = Device(store, bytes)
+    found = code_of(device.scheme_key(data))
+    device.close()
+    return found
+
+
 def on_idle(purse: negative_forms.Purse, data: bytes) -> Outcome:
     store = Store(Path(":memory:"))
     fill(store, purse, negative_forms.Memory())
@@ -301,7 +321,9 @@ def on_order(
         fill(store, purse, group.memory)
     device = Device(store, Draw())
     if group.purpose is not None:
-        assert isinstance(device.order(order_of(group.purpose)), Accepted)
+        assert isinstance(device.state, Ready)
+        # It was set before, perhaps under other key lists.
+        device._state = replace(device.state, order=order_of(group.purpose))
     if given.action == "open":
         found = code_of(device.open(Side(given.role)))
     else:
@@ -340,6 +362,10 @@ def judge(group: Any, purses: Mapping[str, negative_forms.Purse], given: Any) ->
             return on_idle(purses[group.purse], bytes.fromhex(given))
         case negative_forms.BulletinGroup():
             return on_bulletin(purses[group.purse], bytes.fromhex(given))
+        case negative_forms.KeysGroup():
+            return on_keys(group, purses[group.purse], bytes.fromhex(given))
+        case negative_forms.SchemeKeyGroup():
+            return on_scheme_key(purses[group.purse], bytes.fromhex(given))
         case negative_forms.OrderGroup():
             return on_order(group, None if group.purse is None else purses[group.purse], given)
         case negative_forms.ProvisionGroup():

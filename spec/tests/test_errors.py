@@ -64,7 +64,7 @@ MAY_CATCH = {
     ("reference/src/eiraku/system/device/purses.py", "_certify"): LIBRARY,
     ("reference/src/eiraku/system/exchange/sessions.py", "label"): LIBRARY,
     ("reference/src/eiraku/system/issuing/evidence.py", "from_json"): LIBRARY,
-    ("reference/src/eiraku/system/scheme/directory.py", "open_"): LIBRARY,
+    ("reference/src/eiraku/system/scheme/directory.py", "read_root"): LIBRARY,
     ("reference/src/eiraku/system/services/app.py", "_loopback"): LIBRARY,
     ("reference/src/eiraku/system/services/client.py", "_refused"): LIBRARY,
     ("reference/src/eiraku/system/services/limits.py", "client_key"): LIBRARY,

@@ -54,6 +54,7 @@ IN_NO_CASE = {
     "EPP-GEN-007": "a second provisioning needs a purse that is provisioned already",
     "EPP-GEN-018": "what must not be refused: no fault stands beside it",
     "EPP-GEN-019": "what must not be refused: no fault stands beside it",
+    "EPP-KEY-041": "what must not be refused: no fault stands beside it",
     "EPP-POL-013": "what must not be refused: no fault stands beside it",
     "EPP-POL-014": "what must not be refused: no fault stands beside it",
     "EPP-BUL-018": "its inputs are longer than a file of vectors can bear",

@@ -84,6 +84,8 @@ export class Adapter {
       receive: () => this.purse.receive(),
       redeliver: () => this.purse.redeliver(request.transaction),
       bulletin: () => this.purse.bulletin(Buffer.from(request.bulletin, "hex")),
+      keys: () => this.purse.keys(request.centre, Buffer.from(request.keys, "hex")),
+      "scheme-key": () => this.purse.schemeKey(request.key),
     };
     if (!Object.hasOwn(actions, request.action)) return { outcome: "unsupported" };
     return this.#done(actions[request.action]());

@@ -15,11 +15,11 @@ const count = shape.int(0, 2n ** 64n - 1n);
 const k = shape.int(0, 63);
 const chunk = shape.bytes(0, CHUNK);
 
-const BULLETIN = shape.tuple(shape.epoch, shape.digest, count, k, shape.list(shape.tuple(number, shape.digest), 256));
-const LIST = shape.tuple(count, k, shape.list(shape.tuple(number, chunk), 256));
+const BULLETIN = shape.tuple(shape.epoch, shape.digest, count, k, shape.list(shape.tuple(number, shape.digest), 0, 256));
+const LIST = shape.tuple(count, k, shape.list(shape.tuple(number, chunk), 0, 256));
 const DELTA = shape.tuple(shape.epoch, LIST, LIST);
 const signed = shape.bytes(0, Infinity);
-const WHOLE = shape.tuple(signed, shape.list(chunk, 256));
+const WHOLE = shape.tuple(signed, shape.list(chunk, 0, 256));
 const CHANGED = shape.tuple(signed, shape.bytes(1, 65535));
 
 const listOf = ([count, k, chunks]) => ({ count, k, chunks: chunks.map(([first, data]) => [BigInt(first), data]) });

@@ -6,7 +6,7 @@ const NAMES = [
   "duplicate-unit", "unit-signature", "unit-seal", "unit-economy", "unit-expired", "unit-value", "hop-limit",
   "history-size", "unit-held", "unit-seen", "sum", "capacity", "balance-limit", "transaction", "endorsement",
   "receipt", "insufficient-funds", "no-exact-change", "declined", "bulletin-signature", "bulletin-stale",
-  "unknown-transaction", "not-provisioned", "policy", "provision",
+  "unknown-transaction", "not-provisioned", "policy", "provision", "keys-signature", "keys-stale", "anchor-expired",
 ];
 
 /** Wire number of each code. */
@@ -15,7 +15,7 @@ export const NUMBER = new Map(NAMES.map((name, index) => [name, index + 1]));
 /** Codes that never go on the wire (EPP-ERR-002). */
 export const LOCAL = new Set([
   "record", "insufficient-funds", "no-exact-change", "declined", "bulletin-signature", "bulletin-stale",
-  "unknown-transaction", "not-provisioned", "policy", "provision",
+  "unknown-transaction", "not-provisioned", "policy", "provision", "keys-signature", "keys-stale", "anchor-expired",
 ]);
 
 /** The input of a peer, or the order of the holder, is refused. Every other exception is our own fault. */

@@ -7,6 +7,8 @@ import * as shape from "./shape.mjs";
 export const CONTEXT = {
   purseId: "EPP/1 purse ID",
   bulletin: "EPP/1 bulletin",
+  device: "EPP/1 device keys",
+  money: "EPP/1 money keys",
   unit: "EPP/1 unit",
   endorsement: "EPP/1 endorsement",
   receipt: "EPP/1 receipt",
@@ -32,13 +34,13 @@ export function parseSigned(raw, context) {
   return { kid, payload, signature, covered: sigStructure(header, Buffer.from(context), payload) };
 }
 
-/** Verify a parsed object under the anchor's keys of its kind; `issued` in epochs. Refuses with `code`. */
+/** Verify a parsed object under the anchor's keys of its kind; `issued` in epochs, null: at any. Refuses with `code`. */
 export function verifySigned(object, keys, issued, code) {
   // EPP-KEY-007, EPP-KEY-008
   const key = keys.find((entry) => Buffer.from(entry.kid, "hex").equals(object.kid));
   if (!key) throw new Refusal(code, "unknown key");
   // EPP-KEY-009
-  if (issued < key.from || issued > key.to) throw new Refusal(code, "issued outside the validity of its key");
+  if (issued !== null && (issued < key.from || issued > key.to)) throw new Refusal(code, "issued outside the validity of its key");
   if (!verify(Buffer.from(key.public, "hex"), object.covered, object.signature)) throw new Refusal(code, "bad signature");
   return key;
 }

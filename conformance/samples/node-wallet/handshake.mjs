@@ -45,11 +45,12 @@ function offeredVersions(value) {
 
 export class Handshake {
   /**
-   * own: {self: parsed purse ID, privateKey, anchor, policy, epoch, revoked: {has(hex)}} as of the opening;
+   * own: {self: parsed purse ID, privateKey, anchor, schemeKeys, policy, epoch, revoked: {has(hex)}} as of the opening;
    * purpose: {kind, payee?: hex}.
    */
   constructor(own, role, purpose) {
     this.own = own;
+    this.schemeKey = own.schemeKeys.initiator; // of a responder: the one that the initiator used
     this.purpose = purpose;
     this.suites = [...edhoc.SUITES.keys()]; // most preferred first
     this.state = role === "initiator" ? "idle" : "wait message_1";
@@ -98,16 +99,18 @@ export class Handshake {
   }
 
   /** The item `EPP member` after these bytes of message_1. */
-  #member(before) {
-    return sequence(-MEMBER_LABEL, memberMac(this.own.anchor.scheme_key, before));
+  #member(before, schemeKey = this.schemeKey) {
+    return sequence(-MEMBER_LABEL, memberMac(schemeKey, before));
   }
 
   /** Membership: the right item, at the end and only there (EPP-SES-038, EPP-SES-039, EPP-SES-041). */
   #checkMember(raw, ead) {
-    const right = this.#member(raw.subarray(0, -MEMBER_SIZE));
+    const before = raw.subarray(0, -MEMBER_SIZE);
+    // EPP-KEY-046
+    this.schemeKey = this.own.schemeKeys.responder.find((key) =>
+      keys.equal(raw.subarray(-MEMBER_SIZE), this.#member(before, key)));
     const items = ead.filter((item) => Math.abs(Number(item.label)) === MEMBER_LABEL);
-    const ends = keys.equal(raw.subarray(-MEMBER_SIZE), right);
-    if (!ends || items.length !== 1 || items[0] !== ead.at(-1)) throw new Refusal("authentication", "not a member");
+    if (this.schemeKey === undefined || items.length !== 1 || items[0] !== ead.at(-1)) throw new Refusal("authentication", "not a member");
   }
 
   #message1(raw) {
@@ -123,11 +126,11 @@ export class Handshake {
     this.#checkMember(raw, m.ead); // EPP-SES-040
     const shared = this.#shared(m.gx);
 
-    const { self, anchor } = this.own;
+    const { self } = this.own;
     const gy = keys.xPublic(this.ephemeral);
     this.schedule = new edhoc.Schedule(this.aead, raw, gy, shared);
     const version = sequence(-VERSION_LABEL, encode(Math.max(...common))); // EPP-SES-007
-    const ead = Buffer.concat([version, sealPurseId(self.raw, anchor.scheme_key)]);
+    const ead = Buffer.concat([version, sealPurseId(self.raw, this.schemeKey)]);
     const signature = keys.sign(this.own.privateKey, this.schedule.signed2(NO_ID, ID_CRED, self.raw, ead));
     const plaintext = Buffer.concat([sequence(NO_ID, edhoc.shortKid(ID_CRED), signature), ead]);
     const message2 = encode(Buffer.concat([gy, this.schedule.stream2(plaintext)]));
@@ -151,9 +154,9 @@ export class Handshake {
     if (value === null || !VERSIONS.includes(VERSION(value))) throw new Refusal("version");
     this.#admit(peer);
 
-    const { self, anchor } = this.own;
+    const { self } = this.own;
     this.schedule.after2(plaintext, peer.raw);
-    const ead3 = sealPurseId(self.raw, anchor.scheme_key);
+    const ead3 = sealPurseId(self.raw, this.schemeKey);
     const signature = keys.sign(this.own.privateKey, this.schedule.signed3(ID_CRED, self.raw, ead3));
     const plaintext3 = Buffer.concat([sequence(edhoc.shortKid(ID_CRED), signature), ead3]);
     const message3 = encode(this.schedule.seal3(plaintext3));
@@ -204,7 +207,7 @@ export class Handshake {
 
   /** Purse ID and handshake signature of the peer, in the order of EPP-SES-025; and the `rest` of its EAD items. */
   #authenticate(parsed, signed) {
-    const { raw, rest } = openPurseId(parsed, this.own.anchor.scheme_key);
+    const { raw, rest } = openPurseId(parsed, this.schemeKey);
     const peer = checkPurseId(raw, this.own.anchor);
     // EPP-SES-013
     if (!keys.verify(peer.publicKey, signed(raw), parsed.signature)) {

@@ -16,46 +16,29 @@ const ATTRIBUTES = shape.tuple(
 );
 const CLAIMS = shape.map([8, shape.map([1, COSE_KEY])], [-70000, ATTRIBUTES]);
 
-/** Whether something could verify under a key, given in hex (EPP-KEY-002). */
-const sound = (key) => keys.soundPoint(Buffer.from(key, "hex")) && keys.onCurve(Buffer.from(key, "hex"));
-
-/** EPP-KEY-015 to 019, EPP-GEN-009, EPP-GEN-010. Refuses with `provision`. */
-export function checkAnchor({ device_keys: device, money_keys: money, economies }) {
-  const refuseIf = (bad, what) => {
-    if (bad) throw new Refusal("provision", what);
-  };
-  const all = [...device, ...money];
-  for (const key of all) {
-    refuseIf(keys.sha256(Buffer.from(key.public, "hex")).toString("hex", 0, 8) !== key.kid, "kid"); // EPP-KEY-015
-    refuseIf(key.from > key.to, "from after to"); // EPP-KEY-017
-    refuseIf(!sound(key.public), "unsound key"); // EPP-KEY-018
-  }
-  refuseIf(new Set(all.map((key) => key.public)).size !== all.length, "key twice"); // EPP-KEY-016
-  const probe = Buffer.alloc(32, 1);
-  refuseIf(money.some((k) => keys.x25519(probe, Buffer.from(k.history, "hex")) === null), "history key"); // EPP-KEY-019
-  refuseIf(device.length === 0 || money.length === 0, "no key"); // EPP-GEN-009
-  const bad = economies.some((e) => !Number.isInteger(e) || e < 1 || e > 65535);
-  refuseIf(bad || economies.length === 0 || new Set(economies).size !== economies.length, "economies"); // EPP-GEN-010
-}
-
-/** Parse and check a purse ID in the order of EPP-SES-025 up to its economy. Refuses with `authentication`. */
-export function checkPurseId(raw, anchor) {
+/** The shape of a purse ID (EPP-PID-001). Refuses with `authentication`. */
+export function parsePurseId(raw) {
   return as("authentication", () => {
-    // EPP-PID-001
     if (raw.length > MAX_SIZE) throw new Refusal("authentication", "purse ID too long");
     const object = parseSigned(raw, CONTEXT.purseId);
     const [[[, , publicKey]], attributes] = CLAIMS(decode(object.payload));
     const [number, role, tier, holder, economy, issued, expires, seal] = attributes;
     if (number.every((byte) => byte === 0)) throw new Refusal("authentication", "number zero");
     if (issued > expires) throw new Refusal("authentication", "issued after it expires");
-    // EPP-PID-002
-    verifySigned(object, anchor.device_keys, issued, "authentication");
-    // EPP-PID-003
-    if (seal.toString("hex") !== anchor.device_seal) throw new Refusal("authentication", "other seal");
-    // EPP-PID-007
-    if (!anchor.economies.includes(economy)) throw new Refusal("authentication", "other economy");
-    return { number, role, tier, holder, expires, publicKey, raw };
+    return { object, number, role, tier, holder, economy, issued, expires, seal, publicKey, raw };
   });
+}
+
+/** Parse and check a purse ID in the order of EPP-SES-025 up to its economy. Refuses with `authentication`. */
+export function checkPurseId(raw, anchor) {
+  const found = parsePurseId(raw);
+  // EPP-PID-002
+  verifySigned(found.object, anchor.device_keys, found.issued, "authentication");
+  // EPP-PID-003
+  if (found.seal.toString("hex") !== anchor.device_seal) throw new Refusal("authentication", "other seal");
+  // EPP-PID-007
+  if (!anchor.economies.includes(found.economy)) throw new Refusal("authentication", "other economy");
+  return found;
 }
 
 function schemeSecrets(schemeKey, nonce) {
@@ -75,7 +58,7 @@ const SEALED = shape.bytes(33, 16 + MAX_SIZE + 16);
 /** ID_CRED_x of every purse (EPP-PID-012). */
 export const ID_CRED = new Map([[KID, Buffer.from([1])]]);
 
-/** schemeKey: 32 bytes in hex, as in the anchor. The item of EAD, with a fresh nonce (EPP-PID-008, EPP-PID-009). */
+/** schemeKey: 32 bytes in hex. The item of EAD, with a fresh nonce (EPP-PID-008, EPP-PID-009). */
 export function sealPurseId(raw, schemeKey, nonce = keys.random(16)) {
   const [key, iv] = schemeSecrets(schemeKey, nonce);
   return sequence(-PURSE_ID_LABEL, Buffer.concat([nonce, keys.seal(keys.CHACHA, key, iv, Buffer.alloc(0), raw)]));

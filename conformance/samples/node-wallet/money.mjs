@@ -23,13 +23,22 @@ export function parseUnit(raw) {
   return { raw, object, id, value, economy, issued, expires, maxHops, seal };
 }
 
-/** Signature, seal and economy (EPP-UNI-002 to 004); returns the money key entry that signed the unit. */
-export function verifyUnit(unit, anchor) {
-  const key = verifySigned(unit.object, anchor.money_keys, unit.issued, "unit-signature");
+/**
+ * Signature, seal and economy (EPP-UNI-002 to 004); returns the money key entry that signed the unit.
+ * `atAnyEpoch`: whenever it was issued, as a centre takes it (EPP-CEN-040).
+ */
+export function verifyUnit(unit, anchor, atAnyEpoch = false) {
+  const key = verifySigned(unit.object, anchor.money_keys, atAnyEpoch ? null : unit.issued, "unit-signature");
   if (unit.seal.toString("hex") !== anchor.money_seal) throw new Refusal("unit-seal");
   if (!anchor.economies.includes(unit.economy)) throw new Refusal("unit-economy");
   return key;
 }
+
+/** A parsed unit as the store keeps it. */
+export const kept = (unit, hop, history) => ({
+  unit: unit.raw.toString("hex"), kid: unit.object.kid.toString("hex"), hop, history: history.toString("hex"),
+  value: unit.value, issued: unit.issued, expires: unit.expires, maxHops: unit.maxHops,
+});
 
 /** EPP-UNI-007 */
 export function checkValue(unit) {

@@ -10,7 +10,8 @@ import { Refusal } from "./codes.mjs";
 import { CONTEXT, verifyDetached } from "./cose.mjs";
 import { oneByteString } from "./edhoc.mjs";
 import { Handshake } from "./handshake.mjs";
-import { ID_CRED, checkPurseId, openPurseId } from "./identity.mjs";
+import { ID_CRED, checkPurseId, openPurseId, parsePurseId } from "./identity.mjs";
+import { schemeKeysAt, takeAnchor } from "./keylists.mjs";
 import { CCM_8, CHACHA, sha256 } from "./keys.mjs";
 import { parseMessage, parseOffer } from "./messages.mjs";
 import { checkValue, parseUnit, receiptVerifies, verifyUnit } from "./money.mjs";
@@ -58,11 +59,14 @@ function drawing(values, f) {
 class Memory {
   constructor(purse, { holdings = [], pending = [], credited = [], settled = [], seen = [] } = {}) {
     const unitsOf = (p) => parseOffer(bytes(p.offer)).units.map(({ unit }) => parseUnit(unit).id);
-    const { purse_id, private_key, anchor, policy, bulletin } = purse ?? {};
+    const { purse_id, private_key, policy, bulletin } = purse ?? {};
+    const anchor = purse ? takeAnchor(purse.anchor) : null;
+    // EPP-KEY-042: the bulletin held stays in force when its key is revoked.
+    const before = anchor && { ...anchor, device_keys: anchor.device_keys.map((key) => ({ ...key, from: 0, to: 0xffffffff })) };
     this.state = {
       purse: purse && { purse_id, private_key },
       anchor, policy,
-      bulletin: bulletin ? kept(checkUpdate(bytes(bulletin), anchor, policy, null)) : null,
+      bulletin: bulletin ? kept(checkUpdate(bytes(bulletin), before, policy, null)) : null,
       units: Object.fromEntries(holdings.map(({ unit, hop, history }) => stored(bytes(unit), hop, bytes(history)))),
       pending: Object.fromEntries(pending.map((p) => [p.transaction,
         { payee: p.payee, amount: p.amount, offer: p.offer, signatures: p.endorsements, units: unitsOf(p) }])),
@@ -81,9 +85,11 @@ class Memory {
 /** What a session sees of a purse. */
 function ownOf(purse, { state }) {
   const list = state.bulletin === null ? { k: 0, chunks: [] } : restored(state.bulletin).list;
+  const { anchor } = state;
+  const epoch = state.bulletin?.epoch ?? 0;
   return {
-    self: checkPurseId(bytes(purse.purse_id), purse.anchor), privateKey: bytes(purse.private_key), anchor: purse.anchor,
-    policy: purse.policy, epoch: state.bulletin?.epoch ?? 0, revoked: { has: (number) => has(list, BigInt(`0x${number}`)) },
+    self: parsePurseId(bytes(purse.purse_id)), privateKey: bytes(purse.private_key), anchor,
+    schemeKeys: schemeKeysAt(anchor, epoch), policy: purse.policy, epoch, revoked: { has: (number) => has(list, BigInt(`0x${number}`)) },
   };
 }
 
@@ -155,11 +161,11 @@ const OPERATIONS = {
   record,
   unit: ({ anchor, epoch }, input) => code(() => {
     const unit = parseUnit(bytes(input));
-    verifyUnit(unit, anchor);
+    verifyUnit(unit, takeAnchor(anchor));
     demand(epoch <= unit.expires, "unit-expired");
     checkValue(unit);
   }),
-  "purse-id": ({ anchor }, input) => code(() => checkPurseId(bytes(input), anchor)),
+  "purse-id": ({ anchor }, input) => code(() => checkPurseId(bytes(input), takeAnchor(anchor))),
   "sealed-purse-id": ({ scheme_key: key }, input) => code(() => openPurseId({ idCred: ID_CRED, ead: [{ label: -65003, value: bytes(input) }] }, key)),
   endorsement: ({ public_key: key, fields: f }, input) => code(() => {
     const names = ["unit_id", "hop", "history_digest", "payer", "payee", "transaction"];
@@ -173,6 +179,8 @@ const OPERATIONS = {
   handshake,
   idle: (_, input, purse) => code(() => new Purse(new Memory(purse)).deliver(bytes(input))),
   transfer,
+  keys: ({ centre }, input, purse) => code(() => new Purse(new Memory(purse)).keys(centre, bytes(input))),
+  "scheme-key": (_, input, purse) => code(() => new Purse(new Memory(purse)).schemeKey(input)),
   bulletin: (_, input, purse) => code(() => new Purse(new Memory(purse)).bulletin(bytes(input))),
   order,
   provision: ({ right }, input) => code(() => new Purse(new Memory(null)).provision({ ...right, ...input })),

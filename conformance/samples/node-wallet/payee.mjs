@@ -7,6 +7,7 @@ import { balanceLimit, transferLimit } from "./policy.mjs";
 import * as room from "./room.mjs";
 
 const VAULT = 3;
+const CENTRE = 4;
 
 /** Run f; a refusal in it names the unit at fault (EPP-TRF-007). */
 function atUnit(index, f) {
@@ -120,7 +121,7 @@ export class Payee {
     const { anchor, self, policy, epoch } = this.own;
     const { state } = this.store;
     const unit = money.parseUnit(offered.unit);
-    const key = money.verifyUnit(unit, anchor);
+    const key = money.verifyUnit(unit, anchor, self.role === CENTRE);
     if (epoch > unit.expires) throw new Refusal("unit-expired"); // EPP-UNI-005
     money.checkValue(unit);
     const hop = offered.hop + 1;
@@ -154,10 +155,7 @@ export class Payee {
     const hex = transaction.toString("hex");
     this.store.write((state) => {
       units.forEach((u, i) => {
-        state.units[u.id] = {
-          unit: u.raw.toString("hex"), hop: u.hop, history: histories[i].toString("hex"),
-          value: u.value, expires: u.expires, maxHops: u.maxHops,
-        };
+        state.units[u.id] = money.kept(u, u.hop, histories[i]);
         state.seen[u.id] = { hop: u.hop, expires: u.expires };
       });
       state.credited[`${payer}/${hex}`] = {

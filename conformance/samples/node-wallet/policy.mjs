@@ -85,6 +85,10 @@ export function operationFor(policy, payer, payee) {
   );
 }
 
+/** Whether any operation lets this purse pay the issuing centre (EPP-KEY-040). */
+export const mayPayCentre = (policy, self) =>
+  policy.operations.some((o) => o.payer.includes(roleName(self.role)) && o.payee.includes("centre"));
+
 const limitOf = (table, tier) => table[tier] ?? 0;
 
 /** EPP-POL-005 */

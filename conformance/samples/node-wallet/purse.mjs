@@ -5,11 +5,12 @@ import { choose } from "./choose.mjs";
 import { LOCAL, Refusal, as } from "./codes.mjs";
 import { beginsWithInteger } from "./edhoc.mjs";
 import { Handshake } from "./handshake.mjs";
-import { checkAnchor, checkPurseId } from "./identity.mjs";
+import { checkPurseId, parsePurseId } from "./identity.mjs";
 import { edPublic } from "./keys.mjs";
+import { schemeKeysAt, takeAnchor, withList, withSchemeKey } from "./keylists.mjs";
 import { reject } from "./messages.mjs";
 import { checkValue, historySize, parseUnit, verifyUnit } from "./money.mjs";
-import { checkPolicy, highestLimit } from "./policy.mjs";
+import { checkPolicy, highestLimit, mayPayCentre } from "./policy.mjs";
 import { Records } from "./records.mjs";
 import { has } from "./revoked.mjs";
 import * as room from "./room.mjs";
@@ -42,11 +43,11 @@ export class Purse {
   }
 
   /** EPP-GEN-005: one durable write, or none; in the order of EPP-GEN-008. */
-  provision({ purse, anchor, policy, bulletin, holdings }) {
+  provision({ purse, anchor: given, policy, bulletin, holdings }) {
     if (this.store.state.purse !== null) throw new Refusal("provision", "provisioned already");
     checkPolicy(policy);
+    const anchor = takeAnchor(given);
     as("provision", () => {
-      checkAnchor(anchor);
       const self = checkPurseId(hexBytes(purse.purse_id), anchor);
       if (self.number.toString("hex") !== purse.number) throw new Refusal("provision", "number");
       if (!edPublic(hexBytes(purse.private_key)).equals(self.publicKey)) throw new Refusal("provision", "private key");
@@ -75,11 +76,12 @@ export class Purse {
 
   /** An order to pay (EPP-TRF-010, EPP-TRF-061, EPP-TRF-011). */
   pay(amount) {
-    const { policy } = this.#provisioned();
+    const { anchor, policy } = this.#provisioned();
     if (amount === 0) throw new Refusal("amount", "zero");
     if (amount > highestLimit(policy, this.#own().self, "payer")) throw new Refusal("amount-limit");
     if (room.given(this.store.state, this.epoch()) >= policy.max_given) throw new Refusal("capacity", "given");
-    choose(spendable(this.store.state, this.epoch()), amount, policy);
+    const toCentre = mayPayCentre(policy, this.#own().self); // EPP-KEY-040
+    choose(spendable(this.store.state, this.epoch(), anchor, toCentre), amount, policy);
     this.purpose = { kind: "pay", amount };
   }
 
@@ -112,13 +114,29 @@ export class Purse {
     if (news !== held) this.store.write((next) => (next.bulletin = kept(news)));
   }
 
+  /** A key list of one centre (EPP-KEY-026). */
+  keys(centre, raw) {
+    this.#trust(withList(this.#provisioned().anchor, centre, raw));
+  }
+
+  /** EPP-KEY-048, EPP-KEY-049 */
+  schemeKey(key) {
+    this.#trust(withSchemeKey(this.#provisioned().anchor, key, this.epoch()));
+  }
+
+  #trust(anchor) {
+    // EPP-KEY-025, EPP-KEY-035
+    if (anchor !== null) this.store.write((next) => (next.anchor = anchor));
+  }
+
   /** What a session sees of the purse, fixed when it opens. */
   #own() {
     const { purse, anchor, policy, bulletin } = this.store.state;
     const list = bulletin === null ? { k: 0, chunks: [] } : restored(bulletin).list;
     return {
-      self: checkPurseId(hexBytes(purse.purse_id), anchor), privateKey: hexBytes(purse.private_key),
-      anchor, policy, epoch: this.epoch(), revoked: { has: (number) => has(list, BigInt(`0x${number}`)) },
+      self: parsePurseId(hexBytes(purse.purse_id)), privateKey: hexBytes(purse.private_key),
+      anchor, schemeKeys: schemeKeysAt(anchor, this.epoch()), policy, epoch: this.epoch(),
+      revoked: { has: (number) => has(list, BigInt(`0x${number}`)) },
     };
   }
 
@@ -130,8 +148,11 @@ export class Purse {
     // EPP-GEN-002
     if (purpose === null) throw new Refusal("declined", "no purpose");
     if (purpose.kind === "receive" && role === "initiator") throw new Refusal("declined", "nothing to say");
-    this.purpose = null;
     const own = this.#own();
+    // EPP-KEY-043
+    if (Object.values(own.anchor.lists).some((list) => own.epoch > list.expires)) throw new Refusal("anchor-expired");
+    if (own.schemeKeys.initiator === undefined) throw new Refusal("anchor-expired", "no scheme key"); // EPP-KEY-047
+    this.purpose = null;
     const handshake = new Handshake(own, role, purpose);
     this.session = { role, purpose, own, handshake, transfer: null, records: null };
     return { out: role === "initiator" ? handshake.start() : null, open: true };

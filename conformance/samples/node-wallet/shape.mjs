@@ -33,9 +33,10 @@ export const tuple = (...shapes) => (value) => {
   return value.map((element, i) => shapes[i](element));
 };
 
-/** Array of elements of one shape, at most so many. */
-export const list = (shape, most = Infinity) => (value) => {
-  demand(Array.isArray(value) && value.length <= most, `array of at most ${most} expected`);
+/** Array of low to high elements of one shape. */
+export const list = (shape, low = 0, high = Infinity) => (value) => {
+  demand(Array.isArray(value), "array expected");
+  demand(value.length >= low && value.length <= high, `array not of ${low}..${high}`);
   return value.map((element) => shape(element));
 };
 

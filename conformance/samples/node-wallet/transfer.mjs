@@ -4,21 +4,23 @@ import { choose } from "./choose.mjs";
 import { Refusal } from "./codes.mjs";
 import { random, sha256 } from "./keys.mjs";
 import * as messages from "./messages.mjs";
-import { endorse, parseUnit, receiptVerifies } from "./money.mjs";
+import { valid } from "./keylists.mjs";
+import { endorse, kept, parseUnit, receiptVerifies } from "./money.mjs";
 import { Payee } from "./payee.mjs";
 import { transferLimit } from "./policy.mjs";
 import { lastEpoch } from "./room.mjs";
 
 const RECEIVES_AT_ANY_HOP = 3; // roles vault and centre
+const CENTRE = 4;
 
-/** Units of the store that some payee takes at an epoch (EPP-TRF-011): [{id, value, unit, hop, history, ...}]. */
-export function spendable(state, epoch) {
+/** Units of the store that some payee takes at an epoch (EPP-TRF-011, EPP-KEY-039): [{id, value, unit, hop, history, ...}]. */
+export function spendable(state, epoch, anchor, toCentre) {
   return Object.entries(state.units)
     .map(([id, held]) => ({
       id, value: held.value, hop: held.hop, expires: held.expires, maxHops: held.maxHops,
-      unit: Buffer.from(held.unit, "hex"), history: Buffer.from(held.history, "hex"),
+      unit: Buffer.from(held.unit, "hex"), history: Buffer.from(held.history, "hex"), good: valid(anchor, held),
     }))
-    .filter((unit) => unit.expires >= epoch && unit.hop <= 254);
+    .filter((unit) => unit.expires >= epoch && unit.hop <= 254 && (toCentre || unit.good));
 }
 
 class Payer {
@@ -54,13 +56,13 @@ class Payer {
   }
 
   #offer() {
-    const { policy, self, epoch } = this.own;
+    const { anchor, policy, self, epoch } = this.own;
     const { amount } = this.purpose;
     // EPP-TRF-014
     if (amount > transferLimit(this.operation, self, this.payee)) throw new Refusal("amount-limit");
     const anyHop = this.payee.role >= RECEIVES_AT_ANY_HOP;
     // EPP-TRF-012
-    const fit = spendable(this.store.state, epoch).filter(
+    const fit = spendable(this.store.state, epoch, anchor, this.payee.role === CENTRE).filter(
       (u) => anyHop || u.hop + 1 <= Math.min(u.maxHops, policy.max_hops),
     );
     try {
@@ -147,6 +149,6 @@ export function newTransfer(store, own, handshake, purpose, role) {
 
 /** A unit as the store keeps it. */
 export function stored(raw, hop, history) {
-  const { id, value, expires, maxHops } = parseUnit(raw);
-  return [id, { unit: raw.toString("hex"), hop, history: history.toString("hex"), value, expires, maxHops }];
+  const unit = parseUnit(raw);
+  return [unit.id, kept(unit, hop, history)];
 }

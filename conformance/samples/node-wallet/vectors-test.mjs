@@ -7,9 +7,10 @@ import { decode, decodeSequence, encode } from "./cbor.mjs";
 import { sigStructure, signAttached, signDetached } from "./cose.mjs";
 import { SUITES, Schedule, isError, oneByteString, parseEad, parseMessage1, parsePlaintext } from "./edhoc.mjs";
 import { ID_CRED, memberMac, openPurseId, sealPurseId } from "./identity.mjs";
+import { schemeKeyId, takeAnchor, withList } from "./keylists.mjs";
 import * as keys from "./keys.mjs";
 import { parseMessage } from "./messages.mjs";
-import { endorse, parseUnit, sealHistory } from "./money.mjs";
+import { endorse, parseUnit, sealHistory, verifyUnit } from "./money.mjs";
 import { Records } from "./records.mjs";
 import { read } from "./revoked.mjs";
 
@@ -95,15 +96,15 @@ test("signed objects", () => {
 });
 
 test("revoked lists, whole and as a delta", () => {
-  const { anchor } = vectors("keys.json");
+  const trusted = takeAnchor(vectors("keys.json").anchor);
   const policy = { max_bulletin: 8192 };
   const [first, second, delta] = cases("revoked.json");
   const held = [first, second].map(({ inputs, outputs }) => {
-    const news = checkUpdate(bytes(outputs.update), anchor, policy, null);
+    const news = checkUpdate(bytes(outputs.update), trusted, policy, null);
     assert.deepEqual(read(news.list).map(Number), inputs.numbers);
     return news;
   });
-  assert.deepEqual(checkUpdate(bytes(delta.outputs.update), anchor, policy, held[0]), held[1]);
+  assert.deepEqual(checkUpdate(bytes(delta.outputs.update), trusted, policy, held[0]), held[1]);
 });
 
 test("sealed purse IDs and histories", () => {
@@ -168,6 +169,32 @@ test("sessions in both suites, and the records of their transfers", () => {
       }
     }
   }
+});
+
+test("key lists", () => {
+  const { anchor } = vectors("keys.json");
+  const [named, objects] = [byId("keys.json"), byId("objects.json")];
+  const signed = (id) => bytes(objects.get(id).outputs.encoded);
+  for (const centre of ["device", "money"]) {
+    same(signed(`${centre}-keys-1`), anchor[`${centre}_keys`]);
+    assert.equal(anchor[`${centre}_root`], named.get(`${centre}-root`).outputs.public);
+  }
+  const ids = decode(bytes(objects.get("device-keys-2").outputs.payload))[3].map(([id]) => id.toString("hex"));
+  assert.deepEqual(ids, ["scheme-key", "second-scheme-key"].map((id) => schemeKeyId(named.get(id).outputs.private)));
+  const before = takeAnchor(anchor);
+  const device = withList(before, "device", signed("device-keys-2"));
+  const after = withList(device, "money", signed("money-keys-2"));
+  assert.throws(() => withList(after, "money", signed("money-keys-1")), /keys-stale/);
+  const good = (trusted, id) => {
+    try {
+      verifyUnit(parseUnit(signed(id)), trusted);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const found = ["unit-under-a-revoked-key", "unit-under-a-successor"].map((id) => [before, after].map((a) => good(a, id)));
+  assert.deepEqual(found, [[true, false], [false, true]]);
 });
 
 test("Ed25519 edge cases: only those that the strict rule allows", () => {

@@ -8,6 +8,7 @@ import { choose, redeliverSize } from "./choose.mjs";
 import { CONTEXT, signAttached } from "./cose.mjs";
 import { Refusal } from "./codes.mjs";
 import * as keys from "./keys.mjs";
+import { schemeKeyId } from "./keylists.mjs";
 import { offer, redeliver } from "./messages.mjs";
 import { endorse, endorsed, parseUnit, sealHistory } from "./money.mjs";
 import { has, read, write } from "./revoked.mjs";
@@ -21,15 +22,23 @@ const device = pair();
 const historySecret = keys.random(32);
 const SEAL = keys.random(16);
 const ZERO = Buffer.alloc(8);
-const kid = (key) => keys.sha256(key).subarray(0, 8).toString("hex");
+const roots = { device: pair(), money: pair() };
+const schemeKey = keys.random(32).toString("hex");
+
+/** A key list of one centre under its root: sequence, and the last epoch of its key. */
+function list(centre, sequence, last) {
+  const fields = {
+    device: [[[device.public, 0, last]], [[Buffer.from(schemeKeyId(schemeKey), "hex"), 0, 1000]]],
+    money: [[[money.public, keys.xPublic(historySecret), 0, last]]],
+  };
+  const root = roots[centre];
+  return signAttached(root.secret, root.public, CONTEXT[centre], encode([sequence, 1000, ...fields[centre]])).toString("hex");
+}
+
 const ANCHOR = {
-  economies: [392],
-  device_keys: [{ kid: kid(device.public), public: device.public.toString("hex"), from: 0, to: 1000 }],
-  money_keys: [{
-    kid: kid(money.public), public: money.public.toString("hex"),
-    history: keys.xPublic(historySecret).toString("hex"), from: 0, to: 1000,
-  }],
-  device_seal: SEAL.toString("hex"), money_seal: SEAL.toString("hex"), scheme_key: keys.random(32).toString("hex"),
+  economies: [392], device_root: roots.device.public.toString("hex"), money_root: roots.money.public.toString("hex"),
+  device_keys: list("device", 1, 1000), money_keys: list("money", 1, 1000),
+  device_seal: SEAL.toString("hex"), money_seal: SEAL.toString("hex"), scheme_keys: [schemeKey],
 };
 const POLICY = {
   max_units: 8, capacity: 20, max_bulletin: 8192, max_hops: 10, max_record: 65535, max_given: 50, max_credited: 50, max_seen: 100, balance_limits: { 0: 100000 },
@@ -292,4 +301,19 @@ test("an exact choice is found wherever one is short enough", () => {
   const many = Array.from({ length: 500 }, (_, i) => make(2 ** (i % 7), 1500));
   assert.equal(choose(many, 64 * 36, WIDE).length, 36);
   assert.throws(() => choose(Array.from({ length: 500 }, (_, i) => make(2 ** (i % 7), 3000)), 64 * 36, WIDE), /too-large/);
+});
+
+test("key lists: a unit under a revoked key stays, and is not paid with", () => {
+  const wallet = new Wallet([8]);
+  const give = (sequence, last) => wallet.act("keys", { centre: "money", keys: list("money", sequence, last) });
+  assert.equal(give(2, 0).outcome, "accepted");
+  assert.equal(wallet.state.balance, 8);
+  assert.equal(wallet.act("pay", { amount: 8 }).code, "insufficient-funds");
+  assert.equal(give(1, 1000).code, "keys-stale");
+  assert.equal(give(2, 1).code, "keys-stale");
+  const { writes } = wallet.state;
+  assert.equal(give(2, 0).outcome, "accepted");
+  assert.equal(wallet.state.writes, writes);
+  assert.equal(give(3, 1).outcome, "accepted");
+  assert.equal(wallet.act("pay", { amount: 8 }).outcome, "accepted");
 });

@@ -36,9 +36,9 @@ RECEIVE = ReceiveOrder()
 REFUSED = cbor.encode_sequence(1, "refused")
 
 
-def believe(terms: Terms, _id_cred: cbor.Map, ead: Sequence[Ead]) -> Credential[PurseId]:
+def believe(_terms: Terms, scheme_key: bytes, _id_cred: cbor.Map, ead: Sequence[Ead]) -> Credential[PurseId]:
     """`handshake.resolve` without a check."""
-    raw = credential.unseal(terms.identity.anchor.scheme_key, credential.sealed_in(ead))
+    raw = credential.unseal(scheme_key, credential.sealed_in(ead))
     claims = parse_purse_id(raw).claims
     return Credential(cred=raw, public_key=claims.public_key, subject=claims)
 
@@ -143,8 +143,8 @@ def test_names(world: World, *, opens: bool, name: str) -> None:
     change, requirement = NAMES[name]
     ours = handshake.party
 
-    def party(terms: Terms, env: Env) -> Party[PurseId]:
-        made = ours(terms, env)
+    def party(terms: Terms, env: Env, scheme_key: bytes) -> Party[PurseId]:
+        made = ours(terms, env, scheme_key)
         return replace(made, **change(made.credential_ead[0]))
 
     odd, wary = world.purse([1], patches=[(handshake, "party", party)]), world.purse([1])
@@ -283,15 +283,12 @@ def _anchor(good: Provisioning, **changes: Any) -> dict[str, Any]:
         ("holdings", lambda g: (g.holdings[0], g.holdings[0]), Code.PROVISION),
         ("policy", {}, Code.POLICY),
         ("anchor", lambda g: _anchor(g, economies=[1]), Code.PROVISION),
-        ("anchor", lambda g: _anchor(g, device_keys=[]), Code.PROVISION),
-        ("anchor", lambda g: _anchor(g, money_keys=[]), Code.PROVISION),
+        ("anchor", lambda g: _anchor(g, device_keys=g.anchor["money_keys"]), Code.PROVISION),
+        ("anchor", lambda g: _anchor(g, money_keys="00"), Code.PROVISION),
         ("anchor", lambda g: _anchor(g, money_seal="00" * 16), Code.PROVISION),
-        ("anchor", lambda g: _anchor(g, scheme_key="00"), Code.PROVISION),
-        (
-            "anchor",
-            lambda g: _anchor(g, device_keys=[{**g.anchor["device_keys"][0], "kid": "00" * 8}]),
-            Code.PROVISION,
-        ),
+        ("anchor", lambda g: _anchor(g, scheme_keys=["00"]), Code.PROVISION),
+        ("anchor", lambda g: _anchor(g, scheme_keys=[f"{n:064x}" for n in range(5)]), Code.PROVISION),
+        ("anchor", lambda g: _anchor(g, device_root=g.anchor["money_root"]), Code.PROVISION),
         ("anchor", {}, Code.PROVISION),
         # The last byte is the array of chunks, which is empty.
         ("bulletin", lambda g: flipped(g.bulletin[:-1]) + g.bulletin[-1:], Code.BULLETIN_SIGNATURE),

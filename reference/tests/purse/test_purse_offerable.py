@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eiraku.reference.database import StoreError
+from eiraku.reference.keylists import MoneyKey
 from eiraku.reference.purse.ledger import (
     Credit,
     Holding,
@@ -42,12 +43,20 @@ UNITS = st.lists(
 )
 
 
+KEYS = {
+    kid: MoneyKey(public=bytes(32), history=bytes(32), valid_from=first, valid_to=1)
+    for kid, first in ((b"another.", 0), (bytes(8), 1))
+}
+
+
 def held(n: int, kind: tuple[int, int, int, int, int]) -> Holding:
     value, expires, max_hops, hop, history = kind
     return Holding(
         unit_id=(n * 7919 % 65_536).to_bytes(2, "big") * 16,
         unit=bytes(20 + n % 6),
+        kid=bytes(8),
         value=value,
+        issued=1,
         expires=expires,
         max_hops=max_hops,
         hop=hop,
@@ -176,7 +185,7 @@ def test_the_choice_is_the_same(
         candidates = offerable(store.summaries(), epoch, max_hops)
         if among is not None:
             candidates = [each for each in candidates if each.unit_id in among]
-        stock = store.offerable(epoch=epoch, max_hops=max_hops, among=among)
+        stock = store.offerable(epoch=epoch, max_hops=max_hops, keys=KEYS, among=among)
         assert stock.worth() == sum(each.value for each in candidates)
         expected = outcome(lambda: former(candidates, amount, max_units=max_units))
         assert outcome(lambda: choose(stock, amount, max_units=max_units, max_record=LIMIT)) == expected
@@ -197,7 +206,7 @@ def test_few_rows_are_read_whatever_is_held(tmp_path: Path) -> None:
             return 0
 
         store._db.set_progress_handler(count_step, 1)
-        chosen = choose(store.offerable(epoch=1, max_hops=3), 21, max_units=8, max_record=LIMIT)
+        chosen = choose(store.offerable(epoch=1, max_hops=3, keys=KEYS), 21, max_units=8, max_record=LIMIT)
         assert len(store.holdings(chosen)) == len(chosen) == 3
         store._db.set_progress_handler(None, 0)
         steps.append(taken)

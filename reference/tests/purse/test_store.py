@@ -36,7 +36,15 @@ PAYER = b"payer..."
 
 def unit(n: int, hop: int = 0) -> Holding:
     return Holding(
-        unit_id=bytes([n]) * 32, unit=b"u%d" % n, value=1 << n, expires=9, max_hops=3, hop=hop, history=b"h"
+        unit_id=bytes([n]) * 32,
+        unit=b"u%d" % n,
+        kid=bytes(8),
+        value=1 << n,
+        issued=1,
+        expires=9,
+        max_hops=3,
+        hop=hop,
+        history=b"h",
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from cddl_verifier import Validator
 from zcbor.zcbor.zcbor import PRELUDE_PATH, CddlValidationError, DataTranslator
 
+from eiraku.reference.centres.roots import money_list
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Device
@@ -27,6 +28,7 @@ from eiraku.spec.centre_objects import (
     RenewBody,
     SuspectBody,
 )
+from eiraku.spec.key_lists import Centre
 from eiraku.system.exchange.talk import talk
 from eiraku.system.scheme import settings as centre_settings
 from eiraku.system.services import scheme as schemes
@@ -130,6 +132,12 @@ def purses(heard: Heard, folder: Path) -> None:
     accepted(teacher.device.bulletin(update.encode()))
     heard.hear("delta", update.delta)
     exchange(pupil, teacher)
+    early, late = Gossip(world.purse().device), Gossip(world.purse().device)
+    keys = [key.announced for key in world.issuing_centre.keys]
+    accepted(
+        early.device.keys(Centre.MONEY, money_list(world.roots.money, sequence=2, expires=50, keys=keys))
+    )
+    exchange(late, early)
     world.close()
 
 
@@ -189,6 +197,7 @@ def customer(scheme: Scheme, device: Device) -> None:
     scheme.directory.advance()
     accepted(device.bulletin(here.bulletin(0)))
     ask(centre, "renew", RenewBody(expires=device.snapshot().epoch + 1000).encode())
+    ask(centre, "scheme-keys", nothing)
     challenge = Challenge.decode(ask(centre, "challenge", nothing)).challenge
     ask(centre, "self-report", device.self_report(challenge))
     accepted(device.order(PayOrder(amount=7)))

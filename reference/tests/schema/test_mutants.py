@@ -14,16 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from eiraku.reference import anchor
+from eiraku.reference import anchor, keylists
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.aead import CHACHA20_POLY1305
 from eiraku.reference.edhoc import initiator, responder
 from eiraku.reference.edhoc import messages as handshake
 from eiraku.reference.edhoc.errors import PeerError
+from eiraku.reference.keylists import DeviceList, MoneyList
 from eiraku.reference.purse import credential
 from eiraku.reference.records import Channel, Direction
-from eiraku.reference.vectors import session
-from eiraku.spec import bulletins, cbor, centre_objects, messages, news, objects, wholesale_objects
+from eiraku.reference.vectors import example, session
+from eiraku.spec import bulletins, cbor, centre_objects, key_lists, messages, news, objects, wholesale_objects
 from eiraku.spec.centre_objects import (
     Account,
     Balance,
@@ -43,11 +44,14 @@ from eiraku.spec.centre_objects import (
     PendingSession,
     ReceiptBody,
     RenewBody,
+    Renewed,
+    SchemeKeys,
     SelfReport,
     SessionName,
     SuspectBody,
 )
 from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.key_lists import DeviceKeys, MoneyKeys
 from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import (
     EndorsementPayload,
@@ -85,13 +89,15 @@ RECORDS: Mapping[type[Record], tuple[str, ...]] = {
     bulletins.Delta: ("delta",),
     bulletins.Whole: ("whole-update",),
     bulletins.Changed: ("delta-update",),
+    DeviceKeys: ("device-keys-payload",),
+    MoneyKeys: ("money-keys-payload",),
     OfferedUnit: ("offered-unit",),
     Issue: ("issue-to-vault", "issue-answer"),
     Claim: ("claim-of-payer", "claim-body"),
     SelfReport: ("self-report",),
     Entry: ("entry",),
     centre_objects.Request: ("request-payload",),
-    NoBody: ("account-body", "challenge-body", "balance-body", "pending-body"),
+    NoBody: ("account-body", "challenge-body", "balance-body", "pending-body", "scheme-keys-body"),
     Nothing: ("receipt-answer", "suspect-answer", "self-report-answer"),
     IssueBody: ("issue-body",),
     ReceiptBody: ("receipt-body",),
@@ -102,6 +108,8 @@ RECORDS: Mapping[type[Record], tuple[str, ...]] = {
     Cases: ("cases-answer",),
     SuspectBody: ("suspect-body",),
     RenewBody: ("renew-body",),
+    Renewed: ("renew-answer",),
+    SchemeKeys: ("scheme-keys-answer",),
     Challenge: ("challenge-answer",),
     Balance: ("balance-answer",),
     PayOutBody: ("pay-out-body",),
@@ -128,13 +136,16 @@ class Reader:
     beyond: Callable[[bytes], bool] = lambda _data: False
 
 
+ROOT = example.MASTER.key.public
 ANCHOR = anchor.TrustAnchor(
     economies=frozenset(),
-    device_keys={},
-    money_keys={},
+    device_root=ROOT,
+    money_root=ROOT,
+    device=DeviceList(signed=b"", sequence=0, expires=0, keys={}, scheme={}),
+    money=MoneyList(signed=b"", sequence=0, expires=0, keys={}),
     device_seal=b"",
     money_seal=b"",
-    scheme_key=b"",
+    scheme_keys={},
 )
 ORDER = frozenset({"EPP-BUL-003"})
 WHOLESALE = json.loads((SPEC / "src/eiraku/spec/vectors/wholesale.json").read_text())["log"]
@@ -172,9 +183,8 @@ READERS: Mapping[str, Reader] = {
     "signed-purse-id": Reader(
         read=anchor.parse_purse_id, refused=Code.AUTHENTICATION, most=objects.PURSE_ID_MAX
     ),
-    "renew-answer": Reader(
-        read=anchor.parse_purse_id, refused=Code.AUTHENTICATION, most=objects.PURSE_ID_MAX
-    ),
+    "signed-device-keys": Reader(read=lambda data: keylists.device_keys(ROOT, data), most=key_lists.LIST_MAX),
+    "signed-money-keys": Reader(read=lambda data: keylists.money_keys(ROOT, data), most=key_lists.LIST_MAX),
     "signed-unit": Reader(read=anchor.parse_unit, most=objects.UNIT_MAX),
     "signed-bulletin": Reader(read=lambda data: anchor.verify_bulletin(ANCHOR, data), conditions=ORDER),
     "bulletin-update": Reader(read=bulletins.update, most=bulletins.UPDATE_MAX),
@@ -199,7 +209,7 @@ READERS: Mapping[str, Reader] = {
 RULES = rules((SPEC / "schema.cddl").read_text())
 CASE = Case(sequence=1, kind="copy", purse=bytes(8), unit_id=bytes(32), hop=4, epoch=7)
 CONDITIONS = frozenset({"EPP-BUL-003"})
-EMBEDDED = {rule for rule in RULES if ".cbor" in RULES[rule]} | {"renew-answer", "self-report-body"}
+EMBEDDED = {rule for rule in RULES if ".cbor" in RULES[rule]} | {"self-report-body"}
 MADE: Mapping[str, bytes] = {
     rule: made.encode()
     for rule, made in {
@@ -232,6 +242,8 @@ MADE: Mapping[str, bytes] = {
         "cases-answer": Cases(cases=(CASE, CASE)),
         "pending-answer": PendingSession(name=bytes(16)),
         "nothing": news.Nothing(),
+        "ask-keys": news.AskKeys(centre=news.Whose.MONEY),
+        "key-list": news.Keys(signed=b"keys"),
         "reject": messages.Reject(code=30, index=2),
     }.items()
 } | {
@@ -328,7 +340,7 @@ def test_how_many_are_compared(heard: dict[str, list[bytes]]) -> None:
 
 
 def test_every_record_is_compared() -> None:
-    modules = (bulletins, centre_objects, messages, news, objects, wholesale_objects)
+    modules = (bulletins, centre_objects, key_lists, messages, news, objects, wholesale_objects)
     records = {
         found
         for module in modules
@@ -343,9 +355,10 @@ FRAGMENTS = {
         "amount",
         "epoch",
         "number8",
-        "chunk-digest",
-        "coded-chunk",
-        "purse-number",
+        "list-sequence",
+        "device-key",
+        "money-key",
+        "scheme-key-id",
         "transaction",
         "digest",
         "signature",
@@ -356,7 +369,7 @@ FRAGMENTS = {
     ),
     *("centre-header", "purse-header", "suites", "ead-item", "version-offer", "version-choice", "position"),
     *("fresh-unit", "reported-unit", "reported-pending", "position-of-chunk", "sequence", "session-name"),
-    *("no-body", "case-kind", "unit-or-none"),
+    *("no-body", "case-kind", "unit-or-none", "purse-number", "chunk-digest", "coded-chunk"),
 }
 """Rules of parts, which stand in others."""
 
@@ -371,5 +384,5 @@ def test_every_method_has_its_body_and_its_answer() -> None:
     """EPP-SVC-010, EPP-SVC-012: by the tables of chapter 16."""
     tables = (SPEC / "16-services.md").read_text().split("### Methods of")[1:]
     methods = {name for table in tables for name in re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)}
-    assert len(methods) == 12
+    assert len(methods) == 13
     assert {f"{name}-{part}" for name in methods | {"enrol"} for part in ("body", "answer")} <= RULES.keys()

@@ -17,6 +17,8 @@ Value = tuple[str, str, str]
 OBJECTS = {
     "purse ID": ("purse-id-claims", "signed-purse-id"),
     "bulletin": ("bulletin-payload", "signed-bulletin"),
+    "device keys": ("device-keys-payload", "signed-device-keys"),
+    "money keys": ("money-keys-payload", "signed-money-keys"),
     "unit": ("unit-payload", "signed-unit"),
     "endorsement": ("endorsement-payload", None),
     "receipt": ("receipt-payload", None),

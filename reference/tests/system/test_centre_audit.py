@@ -36,7 +36,10 @@ def looked_at(town: Town, executor: Executor | None = None) -> Audit:
         anchor=replace(
             town.anchor,
             money_seal=town.issuer.office.seal,
-            money_keys={key.kid: key.announced for key in town.issuer.office.money_keys(every=True)},
+            money=replace(
+                town.anchor.money,
+                keys={key.kid: key.announced for key in town.issuer.office.money_keys(every=True)},
+            ),
         ),
         purse_ids=lambda number: by_number.get(number, b""),
         executor=executor or SameProcess(),
@@ -78,7 +81,7 @@ def live(town: Town) -> None:
     ):
         claim, _ = town.pending([claimed], payer, "dave")
         issuer.claims.claim(numbers[payer], claim)
-    issuer.office.rotate(EPOCH + 1)
+    issuer.office.rotate(town.roots.money, EPOCH + 1, earliest=0)
     issuer.office.advance(EPOCH + 1)
     newer = town.issue([2, 2], request=bytes(16))
     issuer.office.advance(EPOCH + RULES.unit_lifetime + RULES.redemption_grace + 1)

@@ -19,7 +19,7 @@ from eiraku.system.device import bulletins as registry_bulletins
 from eiraku.system.device.keys import RegistryError
 from eiraku.system.device.registry import Registry
 from eiraku.system.device.schema import BULLETIN, PURSE, SCHEMA
-from eiraku.testing.register import anchor
+from eiraku.testing.register import ROOTS, anchor
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 
 def created(database: Database, max_bulletin: int = 2**20) -> Registry:
     centre: dict[str, Any] = {"seal": bytes(16), "policy_digest": b"p" * 32, "max_bulletin": max_bulletin}
-    return Registry.create(database, epoch=10, random=RANDOM, **centre)
+    return Registry.create(database, epoch=10, random=RANDOM, root=ROOTS.device, **centre)
 
 
 def read(registry: Registry, signed: bytes | None = None) -> Bulletin:

@@ -69,6 +69,7 @@ def bank(world: World, centre_url: str) -> Iterator[Bank]:
             rules=RULES,
             epoch=EPOCH,
             random=token_bytes,
+            root=world.roots.money,
             public_keys=registered,
         )
     )

@@ -56,11 +56,11 @@ def test_a_new_folder(tmp_path: Path) -> None:
 
 def test_opened_again(tmp_path: Path) -> None:
     centres = made(tmp_path / "scheme")
-    anchor, key = centres.anchor(), centres.scheme_key
+    anchor = centres.anchor()
     centres.advance()
     centres.close()
     again = directory.open_(tmp_path / "scheme", random=RANDOM)
-    assert (again.anchor(), again.scheme_key, again.registry.bulletins.epoch) == (anchor, key, 2)
+    assert (again.anchor(), again.registry.bulletins.epoch) == (anchor, 2)
     assert again.settings == DEFAULT
     again.close()
 
@@ -92,10 +92,13 @@ def test_purses_are_made_and_refused(tmp_path: Path) -> None:
 
 
 def test_keys_that_are_announced_are_in_the_anchor(tmp_path: Path) -> None:
-    """EPP-DEV-013, EPP-KEY-010, EPP-CEN-015"""
+    """EPP-DEV-045, EPP-KEY-010, EPP-CEN-044"""
     centres = made(tmp_path / "scheme")
-    centres.registry.keys.rotate(valid_from=3)
-    centres.issuer.office.rotate(3)
+    device, money = (
+        directory.read_root(centres.path / name) for name in (directory.DEVICE_ROOT, directory.MONEY_ROOT)
+    )
+    centres.registry.keys.rotate(device, valid_from=3, lifetime=0)
+    centres.issuer.office.rotate(money, 3, earliest=0)
     anchor = centres.anchor()
     assert (len(anchor.device_keys), len(anchor.money_keys)) == (2, 2)
     for _ in range(3):
@@ -216,7 +219,6 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     made(tmp_path / "scheme").close()
     changes: dict[str, Callable[[Path], object]] = {
         "device.db": Path.unlink,
-        "scheme.key": lambda file: file.write_text("12"),
         "policy.toml": Path.unlink,
         "centre.toml": Path.unlink,
     }
@@ -224,3 +226,10 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         change(tmp_path / "scheme" / name)
         with pytest.raises(DirectoryError, match=name):
             directory.open_(tmp_path / "scheme", random=RANDOM)
+    root = tmp_path / "scheme" / directory.DEVICE_ROOT
+    root.write_text("12")
+    with pytest.raises(DirectoryError, match=r"device-root\.key: expected 64 hexadecimal digits"):
+        directory.read_root(root)
+    root.unlink()
+    with pytest.raises(DirectoryError, match=r"device-root\.key: cannot be read"):
+        directory.read_root(root)

@@ -140,7 +140,8 @@ class Expected:
     def take(self, town: Town, log: Path) -> None:
         """Repeat everything that a life did, whether it was acknowledged or not."""
         begun: dict[str, Any] | None = None
-        for line in log.read_text().splitlines():
+        # A line that is cut short was being written.
+        for line in log.read_text().split("\n")[:-1]:
             entry = json.loads(line)
             if "begin" in entry:
                 begun = entry

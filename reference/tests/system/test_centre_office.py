@@ -11,6 +11,7 @@ from sqlalchemy import Executable, delete, update
 
 from eiraku.reference.anchor import parse_unit
 from eiraku.reference.centres.issuing import identifier
+from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.system.database import Database, DatabaseError
 from eiraku.system.issuing.history import NotConserved
 from eiraku.system.issuing.office import Office
@@ -18,15 +19,16 @@ from eiraku.system.issuing.schema import BOOKS, DEPOSIT, SCHEMA, UNIT, IssuerErr
 from eiraku.testing.town import ECONOMY, EPOCH, HOME, RULES, VAULT, Town
 
 pytestmark = pytest.mark.slow
+ROOT = SigningKey(bytes(31) + b"1")
 
 # --- keys ---
 
 
 def test_units_under_the_earlier_key_come_home_after_rotation(town: Town) -> None:
-    # EPP-CEN-015
+    # EPP-CEN-041
     before = town.issue([1])[0]
     earlier = town.issuer.office.money_keys()[0]
-    new = town.issuer.office.rotate(EPOCH + 2)
+    new = town.issuer.office.rotate(town.roots.money, EPOCH + 2, earliest=0)
     assert [key.kid for key in town.issuer.office.money_keys()] == [earlier.kid, new.kid], (
         "known before it signs"
     )
@@ -42,8 +44,8 @@ def test_units_under_the_earlier_key_come_home_after_rotation(town: Town) -> Non
 
 
 def test_a_key_that_nobody_needs_is_left_out(town: Town) -> None:
-    # EPP-CEN-015
-    town.issuer.office.rotate(EPOCH + 1)
+    # EPP-CEN-041
+    town.issuer.office.rotate(town.roots.money, EPOCH + 1, earliest=0)
     last = EPOCH + RULES.unit_lifetime + RULES.claim_grace
     town.issuer.office.advance(last)
     assert len(town.issuer.office.money_keys()) == 2
@@ -53,17 +55,17 @@ def test_a_key_that_nobody_needs_is_left_out(town: Town) -> None:
 
 @pytest.mark.parametrize(("first", "last"), ((EPOCH, 9), (0, 9), (EPOCH + 2, EPOCH + 1), (5, 1 << 32)))
 def test_rotations_that_are_refused(town: Town, first: int, last: int) -> None:
-    # EPP-CEN-015
+    # EPP-CEN-043
     with pytest.raises(IssuerError, match="expected a key valid from"):
-        town.issuer.office.rotate(first, valid_to=last)
+        town.issuer.office.rotate(town.roots.money, first, valid_to=last, earliest=0)
     assert len(town.issuer.office.money_keys()) == 1
 
 
 def test_keys_are_announced_in_order_and_one_must_be_valid(town: Town) -> None:
-    # EPP-CEN-015, EPP-KEY-009
-    town.issuer.office.rotate(EPOCH + 3, valid_to=EPOCH + 4)
+    # EPP-CEN-044, EPP-KEY-009
+    town.issuer.office.rotate(town.roots.money, EPOCH + 3, valid_to=EPOCH + 4, earliest=0)
     with pytest.raises(IssuerError, match="when the newest begins"):
-        town.issuer.office.rotate(EPOCH + 2)
+        town.issuer.office.rotate(town.roots.money, EPOCH + 2, earliest=0)
     town.issuer.office.advance(EPOCH + 5)
     with pytest.raises(IssuerError, match="rotate in time"):
         town.issue([1])
@@ -109,7 +111,7 @@ def make(
     database: Database, seal: bytes = bytes(16), economies: tuple[int, ...] = (1,), epoch: int = 0
 ) -> Office:
     return Office.create(
-        database, seal=seal, economies=economies, rules=RULES, epoch=epoch, random=token_bytes
+        database, seal=seal, economies=economies, rules=RULES, epoch=epoch, random=token_bytes, root=ROOT
     )
 
 

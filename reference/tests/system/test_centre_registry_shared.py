@@ -19,7 +19,7 @@ from eiraku.system.database import Database, DatabaseError
 from eiraku.system.device.keys import RegistryError
 from eiraku.system.device.registry import Registry
 from eiraku.system.device.schema import BULLETIN, SCHEMA
-from eiraku.testing.register import PERSON, RANDOM, SEAL, anchor, key, made, new
+from eiraku.testing.register import PERSON, RANDOM, ROOTS, SEAL, anchor, key, made, new
 
 pytestmark = pytest.mark.slow
 
@@ -36,6 +36,7 @@ def test_opened_again(centre_url: str) -> None:
     assert (again.bulletins.epoch, again.seal, again.bulletins.newest()) == (11, SEAL, bulletin)
     assert again.purses.lookup(number) is not None
     centre: dict[str, Any] = {"seal": SEAL, "policy_digest": bytes(32), "max_bulletin": 4096}
+    centre |= {"root": ROOTS.device}
     with pytest.raises(RegistryError, match="has a device centre already"):
         Registry.create(again.database, epoch=1, random=RANDOM, **centre)
     again.database.close()
@@ -46,6 +47,7 @@ def test_nothing_was_created(tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match="create it first"):
         Registry(database, random=RANDOM)
     right: dict[str, Any] = {"seal": SEAL, "policy_digest": bytes(32), "max_bulletin": 4096, "epoch": 1}
+    right |= {"root": ROOTS.device}
     for wrong in ({"seal": b"x"}, {"policy_digest": b"x"}, {"epoch": -1}, {"epoch": 2**32}):
         with pytest.raises(RegistryError, match="expected"):
             Registry.create(database, random=RANDOM, **right | wrong)

@@ -80,8 +80,13 @@ class Place:
         )
         table = SessionTable(host=Host(), random=lambda length: b"\xab" * length, clock=lambda: self.now)
         office = Office(
-            services={"issuing-centre": Service(gate=gate, bulletin=lambda _epoch: b"", sessions=table)},
+            services={
+                "issuing-centre": Service(
+                    gate=gate, bulletin=lambda _epoch: b"", keys=lambda _: b"", sessions=table
+                )
+            },
             bulletins=Bulletins(),
+            keys=lambda centre: centre.encode(),
             enrol=lambda signed: signed,
             health=lambda: Health(good=self.fault is None, facts={"epoch": 3}),
             settings=Settings.from_toml(toml),
@@ -353,3 +358,22 @@ def test_settings_that_cannot_be_used(toml: str) -> None:
 
 def test_settings_are_written_out_as_they_are() -> None:
     assert Settings.from_toml(DEFAULT) == Settings.from_toml("")
+
+
+def test_key_lists_are_for_anybody(place: Place) -> None:
+    # EPP-SVC-030
+    for centre in ("device", "money"):
+        answer = place.send("GET", f"/epp1/keys/{centre}", client="192.0.2.1")
+        assert (answer.content, answer.headers["content-type"]) == (centre.encode(), "application/cose")
+    assert place.refused("GET", "/epp1/keys/other") == "not-found"
+
+
+def test_scheme_keys_want_tls_unless_it_is_on_this_machine(place: Place) -> None:
+    # EPP-SVC-031
+    key = SigningKey(bytes(32))
+    for method, code in (("scheme-keys", "tls-required"), ("account", "authentication")):
+        asked = Request(audience="issuing-centre", method=method, purse=NUMBER, sequence=1, body=b"")
+        sent: dict[str, Any] = {"content": cose.sign(key, CONTEXT_REQUEST, asked.encode()), "headers": COSE}
+        path = "/epp1/issuing-centre/requests"
+        assert place.refused("POST", path, client="192.0.2.1", **sent) == code
+        assert place.refused("POST", path, **sent) == "authentication"

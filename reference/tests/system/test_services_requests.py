@@ -48,7 +48,9 @@ class Till:
             methods=methods,
             admit=self.admit,
         )
-        self.service = Service(gate=gate, bulletin=lambda _epoch: b"bulletin")
+        self.service = Service(
+            gate=gate, bulletin=lambda _epoch: b"bulletin", keys=lambda centre: centre.encode()
+        )
         self.carrier = LocalCarrier(self.service)
 
     def admit(self, number: bytes) -> None:

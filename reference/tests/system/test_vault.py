@@ -11,6 +11,7 @@ from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RequestOrder
 from eiraku.spec import bulletins
 from eiraku.spec.errors import Misuse, Refusal
+from eiraku.spec.key_lists import Centre
 from eiraku.spec.objects import PurseId, Role
 from eiraku.system.database import DatabaseError
 from eiraku.system.exchange.carrier import ServiceRefused, Session
@@ -269,7 +270,7 @@ def test_an_answer_is_as_old_as_its_question(bank: Bank) -> None:
         bank.now += 40
 
     newest = bank.town.registry.bulletins.newest()
-    bank.device_centre.carrier = _Answers(newest, slow)
+    bank.device_centre.carrier = _Answers(newest, bank.device_centre.carrier.keys, slow)
     bank.now += 30
     bank.vault.refresh()
     bank.now += 30
@@ -287,7 +288,7 @@ def test_an_older_bulletin_confirms_nothing(bank: Bank) -> None:
     update = bulletins.update(newest)
     bent = replace(update, signed=update.signed[:-1] + bytes([update.signed[-1] ^ 1])).encode()
     for wrong, code in ((bent, "bulletin-signature"), (old, "bulletin-stale")):
-        bank.device_centre.carrier = _Answers(wrong)
+        bank.device_centre.carrier = _Answers(wrong, bank.device_centre.carrier.keys)
         with pytest.raises(Refusal, match=code):
             bank.vault.refresh()
         assert bank.vault.suspended
@@ -299,8 +300,10 @@ def test_an_older_bulletin_confirms_nothing(bank: Bank) -> None:
 class _Answers:
     """A service that always has this bulletin update; `first` happens while it is asked."""
 
-    def __init__(self, update: bytes, first: Callable[[], None] = lambda: None) -> None:
-        self.update, self.first = update, first
+    def __init__(
+        self, update: bytes, keys: Callable[[Centre], bytes], first: Callable[[], None] = lambda: None
+    ) -> None:
+        self.update, self.keys, self.first = update, keys, first
 
     def open(self) -> Session:
         raise AssertionError

@@ -303,7 +303,7 @@ def test_an_answer_that_says_nothing_is_none(bank: Bank, code: str) -> None:
                 real.request(signed)
             raise passing
 
-        open, bulletin = real.open, real.bulletin
+        open, bulletin, keys = real.open, real.bulletin, real.keys
 
     bank.issuing.carrier = Busy()
     for _ in range(2):
@@ -325,7 +325,7 @@ def test_an_exchange_that_is_refused_is_given_up(bank: Bank) -> None:
                 raise ServiceRefused("unit-economy", "EPP-CEN-019")
             return real.request(signed)
 
-        open, bulletin = real.open, real.bulletin
+        open, bulletin, keys = real.open, real.bulletin, real.keys
 
     bank.issuing.carrier = Strict()
     with pytest.raises(ServiceRefused, match="unit-economy"):

@@ -51,8 +51,9 @@ def other(bank: Bank) -> Iterator[Vault]:
 
 def line_to(bank: Bank, vault: Vault) -> Line:
     table = SessionTable(host=vault, random=bank.town.directory.random, clock=map(float, count()).__next__)
+    centre = bank.device_centre
     gate = Gate(audience="vault", journal=None, callers=lambda _n: None, methods={})  # type: ignore[arg-type]
-    return Line(LocalCarrier(Service(gate=gate, bulletin=bank.town.registry.bulletins.since, sessions=table)))
+    return Line(LocalCarrier(Service(gate=gate, bulletin=centre.bulletin, keys=centre.keys, sessions=table)))
 
 
 def test_vault_to_vault(bank: Bank, other: Vault) -> None:
@@ -117,7 +118,7 @@ class Silent:
     """A carrier whose sessions say nothing."""
 
     def __init__(self, carrier: Carrier) -> None:
-        self.request, self.bulletin = carrier.request, carrier.bulletin
+        self.request, self.bulletin, self.keys = carrier.request, carrier.bulletin, carrier.keys
 
     def open(self) -> "Silent":
         return self

@@ -30,6 +30,7 @@ from eiraku.reference.purse.state import (
     RedeliverOrder,
     RequestOrder,
 )
+from eiraku.spec.key_lists import Centre
 from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.tables import Side
 from eiraku.testing.device import BenchDevice, PowerLost
@@ -169,6 +170,10 @@ class ReferenceWallet:
     def _act(self, request: dict[str, Any]) -> Response:
         if request["action"] == "bulletin":
             return _plain(self.device.bulletin(bytes.fromhex(request["bulletin"])))
+        if request["action"] == "keys":
+            return _plain(self.device.keys(Centre(request["centre"]), bytes.fromhex(request["keys"])))
+        if request["action"] == "scheme-key":
+            return _plain(self.device.scheme_key(bytes.fromhex(request["key"])))
         return _plain(self.device.order(_order(request)))
 
     def _open(self, request: dict[str, Any]) -> Response:

@@ -4,23 +4,23 @@ Each `verify_*` function returns the decoded object, or raises Refusal with the 
 pieces it is made of are functions of their own, because a purse checks in the order of the specification.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
-from eiraku.reference.crypto import cose, ed25519, x25519
+from eiraku.reference import keylists
+from eiraku.reference.crypto import cose
 from eiraku.reference.history import unit_id
+from eiraku.reference.keylists import DeviceKey, DeviceList, MoneyKey, MoneyList
 from eiraku.reference.settings import SettingsError, convert
 from eiraku.spec import anchor as written
-from eiraku.spec import objects
+from eiraku.spec import key_lists, objects
 from eiraku.spec.bulletins import BULLETIN_MAX, Bulletin
 from eiraku.spec.errors import Code, Refusal, Refused
+from eiraku.spec.key_lists import Centre
 from eiraku.spec.objects import PurseId, Unit
-
-K = TypeVar("K", "DeviceKey", "MoneyKey")
-F = TypeVar("F", written.DeviceKey, written.MoneyKey)
 
 
 class AnchorError(Refused):
@@ -28,34 +28,32 @@ class AnchorError(Refused):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceKey:
-    """A purse master key: 32 bytes, and the epochs, both included, whose objects it may sign."""
-
-    public: bytes
-    valid_from: int
-    valid_to: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoneyKey:
-    """A unit key (Ed25519) with its history key (X25519), 32 bytes each, and its epochs, both included."""
-
-    public: bytes
-    history: bytes
-    valid_from: int
-    valid_to: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TrustAnchor:
-    """What a purse trusts. Keys by their 8-byte kid; seals of 16 bytes; scheme key of 32."""
+    """What a purse trusts. Roots of 32 bytes, seals of 16; scheme keys of 32 by their 8-byte identifiers."""
 
     economies: frozenset[int]
-    device_keys: Mapping[bytes, DeviceKey]
-    money_keys: Mapping[bytes, MoneyKey]
+    device_root: bytes
+    money_root: bytes
+    device: DeviceList
+    money: MoneyList
     device_seal: bytes
     money_seal: bytes
-    scheme_key: bytes
+    scheme_keys: Mapping[bytes, bytes]
+
+    @property
+    def device_keys(self) -> Mapping[bytes, DeviceKey]:
+        """The keys of the device centre, by kid."""
+        return self.device.keys
+
+    @property
+    def money_keys(self) -> Mapping[bytes, MoneyKey]:
+        """The keys of the issuing centre, by kid."""
+        return self.money.keys
+
+    @property
+    def expires(self) -> int:
+        """The last epoch in which neither list has expired."""
+        return min(self.device.expires, self.money.expires)
 
     @classmethod
     def from_mapping(cls, fields: object) -> "TrustAnchor":
@@ -64,33 +62,37 @@ class TrustAnchor:
             form = convert(fields, written.Anchor, "anchor")
         except SettingsError as error:
             raise AnchorError(str(error)) from None
-        _check_keys(form)
+        roots = (bytes.fromhex(form.device_root), bytes.fromhex(form.money_root))
+        # EPP-KEY-033
+        if roots[0] == roots[1]:
+            raise AnchorError("anchor: expected two different roots, found one key twice")
+        try:
+            # EPP-KEY-034
+            device = keylists.device_keys(roots[0], bytes.fromhex(form.device_keys))
+            money = keylists.money_keys(roots[1], bytes.fromhex(form.money_keys))
+            keylists.check_keys(device, roots=roots, other=())
+            keylists.check_keys(money, roots=roots, other=device.keys)
+        except Refusal as refusal:
+            raise AnchorError(f"anchor: {refusal}") from None
+        scheme_keys = [bytes.fromhex(key) for key in form.scheme_keys]
+        # EPP-GEN-020
+        if len(scheme_keys) > key_lists.SCHEME_KEYS_MAX:
+            raise AnchorError(f"anchor: expected at most {key_lists.SCHEME_KEYS_MAX} scheme keys")
         _check_economies(form.economies)
         return cls(
             economies=frozenset(form.economies),
-            device_keys=_by_kid(
-                form.device_keys,
-                lambda key: DeviceKey(
-                    public=bytes.fromhex(key.public), valid_from=key.start, valid_to=key.end
-                ),
-            ),
-            money_keys=_by_kid(
-                form.money_keys,
-                lambda key: MoneyKey(
-                    public=bytes.fromhex(key.public),
-                    history=bytes.fromhex(key.history),
-                    valid_from=key.start,
-                    valid_to=key.end,
-                ),
-            ),
+            device_root=roots[0],
+            money_root=roots[1],
+            device=device,
+            money=money,
             device_seal=bytes.fromhex(form.device_seal),
             money_seal=bytes.fromhex(form.money_seal),
-            scheme_key=bytes.fromhex(form.scheme_key),
+            scheme_keys={key_lists.scheme_key_id(key): key for key in scheme_keys},
         )
 
     @classmethod
     def from_json(cls, data: bytes) -> "TrustAnchor":
-        """From a file, in which the scheme key, which stays with purses, may be left out; then it is zero.
+        """From a file, in which the scheme keys, which stay with purses, may be left out.
 
         Raises AnchorError.
         """
@@ -99,13 +101,17 @@ class TrustAnchor:
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise AnchorError(f"anchor: expected the JSON form of an anchor ({error})") from None
         if isinstance(fields, dict):
-            fields.setdefault("scheme_key", bytes(32).hex())
+            fields.setdefault("scheme_keys", [])
         return cls.from_mapping(fields)
 
     def to_mapping(self) -> dict[str, Any]:
         """The JSON form; `from_mapping` reads it back."""
-        found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self._public()))
-        return {**found, "scheme_key": self.scheme_key.hex()}
+        found: dict[str, Any] = msgspec.to_builtins(self._public())
+        return {
+            **found,
+            "economies": list(found["economies"]),
+            "scheme_keys": [key.hex() for key in self.scheme_keys.values()],
+        }
 
     def to_json(self) -> bytes:
         """A file of the public half, as anybody may have it (EPP-CEN-082); `from_json` reads it."""
@@ -114,24 +120,65 @@ class TrustAnchor:
     def _public(self) -> written.PublicAnchor:
         return written.PublicAnchor(
             economies=tuple(sorted(self.economies)),
-            device_keys=tuple(
-                written.DeviceKey(
-                    kid=kid.hex(), public=key.public.hex(), start=key.valid_from, end=key.valid_to
-                )
-                for kid, key in self.device_keys.items()
-            ),
-            money_keys=tuple(
-                written.MoneyKey(
-                    kid=kid.hex(),
-                    public=key.public.hex(),
-                    history=key.history.hex(),
-                    start=key.valid_from,
-                    end=key.valid_to,
-                )
-                for kid, key in self.money_keys.items()
-            ),
+            device_root=self.device_root.hex(),
+            money_root=self.money_root.hex(),
+            device_keys=self.device.signed.hex(),
+            money_keys=self.money.signed.hex(),
             device_seal=self.device_seal.hex(),
             money_seal=self.money_seal.hex(),
+        )
+
+    def with_keys(self, centre: Centre, signed: bytes) -> "TrustAnchor":
+        """With another list of one centre; itself if it has that list already. Raises Refusal."""
+        # EPP-KEY-026, EPP-KEY-037
+        roots = (self.device_root, self.money_root)
+        if centre is Centre.DEVICE:
+            device = keylists.device_keys(self.device_root, signed)
+            if keylists.is_held(device, self.device):
+                return self
+            keylists.check_keys(device, roots=roots, other=self.money.keys)
+            return replace(self, device=device)
+        money = keylists.money_keys(self.money_root, signed)
+        if keylists.is_held(money, self.money):
+            return self
+        keylists.check_keys(money, roots=roots, other=self.device.keys)
+        return replace(self, money=money)
+
+    def with_scheme_key(self, key: bytes, epoch: int) -> "TrustAnchor":
+        """With another scheme key, without those that are over; itself if it has that. Raises Refusal."""
+        name = key_lists.scheme_key_id(key)
+        # EPP-KEY-048
+        if name not in self.device.scheme:
+            detail = "scheme key: not one of the key list that is held"
+            raise Refusal(Code.KEYS_SIGNATURE, "EPP-KEY-048", detail)
+        if name in self.scheme_keys:
+            return self
+        # EPP-KEY-049
+        named = self.device.scheme
+        kept = {
+            other: held
+            for other, held in self.scheme_keys.items()
+            if other in named and named[other].valid_to >= epoch
+        }
+        if len(kept) == key_lists.SCHEME_KEYS_MAX:
+            detail = f"{key_lists.SCHEME_KEYS_MAX} scheme keys are here already"
+            raise Refusal(Code.CAPACITY, "EPP-KEY-049", detail)
+        return replace(self, scheme_keys={**kept, name: key})
+
+    def scheme_key_of_initiator(self, epoch: int) -> bytes | None:
+        """The scheme key that an initiator uses in an epoch; None if none is in force."""
+        # EPP-KEY-045
+        named = self.device.scheme
+        names = [name for name in self.scheme_keys if name in named and named[name].covers(epoch)]
+        best = min(names, key=lambda name: (-named[name].valid_from, name), default=None)
+        return None if best is None else self.scheme_keys[best]
+
+    def scheme_keys_of_responder(self, epoch: int) -> tuple[bytes, ...]:
+        """The scheme keys under which a responder takes part in a session."""
+        # EPP-KEY-046
+        named = self.device.scheme
+        return tuple(
+            key for name, key in self.scheme_keys.items() if name in named and named[name].valid_to >= epoch
         )
 
 
@@ -166,9 +213,13 @@ def parse_unit(raw: bytes) -> SignedUnit:
     )
 
 
-def check_unit_signature(anchor: TrustAnchor, unit: SignedUnit) -> None:
-    """Signed under a money key that was valid when the unit was issued. Raises Refusal(UNIT_SIGNATURE)."""
-    public = signer(anchor.money_keys, unit.kid, unit.unit.issued, Code.UNIT_SIGNATURE, "unit")
+def check_unit_signature(anchor: TrustAnchor, unit: SignedUnit, *, at_any_epoch: bool = False) -> None:
+    """Signed under a money key that was valid when the unit was issued. Raises Refusal(UNIT_SIGNATURE).
+
+    `at_any_epoch`: whenever it was issued, as a centre takes it (EPP-CEN-040).
+    """
+    issued = None if at_any_epoch else unit.unit.issued
+    public = signer(anchor.money_keys, unit.kid, issued, Code.UNIT_SIGNATURE, "unit")
     # EPP-UNI-002
     if not cose.verify(public, objects.CONTEXT_UNIT, unit.signed):
         raise Refusal(Code.UNIT_SIGNATURE, "EPP-UNI-002", "unit: signature does not verify")
@@ -267,15 +318,15 @@ def verify_bulletin(anchor: TrustAnchor, raw: bytes) -> Bulletin:
 
 
 def signer(
-    keys: Mapping[bytes, DeviceKey | MoneyKey], kid: bytes | None, epoch: int, fault: Code, where: str
+    keys: Mapping[bytes, DeviceKey | MoneyKey], kid: bytes | None, epoch: int | None, fault: Code, where: str
 ) -> bytes:
-    """Public key of `kid`, if valid in the epoch of the object, which is `where`. Raises Refusal(`fault`)."""
+    """Public key of `kid`, if valid in the epoch of the object, None: in any. Raises Refusal(`fault`)."""
     # EPP-KEY-007, EPP-KEY-008, EPP-KEY-010
     key = None if kid is None else keys.get(kid)
     if key is None:
         raise Refusal(fault, "EPP-KEY-008", f"{where}: signed by a key that is not in the anchor")
     # EPP-KEY-009
-    if not key.valid_from <= epoch <= key.valid_to:
+    if epoch is not None and not key.covers(epoch):
         raise Refusal(fault, "EPP-KEY-009", f"{where}: issued outside the validity of its key")
     return key.public
 
@@ -297,35 +348,3 @@ def _check_economies(economies: tuple[int, ...]) -> None:
     # EPP-GEN-010
     if not economies or len(set(economies)) < len(economies) or not in_range:
         raise AnchorError("anchor: expected one or more different economies from 1 to 65535")
-
-
-def _check_keys(form: written.Anchor) -> None:
-    """Raises AnchorError."""
-    # EPP-GEN-009
-    if not form.device_keys or not form.money_keys:
-        raise AnchorError("anchor: expected a device key and a money key")
-    earlier: set[str] = set()
-    keys: list[written.DeviceKey | written.MoneyKey] = [*form.device_keys, *form.money_keys]
-    for key in keys:
-        public = bytes.fromhex(key.public)
-        # EPP-KEY-015
-        if bytes.fromhex(key.kid) != ed25519.key_id(public):
-            raise AnchorError(f"anchor: kid {key.kid} is not the identifier of its public key")
-        # EPP-KEY-016
-        if key.kid in earlier:
-            raise AnchorError(f"anchor: key {key.kid} occurs twice")
-        earlier.add(key.kid)
-        # EPP-KEY-017
-        if key.start > key.end:
-            raise AnchorError(f"anchor: key {key.kid} is valid from {key.start} to {key.end}")
-        # EPP-KEY-018
-        if not ed25519.sound_key(public):
-            raise AnchorError(f"anchor: key {key.kid} is no point under which anything verifies")
-    for money in form.money_keys:
-        # EPP-KEY-019
-        if x25519.has_small_order(bytes.fromhex(money.history)):
-            raise AnchorError(f"anchor: the history key of {money.kid} has small order")
-
-
-def _by_kid(items: Iterable[F], read: Callable[[F], K]) -> dict[bytes, K]:
-    return {bytes.fromhex(item.kid): read(item) for item in items}

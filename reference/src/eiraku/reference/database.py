@@ -13,7 +13,7 @@ from eiraku.spec.errors import Unavailable
 
 APPLICATION = 0x45505031
 """SQLite application_id of a purse: "EPP1"."""
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _TABLES = """
 CREATE TABLE purse (
@@ -22,9 +22,10 @@ CREATE TABLE purse (
 CREATE TABLE bulletin (id INTEGER PRIMARY KEY CHECK (id = 1), signed BLOB NOT NULL, delta BLOB);
 CREATE TABLE chunk (position INTEGER PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE holding (
-    unit_id BLOB PRIMARY KEY, unit BLOB NOT NULL, value INTEGER NOT NULL, expires INTEGER NOT NULL,
-    max_hops INTEGER NOT NULL, hop INTEGER NOT NULL, history BLOB NOT NULL, size INTEGER NOT NULL);
-CREATE INDEX holding_choice ON holding (value, size, unit_id, expires, hop, max_hops);
+    unit_id BLOB PRIMARY KEY, unit BLOB NOT NULL, kid BLOB NOT NULL, value INTEGER NOT NULL,
+    issued INTEGER NOT NULL, expires INTEGER NOT NULL, max_hops INTEGER NOT NULL, hop INTEGER NOT NULL,
+    history BLOB NOT NULL, size INTEGER NOT NULL);
+CREATE INDEX holding_choice ON holding (value, size, unit_id, expires, hop, max_hops, kid, issued);
 CREATE TABLE held (id INTEGER PRIMARY KEY CHECK (id = 1), count INTEGER NOT NULL, value INTEGER NOT NULL);
 INSERT INTO held VALUES (1, 0, 0);
 CREATE TRIGGER holding_came AFTER INSERT ON holding

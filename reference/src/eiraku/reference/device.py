@@ -30,11 +30,14 @@ from eiraku.reference.purse.state import (
     SetOrder,
     TakeBulletin,
     TakeIssue,
+    TakeKeys,
     TakePurseId,
+    TakeSchemeKey,
     Write,
 )
 from eiraku.reference.store import Store
 from eiraku.spec.errors import Refusal
+from eiraku.spec.key_lists import Centre
 from eiraku.spec.messages import Reject
 from eiraku.spec.tables import Side
 
@@ -100,6 +103,14 @@ class Device:
     def bulletin(self, update: bytes) -> Result:
         """Hand over a bulletin with its chunks or a delta (EPP-BUL-007)."""
         return self._take(TakeBulletin(update=update))
+
+    def keys(self, centre: Centre, signed: bytes) -> Result:
+        """Hand over a key list of one centre, as signed."""
+        return self._take(TakeKeys(centre=centre, keys=signed))
+
+    def scheme_key(self, key: bytes) -> Result:
+        """Hand over a scheme key, 32 bytes."""
+        return self._take(TakeSchemeKey(key=key))
 
     def open(self, side: Side) -> Result:
         """Open a session; an initiator's `out` is message_1."""

@@ -1,4 +1,4 @@
-"""How purses that are offline get bulletins: in chunks, and from each other before a session (chapter 13).
+"""How purses that are offline get key lists and bulletins from each other before a session (chapter 13).
 
 A `Collector` puts a revoked list together from chunks that anybody sends, in any order. A `Gossip` passes
 bulletins on, in strict turns, between two purses that are about to open a session. Both belong to one device
@@ -10,25 +10,29 @@ from hashlib import sha256
 
 from eiraku.reference import anchor
 from eiraku.reference.device import Accepted, Device
-from eiraku.reference.purse.state import HeldBulletin, NoSession, Ready
+from eiraku.reference.purse.state import HeldBulletin, Identity, NoSession, Ready
 from eiraku.spec import bulletins, news
 from eiraku.spec.bulletins import Bulletin, Changed, Whole
 from eiraku.spec.errors import Misuse, Refusal
+from eiraku.spec.key_lists import Centre
 from eiraku.spec.news import (
     AskBulletin,
     AskChunk,
     AskDelta,
+    AskKeys,
     Chunk,
     Difference,
     Done,
     Have,
+    Keys,
     News,
     Nothing,
     Signed,
+    Whose,
 )
 from eiraku.spec.revoked import CHUNKS_MAX
 
-MESSAGES_MAX = CHUNKS_MAX + 8
+MESSAGES_MAX = CHUNKS_MAX + 16
 """Messages that a purse answers in one exchange: it may be asked for all chunks, or ask for them."""
 
 
@@ -37,11 +41,9 @@ class Collector:
 
     def __init__(self, device: Device) -> None:
         """`device`: a purse that is made. Raises Misuse."""
-        provision = device.store.provision()
-        if provision is None:
+        if not isinstance(device.state, Ready):
             raise Misuse("expected a purse that is made, found an empty one; provision it first")
         self.device = device
-        self._anchor, self._room = provision.anchor, provision.policy.max_bulletin
         self._signed = b""
         self._said: Bulletin | None = None
         self._chunks: dict[int, bytes] = {}
@@ -59,8 +61,8 @@ class Collector:
     def take_bulletin(self, signed: bytes) -> bool:
         """Begin with a bulletin if it is newer than the one held and the one before. Raises Refusal."""
         # EPP-DEV-027
-        said = anchor.verify_bulletin(self._anchor, signed)
-        bulletins.check_room(said, self._room)
+        said = anchor.verify_bulletin(_identity(self.device).anchor, signed)
+        bulletins.check_room(said, _identity(self.device).policy.max_bulletin)
         # EPP-DEV-028: a newer one replaces an older one, never the other way round
         if said.epoch <= max(epoch_of(self.device), self.epoch or 0):
             return False
@@ -111,15 +113,17 @@ class Gossip:
         self.collector = Collector(device)
         self.device = device
         self._left = 0
-        self._first = True
+        self._peer: Have | None = None
         self._spoken = False
         self._asked: type[News] | None = None
+        self._sought: set[object] = set()
+        self._whose = Centre.DEVICE
 
     def begin(self) -> bytes:
         """The first message of an exchange, by the initiator of the session to come. Raises Misuse."""
         self.expect()
         self._spoken = True
-        return Have(epoch=epoch_of(self.device)).encode()
+        return self._have().encode()
 
     def expect(self) -> None:
         """Take part in one exchange that the peer begins. Raises Misuse."""
@@ -144,30 +148,51 @@ class Gossip:
 
     def _answer(self, message: News) -> News | None:
         """Raises Refusal for a lie."""
-        first, self._first = self._first, False
         match message:
-            case Have() if first:
-                return self._compare(message.epoch)
-            case AskBulletin() | AskChunk() | AskDelta() if self._spoken and self._asked is None:
+            case Have() if self._peer is None:
+                self._peer = message
+                return self._next()
+            case AskBulletin() | AskChunk() | AskDelta() | AskKeys() if self._spoken and self._asked is None:
                 return self._serve(message)
-            case Signed() | Chunk() | Difference() | Nothing():
+            case Signed() | Chunk() | Difference() | Keys() | Nothing():
                 return self._receive(message)
             case Done():
                 self._close()
                 return None
         return self._done()
 
-    def _compare(self, epoch: int) -> News:
-        mine = epoch_of(self.device)
-        # EPP-DEV-022
-        if epoch > mine:
-            return self._next_delta() if epoch == self.collector.epoch else self._asking(AskBulletin())
-        if epoch < mine and not self._spoken:
+    def _have(self) -> Have:
+        device, money = lists_of(self.device)
+        return Have(epoch=epoch_of(self.device), device=device, money=money)
+
+    def _next(self) -> News:
+        """With nothing under way: ask for what is newer there, tell of what is newer here, or end."""
+        peer, mine = self._peer, self._have()
+        if peer is None:
+            return self._done()
+        # EPP-DEV-022, EPP-DEV-050
+        if peer.device > mine.device and self._seek(Centre.DEVICE):
+            self._whose = Centre.DEVICE
+            return self._asking(AskKeys(centre=Whose.DEVICE))
+        if peer.money > mine.money and self._seek(Centre.MONEY):
+            self._whose = Centre.MONEY
+            return self._asking(AskKeys(centre=Whose.MONEY))
+        if peer.epoch > mine.epoch and self._seek(Signed):
+            known = peer.epoch == self.collector.epoch
+            return self._next_delta() if known else self._asking(AskBulletin())
+        newer = mine.epoch > peer.epoch or mine.device > peer.device or mine.money > peer.money
+        if newer and not self._spoken:
             self._spoken = True
-            return Have(epoch=mine)
+            return mine
         return self._done()
 
-    def _receive(self, message: Signed | Chunk | Difference | Nothing) -> News:
+    def _seek(self, what: object) -> bool:
+        """Whether this was not sought in this exchange before; now it is."""
+        fresh = what not in self._sought
+        self._sought.add(what)
+        return fresh
+
+    def _receive(self, message: Signed | Chunk | Difference | Keys | Nothing) -> News:
         """Take what was asked for, and only that. Raises Refusal."""
         asked, self._asked = self._asked, None
         match message:
@@ -175,10 +200,14 @@ class Gossip:
                 return self._next_delta()
             case Chunk() if asked is AskChunk and self.collector.take_chunk(message.data):
                 return self._next_chunk()
-            case Difference() if asked is AskDelta:
-                self.collector.take_delta(message.delta)
+            case Difference() if asked is AskDelta and self.collector.take_delta(message.delta):
+                return self._next()
             case Nothing() if asked is AskDelta:
                 return self._next_chunk()
+            case Keys() if asked is AskKeys:
+                # EPP-DEV-050
+                if isinstance(self.device.keys(self._whose, message.signed), Accepted):
+                    return self._next()
         return self._done()
 
     def _next_delta(self) -> News:
@@ -190,12 +219,18 @@ class Gossip:
 
     def _next_chunk(self) -> News:
         missing, epoch = self.collector.missing(), self.collector.epoch
-        if not missing or epoch is None:
+        # EPP-DEV-025: nothing is collected any more if the device refused it
+        if epoch is None:
             return self._done()
+        if not missing:
+            return self._next()
         return self._asking(AskChunk(epoch=epoch, position=missing[0]))
 
-    def _serve(self, message: AskBulletin | AskChunk | AskDelta) -> News:
+    def _serve(self, message: AskBulletin | AskChunk | AskDelta | AskKeys) -> News:
         # EPP-DEV-023
+        if isinstance(message, AskKeys):
+            trusted = _identity(self.device).anchor
+            return Keys(signed=(trusted.money if message.centre is Whose.MONEY else trusted.device).signed)
         held = held_by(self.device)
         if held is None:
             return Nothing()
@@ -220,9 +255,12 @@ class Gossip:
         return Done()
 
     def _close(self) -> None:
-        """`_left`: messages still taken; `_first`: none came yet; `_spoken`: the peer knows my epoch."""
+        """`_left`: messages still taken; `_peer`: what the peer has; `_spoken`: it knows what I have;
+        `_sought`: what I asked for, `_whose`: of whose keys last.
+        """
         self._left = 0
-        self._first = True
+        self._peer = None
+        self._sought = set()
         self._spoken = False
         self._asked = None
 
@@ -237,6 +275,12 @@ def epoch_of(device: Device) -> int:
     return device.state.epoch if isinstance(device.state, Ready) else 0
 
 
+def lists_of(device: Device) -> tuple[int, int]:
+    """Sequences of the key lists of a device that is made: of the device centre, of the issuing centre."""
+    trusted = _identity(device).anchor
+    return trusted.device.sequence, trusted.money.sequence
+
+
 def exchange(initiator: Gossip, responder: Gossip) -> int:
     """Carry news between two purses until nobody speaks; the number of messages. Raises Misuse."""
     count = 0
@@ -248,6 +292,13 @@ def exchange(initiator: Gossip, responder: Gossip) -> int:
         message = sides[0].deliver(message)
         sides.reverse()
     return count
+
+
+def _identity(device: Device) -> Identity:
+    """Of a purse that is made, as it is now."""
+    if not isinstance(device.state, Ready):
+        raise AssertionError("checked when it was opened")
+    return device.state.identity
 
 
 def _in_session(device: Device) -> bool:

@@ -1,7 +1,9 @@
 """Which units of a store can be offered, asked of its tables one value at a time."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
+from eiraku.reference.keylists import MoneyKey
 from eiraku.reference.purse.select import Candidate
 from eiraku.spec.objects import HOP_MAX
 
@@ -16,12 +18,25 @@ class Read(Protocol):
 class Offerable:
     """See `Ledger.offerable`; each question reads the units of one value, by an index."""
 
-    def __init__(self, read: Read, epoch: int, max_hops: int | None, among: frozenset[bytes] | None) -> None:
+    def __init__(
+        self,
+        read: Read,
+        epoch: int,
+        max_hops: int | None,
+        keys: Mapping[bytes, MoneyKey] | None,
+        among: frozenset[bytes] | None,
+    ) -> None:
         self._read = read
         # EPP-TRF-012
         self._where = "expires >= ? AND hop < "
         self._where += "?" if max_hops is None else "min(max_hops, ?)"
         self._values: list[bytes | int] = [epoch, HOP_MAX if max_hops is None else max_hops]
+        if keys is not None:
+            # EPP-KEY-039
+            one = "kid = ? AND issued BETWEEN ? AND ?"
+            self._where += f" AND ({' OR '.join([one] * len(keys))})"
+            for kid, key in keys.items():
+                self._values += (kid, key.valid_from, key.valid_to)
         if among is not None:
             self._where += f" AND unit_id IN ({', '.join('?' * len(among))})"
             self._values += among

@@ -186,6 +186,10 @@ class Policy(Room):
                 return operation
         return None
 
+    def permits(self, payer: Role, payee: Role) -> bool:
+        """Whether any operation applies between purses of these roles, of one holder or of two."""
+        return any(self.operation(payer, payee, same_holder=same) for same in (False, True))
+
     def limit(self, operation: Operation, *tiers: int) -> int:
         """Largest amount of a transfer between purses of these tiers, inclusive (EPP-POL-004)."""
         # EPP-POL-005

@@ -12,16 +12,18 @@ Every failure is a `StoreError`, whose message says what was expected and what t
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.database import StoreError, connect
+from eiraku.reference.keylists import MoneyKey
 from eiraku.reference.offerable import Offerable
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse.ledger import (
+    AnchorChanged,
     BulletinAccepted,
     Change,
     Credit,
@@ -46,11 +48,12 @@ from eiraku.reference.purse.select import unit_size
 _PENDING = "SELECT tx, payee, amount, offer, endorsements, unit_ids, expires FROM pending"
 _SETTLED = "SELECT tx, payee, amount, offer_digest, receipt, expires FROM settled"
 _CREDITED = "SELECT payer, tx, amount, offer_digest, receipt, expires FROM credited"
+_HOLDING = "SELECT unit_id, unit, kid, value, issued, expires, max_hops, hop, history, size FROM holding"
 _CONTENT = (
     "SELECT number, private_key, purse_id, anchor, policy, given FROM purse",
     "SELECT signed, delta FROM bulletin",
     "SELECT position, data FROM chunk ORDER BY position",
-    "SELECT unit_id, unit, value, expires, max_hops, hop, history, size FROM holding ORDER BY unit_id",
+    _HOLDING + " ORDER BY unit_id",
     "SELECT count, value FROM held",
     _PENDING + " ORDER BY tx",
     "SELECT unit_id, tx FROM pending_unit ORDER BY unit_id",
@@ -115,6 +118,9 @@ class Store:
                 self._add(change.holdings)
             case BulletinAccepted():
                 self._replace_bulletin(change.bulletin)
+            case AnchorChanged():
+                self._provision = None
+                self._db.execute("UPDATE purse SET anchor = ?", (_text(change.anchor.to_mapping()),))
             case PaymentPending():
                 self._move_to_pending(change.pending)
             case PaymentSettled():
@@ -139,16 +145,16 @@ class Store:
 
     def _insert_provision(self, provision: Provision, given: int) -> None:
         keys = (provision.number, provision.private_key, provision.purse_id)
-        anchor = json.dumps(provision.anchor.to_mapping(), sort_keys=True)
-        policy = json.dumps(provision.policy.to_mapping(), sort_keys=True)
-        self._insert("purse", (1, *keys, anchor, policy, given))
+        rules = (_text(provision.anchor.to_mapping()), _text(provision.policy.to_mapping()))
+        self._insert("purse", (1, *keys, *rules, given))
 
     def _add(self, holdings: Sequence[Holding]) -> None:
         rows: list[tuple[bytes | int, ...]] = []
         for h in holdings:
             size = unit_size(len(h.unit), h.hop, len(h.history))
-            rows.append((h.unit_id, h.unit, h.value, h.expires, h.max_hops, h.hop, h.history, size))
-        self._db.executemany("INSERT INTO holding VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            life = (h.issued, h.expires, h.max_hops, h.hop)
+            rows.append((h.unit_id, h.unit, h.kid, h.value, *life, h.history, size))
+        self._db.executemany("INSERT INTO holding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         # EPP-CEN-010: to a centre a unit can come back at a lower hop
         self._db.executemany(
             "INSERT INTO seen VALUES (?, ?, ?)"
@@ -236,15 +242,18 @@ class Store:
 
     def _holding(self, unit_id: bytes) -> Holding:
         row = self._one(
-            "SELECT unit, value, expires, max_hops, hop, history FROM holding WHERE unit_id = ?", unit_id
+            "SELECT unit, kid, value, issued, expires, max_hops, hop, history FROM holding WHERE unit_id = ?",
+            unit_id,
         )
         if row is None:
             raise KeyError(unit_id.hex())
-        unit, value, expires, max_hops, hop, history = row
+        unit, kid, value, issued, expires, max_hops, hop, history = row
         return Holding(
             unit_id=unit_id,
             unit=unit,
+            kid=kid,
             value=value,
+            issued=issued,
             expires=expires,
             max_hops=max_hops,
             hop=hop,
@@ -252,10 +261,15 @@ class Store:
         )
 
     def offerable(
-        self, *, epoch: int, max_hops: int | None, among: frozenset[bytes] | None = None
+        self,
+        *,
+        epoch: int,
+        max_hops: int | None,
+        keys: Mapping[bytes, MoneyKey] | None,
+        among: frozenset[bytes] | None = None,
     ) -> Offerable:
         """See `Ledger`."""
-        return Offerable(self.read, epoch, max_hops, among)
+        return Offerable(self.read, epoch, max_hops, keys, among)
 
     def total(self) -> tuple[int, int]:
         """See `Ledger`."""
@@ -370,6 +384,10 @@ class Store:
     def _one(self, query: str, *values: bytes | int) -> Any:
         rows = self.read(query, *values)
         return rows[0] if rows else None
+
+
+def _text(fields: Mapping[str, Any]) -> str:
+    return json.dumps(fields, sort_keys=True)
 
 
 def _cut(raw: bytes, length: int) -> tuple[bytes, ...]:

@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 
 from eiraku.reference.device import Device
 from eiraku.reference.purse.state import Random
+from eiraku.spec.key_lists import Centre
 from eiraku.system.economy.mishaps import Weather
 from eiraku.system.exchange.carrier import Carrier, ServiceUnreachable, Session
 from eiraku.testing.device import BenchDevice
@@ -29,6 +30,10 @@ class Line:
     def request(self, signed: bytes) -> bytes:
         """See `carrier.Carrier`."""
         return self.over(lambda: self.carrier.request(signed))
+
+    def keys(self, centre: Centre) -> bytes:
+        """See `carrier.Carrier`."""
+        return self.over(lambda: self.carrier.keys(centre))
 
     def bulletin(self, epoch: int) -> bytes:
         """See `carrier.Carrier`."""

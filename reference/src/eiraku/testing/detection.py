@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from eiraku.reference.anchor import parse_unit
 from eiraku.reference.crypto.drbg import Drbg
+from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec.centre_objects import Issue
 from eiraku.spec.errors import Misuse
 from eiraku.spec.messages import OfferedUnit
@@ -120,6 +121,7 @@ def prepare(database: Database, plan: Plan) -> Issuer:
             rules=RULES,
             epoch=EPOCH,
             random=Drbg(b"audit %d" % plan.seed),
+            root=SigningKey(sha256(b"audit root").digest()),
             public_keys=public_keys.get,
         )
     )

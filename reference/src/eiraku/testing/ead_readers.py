@@ -77,4 +77,4 @@ def member_item(data: bytes) -> None:
     sequence, item = one_item(data)
     right = replace(credential.member(b"", b""), value=sequence[-objects.MEMBER_MAC :])
     with patched([(credential, "member", lambda *_: right)]):
-        credential.check_member(b"", sequence, [item])
+        credential.check_member(credential.key_of([b""], sequence), sequence, [item])

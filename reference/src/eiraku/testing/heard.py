@@ -15,7 +15,7 @@ from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.edhoc import messages as handshake
 from eiraku.reference.gossip import Gossip
 from eiraku.reference.purse import core, credential
-from eiraku.spec import cbor, centre_objects, messages, news, objects
+from eiraku.spec import cbor, centre_objects, key_lists, messages, news, objects
 from eiraku.spec.messages import Message
 from eiraku.spec.news import News
 from eiraku.system.services.local import LocalSession
@@ -25,6 +25,8 @@ from eiraku.testing.patches import Patch
 SIGNED: Mapping[bytes, tuple[str, str]] = {
     objects.CONTEXT_PURSE_ID: ("signed-purse-id", "purse-id-claims"),
     objects.CONTEXT_BULLETIN: ("signed-bulletin", "bulletin-payload"),
+    key_lists.CONTEXT_DEVICE_KEYS: ("signed-device-keys", "device-keys-payload"),
+    key_lists.CONTEXT_MONEY_KEYS: ("signed-money-keys", "money-keys-payload"),
     objects.CONTEXT_UNIT: ("signed-unit", "unit-payload"),
     objects.CONTEXT_ENDORSEMENT: ("", "endorsement-payload"),
     objects.CONTEXT_RECEIPT: ("", "receipt-payload"),
@@ -58,6 +60,8 @@ KINDS: Mapping[type[Message | News], str] = {
     news.Difference: "delta-news",
     news.Nothing: "nothing",
     news.Done: "done",
+    news.AskKeys: "ask-keys",
+    news.Keys: "key-list",
 }
 
 

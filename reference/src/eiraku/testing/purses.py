@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from eiraku.reference import policy as policies
-from eiraku.reference.anchor import DeviceKey, TrustAnchor, parse_purse_id
+from eiraku.reference.anchor import TrustAnchor, parse_purse_id
 from eiraku.reference.centres import issuing
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
 from eiraku.reference.centres.issuing import IssuingCentre
+from eiraku.reference.centres.roots import Roots
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
@@ -60,6 +61,7 @@ class World:
         self.random = Drbg(seed)
         self.policy = policies.default() if policy is None else policy
         self.scheme_key = self.random(32)
+        self.roots = Roots(device=SigningKey(self.random(32)), money=SigningKey(self.random(32)))
         master = PurseMasterKey(key=SigningKey(self.random(32)), valid_from=0, valid_to=LAST_EPOCH)
         money = issuing.MoneyKey(
             unit_key=SigningKey(self.random(32)),
@@ -75,16 +77,13 @@ class World:
     @property
     def anchor(self) -> TrustAnchor:
         """What every purse trusts."""
-        return TrustAnchor(
-            economies=frozenset({ECONOMY}),
-            device_keys={
-                key.kid: DeviceKey(public=key.key.public, valid_from=key.valid_from, valid_to=key.valid_to)
-                for key in self.device_centre.keys
-            },
-            money_keys={key.kid: key.announced for key in self.issuing_centre.keys},
+        return self.roots.anchor(
+            economies=(ECONOMY,),
+            device_keys=(key.announced for key in self.device_centre.keys),
+            money_keys=(key.announced for key in self.issuing_centre.keys),
             device_seal=self.device_centre.seal,
             money_seal=self.issuing_centre.seal,
-            scheme_key=self.scheme_key,
+            scheme_keys=(self.scheme_key,),
         )
 
     def bulletin(self, epoch: int = EPOCH, revoked: Iterable[bytes] = ()) -> bytes:

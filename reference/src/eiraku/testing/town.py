@@ -17,9 +17,10 @@ from pathlib import Path
 from secrets import token_bytes
 from typing import Any
 
-from eiraku.reference.anchor import DeviceKey, TrustAnchor, parse_unit
+from eiraku.reference.anchor import TrustAnchor, parse_unit
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
 from eiraku.reference.centres.issuing import MoneyKey, first_holding, sign_unit
+from eiraku.reference.centres.roots import Roots
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
@@ -116,6 +117,7 @@ class Town:
         master = PurseMasterKey(key=SigningKey(self.random(32)), valid_from=0, valid_to=LAST_EPOCH)
         self.device_centre = DeviceCentre(keys=(master,), seal=self.random(16), economy=ECONOMY)
         self.seal = self.random(16)
+        self.roots = Roots(device=SigningKey(self.random(32)), money=SigningKey(self.random(32)))
         for name in (VAULT, HOME, *names):
             self.keys[name] = SigningKey(self.random(32))
             self.numbers[name] = self.random(8)
@@ -144,6 +146,7 @@ class Town:
                 rules=rules,
                 epoch=EPOCH,
                 random=token_bytes,
+                root=self.roots.money,
                 public_keys=self.registered.get,
             )
         office.add_purse(self.numbers[HOME])
@@ -226,16 +229,12 @@ class Town:
     @property
     def anchor(self) -> TrustAnchor:
         """What everybody trusts, in a town without a folder."""
-        master = self.device_centre.keys[0]
-        return TrustAnchor(
-            economies=frozenset({ECONOMY}),
-            device_keys={
-                master.kid: DeviceKey(public=master.key.public, valid_from=0, valid_to=master.valid_to)
-            },
-            money_keys={self.money.kid: self.money.announced},
+        return self.roots.anchor(
+            economies=(ECONOMY,),
+            device_keys=(self.device_centre.keys[0].announced,),
+            money_keys=(self.money.announced,),
             device_seal=self.device_centre.seal,
             money_seal=self.seal,
-            scheme_key=bytes(32),
         )
 
     def name(self, number: bytes) -> str:

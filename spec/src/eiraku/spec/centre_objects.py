@@ -19,6 +19,7 @@ from eiraku.spec.fields import (
     Signature,
     Transaction,
 )
+from eiraku.spec.key_lists import LIST_MAX, SCHEME_KEYS_MAX, Key
 from eiraku.spec.layout import Count, Octets, OneOf, Place, Text, Uint
 from eiraku.spec.objects import PURSE_ID_MAX
 from eiraku.spec.record import Record, record
@@ -48,6 +49,22 @@ class Issue(Record):
     transaction: Transaction
     amount: Amount
     units: Annotated[tuple[tuple[Encoded, Signature], ...], Count(1, ISSUED_MAX)]
+
+
+@record("EPP-DEV-046")
+class Renewed(Record):
+    """Answer to the request `renew`: a purse ID and the newest key lists, each as signed."""
+
+    purse_id: Annotated[bytes, Octets(1, PURSE_ID_MAX)]
+    device_keys: Annotated[bytes, Octets(1, LIST_MAX)]
+    money_keys: Annotated[bytes, Octets(1, LIST_MAX)]
+
+
+@record("EPP-DEV-048")
+class SchemeKeys(Record):
+    """Answer to the request `scheme-keys`."""
+
+    keys: Annotated[tuple[Key, ...], Count(1, SCHEME_KEYS_MAX)]
 
 
 @record("EPP-CEN-032", limit=REQUEST_MAX)

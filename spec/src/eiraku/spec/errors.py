@@ -62,6 +62,9 @@ class Code(IntEnum):
     NOT_PROVISIONED = 37
     POLICY = 38
     PROVISION = 39
+    KEYS_SIGNATURE = 40
+    KEYS_STALE = 41
+    ANCHOR_EXPIRED = 42
 
     @property
     def label(self) -> str:

@@ -1,14 +1,16 @@
-"""The messages by which two purses pass on bulletins before a session, as values and bytes (EPP-DEV-021).
+"""The messages by which two purses pass on key lists and bulletins before a session (EPP-DEV-021).
 
 Each is a CBOR array whose first item is its type, so its first byte is 0x81 to 0x84; message_1 of a session
 begins with an integer below 0x04. `epoch` is that of a bulletin; `position` counts its chunks from 0.
 """
 
+from enum import IntEnum
 from typing import Annotated, ClassVar, TypeAlias
 
 from eiraku.spec import cbor
 from eiraku.spec.bulletins import BULLETIN_MAX, DELTA_MAX
 from eiraku.spec.fields import Epoch
+from eiraku.spec.key_lists import LIST_MAX, Sequence
 from eiraku.spec.layout import Octets, Uint
 from eiraku.spec.record import Record, one_of, record
 from eiraku.spec.revoked import CHUNK, CHUNKS_MAX
@@ -23,10 +25,12 @@ Position: TypeAlias = Annotated[int, Uint(0, CHUNKS_MAX - 1)]
 
 @record(RULE, limit=LIMIT)
 class Have(Record):
-    """The epoch of my bulletin; 0 without one."""
+    """The epoch of my bulletin, 0 without one, and the sequences of my key lists."""
 
     TYPE: ClassVar[int] = 1
     epoch: Epoch
+    device: Sequence
+    money: Sequence
 
 
 @record(RULE, limit=LIMIT)
@@ -95,18 +99,36 @@ class Done(Record):
     TYPE: ClassVar[int] = 9
 
 
-News: TypeAlias = Have | AskBulletin | AskChunk | AskDelta | Signed | Chunk | Difference | Nothing | Done
+class Whose(IntEnum):
+    """The centre whose key list is asked for."""
+
+    DEVICE = 1
+    MONEY = 2
+
+
+@record(RULE, limit=LIMIT)
+class AskKeys(Record):
+    """Send your key list of one centre."""
+
+    TYPE: ClassVar[int] = 10
+    centre: Whose
+
+
+@record(RULE, limit=LIMIT)
+class Keys(Record):
+    """A key list, as signed."""
+
+    TYPE: ClassVar[int] = 11
+    signed: Annotated[bytes, Octets(1, LIST_MAX)]
+
+
+News: TypeAlias = (
+    Have | AskBulletin | AskChunk | AskDelta | Signed | Chunk | Difference | Nothing | Done | AskKeys | Keys
+)
 
 KINDS: tuple[type[News], ...] = (
-    Have,
-    AskBulletin,
-    AskChunk,
-    AskDelta,
-    Signed,
-    Chunk,
-    Difference,
-    Nothing,
-    Done,
+    *(Have, AskBulletin, AskChunk, AskDelta, Signed, Chunk, Difference, Nothing, Done),
+    *(AskKeys, Keys),
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from eiraku.cli.failures import told
-from eiraku.cli.operate import centre_purses
+from eiraku.cli.operate import centre_keys, centre_purses
 from eiraku.cli.operate.centre_folder import EPOCHS, NEW_FILE, NUMBER, known, opened
 from eiraku.cli.options import Hex
 from eiraku.spec.errors import Refused
@@ -76,7 +76,8 @@ def status(path: Path, *, as_json: bool) -> int:
             "purses": registry.purses.counts(),
             "revoked_bytes": sum(len(data) for _, data in registry.bulletins.listed().parts),
             "device_keys": {
-                kid.hex(): [k.valid_from, k.valid_to] for kid, k in registry.keys.announced().items()
+                kid.hex(): [key.valid_from, key.valid_to]
+                for kid, key in registry.keys.announced().keys.items()
             },
             "money_keys": {
                 key.kid.hex(): [key.valid_from, key.valid_to] for key in issuer.office.money_keys()
@@ -135,22 +136,6 @@ def bulletin(path: Path, *, advance: bool, epoch: int | None, out: Path | None, 
 
 
 @main.command()
-@click.argument("centre", type=click.Choice(["device", "issuing"]))
-@click.option("--from", "valid_from", required=True, type=EPOCHS, help="First epoch in which it signs.")
-@click.option("--to", "valid_to", type=EPOCHS, default=2**32 - 1, help="Last epoch.  [default: no end]")
-@click.pass_obj
-def rotate(path: Path, *, centre: str, valid_from: int, valid_to: int) -> int:
-    """Announce a new key; purses made from now on know it, and it signs later."""
-    with opened(path) as centres:
-        if centre == "device":
-            kid = centres.registry.keys.rotate(valid_from=valid_from, valid_to=valid_to)
-        else:
-            kid = centres.issuer.office.rotate(valid_from, valid_to=valid_to).kid
-    click.echo(f"key {kid.hex()}, epochs {valid_from} to {valid_to}")
-    return 0
-
-
-@main.command()
 @NUMBER
 @click.argument("amount", type=int)
 @click.option("--posting", type=Hex(16), help="Name of this order; the same again changes nothing.")
@@ -196,18 +181,21 @@ def cases(path: Path, *, out: Path | None) -> int:
 
 
 @main.command()
-@click.option("--scheme-key", is_flag=True, help="With the scheme key, as purses have it; keep it secret.")
+@click.option("--scheme-keys", is_flag=True, help="With the scheme keys, as purses have it; keep it secret.")
 @click.pass_obj
-def anchor(path: Path, *, scheme_key: bool) -> int:
+def anchor(path: Path, *, scheme_keys: bool) -> int:
     """Print the trust anchor as JSON, for a purse or to verify evidence."""
     with opened(path) as centres:
         found = centres.anchor()
-        text = json.dumps(found.to_mapping(), indent=1) + "\n" if scheme_key else found.to_json().decode()
+        text = json.dumps(found.to_mapping(), indent=1) + "\n" if scheme_keys else found.to_json().decode()
         click.echo(text, nl=False)
     return 0
 
 
 for _command in (
+    centre_keys.rotate,
+    centre_keys.revoke_key,
+    centre_keys.keys,
     centre_purses.register,
     centre_purses.show,
     centre_purses.renew,

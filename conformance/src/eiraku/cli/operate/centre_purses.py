@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,18 +99,31 @@ def show(path: Path, *, number: bytes) -> int:
 @click.option("--purse", type=PURSE_FILE, help="Hand it to the purse in this file.")
 @click.pass_obj
 def renew(path: Path, *, number: bytes, expires: int | None, tier: int | None, purse: Path | None) -> int:
-    """Print a purse ID that is good for longer."""
+    """Print a purse ID that is good for longer, and the newest key lists."""
     with opened(path) as centres:
         if expires is None:
             expires = centres.registry.bulletins.epoch + centres.settings.purse_lifetime
         with _device(centres, purse) as device:
             signed = centres.registry.purses.renew(number, expires, tier)
-            result = None if device is None else device.take_purse_id(signed)
-        from eiraku.reference.device import Rejected
+            lists = (centres.registry.keys.newest(), centres.issuer.office.key_list())
+            from eiraku.reference.device import Rejected
+            from eiraku.spec.key_lists import Centre
 
-        if isinstance(result, Rejected):
-            raise Refused(f"{purse}: the purse does not take it: {result.refusal}")
-        click.echo(signed.hex())
+            # EPP-DEV-046
+            for give in (
+                ()
+                if device is None
+                else (
+                    partial(device.keys, Centre.DEVICE, lists[0]),
+                    partial(device.keys, Centre.MONEY, lists[1]),
+                    partial(device.take_purse_id, signed),
+                )
+            ):
+                result = give()
+                if isinstance(result, Rejected):
+                    raise Refused(f"{purse}: the purse does not take it: {result.refusal}")
+        click.echo(f"purse ID     {signed.hex()}")
+        click.echo(f"device keys  {lists[0].hex()}\nmoney keys   {lists[1].hex()}")
     return 0
 
 

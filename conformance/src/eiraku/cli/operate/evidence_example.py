@@ -3,9 +3,9 @@
 from dataclasses import replace
 from hashlib import sha256
 
-from eiraku.reference.anchor import DeviceKey, TrustAnchor
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
 from eiraku.reference.centres.issuing import MoneyKey, sign_unit
+from eiraku.reference.centres.roots import Roots
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
@@ -31,13 +31,12 @@ def files() -> dict[str, bytes]:
     )
     master = PurseMasterKey(key=SigningKey(random(32)), valid_from=0, valid_to=LAST_EPOCH)
     devices = DeviceCentre(keys=(master,), seal=random(16), economy=ECONOMY)
-    anchor = TrustAnchor(
-        economies=frozenset({ECONOMY}),
-        device_keys={master.kid: DeviceKey(public=master.key.public, valid_from=0, valid_to=LAST_EPOCH)},
-        money_keys={money.kid: money.announced},
+    anchor = Roots(device=SigningKey(random(32)), money=SigningKey(random(32))).anchor(
+        economies=(ECONOMY,),
+        device_keys=(master.announced,),
+        money_keys=(money.announced,),
         device_seal=devices.seal,
         money_seal=random(16),
-        scheme_key=bytes(32),
     )
     purse, number = SigningKey(random(32)), random(8)
     purse_id = devices.certify(

@@ -19,10 +19,12 @@ import msgspec
 
 from eiraku.conformance.adapter.requests import (
     ActBulletin,
+    ActKeys,
     ActPay,
     ActReceive,
     ActRedeliver,
     ActRequest,
+    ActSchemeKey,
     Deliver,
     GetState,
     Open,
@@ -80,6 +82,8 @@ _ACTIONS: dict[str, type[Any]] = {
     "receive": ActReceive,
     "redeliver": ActRedeliver,
     "bulletin": ActBulletin,
+    "keys": ActKeys,
+    "scheme-key": ActSchemeKey,
 }
 _OUTCOMES = ("accepted", "rejected", "errored", "unsupported", "power-cut")
 

@@ -105,6 +105,25 @@ class ActBulletin(Wire, frozen=True, kw_only=True):
     bulletin: Hex
 
 
+class ActKeys(Wire, frozen=True, kw_only=True):
+    """A key list of one centre, as signed, reaches the wallet outside any session."""
+
+    seq: Seq
+    verb: Literal["act"]
+    action: Literal["keys"]
+    centre: Literal["device", "money"]
+    keys: Hex
+
+
+class ActSchemeKey(Wire, frozen=True, kw_only=True):
+    """A scheme key reaches the wallet outside any session."""
+
+    seq: Seq
+    verb: Literal["act"]
+    action: Literal["scheme-key"]
+    key: Hex32
+
+
 class Open(Wire, frozen=True, kw_only=True):
     """Begin a session in ``role``; an earlier one ends."""
 
@@ -161,6 +180,8 @@ Request = (
     | ActReceive
     | ActRedeliver
     | ActBulletin
+    | ActKeys
+    | ActSchemeKey
     | Open
     | Deliver
     | GetState

@@ -8,6 +8,7 @@ from eiraku.conformance.mutants.registry import Area
 from eiraku.reference.device import Accepted, Device, Rejected
 from eiraku.reference.purse import core
 from eiraku.reference.purse.ledger import (
+    AnchorChanged,
     BulletinAccepted,
     Change,
     PaymentCredited,
@@ -21,7 +22,7 @@ from eiraku.testing.faulty_store import FaultyStore
 from eiraku.testing.patches import Patch, instead
 
 AREA = Area(__name__)
-Kind: TypeAlias = type[BulletinAccepted | PaymentCredited | PaymentPending | PaymentSettled]
+Kind: TypeAlias = type[AnchorChanged | BulletinAccepted | PaymentCredited | PaymentPending | PaymentSettled]
 
 
 def forgetful(lost: Kind) -> Sequence[Patch]:

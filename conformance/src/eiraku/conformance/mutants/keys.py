@@ -1,15 +1,16 @@
 """Mutants of chapter 3, keys and signed objects."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
 from eiraku.conformance.mutants.registry import Area
 from eiraku.conformance.tester import edwards
 from eiraku.reference import anchor
-from eiraku.reference.anchor import DeviceKey, MoneyKey, SignedPurseId, SignedUnit, TrustAnchor
+from eiraku.reference.anchor import SignedPurseId, SignedUnit, TrustAnchor
 from eiraku.reference.crypto import cose, ed25519
+from eiraku.reference.keylists import DeviceKey, MoneyKey
 from eiraku.spec import cbor, objects
 from eiraku.testing.patches import Patch, instead
 
@@ -116,12 +117,20 @@ def ignores_the_context(
     return any(_detached(public, one, payload, signature, kid=kid) for one in (context, *others, *signs))
 
 
+def _device(trusted: TrustAnchor, keys: Mapping[bytes, DeviceKey]) -> TrustAnchor:
+    return replace(trusted, device=replace(trusted.device, keys=keys))
+
+
+def _money(trusted: TrustAnchor, keys: Mapping[bytes, MoneyKey]) -> TrustAnchor:
+    return replace(trusted, money=replace(trusted.money, keys=keys))
+
+
 def _money_for_devices(trusted: TrustAnchor) -> TrustAnchor:
     keys = {
         kid: DeviceKey(public=key.public, valid_from=key.valid_from, valid_to=key.valid_to)
         for kid, key in trusted.money_keys.items()
     }
-    return replace(trusted, device_keys={**trusted.device_keys, **keys})
+    return _device(trusted, {**trusted.device_keys, **keys})
 
 
 def _devices_for_money(trusted: TrustAnchor) -> TrustAnchor:
@@ -130,30 +139,20 @@ def _devices_for_money(trusted: TrustAnchor) -> TrustAnchor:
         kid: MoneyKey(public=key.public, history=history, valid_from=key.valid_from, valid_to=key.valid_to)
         for kid, key in trusted.device_keys.items()
     }
-    return replace(trusted, money_keys={**trusted.money_keys, **keys})
+    return _money(trusted, {**trusted.money_keys, **keys})
 
 
 def _always(trusted: TrustAnchor) -> TrustAnchor:
     first, last = ALWAYS
-    return replace(
-        trusted,
-        device_keys={
-            kid: replace(key, valid_from=first, valid_to=last) for kid, key in trusted.device_keys.items()
-        },
-        money_keys={
-            kid: replace(key, valid_from=first, valid_to=last) for kid, key in trusted.money_keys.items()
-        },
-    )
+    devices = {kid: replace(k, valid_from=first, valid_to=last) for kid, k in trusted.device_keys.items()}
+    money = {kid: replace(k, valid_from=first, valid_to=last) for kid, k in trusted.money_keys.items()}
+    return _money(_device(trusted, devices), money)
 
 
 def _newest(trusted: TrustAnchor) -> TrustAnchor:
     device = max(trusted.device_keys, key=lambda kid: trusted.device_keys[kid].valid_from)
     money = max(trusted.money_keys, key=lambda kid: trusted.money_keys[kid].valid_from)
-    return replace(
-        trusted,
-        device_keys={device: trusted.device_keys[device]},
-        money_keys={money: trusted.money_keys[money]},
-    )
+    return _money(_device(trusted, {device: trusted.device_keys[device]}), {money: trusted.money_keys[money]})
 
 
 _check_unit, _check_purse_id, _verify_bulletin = (
@@ -166,7 +165,11 @@ Change = Callable[[TrustAnchor], TrustAnchor]
 
 def units_under(change: Change) -> Patch:
     """Verifies the signature of units under another anchor than the one that was given."""
-    return instead(_check_unit, lambda trusted, unit: _check_unit(change(trusted), unit))
+
+    def check(trusted: TrustAnchor, unit: SignedUnit, *, at_any_epoch: bool = False) -> None:
+        _check_unit(change(trusted), unit, at_any_epoch=at_any_epoch)
+
+    return instead(_check_unit, check)
 
 
 def purse_ids_under(change: Change) -> Patch:
@@ -198,11 +201,11 @@ def takes_units_under_device_keys() -> Sequence[Patch]:
 
 
 @AREA.replaces("EPP-KEY-008", (anchor, "check_unit_signature"))
-def tries_every_key_for_units(trusted: TrustAnchor, unit: SignedUnit) -> None:
+def tries_every_key_for_units(trusted: TrustAnchor, unit: SignedUnit, *, at_any_epoch: bool = False) -> None:
     """Ignores the kid of a unit and tries every money key."""
     keys = trusted.money_keys.values()
     if not any(cose.verify(key.public, objects.CONTEXT_UNIT, unit.signed) for key in keys):
-        _check_unit(trusted, unit)
+        _check_unit(trusted, unit, at_any_epoch=at_any_epoch)
 
 
 @AREA.replaces("EPP-KEY-008", (anchor, "check_purse_id_signature"))

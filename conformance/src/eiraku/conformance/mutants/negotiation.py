@@ -12,12 +12,13 @@ from eiraku.reference.purse.state import Answer, Env, Terms
 from eiraku.spec import cbor
 from eiraku.spec.cbor import Item
 from eiraku.spec.errors import Code, Refusal
-from eiraku.testing.patches import patched
+from eiraku.testing.patches import Patch, patched
 
 AREA = Area(__name__)
 _message_1 = handshake.message_1
 _read, _on_message_1 = messages.read_message_1, handshake.on_message_1
 _understood, _only = messages.understood, credential.only
+_key_of, _check_member = credential.key_of, credential.check_member
 _read_message_4 = initiator.read_message_4
 
 
@@ -241,10 +242,7 @@ AREA.edits(
     handshake.on_message_1,
     (
         "version = credential.choose_version(",
-        (
-            "credential.check_member(terms.identity.anchor.scheme_key, data, message.ead)\n"
-            "    version = credential.choose_version("
-        ),
+        ("credential.check_member(scheme_key, data, message.ead)\n    version = credential.choose_version("),
     ),
 )
 
@@ -255,10 +253,10 @@ AREA.edits(
     "shows_no_membership",
     "As initiator leaves out the item `EPP member`.",
     handshake.message_1,
-    ("last=partial(credential.member, terms.identity.anchor.scheme_key)", "last=None"),
+    ("last=partial(credential.member, terms.scheme_key)", "last=None"),
     collateral={"*": "no responder answers, so nothing works"},
 )
-CHECK_MEMBER = "credential.check_member(terms.identity.anchor.scheme_key, data, message.ead)"
+CHECK_MEMBER = "credential.check_member(scheme_key, data, message.ead)"
 AREA.edits(
     "EPP-SES-038",
     "asks_for_no_membership",
@@ -271,12 +269,8 @@ AREA.edits(
     "EPP-SES-038",
     "compares_one_byte_of_membership",
     "Compares only the first byte of the membership.",
-    credential.check_member,
+    credential.key_of,
     ("hmac.compare_digest(", "(lambda a, b: a[:5] == b[:5])("),
-    (
-        "if [item for item in ead if item.label == LABEL_MEMBER] != [right]:",
-        "if sum(item.label == LABEL_MEMBER for item in ead) != 1:",
-    ),
 )
 AREA.edits(
     "EPP-SES-038",
@@ -288,13 +282,21 @@ AREA.edits(
 )
 
 
-@AREA.replaces("EPP-SES-038", (credential, "check_member"))
-def takes_membership_anywhere(scheme_key: bytes, message_1: bytes, ead: Sequence[Ead]) -> None:
+@AREA.makes("EPP-SES-038")
+def takes_membership_anywhere() -> Sequence[Patch]:
     """Takes a membership that is not the last item, for all that stands before it."""
-    (shown,) = [item for item in ead if item.label == credential.LABEL_MEMBER] or [Ead(label=7)]
-    before = message_1[: message_1.rfind(b"\x39\xfd\xe9\x50")]
-    if shown != credential.member(scheme_key, before):
-        raise Refusal(Code.AUTHENTICATION, "EPP-SES-038", "not a member")
+
+    def found(message_1: bytes) -> tuple[bytes, bytes]:
+        start = message_1.rfind(b"\x39\xfd\xe9\x50")
+        return message_1[:start], message_1[start:][: credential.MEMBER_BYTES]
+
+    def key_of(scheme_keys: Sequence[bytes], message_1: bytes) -> bytes | None:
+        return _key_of(scheme_keys, b"".join(found(message_1)))
+
+    def check_member(scheme_key: bytes | None, message_1: bytes, ead: Sequence[Ead]) -> None:
+        _check_member(scheme_key, found(message_1)[1], ead)
+
+    return [(credential, "key_of", key_of), (credential, "check_member", check_member)]
 
 
 AREA.edits(
@@ -302,7 +304,7 @@ AREA.edits(
     "takes_membership_twice",
     "Looks only at the last item `EPP member`.",
     credential.check_member,
-    ("!= [right]:", "== []:"),
+    ("shown != [message_1[-MEMBER_BYTES:]]", "not shown"),
 )
 
 

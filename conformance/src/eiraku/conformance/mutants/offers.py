@@ -77,7 +77,7 @@ MONEY = """    # EPP-TRF-036 to EPP-TRF-038
     check_money(terms, signed)
 """
 SIGNATURE = """    # EPP-TRF-036, EPP-UNI-002
-    anchor.check_unit_signature(trusted, signed)
+    anchor.check_unit_signature(trusted, signed, at_any_epoch=redeems)
 """
 SEAL = """    # EPP-TRF-037, EPP-UNI-003
     anchor.check_unit_seal(trusted, unit)

@@ -97,7 +97,7 @@ AREA.edits(
     handshake.resolve,
     ("anchor.check_purse_id_economy(trusted, purse_id.claims)", "pass"),
 )
-SEALED = "credential.seal(identity.anchor.scheme_key, nonce, identity.purse_id)"
+SEALED = "credential.seal(scheme_key, nonce, identity.purse_id)"
 AREA.edits(
     "EPP-PID-008",
     "sends_purse_id_in_clear",

@@ -5,15 +5,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from eiraku.reference import keylists
 from eiraku.reference.centres import issuing
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
 from eiraku.reference.centres.issuing import IssuingCentre, MoneyKey
+from eiraku.reference.centres.roots import ALWAYS, Roots, device_list, money_list
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.history import seal_layer
+from eiraku.reference.keylists import DeviceKey, Validity
 from eiraku.spec import objects
+from eiraku.spec.key_lists import scheme_key_id
 from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import EndorsementPayload, Layer, PurseId, Role, Unit
 
@@ -21,6 +25,9 @@ EPOCH = 100
 """Epoch of the bulletin that the wallet is provisioned with."""
 LAST_EPOCH = 200
 """Purse IDs, units and keys of the world are valid up to this epoch, and from epoch 1."""
+SEQUENCE = 5
+LIST_EXPIRES = 250
+"""Of both key lists of the anchor."""
 ECONOMY = 392
 OTHER_ECONOMY = 702
 FOREIGN_ECONOMY = 840
@@ -51,13 +58,14 @@ class World:
         self.random = Drbg(seed)
         self.policy = policy
         self.scheme_key = self.random(32)
+        self.roots = Roots(device=SigningKey(self.random(32)), money=SigningKey(self.random(32)))
         self.device = DeviceCentre(
-            keys=(self._master_key(1, 60), self._master_key(50, LAST_EPOCH)),
+            keys=(self.master_key(1, 60), self.master_key(50, LAST_EPOCH)),
             seal=self.random(16),
             economy=ECONOMY,
         )
         self.issuing = IssuingCentre(
-            keys=(self._money_key(1, 60), self._money_key(50, LAST_EPOCH)),
+            keys=(self.money_key(1, 60), self.money_key(50, LAST_EPOCH)),
             seal=self.random(16),
             economy=ECONOMY,
         )
@@ -165,24 +173,48 @@ class World:
         """The trust anchor in the form of the adapter protocol."""
         return {
             "economies": [ECONOMY, OTHER_ECONOMY],
-            "device_keys": [
-                {"kid": key.kid, "public": key.key.public, "from": key.valid_from, "to": key.valid_to}
-                for key in self.device.keys
-            ],
-            "money_keys": [
-                {
-                    "kid": key.kid,
-                    "public": key.unit_key.public,
-                    "history": key.history_key.public,
-                    "from": key.valid_from,
-                    "to": key.valid_to,
-                }
-                for key in self.issuing.keys
-            ],
+            "device_root": self.roots.device.public,
+            "money_root": self.roots.money.public,
+            "device_keys": self.device_keys(),
+            "money_keys": self.money_keys(),
             "device_seal": self.device.seal,
             "money_seal": self.issuing.seal,
-            "scheme_key": self.scheme_key,
+            "scheme_keys": [self.scheme_key],
         }
+
+    def device_keys(
+        self,
+        keys: Iterable[DeviceKey] | None = None,
+        *,
+        scheme: Mapping[bytes, Validity] | None = None,
+        sequence: int = SEQUENCE,
+        expires: int = LIST_EXPIRES,
+        root: SigningKey | None = None,
+    ) -> bytes:
+        """A key list of the device centre: by default the one of the anchor. `scheme`: by identifier."""
+        return device_list(
+            root or self.roots.device,
+            sequence=sequence,
+            expires=expires,
+            keys=[key.announced for key in self.device.keys] if keys is None else keys,
+            scheme={scheme_key_id(self.scheme_key): ALWAYS} if scheme is None else scheme,
+        )
+
+    def money_keys(
+        self,
+        keys: Iterable[keylists.MoneyKey] | None = None,
+        *,
+        sequence: int = SEQUENCE,
+        expires: int = LIST_EXPIRES,
+        root: SigningKey | None = None,
+    ) -> bytes:
+        """A key list of the issuing centre: by default the one of the anchor."""
+        return money_list(
+            root or self.roots.money,
+            sequence=sequence,
+            expires=expires,
+            keys=[key.announced for key in self.issuing.keys] if keys is None else keys,
+        )
 
     def provisioning(
         self,
@@ -201,10 +233,12 @@ class World:
             "holdings": [{"unit": held.unit, "hop": held.hop, "history": held.history} for held in holdings],
         }
 
-    def _master_key(self, valid_from: int, valid_to: int) -> PurseMasterKey:
+    def master_key(self, valid_from: int, valid_to: int) -> PurseMasterKey:
+        """A new key of the device centre, which the world does not use yet."""
         return PurseMasterKey(key=SigningKey(self.random(32)), valid_from=valid_from, valid_to=valid_to)
 
-    def _money_key(self, valid_from: int, valid_to: int) -> MoneyKey:
+    def money_key(self, valid_from: int, valid_to: int) -> MoneyKey:
+        """A new key of the issuing centre, which the world does not use yet."""
         return MoneyKey(
             unit_key=SigningKey(self.random(32)),
             history_key=AgreementKey(self.random(32)),

@@ -29,6 +29,7 @@ PLAYED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "test_session_peer": ("same_purse", "revoked", "role_pair", "redelivery_to_another"),
         "test_purse_id": ("stranger", "expired", "acceptable"),
         "test_sealed_purse_id": ALL,
+        "test_key_changes": ("purse_under",),
         "test_session_authentication": ("small_order", "signature", "shape", "exchanged_purse_id"),
         "test_session_order": ("forged_message_4", "plaintext_of_message_4", "closed_after"),
         "test_records": ("bytes_without_a_session", "right_record_after_the_end"),
@@ -39,6 +40,7 @@ PLAYED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "test_transfer_payer": ALL,
         "test_transfer_turns": ("message_out_of_turn", "unknown_message"),
         "test_redelivery_refused": ALL,
+        "test_key_changes": ("unit_under", "vault_takes", "centre_takes", "held_unit"),
         "test_room": ALL,
         "test_history": ("size", "hop_limit", "vault_and_centre", "last_hop"),
         "test_records": ("record_without_exactly_one_message",),
@@ -54,6 +56,11 @@ PLAYED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "test_policy_forms": ("policy_at_fault", "policy_without_fault"),
         "test_provisioning": ALL,
         "test_anchor": ALL,
+        "test_key_lists": ALL,
+        "test_key_contents": ALL,
+        "test_scheme_keys": ALL,
+        "test_key_changes": ("order_to_pay", "bulletin_under"),
+        "test_anchor_expiry": ALL,
         "test_room": ALL,
         "test_transfer_choice": ALL,
         "test_transfer_orders": ("order_to", "order_above", "length", "choice", "bundle_too_large"),
@@ -66,7 +73,7 @@ PLAYED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 OPERATIONS = {
     "session": {"handshake", "idle"},
     "transfer": {"transfer"},
-    "holder": {"bulletin", "order", "provision"},
+    "holder": {"bulletin", "keys", "scheme-key", "order", "provision"},
 }
 HUGE = 200_000
 """Letters of an input that is in no file."""
@@ -206,7 +213,7 @@ FILES: Mapping[str, Callable[[], File]] = {
     "negative-holder.json": _file(
         "holder",
         HolderRefused,
-        "EPP/1: bulletins, orders and provisionings that are refused",
+        "EPP/1: bulletins, key lists, orders and provisionings that are refused",
         "What a purse is given other than by a peer in a session.",
     ),
 }

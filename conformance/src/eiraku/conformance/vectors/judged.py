@@ -13,7 +13,7 @@ from eiraku.reference.edhoc.messages import Ead
 from eiraku.reference.purse import credential, payee, units
 from eiraku.spec import cbor, messages, objects
 from eiraku.spec.errors import Code, Refusal
-from eiraku.spec.objects import EndorsementPayload, ReceiptPayload
+from eiraku.spec.objects import EndorsementPayload, ReceiptPayload, Role
 from eiraku.spec.vectors.negative_forms import Refusable
 
 Judge: TypeAlias = Callable[[bytes], object]
@@ -76,7 +76,8 @@ def record(suite: int, secret: tuple[bytes, bytes], number: int, most: int) -> J
 def unit(trusted: anchor.TrustAnchor, epoch: int) -> Judge:
     """Verify a unit, in the order of a payee."""
     # Of a payee nothing else is looked at.
-    terms: Any = SimpleNamespace(identity=SimpleNamespace(anchor=trusted), epoch=epoch)
+    claims = SimpleNamespace(role=Role.PERSON)
+    terms: Any = SimpleNamespace(identity=SimpleNamespace(anchor=trusted, claims=claims), epoch=epoch)
     return lambda data: payee.check_money(terms, anchor.parse_unit(data))
 
 

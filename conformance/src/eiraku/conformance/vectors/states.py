@@ -43,6 +43,11 @@ class Notes:
             if isinstance(state, Ready):
                 return {"operation": "bulletin", "purse": purse(device)}, request["bulletin"]
             return None, None
+        if request.get("action") == "keys":
+            given = {"operation": "keys", "purse": purse(device), "centre": request["centre"]}
+            return given, request["keys"]
+        if request.get("action") == "scheme-key":
+            return {"operation": "scheme-key", "purse": purse(device)}, request["key"]
         members = {k: v for k, v in request.items() if k not in {"seq", "verb"}}
         given = {
             "operation": "order",

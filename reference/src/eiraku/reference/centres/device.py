@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from eiraku.reference.crypto import cose, ed25519
 from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.keylists import DeviceKey
 from eiraku.spec import objects
 from eiraku.spec.bulletins import Bulletin, Whole
 from eiraku.spec.objects import PurseId, Role
@@ -26,6 +27,11 @@ class PurseMasterKey:
     def kid(self) -> bytes:
         """8-byte key identifier."""
         return ed25519.key_id(self.key.public)
+
+    @property
+    def announced(self) -> DeviceKey:
+        """What everybody may know of it, as it stands in a key list."""
+        return DeviceKey(public=self.key.public, valid_from=self.valid_from, valid_to=self.valid_to)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

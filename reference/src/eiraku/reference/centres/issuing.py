@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from eiraku.reference import anchor
+from eiraku.reference import keylists
 from eiraku.reference.crypto import cose, ed25519, hpke
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
@@ -34,13 +34,15 @@ class MoneyKey:
         return ed25519.key_id(self.unit_key.public)
 
     @property
-    def announced(self) -> anchor.MoneyKey:
-        """What everybody may know of it, as it stands in an anchor."""
-        return anchor.MoneyKey(
+    def announced(self) -> keylists.MoneyKey:
+        """What everybody may know of it, as it stands in a key list."""
+        void = self.valid_from > self.valid_to
+        return keylists.MoneyKey(
             public=self.unit_key.public,
             history=self.history_key.public,
-            valid_from=self.valid_from,
-            valid_to=self.valid_to,
+            # EPP-KEY-028
+            valid_from=1 if void else self.valid_from,
+            valid_to=0 if void else self.valid_to,
         )
 
 

@@ -46,7 +46,9 @@ from eiraku.reference.purse.state import (
     SetOrder,
     TakeBulletin,
     TakeIssue,
+    TakeKeys,
     TakePurseId,
+    TakeSchemeKey,
     UnitRefusal,
     Write,
 )
@@ -88,6 +90,10 @@ def step(state: PurseState, given: Input, env: Env) -> Result:
                 return replace(purse, order=given.order), ()
             case TakeBulletin():
                 return holder.take_bulletin(purse, given.update)
+            case TakeKeys():
+                return holder.take_keys(purse, given.centre, given.keys)
+            case TakeSchemeKey():
+                return holder.take_scheme_key(purse, given.key)
             case TakeIssue():
                 return online.take_issue(purse, given.issue, env)
             case TakePurseId():
@@ -127,6 +133,15 @@ def open_session(purse: Ready, side: Side, env: Env) -> Result:
         # EPP-SES-027
         return replace(purse, session=NoSession()), (Refuse(refusal=refusal),)
     terms = purse.terms
+    expires = terms.identity.anchor.expires
+    # EPP-KEY-043
+    if terms.epoch > expires:
+        refusal = Refusal(Code.ANCHOR_EXPIRED, "EPP-KEY-043", f"a key list expired after epoch {expires}")
+        return replace(purse, session=NoSession()), (Refuse(refusal=refusal),)
+    # EPP-KEY-047
+    if terms.scheme_key is None:
+        refusal = Refusal(Code.ANCHOR_EXPIRED, "EPP-KEY-047", "no scheme key is in force")
+        return replace(purse, session=NoSession()), (Refuse(refusal=refusal),)
     answer = handshake.message_1(terms, env) if initiates else Answer()
     session = Handshaking(row=row, side=side, terms=terms, order=order, data=answer.data)
     # EPP-GEN-002, EPP-SES-027

@@ -1,6 +1,6 @@
 """What EPP/1 adds to EDHOC: sealed purse ID, version and membership in EAD (chapters 3, 5).
 
-The scheme key is used in `seal` and `unseal`, and in `member`, and nowhere else.
+A scheme key is used in `seal` and `unseal`, and in `member`, and nowhere else.
 """
 
 import hashlib
@@ -93,14 +93,25 @@ def member(scheme_key: bytes, before: bytes) -> Ead:
     return Ead(label=LABEL_MEMBER, value=mac, critical=True)
 
 
-def check_member(scheme_key: bytes, message_1: bytes, ead: Sequence[Ead]) -> None:
-    """EAD_1 of `message_1`, as read, shows membership. Raises Refusal(AUTHENTICATION)."""
-    right = member(scheme_key, message_1[:-MEMBER_BYTES])
-    # EPP-SES-038, EPP-SES-041
-    if not hmac.compare_digest(message_1[-MEMBER_BYTES:], encode_ead([right])):
+def key_of(scheme_keys: Sequence[bytes], message_1: bytes) -> bytes | None:
+    """Under which of some scheme keys `message_1` ends with the right `EPP member`; None: under none."""
+    before, last = message_1[:-MEMBER_BYTES], message_1[-MEMBER_BYTES:]
+    # EPP-SES-041
+    fits = (key for key in scheme_keys if hmac.compare_digest(encode_ead([member(key, before)]), last))
+    return next(fits, None)
+
+
+def check_member(scheme_key: bytes | None, message_1: bytes, ead: Sequence[Ead]) -> None:
+    """EAD_1 of `message_1`, as read, shows membership under what `key_of` found.
+
+    Raises Refusal(AUTHENTICATION).
+    """
+    # EPP-SES-038
+    if scheme_key is None:
         raise Refusal(Code.AUTHENTICATION, "EPP-SES-038", "message_1 does not end with a right EPP member")
+    shown = [encode_ead([item]) for item in ead if item.label == LABEL_MEMBER]
     # EPP-SES-039: what ends message_1 is also the one item, not the end of the value of another
-    if [item for item in ead if item.label == LABEL_MEMBER] != [right]:
+    if shown != [message_1[-MEMBER_BYTES:]]:
         raise Refusal(Code.AUTHENTICATION, "EPP-SES-039", "not exactly one EPP member")
 
 

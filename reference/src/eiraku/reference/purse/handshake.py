@@ -56,13 +56,16 @@ def answer(state: Handshaking, event: SessionEvent | None, data: bytes, env: Env
 
 def message_1(terms: Terms, env: Env) -> Answer:
     """What an initiator says first."""
+    if terms.scheme_key is None:
+        raise AssertionError("EPP-KEY-047: no session opens without a scheme key")
     # EPP-SES-002, EPP-SES-006, EPP-SES-011
     waiting, message = initiator.write_message_1(
-        party(terms, env),
+        # EPP-KEY-045
+        party(terms, env, terms.scheme_key),
         ephemeral=env.random(32),
         ead=[credential.offer()],
         # EPP-SES-037
-        last=partial(credential.member, terms.identity.anchor.scheme_key),
+        last=partial(credential.member, terms.scheme_key),
     )
     return Answer(data=WaitMessage2(edhoc=waiting), say=message)
 
@@ -113,13 +116,15 @@ def on_message_4(state: Handshaking, waiting: WaitMessage4, data: bytes) -> Answ
 def on_message_1(terms: Terms, data: bytes, env: Env) -> Answer:
     """Suite, version, membership. Raises Refusal, PeerError."""
     refuse_error(data)
-    us = party(terms, env)
+    # EPP-KEY-046
+    scheme_key = credential.key_of(terms.scheme_keys, data)
+    us = party(terms, env, scheme_key or terms.scheme_keys[0])
     us = replace(us, ead_labels=us.ead_labels | {credential.LABEL_MEMBER})
     message = responder.read_message_1(us, data)
     # EPP-SES-008, EPP-SES-010
     version = credential.choose_version(credential.read_offer(credential.only(message.ead)))
     # EPP-SES-040: before message_2, which uses keys
-    credential.check_member(terms.identity.anchor.scheme_key, data, message.ead)
+    credential.check_member(scheme_key, data, message.ead)
     # EPP-SES-011
     waiting, message_2 = responder.write_message_2(
         message, ephemeral=env.random(32), ead=[credential.choice(version)]
@@ -160,8 +165,8 @@ def channel(done: Established[PurseId], aead: Aead, side: Side, terms: Terms) ->
 # --- the peer ---
 
 
-def party(terms: Terms, env: Env) -> Party[PurseId]:
-    """This purse, for one EDHOC run."""
+def party(terms: Terms, env: Env, scheme_key: bytes) -> Party[PurseId]:
+    """This purse, for one EDHOC run under one scheme key."""
     identity = terms.identity
     # EPP-PID-009
     nonce = env.random(objects.SEALED_NONCE)
@@ -172,20 +177,20 @@ def party(terms: Terms, env: Env) -> Party[PurseId]:
         id_cred=credential.ID_CRED,
         cred=identity.purse_id,
         key=identity.key,
-        resolve=partial(resolve, terms),
-        credential_ead=(credential.seal(identity.anchor.scheme_key, nonce, identity.purse_id),),
+        resolve=partial(resolve, terms, scheme_key),
+        credential_ead=(credential.seal(scheme_key, nonce, identity.purse_id),),
         credential_labels=frozenset({credential.LABEL_PURSE_ID}),
         ead_labels=frozenset({credential.LABEL_VERSION}),
     )
 
 
-def resolve(terms: Terms, id_cred: cbor.Map, ead: Sequence[Ead]) -> Credential[PurseId]:
+def resolve(terms: Terms, scheme_key: bytes, id_cred: cbor.Map, ead: Sequence[Ead]) -> Credential[PurseId]:
     """The peer's purse ID: shape, signature, seal, economy (EPP-SES-025). Raises Refusal."""
     trusted = terms.identity.anchor
     # EPP-PID-012
     credential.check_id_cred(id_cred)
     # EPP-PID-010, EPP-PID-013
-    raw = credential.unseal(trusted.scheme_key, credential.sealed_in(ead))
+    raw = credential.unseal(scheme_key, credential.sealed_in(ead))
     # EPP-PID-001
     purse_id = anchor.parse_purse_id(raw)
     # EPP-PID-002

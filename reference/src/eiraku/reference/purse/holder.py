@@ -1,4 +1,4 @@
-"""What the holder gives a purse: orders for the next session, and bulletins (chapters 1, 3, 7)."""
+"""What a purse is given outside of sessions: orders, bulletins, key lists (chapters 1, 3, 4, 7)."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.crypto import cose
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse import payer
-from eiraku.reference.purse.ledger import BulletinAccepted, StoredBulletin
+from eiraku.reference.purse.ledger import AnchorChanged, BulletinAccepted, StoredBulletin
 from eiraku.reference.purse.state import (
     Effect,
     Env,
@@ -25,6 +25,7 @@ from eiraku.reference.purse.state import (
 from eiraku.spec import bulletins, messages, shape
 from eiraku.spec.bulletins import Bulletin, Whole
 from eiraku.spec.errors import Code, Refusal
+from eiraku.spec.key_lists import Centre
 from eiraku.spec.revoked import RevokedList
 
 
@@ -68,6 +69,25 @@ def check_request(identity: Identity, order: RequestOrder) -> None:
     # EPP-TRF-067
     if len(order.reference.encode()) > messages.REFERENCE_MAX:
         raise Refusal(Code.MALFORMED, "EPP-TRF-067", "reference: longer than 64 bytes")
+
+
+def take_keys(purse: Ready, centre: Centre, signed: bytes) -> tuple[Ready, tuple[Effect, ...]]:
+    """A newer key list is stored, the one held already changes nothing. Raises Refusal."""
+    return _trusting(purse, purse.identity.anchor.with_keys(centre, signed))
+
+
+def take_scheme_key(purse: Ready, key: bytes) -> tuple[Ready, tuple[Effect, ...]]:
+    """A scheme key of the list held is stored, one held already changes nothing. Raises Refusal."""
+    return _trusting(purse, purse.identity.anchor.with_scheme_key(key, purse.epoch))
+
+
+def _trusting(purse: Ready, trusted: TrustAnchor) -> tuple[Ready, tuple[Effect, ...]]:
+    # EPP-KEY-025
+    if trusted is purse.identity.anchor:
+        return purse, ()
+    # EPP-KEY-035, EPP-KEY-049; EPP-KEY-036: a session that is open has its own terms
+    write = Write(change=AnchorChanged(anchor=trusted))
+    return replace(purse, identity=replace(purse.identity, anchor=trusted)), (write,)
 
 
 def take_bulletin(purse: Ready, given: bytes) -> tuple[Ready, tuple[Effect, ...]]:

@@ -5,11 +5,12 @@ Purse numbers are 8 bytes, transactions 16, unit identifiers, digests 32, signat
 are in minor units.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from eiraku.reference.anchor import TrustAnchor
+from eiraku.reference.keylists import MoneyKey
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse.select import Stock
 
@@ -20,7 +21,9 @@ class Holding:
 
     unit_id: bytes
     unit: bytes
+    kid: bytes
     value: int
+    issued: int
     expires: int
     max_hops: int
     hop: int
@@ -119,6 +122,13 @@ class BulletinAccepted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorChanged:
+    """Another key list, or another scheme key (EPP-KEY-035, EPP-KEY-049)."""
+
+    anchor: TrustAnchor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentPending:
     """The payer's commit point: the units leave what can be spent, seen at their next hop (EPP-CRS-001)."""
 
@@ -157,6 +167,7 @@ class PurseIdRenewed:
 Change: TypeAlias = (
     Provisioned
     | BulletinAccepted
+    | AnchorChanged
     | PaymentPending
     | PaymentSettled
     | PaymentCredited
@@ -186,10 +197,18 @@ class Ledger(Protocol):
     def holdings(self, unit_ids: Sequence[bytes]) -> tuple[Holding, ...]:
         """Spendable units, in the order asked for. Raises KeyError for one that is not here."""
 
-    def offerable(self, *, epoch: int, max_hops: int | None, among: frozenset[bytes] | None = None) -> Stock:
+    def offerable(
+        self,
+        *,
+        epoch: int,
+        max_hops: int | None,
+        keys: Mapping[bytes, MoneyKey] | None,
+        among: frozenset[bytes] | None = None,
+    ) -> Stock:
         """Spendable units that a payee takes in this epoch, if it knows no hop above `max_hops`.
 
         `max_hops` None: a vault or a centre, to which neither that nor a unit's own limit applies.
+        `keys`: only units issued within the validity of their key, by kid; None: a centre, which takes all.
         `among`: these units and no others.
         """
 

@@ -179,8 +179,10 @@ def check_unit(terms: Terms, signed: SignedUnit, offered: OfferedUnit, ledger: L
 def check_money(terms: Terms, signed: SignedUnit) -> None:
     """That a unit is good money, in the order of EPP-TRF-036 to 038. Raises Refusal."""
     trusted, unit = terms.identity.anchor, signed.unit
+    # EPP-CEN-040
+    redeems = terms.identity.claims.role is Role.CENTRE
     # EPP-TRF-036, EPP-UNI-002
-    anchor.check_unit_signature(trusted, signed)
+    anchor.check_unit_signature(trusted, signed, at_any_epoch=redeems)
     # EPP-TRF-037, EPP-UNI-003
     anchor.check_unit_seal(trusted, unit)
     # EPP-TRF-037, EPP-UNI-004

@@ -47,12 +47,17 @@ def choose(
     order: PayOrder | PayUnitsOrder, amount: int, ledger: Ledger, terms: Terms, payee: Role | None
 ) -> tuple[bytes, ...]:
     """Units to offer that sum to `amount`; `payee` None: not yet known. Raises Refusal."""
-    policy = terms.identity.policy
+    identity = terms.identity
+    policy = identity.policy
     homeward = payee in (None, Role.VAULT, Role.CENTRE)
+    # EPP-KEY-040
+    redeems = payee is Role.CENTRE if payee else policy.permits(identity.claims.role, Role.CENTRE)
     stock = ledger.offerable(
         # EPP-TRF-012
         epoch=terms.epoch,
         max_hops=None if homeward else policy.max_hops,
+        # EPP-KEY-039
+        keys=None if redeems else identity.anchor.money_keys,
         among=order.unit_ids if isinstance(order, PayUnitsOrder) else None,
     )
     # EPP-TRF-011, EPP-TRF-060, EPP-TRF-064, EPP-TRF-065

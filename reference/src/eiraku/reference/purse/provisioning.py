@@ -46,7 +46,7 @@ def provision(state: PurseState, given: Provisioning) -> tuple[PurseState, tuple
         raise Refusal(Code.POLICY, "EPP-POL-001", str(error)) from None
     check_policy(policy)
     try:
-        # EPP-GEN-009, EPP-GEN-010, EPP-KEY-015 to EPP-KEY-019
+        # EPP-KEY-033, EPP-KEY-034, EPP-GEN-020, EPP-GEN-010
         trusted = TrustAnchor.from_mapping(given.anchor)
         check_identity(trusted, given)
         holdings = tuple(check_holding(trusted, item) for item in given.holdings)

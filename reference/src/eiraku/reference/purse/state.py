@@ -16,6 +16,7 @@ from eiraku.reference.purse.ledger import Change, Ledger, StoredBulletin
 from eiraku.reference.records import Channel
 from eiraku.spec.bulletins import Bulletin
 from eiraku.spec.errors import Refusal
+from eiraku.spec.key_lists import Centre
 from eiraku.spec.messages import OfferedUnit, Reject
 from eiraku.spec.objects import PurseId
 from eiraku.spec.revoked import RevokedList
@@ -35,7 +36,7 @@ class Env:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Identity:
-    """Who this purse is and what it trusts; fixed from provisioning on. `purse_id`: as signed."""
+    """Who this purse is and what it trusts, fixed while a session is open. `purse_id`: as signed."""
 
     key: SigningKey
     purse_id: bytes
@@ -51,6 +52,10 @@ class Terms:
     identity: Identity
     epoch: int
     revoked: RevokedList
+    scheme_key: bytes | None
+    """That of an initiator (EPP-KEY-045); None if none is in force."""
+    scheme_keys: tuple[bytes, ...]
+    """Those of a responder (EPP-KEY-046)."""
 
 
 # --- what the holder has set for the next session (EPP-GEN-002) ---
@@ -133,6 +138,21 @@ class TakeBulletin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakeKeys:
+    """A key list of one centre reaches the purse, as signed (EPP-KEY-026)."""
+
+    centre: Centre
+    keys: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeSchemeKey:
+    """A scheme key reaches the purse, 32 bytes (EPP-KEY-049)."""
+
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenSession:
     """A session begins; an earlier one ends (EPP-SES-027)."""
 
@@ -168,7 +188,16 @@ class Collect:
 
 
 Input: TypeAlias = (
-    Provisioning | SetOrder | TakeBulletin | OpenSession | Deliver | TakeIssue | TakePurseId | Collect
+    Provisioning
+    | SetOrder
+    | TakeBulletin
+    | TakeKeys
+    | TakeSchemeKey
+    | OpenSession
+    | Deliver
+    | TakeIssue
+    | TakePurseId
+    | Collect
 )
 
 
@@ -355,6 +384,8 @@ class Ready:
             identity=self.identity,
             epoch=self.epoch,
             revoked=RevokedList() if self.bulletin is None else self.bulletin.revoked,
+            scheme_key=self.identity.anchor.scheme_key_of_initiator(self.epoch),
+            scheme_keys=self.identity.anchor.scheme_keys_of_responder(self.epoch),
         )
 
 

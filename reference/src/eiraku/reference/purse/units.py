@@ -76,7 +76,9 @@ def held(unit: SignedUnit, hop: int, sealed: bytes) -> Holding:
     return Holding(
         unit_id=unit.unit_id,
         unit=unit.raw,
+        kid=unit.kid,
         value=unit.unit.value,
+        issued=unit.unit.issued,
         expires=unit.unit.expires,
         max_hops=unit.unit.max_hops,
         hop=hop,

@@ -4,13 +4,14 @@ A is payer and responder, B payee and initiator; C gave A the second unit. All p
 digests of their names: nothing is drawn at random, and an implementation can start from any value.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from hashlib import sha256
 from typing import Any, cast
 
 from eiraku.reference import policy
 from eiraku.reference.anchor import TrustAnchor
+from eiraku.reference.centres import roots
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
 from eiraku.reference.centres.issuing import IssuingCentre, MoneyKey, identifier, sign_unit, taken
 from eiraku.reference.crypto.ed25519 import SigningKey
@@ -18,6 +19,13 @@ from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.purse import units
 from eiraku.spec import objects
 from eiraku.spec.bulletins import Bulletin
+from eiraku.spec.key_lists import (
+    CONTEXT_DEVICE_KEYS,
+    CONTEXT_MONEY_KEYS,
+    DeviceKeys,
+    MoneyKeys,
+    scheme_key_id,
+)
 from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import EndorsementPayload, PurseId, Role, Unit
 from eiraku.spec.record import Record
@@ -70,29 +78,54 @@ MONEY = MoneyKey(
 )
 DEVICE_CENTRE = DeviceCentre(keys=(MASTER,), seal=secret("device seal", 16), economy=ECONOMY)
 ISSUING_CENTRE = IssuingCentre(keys=(MONEY,), seal=secret("money seal", 16), economy=ECONOMY)
+DEVICE_ROOT, MONEY_ROOT = (SigningKey(secret(f"{centre} root")) for centre in ("device", "money"))
+CHANGE = EPOCH + 1
+"""The epoch from which the second key lists revoke the first keys, whose successors they announce."""
+_SCHEME_KEYS = tuple(map(scheme_key_id, (SCHEME_KEY, secret("second scheme key"))))
+_SUCCESSOR = AgreementKey(secret("second history key")).public
+SECOND_UNIT_KEY = SigningKey(secret("second unit key"))
+DEVICE_LISTS = (
+    DeviceKeys(
+        sequence=1,
+        expires=200,
+        keys=((MASTER.key.public, 0, LAST_EPOCH),),
+        scheme=((_SCHEME_KEYS[0], 0, LAST_EPOCH),),
+    ),
+    DeviceKeys(
+        sequence=2,
+        expires=400,
+        keys=(
+            (MASTER.key.public, 0, EPOCH),
+            (SigningKey(secret("second purse master key")).public, CHANGE, LAST_EPOCH),
+        ),
+        scheme=((_SCHEME_KEYS[0], 0, EPOCH), (_SCHEME_KEYS[1], 0, LAST_EPOCH)),
+    ),
+)
+MONEY_LISTS = (
+    MoneyKeys(
+        sequence=1,
+        expires=200,
+        keys=((MONEY.unit_key.public, MONEY.history_key.public, 0, LAST_EPOCH),),
+    ),
+    MoneyKeys(
+        sequence=2,
+        expires=400,
+        keys=(
+            (MONEY.unit_key.public, MONEY.history_key.public, 0, EPOCH),
+            (SECOND_UNIT_KEY.public, _SUCCESSOR, CHANGE, LAST_EPOCH),
+        ),
+    ),
+)
 ANCHOR = TrustAnchor.from_mapping(
     {
         "economies": [ECONOMY],
-        "device_keys": [
-            {
-                "kid": MASTER.kid.hex(),
-                "public": MASTER.key.public.hex(),
-                "from": MASTER.valid_from,
-                "to": MASTER.valid_to,
-            }
-        ],
-        "money_keys": [
-            {
-                "kid": MONEY.kid.hex(),
-                "public": MONEY.unit_key.public.hex(),
-                "history": MONEY.history_key.public.hex(),
-                "from": MONEY.valid_from,
-                "to": MONEY.valid_to,
-            }
-        ],
+        "device_root": DEVICE_ROOT.public.hex(),
+        "money_root": MONEY_ROOT.public.hex(),
+        "device_keys": roots.sign(DEVICE_ROOT, CONTEXT_DEVICE_KEYS, DEVICE_LISTS[0].encode()).hex(),
+        "money_keys": roots.sign(MONEY_ROOT, CONTEXT_MONEY_KEYS, MONEY_LISTS[0].encode()).hex(),
         "device_seal": DEVICE_CENTRE.seal.hex(),
         "money_seal": ISSUING_CENTRE.seal.hex(),
-        "scheme_key": SCHEME_KEY.hex(),
+        "scheme_keys": [SCHEME_KEY.hex()],
     }
 )
 POLICY = policy.default()
@@ -142,6 +175,10 @@ def _unit(number: int, value: int, reserved: bytes = b"") -> Unit:
 
 
 UNITS = (_unit(1, 8), _unit(2, 4, secret("reserved")))
+LATER = replace(_unit(3, 8), issued=CHANGE)
+"""A unit of the epoch of the change: under the first unit key it is valid by the first list only, under the
+second one by the second only.
+"""
 AMOUNT = sum(unit.value for unit in UNITS)
 
 

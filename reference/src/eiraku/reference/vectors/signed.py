@@ -12,21 +12,26 @@ from eiraku.reference.history import layer_info, unit_id
 from eiraku.reference.purse import credential
 from eiraku.reference.vectors import example
 from eiraku.reference.vectors.example import plain, secret
-from eiraku.spec import cbor, objects
+from eiraku.spec import cbor, key_lists, objects
 from eiraku.spec.messages import Offer, offer_digest
 from eiraku.spec.objects import Layer, ReceiptPayload
 from eiraku.spec.record import Record
 from eiraku.spec.vectors import forms
 
-SIGNING = ("purse master key", "unit key", *(f"purse key {name}" for name in example.KEYS))
+SIGNING = (
+    *("purse master key", "unit key", *(f"purse key {name}" for name in example.KEYS)),
+    *("device root", "money root", "second purse master key", "second unit key"),
+)
 AGREEMENT = (
     "history key",
+    "second history key",
     "ephemeral A",
     "ephemeral B",
     *(move.ephemeral for move in example.MOVES.values()),
 )
 CHOSEN = {
     "scheme key": (32, "EPP-PID-008"),
+    "second scheme key": (32, "EPP-KEY-048"),
     "device seal": (16, "EPP-PID-003"),
     "money seal": (16, "EPP-UNI-003"),
     "nonce A": (16, "EPP-PID-009"),
@@ -88,6 +93,8 @@ def _key(kind: Any, name: str, length: Any, rule: str, outputs: forms.NamedKey) 
 
 KINDS = {
     "purse ID": (objects.CONTEXT_PURSE_ID, True, ("EPP-PID-001", "EPP-PID-002")),
+    "device keys": (key_lists.CONTEXT_DEVICE_KEYS, True, ("EPP-KEY-020", "EPP-KEY-022", "EPP-KEY-037")),
+    "money keys": (key_lists.CONTEXT_MONEY_KEYS, True, ("EPP-KEY-020", "EPP-KEY-022", "EPP-KEY-037")),
     "bulletin": (objects.CONTEXT_BULLETIN, True, ("EPP-BUL-001",)),
     "unit": (objects.CONTEXT_UNIT, True, ("EPP-UNI-002", "EPP-UNI-009")),
     "endorsement": (objects.CONTEXT_ENDORSEMENT, False, ("EPP-HIS-001", "EPP-HIS-002")),
@@ -130,6 +137,12 @@ def _objects() -> Iterator[forms.SignedObject]:
         yield _signed(f"bulletin-{number}", "bulletin", "purse master key", bulletin)
     for number, unit in enumerate(example.UNITS, start=1):
         yield _signed(f"unit-{number}", "unit", "unit key", unit)
+    for number, devices in enumerate(example.DEVICE_LISTS, start=1):
+        yield _signed(f"device-keys-{number}", "device keys", "device root", devices)
+    for number, money in enumerate(example.MONEY_LISTS, start=1):
+        yield _signed(f"money-keys-{number}", "money keys", "money root", money)
+    yield _signed("unit-under-a-revoked-key", "unit", "unit key", example.LATER)
+    yield _signed("unit-under-a-successor", "unit", "second unit key", example.LATER)
     for name, move in example.MOVES.items():
         yield _signed(f"endorsement-{name}", "endorsement", move.signer, move.payload)
     yield _signed("receipt", "receipt", "purse key B", receipt())

@@ -1,16 +1,25 @@
-"""Master keys of the device centre in its database, and which of them signs (EPP-KEY-009, EPP-KEY-010)."""
+"""Keys of the device centre and of the scheme in its database, and the lists that name them (chapter 13).
 
-from collections.abc import Callable, Mapping
+Every change of keys is a new key list in the same durable write. `root`: the device root, which is kept
+elsewhere. Raises RegistryError, AnnouncedError, DatabaseError; then nothing was changed.
+"""
 
-from sqlalchemy import Connection, select
+from collections.abc import Callable
 
-from eiraku.reference.anchor import DeviceKey
+from sqlalchemy import Connection, func, select
+
+from eiraku.reference import keylists
 from eiraku.reference.centres.device import PurseMasterKey
+from eiraku.reference.centres.roots import device_list
 from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.keylists import DeviceKey, DeviceList, Validity
 from eiraku.spec import shape
-from eiraku.spec.errors import Refused
+from eiraku.spec.errors import Refusal, Refused
+from eiraku.spec.key_lists import SCHEME_KEYS_MAX, scheme_key_id
+from eiraku.spec.objects import Role
+from eiraku.system import announced
 from eiraku.system.database import Database
-from eiraku.system.device.schema import MASTER_KEY, epoch_of
+from eiraku.system.device.schema import KEY_LIST, MASTER_KEY, PURSE, SCHEME_KEY, epoch_of
 
 
 class RegistryError(Refused):
@@ -18,34 +27,115 @@ class RegistryError(Refused):
 
 
 class Keys:
-    """The keys as anchors have them, and their change."""
+    """The keys, their successors, their revocation."""
 
     def __init__(self, database: Database, random: Callable[[int], bytes]) -> None:
         self._database = database
         self._random = random
 
-    def announced(self) -> Mapping[bytes, DeviceKey]:
-        """Every master key, public halves only, by kid: as a trust anchor has them."""
-        with self._database.reading() as connection:
-            return {
-                key.kid: DeviceKey(public=key.key.public, valid_from=key.valid_from, valid_to=key.valid_to)
-                for key in master_keys(connection)
-            }
+    # --- what there is ---
 
-    def rotate(self, *, valid_from: int, valid_to: int = shape.EPOCH_MAX) -> bytes:
+    def newest(self) -> bytes:
+        """The newest key list, as signed."""
+        with self._database.reading() as connection:
+            return bytes(announced.newest(connection, KEY_LIST).signed)
+
+    def announced(self) -> DeviceList:
+        """The newest key list, as everybody reads it."""
+        with self._database.reading() as connection:
+            row = announced.newest(connection, KEY_LIST)
+        return keylists.device_keys(row.root, row.signed)
+
+    @property
+    def root(self) -> bytes:
+        """The public half of the device root, 32 bytes."""
+        with self._database.reading() as connection:
+            return bytes(announced.newest(connection, KEY_LIST).root)
+
+    def scheme_keys(self) -> tuple[bytes, ...]:
+        """The scheme keys that a purse should have, 32 bytes each."""
+        # EPP-DEV-048
+        with self._database.reading() as connection:
+            return tuple(_scheme_keys(connection, epoch_of(connection)))
+
+    def first_permitted(self, lifetime: int) -> int:
+        """From which epoch on a successor may be valid. `lifetime`: most epochs of a purse ID."""
+        with self._database.reading() as connection:
+            return _first_permitted(connection, lifetime)
+
+    # --- changes ---
+
+    def rotate(
+        self,
+        root: SigningKey,
+        *,
+        valid_from: int,
+        lifetime: int,
+        valid_to: int = shape.EPOCH_MAX,
+        expires: int | None = None,
+    ) -> bytes:
         """A new master key for objects issued from a later epoch on; its 8-byte kid.
 
-        Until then the old one signs; anchors hold both (EPP-KEY-010). Raises RegistryError, DatabaseError.
+        Until then the old one signs; lists name both (EPP-KEY-010). `lifetime`: as `first_permitted`.
         """
         with self._database.writing() as connection:
-            epoch = epoch_of(connection)
-            # EPP-DEV-013
-            if valid_from <= epoch:
-                raise RegistryError(
-                    f"a new key must be known before it signs: expected an epoch after {epoch}, "
-                    f"found {valid_from}"
-                )
-            return new_key(connection, self._random(32), valid_from=valid_from, valid_to=valid_to)
+            _permit(connection, valid_from, lifetime)
+            kid = new_key(connection, self._random(32), valid_from=valid_from, valid_to=valid_to)
+            publish_keys(connection, root, expires)
+            return kid
+
+    def revoke(self, root: SigningKey, kid: bytes, *, valid_from: int, expires: int | None = None) -> bytes:
+        """A master key signs nothing from an epoch on, also one that is past; the kid of its successor."""
+        with self._database.writing() as connection:
+            mine = MASTER_KEY.c.kid == kid
+            row = connection.execute(select(MASTER_KEY).where(mine)).one_or_none()
+            if row is None or row.valid_to < valid_from:
+                raise RegistryError(f"{kid.hex()}: expected a master key that is good in epoch {valid_from}")
+            # EPP-DEV-043
+            connection.execute(MASTER_KEY.update().where(mine).values(valid_to=valid_from - 1))
+            first = max(valid_from, epoch_of(connection))
+            successor = new_key(connection, self._random(32), valid_from=first, valid_to=row.valid_to)
+            publish_keys(connection, root, expires)
+            return successor
+
+    def rotate_scheme_key(
+        self, root: SigningKey, *, valid_from: int, lifetime: int, expires: int | None = None
+    ) -> bytes:
+        """A new scheme key, which initiators use from a later epoch on; its 8-byte identifier.
+
+        Purses that are behind use the earlier ones for another `lifetime`.
+        """
+        with self._database.writing() as connection:
+            _permit(connection, valid_from, lifetime)
+            # EPP-DEV-049
+            last = min(valid_from + lifetime, shape.EPOCH_MAX)
+            return self._end_scheme_keys(connection, root, last, valid_from, expires)
+
+    def revoke_scheme_keys(self, root: SigningKey, *, valid_from: int, expires: int | None = None) -> bytes:
+        """Every scheme key that there is ends before an epoch; the identifier of the new one."""
+        # EPP-DEV-043
+        with self._database.writing() as connection:
+            return self._end_scheme_keys(connection, root, valid_from - 1, 0, expires)
+
+    def renew(self, root: SigningKey, expires: int) -> bytes:
+        """The same keys in a list that expires later; the list."""
+        with self._database.writing() as connection:
+            before = announced.newest(connection, KEY_LIST).expires
+            if not before < expires <= shape.EPOCH_MAX:
+                raise RegistryError(f"expected a list that expires after epoch {before}, found {expires}")
+            return publish_keys(connection, root, expires)
+
+    def _end_scheme_keys(
+        self, connection: Connection, root: SigningKey, last: int, valid_from: int, expires: int | None
+    ) -> bytes:
+        """The present ones end with the epoch `last`, and a new one begins."""
+        running = SCHEME_KEY.c.valid_to > last
+        connection.execute(SCHEME_KEY.update().where(running).values(valid_to=last))
+        name = new_scheme_key(connection, self._random(32), valid_from=valid_from)
+        if len(_scheme_keys(connection, epoch_of(connection))) > SCHEME_KEYS_MAX:
+            raise RegistryError(f"a purse holds {SCHEME_KEYS_MAX} scheme keys; wait until one has ended")
+        publish_keys(connection, root, expires)
+        return name
 
 
 def new_key(connection: Connection, seed: bytes, *, valid_from: int, valid_to: int) -> bytes:
@@ -60,6 +150,36 @@ def new_key(connection: Connection, seed: bytes, *, valid_from: int, valid_to: i
     return key.kid
 
 
+def new_scheme_key(connection: Connection, key: bytes, *, valid_from: int) -> bytes:
+    """Keep a scheme key of 32 random bytes, in force from an epoch on; its identifier."""
+    name = scheme_key_id(key)
+    row = {"id": name, "secret": key, "valid_from": valid_from, "valid_to": shape.EPOCH_MAX}
+    connection.execute(SCHEME_KEY.insert().values(**row))
+    return name
+
+
+def publish_keys(connection: Connection, root: SigningKey, expires: int | None) -> bytes:
+    """The next key list, of all keys that somebody needs; the list. Raises RegistryError, AnnouncedError."""
+    epoch = epoch_of(connection)
+    keys = [key.announced for key in master_keys(connection) if _is_needed(connection, key.announced, epoch)]
+    scheme = {
+        row.id: Validity(valid_from=row.valid_from, valid_to=row.valid_to)
+        for row in connection.execute(select(SCHEME_KEY).order_by(SCHEME_KEY.c.valid_to, SCHEME_KEY.c.id))
+        if row.valid_to >= epoch
+    }
+
+    def make(sequence: int, last: int) -> bytes:
+        signed = device_list(root, sequence=sequence, expires=last, keys=keys, scheme=scheme)
+        try:
+            found = keylists.device_keys(root.public, signed)
+            keylists.check_keys(found, roots=(root.public,), other=())
+        except Refusal as refusal:
+            raise RegistryError(f"purses would refuse the key list: {refusal.detail}") from None
+        return signed
+
+    return announced.announce(connection, KEY_LIST, root, expires, make)
+
+
 def master_keys(connection: Connection) -> tuple[PurseMasterKey, ...]:
     """Every key, oldest first."""
     query = select(MASTER_KEY).order_by(MASTER_KEY.c.valid_from, MASTER_KEY.c.kid)
@@ -71,7 +191,7 @@ def master_keys(connection: Connection) -> tuple[PurseMasterKey, ...]:
 
 def key_for(connection: Connection, epoch: int) -> PurseMasterKey:
     """The newest key that may sign objects of this epoch. Raises RegistryError."""
-    # EPP-KEY-009
+    # EPP-KEY-009, EPP-DEV-045
     query = (
         select(MASTER_KEY)
         .where(MASTER_KEY.c.valid_from <= epoch, MASTER_KEY.c.valid_to >= epoch)
@@ -82,3 +202,36 @@ def key_for(connection: Connection, epoch: int) -> PurseMasterKey:
     if row is None:
         raise RegistryError(f"no master key may sign in epoch {epoch}; make a new one for it (rotate)")
     return PurseMasterKey(key=SigningKey(row.private), valid_from=row.valid_from, valid_to=row.valid_to)
+
+
+def _is_needed(connection: Connection, key: DeviceKey, epoch: int) -> bool:
+    if key.valid_from > key.valid_to:
+        return False
+    # EPP-DEV-044
+    good = (PURSE.c.issued.between(key.valid_from, key.valid_to), PURSE.c.expires >= epoch)
+    some = select(PURSE.c.number).where(*good).limit(1)
+    return key.valid_to >= epoch or connection.execute(some).first() is not None
+
+
+def _scheme_keys(connection: Connection, epoch: int) -> list[bytes]:
+    # EPP-DEV-048
+    query = select(SCHEME_KEY.c.secret).where(SCHEME_KEY.c.valid_to >= epoch)
+    return [bytes(key) for key in connection.execute(query.order_by(SCHEME_KEY.c.valid_to)).scalars()]
+
+
+def _first_permitted(connection: Connection, lifetime: int) -> int:
+    # EPP-DEV-042
+    people = PURSE.c.role.in_((int(Role.PERSON), int(Role.MERCHANT)))
+    query = select(func.max(PURSE.c.expires)).where(people, PURSE.c.state == "active")
+    last = connection.execute(query).scalar_one()
+    return max(epoch_of(connection) + lifetime, last or 0) + 1
+
+
+def _permit(connection: Connection, valid_from: int, lifetime: int) -> None:
+    first = _first_permitted(connection, lifetime)
+    # EPP-DEV-042
+    if valid_from < first:
+        raise RegistryError(
+            f"purses that live may not know the key before epoch {first}: expected that or a later one, "
+            f"found {valid_from}"
+        )

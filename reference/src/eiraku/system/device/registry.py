@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 from sqlalchemy import select
 
+from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import shape
 from eiraku.system.database import Database
 from eiraku.system.device.bulletins import DELTAS, Bulletins, publish
-from eiraku.system.device.keys import Keys, RegistryError, new_key
+from eiraku.system.device.keys import Keys, RegistryError, new_key, new_scheme_key, publish_keys
 from eiraku.system.device.purses import Purses
 from eiraku.system.device.reports import Inspections
 from eiraku.system.device.schema import CENTRE
@@ -47,12 +48,14 @@ class Registry:
         max_bulletin: int,
         epoch: int,
         random: Callable[[int], bytes],
+        root: SigningKey,
         key_expires: int = shape.EPOCH_MAX,
+        list_expires: int = shape.EPOCH_MAX,
     ) -> "Registry":
         """A new centre with one master key, good to `key_expires`, and the bulletin of `epoch`.
 
-        `seal`: 16 bytes; `policy_digest`: 32; `max_bulletin`: of the policy. Raises RegistryError,
-        DatabaseError.
+        `seal`: 16 bytes; `policy_digest`: 32; `max_bulletin`: of the policy; `root`: it signs the first key
+        list, which names a scheme key too and is good to `list_expires`. Raises RegistryError, DatabaseError.
         """
         if len(seal) != 16 or len(policy_digest) != 32:
             raise RegistryError("expected a seal of 16 bytes and a policy digest of 32")
@@ -65,5 +68,7 @@ class Registry:
             row |= {"epoch": epoch, "clock": 0}
             connection.execute(CENTRE.insert().values(id=1, **row))
             new_key(connection, random(32), valid_from=epoch, valid_to=key_expires)
+            new_scheme_key(connection, random(32), valid_from=0)
+            publish_keys(connection, root, list_expires)
             publish(connection, epoch)
         return cls(database, random=random)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     select,
 )
 
+from eiraku.system import announced
 from eiraku.system.database import Schema
 
 METADATA = MetaData()
@@ -42,6 +43,17 @@ MASTER_KEY = Table(
     Column("valid_from", BigInteger, nullable=False),
     Column("valid_to", BigInteger, nullable=False),
 )
+
+SCHEME_KEY = Table(
+    "scheme_key",
+    METADATA,
+    Column("id", LargeBinary(8), primary_key=True),
+    Column("secret", LargeBinary(32), nullable=False),
+    Column("valid_from", BigInteger, nullable=False),
+    Column("valid_to", BigInteger, nullable=False),
+)
+
+KEY_LIST = announced.table(METADATA)
 
 PURSE = Table(
     "purse",

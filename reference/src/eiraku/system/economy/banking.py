@@ -44,8 +44,11 @@ class Banking:
         return self.banks.all[place.bank]
 
     def news(self, place: Place, bulletin: bytes) -> None:
-        """A purse at a counter gets the newest bulletin, and a later purse ID when its own runs out."""
-        self.places.device(place).bulletin(bulletin)
+        """A purse at a counter gets the newest key lists and bulletin, and a later purse ID in time."""
+        device = self.places.device(place)
+        # EPP-SVC-032, EPP-SVC-033
+        self.scheme.tell(device)
+        device.bulletin(bulletin)
         if place.renew - self.scheme.epoch <= self.scenario.policy.purse_lifetime // 3:
             self.scheme.renew(place)
 

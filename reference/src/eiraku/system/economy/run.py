@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from eiraku.reference.crypto.drbg import Drbg
-from eiraku.reference.gossip import Gossip, epoch_of, exchange
+from eiraku.reference.gossip import Gossip, epoch_of, exchange, lists_of
 from eiraku.spec.errors import Code, Refusal
 from eiraku.system.economy.banking import ALL, Banking
 from eiraku.system.economy.banks import Banks
@@ -183,7 +183,11 @@ class Run:
         self.bulletin = self.scheme.advance()
         self.truth.epoch = self.meetings.epoch = self.scheme.epoch
         self.refunded += self.scheme.refund()
-        self.places.device(self.scheme.centre).bulletin(self.bulletin)
+        if self.scheme.epoch == self.scenario.rotation.announced:
+            self.meetings.events["successors used from epoch"] = self.scheme.rotate()
+        centre = self.places.device(self.scheme.centre)
+        self.scheme.tell(centre)
+        centre.bulletin(self.bulletin)
         self.banks.new_epoch()
 
     def _end_of_epoch(self) -> None:
@@ -239,6 +243,8 @@ class Run:
         devices = self.places.device(one), self.places.device(other)
         if epoch_of(devices[0]) != epoch_of(devices[1]):
             self.meetings.events["bulletins passed on"] += 1
+        if lists_of(devices[0]) != lists_of(devices[1]):
+            self.meetings.events["key lists passed on"] += 1
         # EPP-DEV-010
         exchange(Gossip(devices[0]), Gossip(devices[1]))
 

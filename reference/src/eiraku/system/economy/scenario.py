@@ -91,6 +91,12 @@ class Cheating(Table, frozen=True, kw_only=True):
     payments: UpTo1000 = 8
 
 
+class Rotation(Table, frozen=True, kw_only=True):
+    """Keys that change within a run: the epoch in which successors of all of them are announced; 0: never."""
+
+    announced: Annotated[int, Meta(ge=0, le=EPOCHS_MAX)] = 0
+
+
 class Denominations(Table, frozen=True, kw_only=True):
     """A set is one unit of each power of two up to `largest`."""
 
@@ -128,6 +134,7 @@ class Scenario(Table, frozen=True, kw_only=True):
     habits: Habits = Habits()
     faults: Faults = Faults()
     cheats: Cheating = Cheating()
+    rotation: Rotation = Rotation()
     denominations: Denominations = Denominations()
 
     def __post_init__(self) -> None:

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from eiraku.reference.anchor import parse_purse_id
+from eiraku.reference.anchor import TrustAnchor, parse_purse_id
+from eiraku.reference.centres.roots import Roots
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Device
 from eiraku.reference.purse.ledger import Holding
 from eiraku.reference.purse.state import Provisioning
 from eiraku.spec.centre_objects import Claim
+from eiraku.spec.key_lists import Centre
 from eiraku.spec.objects import Role
 from eiraku.system.database import Database
 from eiraku.system.device.registry import Registry
@@ -27,6 +29,7 @@ from eiraku.system.economy.places import Kind, Place, Places
 from eiraku.system.economy.scenario import Scenario
 from eiraku.system.economy.truth import Truth
 from eiraku.system.economy.wholesale import Wholesale
+from eiraku.system.exchange.trust import lacks_scheme_keys
 from eiraku.system.issuing.cases import COPY
 from eiraku.system.issuing.counter import Counter, EconomyOf
 from eiraku.system.issuing.deposits import Deposited
@@ -125,6 +128,7 @@ class Scheme:
             Database(f"sqlite:///{directory / 'device-centre.db'}", DEVICE_SCHEMA),
             Database(f"sqlite:///{directory / 'issuing-centre.db'}", ISSUING_SCHEMA),
         ]
+        self.roots = Roots(device=SigningKey(random(32)), money=SigningKey(random(32)))
         policy = scenario.purse_policy()
         self._policy = policy.to_mapping()
         self.registry = Registry.create(
@@ -134,6 +138,7 @@ class Scheme:
             max_bulletin=policy.max_bulletin,
             epoch=FIRST_EPOCH,
             random=random,
+            root=self.roots.device,
         )
         self.issuer = Issuer(
             Office.create(
@@ -148,11 +153,10 @@ class Scheme:
                 ),
                 epoch=FIRST_EPOCH,
                 random=random,
+                root=self.roots.money,
                 public_keys=self.registry.purses.public_key,
             )
         )
-        self.anchor = trust_anchor(self.registry, self.issuer, random(32))
-        self._anchor = self.anchor.to_mapping()
         self.wholesale = Wholesale(directory, scenario.economies, random)
         self.centre = self.make(Kind.CENTRE, "issuing centre", scenario.economies[0].number)
         self.issuer.office.add_purse(self.centre.number)
@@ -163,6 +167,11 @@ class Scheme:
             economy_of=self._economy_of,
             collected=self._collected,
         )
+
+    @property
+    def anchor(self) -> TrustAnchor:
+        """What a purse that is made now trusts."""
+        return trust_anchor(self.registry, self.issuer)
 
     def close(self) -> None:
         """Close the databases."""
@@ -203,7 +212,7 @@ class Scheme:
             number=number,
             private_key=key,
             purse_id=purse_id,
-            anchor=self._anchor,
+            anchor=self.anchor.to_mapping(),
             policy=self._policy,
             bulletin=self.registry.bulletins.newest(),
             holdings=(),
@@ -219,11 +228,20 @@ class Scheme:
         expires = self.epoch + self.scenario.policy.purse_lifetime
         if expires <= registered.expires:
             return True
-        signed = self.registry.purses.renew(place.number, expires)
-        result = self.places.device(place).take_purse_id(signed)
-        if isinstance(result, Accepted):
+        device, signed = self.places.device(place), self.registry.purses.renew(place.number, expires)
+        # EPP-DEV-046
+        self.tell(device)
+        if isinstance(device.take_purse_id(signed), Accepted):
             place.renew = expires
         return True
+
+    def tell(self, device: Device) -> None:
+        """Give a purse the newest key lists, and the scheme keys that it lacks."""
+        device.keys(Centre.DEVICE, self.registry.keys.newest())
+        device.keys(Centre.MONEY, self.issuer.office.key_list())
+        if lacks_scheme_keys(device):
+            for key in self.registry.keys.scheme_keys():
+                device.scheme_key(key)
 
     # --- epochs ---
 
@@ -233,6 +251,16 @@ class Scheme:
         self.epoch = self.registry.bulletins.epoch
         self.issuer.office.advance(self.epoch)
         return self.registry.bulletins.newest()
+
+    def rotate(self) -> int:
+        """Announce successors of all keys; the first epoch in which they are used."""
+        keys, lifetime = self.registry.keys, self.scenario.policy.purse_lifetime
+        # EPP-DEV-042, EPP-CEN-043
+        first = keys.first_permitted(lifetime)
+        keys.rotate(self.roots.device, valid_from=first, lifetime=lifetime)
+        keys.rotate_scheme_key(self.roots.device, valid_from=first, lifetime=lifetime)
+        self.issuer.office.rotate(self.roots.money, first, earliest=first)
+        return first
 
     # --- money out ---
 

@@ -7,6 +7,7 @@ says nothing about whether the request was carried out: send the very same reque
 from typing import Protocol
 
 from eiraku.spec.errors import Refused, Unavailable
+from eiraku.spec.key_lists import Centre
 
 
 class ServiceRefused(Refused):
@@ -38,6 +39,9 @@ class Carrier(Protocol):
 
     def request(self, signed: bytes) -> bytes:
         """Carry a signed request (EPP-SVC-002); the bytes of the answer, by method."""
+
+    def keys(self, centre: Centre) -> bytes:
+        """The newest key list of a centre, as signed."""
 
     def bulletin(self, epoch: int) -> bytes:
         """An update to the newest bulletin, for a purse that holds the one of `epoch`; 0 for none.

@@ -17,9 +17,7 @@ from typing import Protocol, TypeAlias
 
 from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, String, Table, select
 
-from eiraku.reference.device import Device
-from eiraku.reference.meeting import accepted
-from eiraku.spec.errors import EirakuError, Refusal
+from eiraku.spec.errors import EirakuError
 from eiraku.system.database import Database, Schema
 from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
 from eiraku.system.exchange.codes import RETRY_AFTER
@@ -188,20 +186,3 @@ class Outbox:
             mine = _SEQUENCE.c.audience == request.audience
             connection.execute(_SEQUENCE.update().where(mine).values(last=2 * _SEQUENCE.c.last + 1))
             connection.execute(_REQUEST.delete().where(_REQUEST.c.audience == request.audience))
-
-
-def renewals(device: Device) -> Handler:
-    """For `renew`: the new purse ID is in the purse before its request counts as answered.
-
-    The handler raises PurseLostPower; a Refusal of the purse is an error of what it gives.
-    """
-
-    def renewed(_request: Request, answer: Answer) -> Taken:
-        if isinstance(answer, bytes):
-            try:
-                accepted(device.take_purse_id(answer))
-            except Refusal as refusal:
-                return Taken(error=refusal)
-        return Taken()
-
-    return renewed

@@ -95,8 +95,6 @@ class _Key:
 
     public: bytes
     history: AgreementKey
-    valid_from: int
-    valid_to: int
 
 
 class Opener:
@@ -110,15 +108,7 @@ class Opener:
     ) -> None:
         """`centres`: the numbers of the centre's own purses, of role `centre`."""
         self._set(
-            {
-                key.kid: _Key(
-                    public=key.unit_key.public,
-                    history=key.history_key,
-                    valid_from=key.valid_from,
-                    valid_to=key.valid_to,
-                )
-                for key in keys
-            },
+            {key.kid: _Key(public=key.unit_key.public, history=key.history_key) for key in keys},
             public_keys,
             centres,
         )
@@ -129,21 +119,13 @@ class Opener:
         self.centres = centres
 
     def __getstate__(self) -> tuple[Any, ...]:
-        keys = [
-            (kid, key.public, key.history.private, key.valid_from, key.valid_to)
-            for kid, key in self._keys.items()
-        ]
+        keys = [(kid, key.public, key.history.private) for kid, key in self._keys.items()]
         return keys, self.public_keys, self.centres
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         keys, public_keys, centres = state
         self._set(
-            {
-                kid: _Key(
-                    public=public, history=AgreementKey(private), valid_from=valid_from, valid_to=valid_to
-                )
-                for kid, public, private, valid_from, valid_to in keys
-            },
+            {kid: _Key(public=public, history=AgreementKey(private)) for kid, public, private in keys},
             public_keys,
             centres,
         )
@@ -154,11 +136,13 @@ class Opener:
         return None if key is None else key.public
 
     def unit(self, raw: bytes) -> SignedUnit:
-        """A unit that this centre issued. Raises Refusal (MALFORMED, UNIT_SIGNATURE)."""
+        """A unit under a key of this centre, whether or not the key was valid then; if the centre issued it
+        says its database (EPP-CEN-030, EPP-CEN-040). Raises Refusal (MALFORMED, UNIT_SIGNATURE).
+        """
         unit = parse_unit(raw)
         key = self._keys.get(unit.kid)
-        # EPP-KEY-008, EPP-KEY-009
-        if key is None or not key.valid_from <= unit.unit.issued <= key.valid_to:
+        # EPP-KEY-008
+        if key is None:
             raise Refusal(Code.UNIT_SIGNATURE, "EPP-KEY-008", "unit: not signed by a key of this centre")
         # EPP-UNI-002
         if not cose.verify(key.public, objects.CONTEXT_UNIT, unit.signed):

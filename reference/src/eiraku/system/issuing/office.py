@@ -1,4 +1,4 @@
-"""The issuing centre's own: its epoch, its rules, its money keys, its purses (EPP-CEN-015).
+"""The issuing centre's own: its epoch, its rules, its money keys, its purses (EPP-CEN-041 to 044).
 
 The database is the truth; keys and own purses are kept in memory and read again when their revision changed,
 so several processes can work with one database.
@@ -10,16 +10,20 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, select
 
+from eiraku.reference import keylists
 from eiraku.reference.centres.issuing import MoneyKey
+from eiraku.reference.centres.roots import money_list
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.shape import EPOCH_MAX
+from eiraku.system import announced
 from eiraku.system.database import Database, DatabaseError
 from eiraku.system.issuing.chain import Opener, PublicKeys
 from eiraku.system.issuing.schema import (
     BOOKS,
     CENTRE,
+    KEY_LIST,
     MONEY_KEY,
     OWN_PURSE,
     SCHEMA,
@@ -56,11 +60,14 @@ class Office:
         rules: Rules,
         epoch: int,
         random: Random,
+        root: SigningKey,
+        list_expires: int = EPOCH_MAX,
         public_keys: PublicKeys | None = None,
     ) -> Self:
         """Make a centre in an empty database, with a first money key from `epoch` on.
 
-        `seal`: 16 bytes; `public_keys` None: of nobody. Raises IssuerError, DatabaseError.
+        `seal`: 16 bytes; `root`: it signs the first key list, which is good to `list_expires`; `public_keys`
+        None: of nobody. Raises IssuerError, DatabaseError.
         """
         if len(seal) != 16:
             raise IssuerError(f"expected a seal of 16 bytes, found {len(seal)}")
@@ -86,6 +93,7 @@ class Office:
                 )
             )
             _add_key(connection, random, valid_from=epoch, valid_to=EPOCH_MAX)
+            publish_keys(connection, root, list_expires)
         known: PublicKeys = dict[bytes, bytes]().get if public_keys is None else public_keys
         return cls(database, public_keys=known, random=random)
 
@@ -141,22 +149,40 @@ class Office:
         """
         with self.database.reading() as connection:
             centre = self.refresh(connection)
-        # EPP-CEN-015
-        late = centre.unit_lifetime + centre.claim_grace
-        return tuple(key for key in self._keys if every or key.valid_to + late >= centre.epoch)
+            return self._keys if every else tuple(needed_keys(connection, centre))
 
-    def rotate(self, valid_from: int, *, valid_to: int = EPOCH_MAX) -> MoneyKey:
+    def key_list(self) -> bytes:
+        """The newest key list, as signed. Raises DatabaseError."""
+        with self.database.reading() as connection:
+            return bytes(announced.newest(connection, KEY_LIST).signed)
+
+    @property
+    def root(self) -> bytes:
+        """The public half of the money root, 32 bytes. Raises DatabaseError."""
+        with self.database.reading() as connection:
+            return bytes(announced.newest(connection, KEY_LIST).root)
+
+    def rotate(
+        self,
+        root: SigningKey,
+        valid_from: int,
+        *,
+        earliest: int,
+        valid_to: int = EPOCH_MAX,
+        expires: int | None = None,
+    ) -> MoneyKey:
         """Announce a new money key, which signs from `valid_from` on; the present one signs until then.
 
-        Until then every purse that is made or comes to a centre can get to know it. Raises IssuerError,
-        DatabaseError.
+        `earliest`: from which epoch on a successor may be valid, as the device centre says (EPP-DEV-042).
+        Raises IssuerError, AnnouncedError, DatabaseError.
         """
         with self.database.writing() as connection:
             centre = self.refresh(connection)
-            # EPP-CEN-015
-            if not centre.epoch < valid_from <= valid_to <= EPOCH_MAX:
+            first = max(centre.epoch + 1, earliest)
+            # EPP-CEN-043
+            if not first <= valid_from <= valid_to <= EPOCH_MAX:
                 raise IssuerError(
-                    f"expected a key valid from an epoch after {centre.epoch}, "
+                    f"expected a key valid from epoch {first} or a later one, "
                     f"found {valid_from} to {valid_to}; it must be known before it signs"
                 )
             newest = self._keys[-1]
@@ -164,15 +190,53 @@ class Office:
                 raise IssuerError(
                     f"expected a key valid from an epoch after {newest.valid_from}, when the newest begins"
                 )
-            last = MONEY_KEY.c.valid_from == newest.valid_from
-            connection.execute(
-                MONEY_KEY.update().where(last).values(valid_to=min(newest.valid_to, valid_from - 1))
-            )
+            last = min(newest.valid_to, valid_from - 1)
+            # What is void stays void.
+            if newest.valid_from <= newest.valid_to:
+                mine = MONEY_KEY.c.sequence == len(self._keys) - 1
+                change = MONEY_KEY.update().where(mine).values(valid_to=last, signs_to=last)
+                connection.execute(change)
             _add_key(connection, self.random, valid_from=valid_from, valid_to=valid_to)
-            self._revise(connection, centre.revision)
-        with self.database.reading() as connection:
-            self.refresh(connection)
-        return self._keys[-1]
+            return self._changed(connection, centre, root, expires)
+
+    def revoke(
+        self, root: SigningKey, kid: bytes, *, valid_from: int, expires: int | None = None
+    ) -> MoneyKey:
+        """A money key signs nothing from an epoch on, also one that is past; its successor, which signs now.
+
+        Raises IssuerError, AnnouncedError, DatabaseError.
+        """
+        with self.database.writing() as connection:
+            centre = self.refresh(connection)
+            found = [n for n, key in enumerate(self._keys) if key.kid == kid]
+            row = connection.execute(
+                select(MONEY_KEY).where(MONEY_KEY.c.sequence == (found[0] if found else -1))
+            ).one_or_none()
+            if row is None or row.valid_to < valid_from:
+                raise IssuerError(f"{kid.hex()}: expected a money key that is good in epoch {valid_from}")
+            # EPP-DEV-043
+            signed = max(valid_from - 1, min(row.signs_to, centre.epoch))
+            change = MONEY_KEY.update().where(MONEY_KEY.c.sequence == row.sequence)
+            connection.execute(change.values(valid_to=valid_from - 1, signs_to=signed))
+            first = max(valid_from, centre.epoch)
+            _add_key(connection, self.random, valid_from=first, valid_to=row.valid_to)
+            return self._changed(connection, centre, root, expires)
+
+    def renew_list(self, root: SigningKey, expires: int) -> bytes:
+        """The same keys in a list that expires later; the list. Raises as `rotate`."""
+        with self.database.writing() as connection:
+            before = announced.newest(connection, KEY_LIST).expires
+            if not before < expires <= EPOCH_MAX:
+                raise IssuerError(f"expected a list that expires after epoch {before}, found {expires}")
+            return publish_keys(connection, root, expires)
+
+    def _changed(
+        self, connection: Connection, centre: Any, root: SigningKey, expires: int | None
+    ) -> MoneyKey:
+        """Name the keys as they are now in the next list; the newest of them."""
+        self._revise(connection, centre.revision)
+        publish_keys(connection, root, expires)
+        return _keys_of(connection)[-1]
 
     def add_purse(self, number: bytes) -> None:
         """Name a purse (8 bytes) as the centre's own, of role `centre`. Raises IssuerError, DatabaseError."""
@@ -212,16 +276,7 @@ class Office:
         """The centre's row; keys and own purses are then those of the database."""
         centre = self.centre(connection)
         if centre.revision != self._revision:
-            rows = connection.execute(select(MONEY_KEY).order_by(MONEY_KEY.c.sequence))
-            self._keys = tuple(
-                MoneyKey(
-                    unit_key=SigningKey(row.unit_seed),
-                    history_key=AgreementKey(row.history_seed),
-                    valid_from=row.valid_from,
-                    valid_to=row.valid_to,
-                )
-                for row in rows
-            )
+            self._keys = _keys_of(connection)
             own = connection.execute(select(OWN_PURSE.c.number)).scalars()
             self._opener = Opener(self._keys, self.public_keys, frozenset(own))
             self._revision = centre.revision
@@ -232,7 +287,7 @@ class Office:
 
     def signing_key(self, epoch: int) -> MoneyKey:
         """The newest key that may sign in this epoch, as of `refresh`. Raises IssuerError."""
-        # EPP-KEY-009
+        # EPP-KEY-009, EPP-CEN-044
         valid = [key for key in self._keys if key.valid_from <= epoch <= key.valid_to]
         if not valid:
             raise IssuerError(f"expected a money key valid in epoch {epoch}, found none; rotate in time")
@@ -271,5 +326,44 @@ def _add_key(connection: Connection, random: Random, *, valid_from: int, valid_t
             history_seed=random(32),
             valid_from=valid_from,
             valid_to=valid_to,
+            signs_to=valid_to,
         )
     )
+
+
+def _keys_of(connection: Connection) -> tuple[MoneyKey, ...]:
+    return tuple(
+        MoneyKey(
+            unit_key=SigningKey(row.unit_seed),
+            history_key=AgreementKey(row.history_seed),
+            valid_from=row.valid_from,
+            valid_to=row.valid_to,
+        )
+        for row in connection.execute(select(MONEY_KEY).order_by(MONEY_KEY.c.sequence))
+    )
+
+
+def needed_keys(connection: Connection, centre: Any) -> list[MoneyKey]:
+    """The keys under which a unit can be deposited or claimed, or will be issued."""
+    # EPP-CEN-041
+    late = centre.unit_lifetime + centre.claim_grace
+    ends = connection.execute(select(MONEY_KEY.c.signs_to).order_by(MONEY_KEY.c.sequence)).scalars()
+    keys = zip(_keys_of(connection), ends, strict=True)
+    return [key for key, signed in keys if signed + late >= centre.epoch]
+
+
+def publish_keys(connection: Connection, root: SigningKey, expires: int | None) -> bytes:
+    """The next key list; the list. Raises IssuerError, AnnouncedError."""
+    centre = connection.execute(select(CENTRE)).one()
+    keys = [key.announced for key in needed_keys(connection, centre)]
+
+    def make(sequence: int, last: int) -> bytes:
+        signed = money_list(root, sequence=sequence, expires=last, keys=keys)
+        try:
+            found = keylists.money_keys(root.public, signed)
+            keylists.check_keys(found, roots=(root.public,), other=())
+        except Refusal as refusal:
+            raise IssuerError(f"purses would refuse the key list: {refusal.detail}") from None
+        return signed
+
+    return announced.announce(connection, KEY_LIST, root, expires, make)

@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from eiraku.spec import shape
 from eiraku.spec.errors import Refused
+from eiraku.system import announced
 from eiraku.system.books import Books
 from eiraku.system.database import Schema
 from eiraku.system.issuing.chain import Chain, Endorsement
@@ -104,7 +105,9 @@ MONEY_KEY = Table(
     Column("history_seed", LargeBinary(32), nullable=False),
     Column("valid_from", BigInteger, nullable=False),
     Column("valid_to", BigInteger, nullable=False),
+    Column("signs_to", BigInteger, nullable=False),  # later than `valid_to` if it was revoked
 )
+KEY_LIST = announced.table(METADATA)
 OWN_PURSE = Table("own_purse", METADATA, Column("number", LargeBinary(8), primary_key=True))
 UNIT = Table(
     "unit",
@@ -195,7 +198,7 @@ BOOKING = Table(
 )
 BOOKS = Books.declare(METADATA, floors={"vault": 0, "outstanding": 0})
 
-SCHEMA = Schema(name="issuing centre", version=1, metadata=METADATA)
+SCHEMA = Schema(name="issuing centre", version=2, metadata=METADATA)
 
 ENDORSEMENT_LENGTH = 128
 

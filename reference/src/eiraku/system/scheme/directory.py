@@ -2,11 +2,13 @@
 
     centre.toml   settings, see `Settings`          device.db    the device centre's database
     policy.toml   the policy in force                issuing.db   the issuing centre's database
-    scheme.key    the scheme key, in hexadecimal     counter.db   the issuing centre's own purse
+    counter.db    the issuing centre's own purse
+    device-root.key, money-root.key                  the private roots, in hexadecimal: take them away
 
-`create` makes all of it or nothing, `open_` opens it. Private keys are in these files: only the owner may
-read them. A database may be elsewhere: `database` is a file name in the folder, or a URL. Errors are
-DirectoryError, SettingsError, DatabaseError and StoreError, and say what to do.
+`create` makes all of it or nothing, `open_` opens it without the roots: they belong on a medium of their own,
+which is there only while keys are changed. Private keys are in these files: only the owner may read them. A
+database may be elsewhere: `database` is a file name in the folder, or a URL. Errors are DirectoryError,
+SettingsError, DatabaseError and StoreError, and say what to do.
 """
 
 import os
@@ -14,11 +16,12 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 
+from eiraku.reference import keylists
 from eiraku.reference.anchor import TrustAnchor, parse_purse_id
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Device
@@ -26,6 +29,7 @@ from eiraku.reference.policy import Policy
 from eiraku.reference.purse.state import Provisioning
 from eiraku.reference.store import Store
 from eiraku.spec.errors import exhausted
+from eiraku.spec.key_lists import scheme_key_id
 from eiraku.spec.objects import Role
 from eiraku.spec.shape import EPOCH_MAX
 from eiraku.system.database import Database
@@ -38,18 +42,18 @@ from eiraku.system.issuing.schema import SCHEMA as ISSUING_SCHEMA
 from eiraku.system.issuing.schema import Rules
 from eiraku.system.scheme.settings import DirectoryError, Settings
 
-SETTINGS, POLICY, SCHEME_KEY, COUNTER = "centre.toml", "policy.toml", "scheme.key", "counter.db"
+SETTINGS, POLICY, COUNTER = "centre.toml", "policy.toml", "counter.db"
+DEVICE_ROOT, MONEY_ROOT = "device-root.key", "money-root.key"
 Random = Callable[[int], bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directory:
-    """An open folder. `scheme_key`: 32 bytes; `random`: so many fresh random bytes."""
+    """An open folder. `random`: so many fresh random bytes."""
 
     path: Path
     settings: Settings
     policy: Policy
-    scheme_key: bytes
     registry: Registry
     issuer: Issuer
     random: Random
@@ -68,7 +72,7 @@ class Directory:
 
         `every`: also the money keys whose units are all closed, for old evidence.
         """
-        return trust_anchor(self.registry, self.issuer, self.scheme_key, every=every)
+        return trust_anchor(self.registry, self.issuer, every=every)
 
     def provisioning(self, private_key: bytes, purse_id: bytes) -> Provisioning:
         """What fills an empty purse. `private_key`: its seed of 32 bytes; `purse_id`: from the register."""
@@ -165,18 +169,34 @@ class Directory:
         self.issuer.office.database.close()
 
 
-def trust_anchor(
-    registry: Registry, issuer: Issuer, scheme_key: bytes, *, every: bool = False
-) -> TrustAnchor:
-    """What a purse of these centres trusts (EPP-KEY-010). `scheme_key`: 32 bytes; `every`: also old keys."""
+def trust_anchor(registry: Registry, issuer: Issuer, *, every: bool = False) -> TrustAnchor:
+    """What a purse of these centres trusts (EPP-KEY-010). `every`: also money keys of no list any more."""
+    root = issuer.office.root
+    money = keylists.money_keys(root, issuer.office.key_list())
+    if every:
+        money = replace(money, keys={k.kid: k.announced for k in issuer.office.money_keys(every=True)})
     return TrustAnchor(
         economies=issuer.office.economies,
-        device_keys=registry.keys.announced(),
-        money_keys={key.kid: key.announced for key in issuer.office.money_keys(every=every)},
+        device_root=registry.keys.root,
+        money_root=root,
+        device=registry.keys.announced(),
+        money=money,
         device_seal=registry.seal,
         money_seal=issuer.office.seal,
-        scheme_key=scheme_key,
+        scheme_keys={scheme_key_id(key): key for key in registry.keys.scheme_keys()},
     )
+
+
+def read_root(path: Path) -> SigningKey:
+    """A root from its file. Raises DirectoryError."""
+    text = _read(path)
+    try:
+        seed = bytes.fromhex(text)
+    except ValueError:
+        seed = b""
+    if len(seed) != 32:
+        raise DirectoryError(f"{path}: expected 64 hexadecimal digits; restore it from a backup")
+    return SigningKey(seed)
 
 
 def create(
@@ -199,7 +219,8 @@ def create(
         try:
             _write(made / SETTINGS, settings.to_toml())
             _write(made / POLICY, policy)
-            _write(made / SCHEME_KEY, random(32).hex() + "\n")
+            for name in (DEVICE_ROOT, MONEY_ROOT):
+                _write(made / name, random(32).hex() + "\n")
             _fill(made, settings, policy, random)
             made.replace(path)
         finally:
@@ -219,13 +240,6 @@ def open_(path: Path, *, random: Random = secrets.token_bytes, read_only: bool =
     """
     settings = Settings.from_toml(_read(path / SETTINGS), file=str(path / SETTINGS))
     policy = Policy.from_toml(_read(path / POLICY), file=str(path / POLICY))
-    written = _read(path / SCHEME_KEY)
-    try:
-        scheme_key = bytes.fromhex(written)
-    except ValueError:
-        scheme_key = b""
-    if len(scheme_key) != 32:
-        raise DirectoryError(f"{path / SCHEME_KEY}: expected 64 hexadecimal digits; restore it from a backup")
     device = Database(
         _url(path, settings.device_centre.database, new=False), DEVICE_SCHEMA, read_only=read_only
     )
@@ -249,7 +263,6 @@ def open_(path: Path, *, random: Random = secrets.token_bytes, read_only: bool =
         path=path,
         settings=settings,
         policy=policy,
-        scheme_key=scheme_key,
         registry=registry,
         issuer=issuer,
         random=random,
@@ -259,6 +272,7 @@ def open_(path: Path, *, random: Random = secrets.token_bytes, read_only: bool =
 def _fill(path: Path, settings: Settings, policy: str, random: Random) -> None:
     """Both centres, and the issuing centre's own purse."""
     epoch = settings.first_epoch
+    lists_expire = min(epoch + settings.list_lifetime, EPOCH_MAX)
     device = Database(_url(path, settings.device_centre.database, new=True), DEVICE_SCHEMA)
     try:
         Registry.create(
@@ -268,7 +282,9 @@ def _fill(path: Path, settings: Settings, policy: str, random: Random) -> None:
             max_bulletin=Policy.from_toml(policy).max_bulletin,
             epoch=epoch,
             random=random,
+            root=read_root(path / DEVICE_ROOT),
             key_expires=min(epoch + settings.key_lifetime, EPOCH_MAX),
+            list_expires=lists_expire,
         )
         rules = Rules(
             redemption_grace=settings.issuing_centre.redemption_grace,
@@ -281,7 +297,14 @@ def _fill(path: Path, settings: Settings, policy: str, random: Random) -> None:
             economies = settings.economies
             Issuer(
                 Office.create(
-                    issuing, seal=random(16), economies=economies, rules=rules, epoch=epoch, random=random
+                    issuing,
+                    seal=random(16),
+                    economies=economies,
+                    rules=rules,
+                    epoch=epoch,
+                    random=random,
+                    root=read_root(path / MONEY_ROOT),
+                    list_expires=lists_expire,
                 )
             )
         finally:

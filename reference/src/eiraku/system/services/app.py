@@ -19,12 +19,15 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eiraku.spec.centre_objects import REQUEST_MAX
+from eiraku.spec.key_lists import Centre
 from eiraku.system.exchange.carrier import ServiceRefused
+from eiraku.system.exchange.trust import SCHEME_KEYS
 from eiraku.system.services import page
 from eiraku.system.services.http import CBOR, COSE, MESSAGE_MAX, OCTETS, read_body, refusal
 from eiraku.system.services.limits import Buckets, client_key
 from eiraku.system.services.observe import Log, Metrics
 from eiraku.system.services.office import Office
+from eiraku.system.services.requests import method_of
 from eiraku.system.services.service import Service
 
 SESSION = "Eiraku-Session"
@@ -174,6 +177,13 @@ def _common(app: FastAPI, office: Office, metrics: Metrics) -> None:
             raise ServiceRefused("not-found", "EPP-SVC-063", "there is no such delta; ask for the chunks")
         return Response(found, media_type=CBOR)
 
+    @app.get("/epp1/keys/{centre}", response_class=Response, responses=_binary(COSE, "A key list."))
+    async def keys(centre: str) -> Response:
+        """Newest key list of the device or the issuing centre (`device`, `money`), as signed."""
+        if centre not in set(Centre):
+            raise ServiceRefused("not-found", "EPP-SVC-030", f"expected one of {', '.join(Centre)}")
+        return Response(await run_in_threadpool(office.keys, Centre(centre)), media_type=COSE)
+
     @app.post(
         "/epp1/enrolments",
         response_class=Response,
@@ -183,8 +193,7 @@ def _common(app: FastAPI, office: Office, metrics: Metrics) -> None:
     async def enrol(request: Request) -> Response:
         """A new purse gets its purse ID for a code of the operator."""
         # EPP-SVC-069
-        if request.url.scheme != "https" and not _loopback(request):
-            raise ServiceRefused("tls-required", "EPP-SVC-069", "expected TLS: use an https:// address")
+        _need_tls(request, "EPP-SVC-069")
         signed = await read_body(request, kind=COSE, limit=REQUEST_MAX, seconds=office.settings.times.body)
         return Response(await run_in_threadpool(office.enrol, signed), media_type=CBOR)
 
@@ -217,6 +226,11 @@ def _address(scope: Scope) -> str:
     return str(client[0]) if client else ""
 
 
+def _need_tls(request: Request, rule: str) -> None:
+    if request.url.scheme != "https" and not _loopback(request):
+        raise ServiceRefused("tls-required", rule, "expected TLS: use an https:// address")
+
+
 def _loopback(request: Request) -> bool:
     try:
         return request.client is not None and ip_address(request.client.host).is_loopback
@@ -235,6 +249,9 @@ def _requests(app: FastAPI, path: str, service: Service, office: Office) -> None
     async def carry_out(request: Request) -> Response:
         """A signed request."""
         signed = await read_body(request, kind=COSE, limit=REQUEST_MAX, seconds=office.settings.times.body)
+        # EPP-SVC-031
+        if method_of(signed) == SCHEME_KEYS:
+            _need_tls(request, "EPP-SVC-031")
         return Response(await run_in_threadpool(service.request, signed), media_type=CBOR)
 
 

@@ -17,6 +17,7 @@ import httpx
 from eiraku.reference.crypto import cose
 from eiraku.spec.bulletins import Bulletin, Changed, Whole
 from eiraku.spec.errors import Misuse
+from eiraku.spec.key_lists import Centre
 from eiraku.system.exchange.carrier import ServiceRefused, ServiceUnreachable
 
 COSE = "application/cose"
@@ -139,6 +140,10 @@ class HttpCarrier:
     def request(self, signed: bytes) -> bytes:
         """See `carrier.Carrier`."""
         return self._service.send("POST", f"{self._path}/requests", signed).content
+
+    def keys(self, centre: Centre) -> bytes:
+        """See `carrier.Carrier`."""
+        return self._service.send("GET", f"/epp1/keys/{centre.value}").content
 
     def bulletin(self, epoch: int) -> bytes:
         """See `carrier.Carrier`. Raises Refusal for what is no bulletin."""

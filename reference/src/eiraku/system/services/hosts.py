@@ -1,27 +1,29 @@
 """The purses behind services, as sessions see them: the counter of the issuing centre (EPP-CEN-063)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from eiraku.reference.device import Result
-from eiraku.reference.gossip import epoch_of
 from eiraku.reference.meeting import accepted
 from eiraku.reference.purse.state import ReceiveOrder
 from eiraku.spec.errors import Refusal
 from eiraku.spec.tables import Side
 from eiraku.system.exchange.carrier import ServiceRefused
 from eiraku.system.exchange.sessions import Answer
+from eiraku.system.exchange.trust import News, lacks_scheme_keys, refresh
 from eiraku.system.issuing.counter import Counter
 
 
 class CounterHost:
     """Implements `sessions.Host`: units that come home are deposited before the next session begins.
 
-    `bulletin`: the update for a purse that holds the bulletin of an epoch.
+    `news`: lists and bulletin; `scheme_keys`: those that a purse should have.
     """
 
-    def __init__(self, counter: Counter, bulletin: Callable[[int], bytes]) -> None:
+    def __init__(self, counter: Counter, news: News, scheme_keys: Callable[[], Sequence[bytes]]) -> None:
         self._counter = counter
-        self._bulletin = bulletin
+        self._news = news
+        self._scheme_keys = scheme_keys
 
     def begin(self, order: int | None, payee: bytes | None) -> None:  # noqa: ARG002 - of `Host`
         """See `sessions.Host`."""
@@ -32,7 +34,11 @@ class CounterHost:
         # EPP-CEN-063
         self._counter.collect()
         device = self._counter.device
-        done(device.bulletin(self._bulletin(epoch_of(device))))
+        with _in_order():
+            refresh(device, self._news)
+            if lacks_scheme_keys(device):
+                for key in self._scheme_keys():
+                    accepted(device.scheme_key(key))
         done(device.order(ReceiveOrder()))
         done(device.open(Side.RESPONDER))
 
@@ -50,8 +56,14 @@ class CounterHost:
 
 def done(result: Result) -> None:
     """Our own order to a device; a refusal is a matter of the operator. Raises ServiceRefused(suspended)."""
-    try:
+    with _in_order():
         accepted(result)
+
+
+@contextmanager
+def _in_order() -> Iterator[None]:
+    try:
+        yield
     except Refusal as refusal:
         detail = "the purse of the service cannot serve now; try again later"
         raise ServiceRefused("suspended", refusal.requirement, detail) from refusal

@@ -4,6 +4,7 @@ For a vault beside its centres, for simulations and tests. A database that fails
 network that fails is: no answer.
 """
 
+from eiraku.spec.key_lists import Centre
 from eiraku.system.database import DatabaseError
 from eiraku.system.exchange.carrier import ServiceUnreachable
 from eiraku.system.services.service import Service
@@ -41,6 +42,13 @@ class LocalCarrier:
         """See `carrier.Carrier`."""
         try:
             return self._service.request(signed)
+        except DatabaseError as error:
+            raise ServiceUnreachable(str(error)) from error
+
+    def keys(self, centre: Centre) -> bytes:
+        """See `carrier.Carrier`."""
+        try:
+            return self._service.keys(centre)
         except DatabaseError as error:
             raise ServiceUnreachable(str(error)) from error
 

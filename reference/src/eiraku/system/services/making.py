@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from eiraku.spec.key_lists import Centre
 from eiraku.system.device.registry import Registry
 from eiraku.system.exchange.sessions import Host, SessionLimits, SessionTable
 from eiraku.system.issuing.counter import Counter
@@ -38,7 +39,15 @@ class Maker:
         sessions = None
         if host is not None:
             sessions = SessionTable(host=host, random=self.random, clock=self.clock, limits=self.limits)
-        return Service(gate=gate, bulletin=self.registry.bulletins.since, sessions=sessions)
+        return Service(gate=gate, bulletin=self.bulletin, keys=self.keys, sessions=sessions)
+
+    def keys(self, centre: Centre) -> bytes:
+        """The newest key list of a centre, as signed (EPP-SVC-030)."""
+        return self.registry.keys.newest() if centre is Centre.DEVICE else self.issuer.office.key_list()
+
+    def bulletin(self, epoch: int) -> bytes:
+        """The update for a purse that holds the bulletin of an epoch."""
+        return self.registry.bulletins.since(epoch)
 
     def centres(self, counter: Counter, *, lifetime: int) -> dict[str, Service]:
         """Both centres, by audience. `lifetime`: most epochs of a renewed purse ID."""
@@ -46,7 +55,7 @@ class Maker:
         device = methods.device_centre(self.registry, self.issuer, lifetime=lifetime)
         return {
             ISSUING_CENTRE: self.service(
-                ISSUING_CENTRE, issuing, CounterHost(counter, self.registry.bulletins.since)
+                ISSUING_CENTRE, issuing, CounterHost(counter, self, self.registry.keys.scheme_keys)
             ),
             DEVICE_CENTRE: self.service(DEVICE_CENTRE, device, None),
         }

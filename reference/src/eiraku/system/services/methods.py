@@ -20,11 +20,14 @@ from eiraku.spec.centre_objects import (
     Nothing,
     ReceiptBody,
     RenewBody,
+    Renewed,
+    SchemeKeys,
     SuspectBody,
 )
 from eiraku.spec.objects import Role
 from eiraku.system.device.registry import Registry
 from eiraku.system.exchange.carrier import ServiceRefused
+from eiraku.system.exchange.trust import SCHEME_KEYS
 from eiraku.system.issuing.issuer import Issuer
 from eiraku.system.services.requests import Caller, Handler, Method
 
@@ -87,7 +90,10 @@ def issuing_centre(issuer: Issuer, registry: Registry) -> Mapping[str, Method]:
 
 
 def device_centre(registry: Registry, issuer: Issuer, *, lifetime: int) -> Mapping[str, Method]:
-    """`renew`, `challenge`, `self-report`, `suspect`. `lifetime`: most epochs of a renewed purse ID."""
+    """`renew`, `scheme-keys`, `challenge`, `self-report`, `suspect`.
+
+    `lifetime`: most epochs of a renewed purse ID.
+    """
 
     def renew(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         expires = RenewBody.decode(body).expires
@@ -97,7 +103,16 @@ def device_centre(registry: Registry, issuer: Issuer, *, lifetime: int) -> Mappi
             detail = f"expected an epoch up to {latest}, found {expires}"
             raise ServiceRefused("not-allowed", "EPP-SVC-011", detail)
         # EPP-SVC-072
-        return registry.purses.renew(caller.number, expires)
+        purse_id = registry.purses.renew(caller.number, expires)
+        # EPP-DEV-046
+        return Renewed(
+            purse_id=purse_id, device_keys=registry.keys.newest(), money_keys=issuer.office.key_list()
+        ).encode()
+
+    def scheme_keys(_caller: Caller, _request_id: bytes, body: bytes) -> bytes:
+        NoBody.decode(body)
+        # EPP-DEV-048
+        return SchemeKeys(keys=registry.keys.scheme_keys()).encode()
 
     def challenge(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         NoBody.decode(body)
@@ -110,6 +125,7 @@ def device_centre(registry: Registry, issuer: Issuer, *, lifetime: int) -> Mappi
 
     return {
         "renew": Method(handler=renew),
+        SCHEME_KEYS: Method(handler=scheme_keys),
         "challenge": Method(handler=challenge),
         "self-report": Method(handler=self_report),
         "suspect": Method(handler=_suspect(registry), roles=VAULTS),

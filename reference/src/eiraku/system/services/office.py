@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from eiraku.spec.key_lists import Centre
 from eiraku.system.services.service import Service
 from eiraku.system.services.settings import Settings
 
@@ -31,10 +32,13 @@ class Health:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Office:
-    """`services` by path below `/epp1/`; `enrol`: a first request, as signed, to the answer (EPP-SVC-009)."""
+    """`services` by path below `/epp1/`; `keys`: the newest list of a centre; `enrol`: a first request, as
+    signed, to the answer (EPP-SVC-009).
+    """
 
     services: Mapping[str, Service]
     bulletins: Bulletins
+    keys: Callable[[Centre], bytes]
     enrol: Callable[[bytes], bytes]
     health: Callable[[], Health]
     settings: Settings

@@ -37,6 +37,14 @@ def vault_audience(number: bytes) -> str:
     return f"vault:{number.hex()}"
 
 
+def method_of(signed: bytes) -> str | None:
+    """The method of a request that nobody has verified yet; None for what is no request."""
+    try:
+        return Request.decode(cose.parse(signed, limit=REQUEST_MAX).payload).method
+    except Refusal:
+        return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """A registered purse. `holder`: 32 bytes; `good`: neither revoked nor recalled."""

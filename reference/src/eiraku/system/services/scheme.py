@@ -65,6 +65,7 @@ class Scheme:
         return Office(
             services=self.services,
             bulletins=self.directory.registry.bulletins,
+            keys=self.services[ISSUING_CENTRE].keys,
             enrol=self.enrolments.enrol,
             health=self.health,
             settings=self.settings,

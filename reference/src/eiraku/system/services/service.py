@@ -1,4 +1,4 @@
-"""One service: its signed requests, its sessions, its bulletin, one thing at a time.
+"""One service: its signed requests, its sessions, bulletin and key lists, one thing at a time.
 
 `Service` is what HTTP and `LocalCarrier` both stand on. Its methods may be called from several threads; what
 writes is serialised. They raise ServiceRefused and DatabaseError.
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from eiraku.spec.key_lists import Centre
 from eiraku.system.exchange.carrier import ServiceRefused
 from eiraku.system.exchange.sessions import Answer, SessionTable
 from eiraku.system.services.requests import Gate
@@ -23,6 +24,7 @@ class Service:
 
     gate: Gate
     bulletin: Callable[[int], bytes]
+    keys: Callable[[Centre], bytes]
     sessions: SessionTable | None = None
     patience: float = 5.0
     _lock: threading.RLock = field(default_factory=threading.RLock)

@@ -15,7 +15,6 @@ from typing import Self
 from eiraku.reference.anchor import AnchorError, parse_purse_id
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Device, Snapshot
-from eiraku.reference.gossip import epoch_of
 from eiraku.reference.meeting import accepted, meet
 from eiraku.reference.purse.state import (
     Order,
@@ -41,10 +40,11 @@ from eiraku.spec.centre_objects import (
 from eiraku.spec.errors import Code, Misuse, Refusal, Refused
 from eiraku.spec.objects import PurseId
 from eiraku.system.database import Database
-from eiraku.system.exchange.outbox import SCHEMA, Outbox, renewals
+from eiraku.system.exchange import trust
+from eiraku.system.exchange.outbox import SCHEMA, Outbox
 from eiraku.system.exchange.talk import talk
 from eiraku.system.services import notes as remembered
-from eiraku.system.services.client import HttpCarrier, HttpService, update
+from eiraku.system.services.client import HttpCarrier, HttpService
 from eiraku.system.services.enrolment import first_request
 from eiraku.system.services.notes import Notes, Reach
 from eiraku.system.services.requests import DEVICE_CENTRE, ISSUING_CENTRE, vault_audience
@@ -201,8 +201,11 @@ class Wallet:
     # --- with the centres ---
 
     def bulletin(self) -> int:
-        """Get the newest bulletin; the epoch afterwards."""
-        accepted(self.device.bulletin(update(self._server(), epoch_of(self.device))))
+        """Get the newest key lists and bulletin, and scheme keys that are missing; the epoch afterwards."""
+        trust.refresh(self.device, self._carrier(DEVICE_CENTRE))
+        # EPP-SVC-033
+        if trust.lacks_scheme_keys(self.device):
+            self.request(DEVICE_CENTRE, trust.SCHEME_KEYS, ASKING)
         return self.snapshot().epoch
 
     def renew(self, expires: int) -> int:
@@ -240,7 +243,8 @@ class Wallet:
         if self._outbox is None:
             self._database = Database(f"sqlite:///{remembered.outbox(self.path)}", SCHEMA)
             self._outbox = Outbox(self._database, self.device.sign_request, self._carrier)
-            self._outbox.handle("renew", renewals(self.device))
+            self._outbox.handle("renew", trust.renewals(self.device))
+            self._outbox.handle(trust.SCHEME_KEYS, trust.scheme_keys(self.device))
         return self._outbox
 
     # --- inside ---

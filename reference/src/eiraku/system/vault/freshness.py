@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from eiraku.reference.meeting import accepted
 from eiraku.spec.errors import Refusal
+from eiraku.spec.key_lists import Centre
 from eiraku.system.database import Database
 from eiraku.system.exchange.carrier import Carrier
 from eiraku.system.vault.errors import VaultSuspended
@@ -48,15 +49,19 @@ class Freshness:
         return age is None or not 0 <= age <= self._seconds
 
     def refresh(self) -> int:
-        """Get the newest bulletin, and confirm it; the epoch.
+        """Get the newest key lists and bulletin, and confirm it; the epoch.
 
         Raises ServiceUnreachable, ServiceRefused, Refusal (one that is older, or does not verify: then
         nothing is confirmed).
         """
         # EPP-VLT-016
         now = self._clock()
+        lists = [(centre, self._device_centre.keys(centre)) for centre in Centre]
         update = self._device_centre.bulletin(self._purse.epoch)
         with self._lock:
+            # EPP-SVC-032
+            for centre, keys in lists:
+                accepted(self._purse.device.keys(centre, keys))
             accepted(self._purse.device.bulletin(update))
             self.confirmed = now
             # Not a write for every look at it: what is stored may be older, never younger.

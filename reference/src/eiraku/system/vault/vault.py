@@ -22,8 +22,9 @@ from eiraku.reference.purse.state import Order, PayOrder, ReceiveOrder, Redelive
 from eiraku.spec.centre_objects import Challenge, Claim, ClaimState, NoBody, RenewBody
 from eiraku.spec.errors import Code, Refusal, Refused
 from eiraku.system.database import Database
+from eiraku.system.exchange import trust
 from eiraku.system.exchange.carrier import Carrier, ServiceRefused, ServiceUnreachable
-from eiraku.system.exchange.outbox import Outbox, renewals
+from eiraku.system.exchange.outbox import Outbox
 from eiraku.system.exchange.sessions import Answer
 from eiraku.system.vault import schema
 from eiraku.system.vault.errors import NotTaken, VaultBusy, VaultSuspended
@@ -84,7 +85,8 @@ class Vault:
         database = schema.open_(where, purse.number)
         ways = {ISSUING_CENTRE: issuing, DEVICE_CENTRE: device_centre}
         outbox = Outbox(database, device.sign_request, ways.__getitem__)
-        outbox.handle("renew", renewals(device))
+        outbox.handle("renew", trust.renewals(device))
+        outbox.handle(trust.SCHEME_KEYS, trust.scheme_keys(device))
         freshness = Freshness(
             purse, device_centre, database, seconds=policy.bulletin_seconds, clock=clock, lock=lock
         )
@@ -193,8 +195,13 @@ class Vault:
     # --- the centres ---
 
     def refresh(self) -> int:
-        """Get the newest bulletin, and confirm it; the epoch. Raises as `Freshness.refresh`."""
-        return self.freshness.refresh()
+        """Get the newest key lists and bulletin, and confirm it; the epoch. Raises as `Freshness.refresh`."""
+        epoch = self.freshness.refresh()
+        with self.lock:
+            # EPP-SVC-033
+            if trust.lacks_scheme_keys(self.device):
+                self.outbox.ask(DEVICE_CENTRE, trust.SCHEME_KEYS, NoBody().encode())
+        return epoch
 
     def tick(self) -> tuple[str, ...]:
         """Do what is due: the bulletin, reports, what was interrupted. The answer is what did not work."""

@@ -255,6 +255,19 @@ class BulletinGroup(Group, frozen=True, kw_only=True, tag="bulletin"):
     purse: str
 
 
+class KeysGroup(Group, frozen=True, kw_only=True, tag="keys"):
+    """Judge a key list of a centre; the purse holds another, or the same."""
+
+    purse: str
+    centre: Literal["device", "money"]
+
+
+class SchemeKeyGroup(Group, frozen=True, kw_only=True, tag="scheme-key"):
+    """Judge a scheme key, 32 bytes."""
+
+    purse: str
+
+
 class Order(Form, frozen=True, kw_only=True, omit_defaults=True):
     """What the holder asks for; `open`: to open a session in a role."""
 
@@ -301,4 +314,4 @@ class HolderRefused(File, frozen=True, kw_only=True):
     """``negative-holder.json``."""
 
     purses: Purses
-    groups: tuple[BulletinGroup | OrderGroup | ProvisionGroup, ...]
+    groups: tuple[BulletinGroup | KeysGroup | SchemeKeyGroup | OrderGroup | ProvisionGroup, ...]

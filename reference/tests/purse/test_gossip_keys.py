@@ -1,0 +1,114 @@
+"""Key lists on their way from purse to purse, before a session opens."""
+
+from dataclasses import replace
+
+import pytest
+
+from eiraku.reference.centres.roots import ALWAYS, device_list, money_list
+from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.reference.device import Accepted
+from eiraku.reference.gossip import Gossip, exchange
+from eiraku.reference.purse.state import Ready
+from eiraku.spec.key_lists import Centre, scheme_key_id
+from eiraku.spec.news import AskBulletin, AskKeys, Done, Have, Keys, Nothing, Whose
+from eiraku.testing.purses import LAST_EPOCH, World
+
+pytestmark = pytest.mark.slow
+
+
+def device_keys(world: World, sequence: int) -> bytes:
+    return device_list(
+        world.roots.device,
+        sequence=sequence,
+        expires=LAST_EPOCH,
+        keys=[key.announced for key in world.device_centre.keys],
+        scheme={scheme_key_id(world.scheme_key): ALWAYS},
+    )
+
+
+def money_keys(world: World, sequence: int) -> bytes:
+    keys = [key.announced for key in world.issuing_centre.keys]
+    return money_list(world.roots.money, sequence=sequence, expires=LAST_EPOCH, keys=keys)
+
+
+def sequences(gossip: Gossip) -> tuple[int, int]:
+    state = gossip.device.state
+    assert isinstance(state, Ready)
+    return state.identity.anchor.device.sequence, state.identity.anchor.money.sequence
+
+
+def purse(world: World, device: int = 1, money: int = 1, epoch: int = 10) -> Gossip:
+    """One that holds these lists and this bulletin."""
+    made = world.purse().device
+    if device > 1:
+        assert isinstance(made.keys(Centre.DEVICE, device_keys(world, device)), Accepted)
+    if money > 1:
+        assert isinstance(made.keys(Centre.MONEY, money_keys(world, money)), Accepted)
+    if epoch > 10:
+        assert isinstance(made.bulletin(world.bulletin(epoch)), Accepted)
+    return Gossip(made)
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "messages"),
+    (
+        ((1, 1, 10), (1, 1, 10), 2),
+        ((1, 1, 10), (3, 1, 10), 5),
+        ((3, 1, 10), (1, 1, 10), 4),
+        ((1, 2, 10), (3, 1, 10), 7),
+        ((1, 1, 10), (2, 2, 12), 9),
+        ((2, 2, 12), (1, 1, 10), 8),
+        ((2, 1, 10), (1, 1, 12), 7),
+        ((1, 4, 11), (5, 1, 12), 9),
+    ),
+)
+def test_what_is_newer_goes_both_ways(
+    world: World, one: tuple[int, int, int], two: tuple[int, int, int], messages: int
+) -> None:
+    """EPP-DEV-010, EPP-DEV-022, EPP-DEV-050"""
+    sides = [purse(world, *each) for each in (one, two)]
+    assert exchange(*sides) == messages
+    newest = tuple(map(max, one, two))
+    for side in sides:
+        assert (*sequences(side), side.device.snapshot().epoch) == newest
+    assert exchange(*sides) == 2
+
+
+def test_a_bulletin_under_a_successor_comes_after_the_list(world: World) -> None:
+    """EPP-DEV-050: the list first, or the bulletin would be refused."""
+    late = purse(world)
+    key = replace(world.device_centre.keys[-1], key=SigningKey(world.random(32)))
+    world.device_centre = replace(world.device_centre, keys=(*world.device_centre.keys, key))
+    early = Gossip(world.purse(provisioning=replace(world.provisioning(), bulletin=None)).device)
+    assert isinstance(early.device.keys(Centre.DEVICE, device_keys(world, 2)), Accepted)
+    assert isinstance(early.device.bulletin(world.bulletin(20)), Accepted)
+    assert not isinstance(late.device.bulletin(world.bulletin(20)), Accepted)
+    exchange(late, early)
+    assert (sequences(late), late.device.snapshot().epoch) == ((2, 1), 20)
+
+
+def test_a_peer_that_promises_what_it_has_not(world: World) -> None:
+    """EPP-DEV-025, EPP-DEV-050: each list is asked for once; a lie changes nothing."""
+    gossip = purse(world)
+    before = gossip.device.store.digest()
+    promise = Have(epoch=99, device=9, money=9).encode()
+    for lie in (
+        Nothing().encode(),
+        Keys(signed=money_keys(world, 9)).encode(),
+        Keys(signed=device_keys(world, 9)[:-1] + b"0").encode(),
+        AskKeys(centre=Whose.MONEY).encode(),
+        Have(epoch=1, device=1, money=1).encode(),
+    ):
+        gossip.expect()
+        assert gossip.deliver(promise) == AskKeys(centre=Whose.DEVICE).encode()
+        assert gossip.deliver(lie) == Done().encode()
+        assert gossip.deliver(promise) is None
+    assert gossip.device.store.digest() == before
+    # an older one than was promised is taken for what it is, and the next thing asked for
+    gossip.expect()
+    gossip.deliver(promise)
+    answer = gossip.deliver(Keys(signed=device_keys(world, 2)).encode())
+    assert answer == AskKeys(centre=Whose.MONEY).encode()
+    answer = gossip.deliver(Keys(signed=money_keys(world, 2)).encode())
+    assert answer == AskBulletin().encode()
+    assert sequences(gossip) == (2, 2)

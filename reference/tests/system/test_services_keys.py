@@ -1,0 +1,100 @@
+"""Purses that are online follow their centres: lists, scheme keys, renewal under a successor."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eiraku.reference.anchor import parse_purse_id
+from eiraku.reference.device import Device
+from eiraku.reference.purse.state import Ready, RequestOrder
+from eiraku.spec.centre_objects import Renewed
+from eiraku.spec.errors import Refusal
+from eiraku.system.exchange import trust
+from eiraku.system.exchange.outbox import Request
+from eiraku.system.scheme import directory
+from eiraku.testing.bank import Bank
+from eiraku.testing.town import Town
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Iterator[Bank]:
+    made = Bank(Town(folder=tmp_path))
+    yield made
+    made.close()
+
+
+def ready(device: Device) -> Ready:
+    assert isinstance(device.state, Ready)
+    return device.state
+
+
+def change_everything(bank: Bank) -> None:
+    """All keys are revoked from their first epoch, and have successors."""
+    centres = bank.town.directory
+    device, money = (
+        directory.read_root(centres.path / name) for name in (directory.DEVICE_ROOT, directory.MONEY_ROOT)
+    )
+    keys, office = centres.registry.keys, centres.issuer.office
+    keys.revoke(device, next(iter(keys.announced().keys)), valid_from=0)
+    keys.revoke_scheme_keys(device, valid_from=centres.registry.bulletins.epoch)
+    office.revoke(money, office.money_keys()[0].kid, valid_from=0)
+
+
+def test_a_vault_follows(bank: Bank) -> None:
+    """EPP-SVC-032, EPP-SVC-033, EPP-DEV-047: lists before the bulletin, scheme keys, a renewed purse ID."""
+    bank.vault.issue([8])
+    vault, kid = bank.vault.device, parse_purse_id(ready(bank.vault.device).identity.purse_id).signed.kid
+    change_everything(bank)
+    bank.town.directory.advance()
+    epoch = bank.vault.refresh()
+    assert epoch == bank.town.registry.bulletins.epoch, "the bulletin is under the successor"
+    trusted = ready(vault).identity.anchor
+    assert trusted.device.signed == bank.town.registry.keys.newest()
+    assert trusted.money.signed == bank.town.directory.issuer.office.key_list()
+    assert ready(vault).terms.scheme_key == bank.town.registry.keys.scheme_keys()[0]
+    assert not trust.lacks_scheme_keys(vault)
+    calls = bank.device_centre.calls
+    bank.vault.refresh()
+    assert bank.device_centre.calls == calls + 3, "two lists and a bulletin, no scheme keys again"
+    bank.vault.renew(ready(vault).identity.claims.expires + 1)
+    assert parse_purse_id(ready(vault).identity.purse_id).signed.kid != kid
+    assert bank.vault.balance == 8, "void money stays until it is redeemed"
+    bank.vault.issue([4])
+    customer = bank.town.purse()
+    assert bank.meet(customer, RequestOrder(amount=4), 4) == ()
+
+
+def test_void_money_is_redeemed(bank: Bank) -> None:
+    """EPP-KEY-040: the issuing centre pays what it issued."""
+    centres = bank.town.directory
+    money = directory.read_root(centres.path / directory.MONEY_ROOT)
+    bank.vault.issue([8])
+    office = centres.issuer.office
+    office.revoke(money, office.money_keys()[0].kid, valid_from=0)
+    bank.vault.refresh()
+    assert bank.vault.balance == 8, "void money stays until it is redeemed"
+    bank.vault.redeem()
+    assert bank.vault.balance == 0
+
+
+def test_a_renewal_brings_the_lists(bank: Bank) -> None:
+    """EPP-DEV-046, EPP-DEV-047: without them the renewed purse ID would be refused."""
+    purse = bank.town.purse()
+    change_everything(bank)
+    centres = bank.town.directory
+    number = ready(purse).identity.claims.number
+    signed = centres.registry.purses.renew(number, ready(purse).identity.claims.expires + 1)
+    renewed = Renewed(
+        purse_id=signed,
+        device_keys=centres.registry.keys.newest(),
+        money_keys=centres.issuer.office.key_list(),
+    )
+    request = Request(audience="", method="renew", signed=b"", about=0)
+    bent = Renewed(purse_id=signed, device_keys=b"0", money_keys=renewed.money_keys)
+    assert isinstance(trust.renewals(purse)(request, bent.encode()).error, Refusal)
+    assert ready(purse).identity.purse_id != signed
+    assert trust.renewals(purse)(request, renewed.encode()).error is None
+    assert ready(purse).identity.purse_id == signed
