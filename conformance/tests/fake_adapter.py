@@ -127,7 +127,7 @@ def misbehave(seq: int, verb: str) -> bool:
             sys.stdout.flush()
             os._exit(3)
         case "long" if early:
-            write(json.dumps({"seq": seq, "outcome": "errored", "detail": "x" * (2 << 20)}))
+            write(json.dumps({"seq": seq, "outcome": "errored", "detail": "x" * (5 << 20)}))
         case "endless" if early:
             while True:
                 sys.stdout.write("x" * 65536)

@@ -139,8 +139,8 @@ def test_unknown_capabilities_are_reported() -> None:
         ("extra-field", AdapterError, "unknown field"),
         ("new-outcome", AdapterError, "'maybe'"),
         ("half-line", AdapterCrash, "exit status 3"),
-        ("long", AdapterError, "at most 1048576 bytes"),
-        ("endless", AdapterError, "at most 1048576 bytes"),
+        ("long", AdapterError, "at most 4194304 bytes"),
+        ("endless", AdapterError, "at most 4194304 bytes"),
         ("dies", AdapterCrash, "SIGABRT"),
     ),
 )
@@ -206,7 +206,7 @@ def test_the_suite_s_own_mistakes_are_not_the_wallet_s() -> None:
         with pytest.raises(ValueError, match="outside the protocol"):
             wallet.act("steal")
         with pytest.raises(ValueError, match="the limit is"):
-            wallet.deliver(bytes(600_000))
+            wallet.deliver(bytes(2_200_000))
         assert wallet.running
 
 

@@ -117,6 +117,10 @@ class _Units(PaymentCredited):
     """The units of a credited payment, without the record of it."""
 
 
+class _Credit(PaymentCredited):
+    """The record of a credited payment, without its units."""
+
+
 class _Gone(PaymentSettled):
     """The pending transaction leaves; nothing else."""
 
@@ -134,6 +138,8 @@ class _Stored(PaymentPending):
 
 
 _write = Store._write
+_LATE = 2**32 - 1
+"""Last epoch of a row whose units are in another write."""
 
 
 def write_part(store: Store, change: Change) -> None:
@@ -141,20 +147,23 @@ def write_part(store: Store, change: Change) -> None:
     match change:
         case _Units():
             store._add(change.holdings)
+        case _Credit():
+            c = change.credit
+            store._insert("credited", (c.payer, c.transaction, c.amount, c.offer_digest, c.receipt, _LATE))
         case _Gone():
             tx = change.settlement.transaction
             store._db.execute("DELETE FROM pending_unit WHERE tx = ?", (tx,))
             store._db.execute("DELETE FROM pending WHERE tx = ?", (tx,))
         case _Settled():
             s = change.settlement
-            store._insert("settled", (s.transaction, s.payee, s.amount, s.offer_digest, s.receipt))
+            store._insert("settled", (s.transaction, s.payee, s.amount, s.offer_digest, s.receipt, _LATE))
         case _Taken():
             units = [(unit_id,) for unit_id in change.pending.unit_ids]
             store._db.executemany("DELETE FROM holding WHERE unit_id = ?", units)
         case _Stored():
             p = change.pending
             lists = (b"".join(p.endorsements), b"".join(p.unit_ids))
-            store._insert("pending", (p.transaction, p.payee, p.amount, p.offer, *lists))
+            store._insert("pending", (p.transaction, p.payee, p.amount, p.offer, *lists, _LATE))
             pairs = [(unit_id, p.transaction) for unit_id in p.unit_ids]
             store._db.executemany("INSERT INTO pending_unit VALUES (?, ?)", pairs)
         case _:
@@ -168,7 +177,7 @@ def halves(change: Change) -> tuple[Change, ...]:
             return _Taken(pending=change.pending), _Stored(pending=change.pending)
         case PaymentCredited():
             units = _Units(credit=change.credit, holdings=change.holdings)
-            return units, PaymentCredited(credit=change.credit, holdings=())
+            return units, _Credit(credit=change.credit, holdings=())
         case PaymentSettled():
             return _Gone(settlement=change.settlement), _Settled(settlement=change.settlement)
         case _:
