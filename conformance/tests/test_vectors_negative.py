@@ -286,20 +286,12 @@ def on_bulletin(purse: negative_forms.Purse, data: bytes) -> Outcome:
     return found
 
 
-def on_keys(group: negative_forms.KeysGroup, purse: negative_forms.Purse, data: bytes) -> Outcome:
+def on_keys(centre: str | None, purse: negative_forms.Purse, data: bytes) -> Outcome:
+    """A key list of a centre, or a scheme key."""
     store = Store(Path(":memory:"))
     fill(store, purse, negative_forms.Memory())
     device = Device(store, bytes)
-    found = code_of(device.keys(Centre(group.centre), data))
-    device.close()
-    return found
-
-
-def on_scheme_key(purse: negative_forms.Purse, data: bytes) -> Outcome:
-    store = Store(Path(":memory:"))
-    fill(store, purse, negative_forms.Memory())
-    device = Device(store, bytes)
-    found = code_of(device.scheme_key(data))
+    found = code_of(device.scheme_key(data) if centre is None else device.keys(Centre(centre), data))
     device.close()
     return found
 
@@ -363,9 +355,9 @@ def judge(group: Any, purses: Mapping[str, negative_forms.Purse], given: Any) ->
         case negative_forms.BulletinGroup():
             return on_bulletin(purses[group.purse], bytes.fromhex(given))
         case negative_forms.KeysGroup():
-            return on_keys(group, purses[group.purse], bytes.fromhex(given))
+            return on_keys(group.centre, purses[group.purse], bytes.fromhex(given))
         case negative_forms.SchemeKeyGroup():
-            return on_scheme_key(purses[group.purse], bytes.fromhex(given))
+            return on_keys(None, purses[group.purse], bytes.fromhex(given))
         case negative_forms.OrderGroup():
             return on_order(group, None if group.purse is None else purses[group.purse], given)
         case negative_forms.ProvisionGroup():
