@@ -216,7 +216,7 @@ def _redeliver(stage: Stage, given: Given, expected: str) -> None:
         # A byte string of 24 bytes or more has a longer head.
         reserved = bytes(surplus if surplus < 24 else surplus - 1)
         units.append(unread(world, 1, given["hop"], max_hops=HOPS_MAX, reserved=reserved))
-    if [len(unit.unit) for unit in units] != given["unit_bytes"]:
+    if [len(unit.unit) for unit in units] != list(given["unit_bytes"]):
         raise ValueError(f"units of {given['unit_bytes']} bytes cannot be made")
     stage.begin(units)
     _ordered(stage, given["amount"], expected)
