@@ -117,7 +117,8 @@ AREA.edits(
     (
         "if terms.epoch > expires:",
         (
-            "kid = cose.parse(terms.identity.purse_id).kid\n"
+            "from eiraku.reference.crypto import cose\n"
+            "    kid = cose.parse(terms.identity.purse_id).kid\n"
             "    own = terms.identity.anchor.device_keys.get(kid)\n"
             "    if terms.epoch > expires or own is None or not own.covers(terms.identity.claims.issued):"
         ),

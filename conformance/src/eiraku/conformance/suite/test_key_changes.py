@@ -358,6 +358,7 @@ def test_held_unit_goes_to_the_issuing_centre(stage: Stage, side: Side) -> None:
     stage.equal(stage.state().balance, 0, "balance after redemption")
 
 
+@pytest.mark.level("smoke")
 @pytest.mark.requirement("EPP-CEN-040")
 def test_centre_takes_a_unit_under_a_revoked_key(stage: Stage) -> None:
     """A purse of the issuing centre takes a unit issued outside the validity of a key that it knows."""
