@@ -65,7 +65,7 @@ class Summary:
     not_run: tuple[tuple[str, int], ...]
     """Reason and number of the checks in scope that were not run, most frequent first."""
     out_of_scope: int
-    """Checks above the level of the run, or left out as told."""
+    """Checks that are not in this run: above its level, or excluded."""
     strangers: tuple[CheckResult, ...]
     """Results in scope none of whose requirements is in the set."""
     same_texts: bool
