@@ -175,7 +175,7 @@ for _rule, _name, _summary, _test in (
         "EPP-KEY-027",
         "takes_a_key_twice",
         "Takes a key list in which one key stands twice.",
-        "if len(new.keys) != len(entries.keys) or len(scheme) != named:",
+        "if new.repeats:",
     ),
     (
         "EPP-KEY-029",
