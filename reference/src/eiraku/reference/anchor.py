@@ -307,10 +307,9 @@ def verify_bulletin(anchor: TrustAnchor, raw: bytes) -> Bulletin:
     """
     # EPP-BUL-008
     signed = cose.parse(raw, limit=BULLETIN_MAX)
-    if signed.kid is None:
-        raise Refusal(Code.MALFORMED, "EPP-KEY-005", "bulletin: no key identifier")
+    kid = cose.kid_of(signed, "bulletin")
     bulletin = Bulletin.decode(signed.payload)
-    public = signer(anchor.device_keys, signed.kid, bulletin.epoch, Code.BULLETIN_SIGNATURE, "bulletin")
+    public = signer(anchor.device_keys, kid, bulletin.epoch, Code.BULLETIN_SIGNATURE, "bulletin")
     # EPP-BUL-001
     if not cose.verify(public, objects.CONTEXT_BULLETIN, signed):
         raise Refusal(Code.BULLETIN_SIGNATURE, "EPP-BUL-001", "bulletin: signature does not verify")
@@ -336,10 +335,7 @@ def _parse(raw: bytes, limit: int, rule: str, where: str) -> tuple[cose.Sign1, b
     if len(raw) > limit:
         raise Refusal(Code.MALFORMED, rule, f"{where}: {len(raw)} bytes, at most {limit} allowed")
     signed = cose.parse(raw, limit=limit)
-    if signed.kid is None:
-        # EPP-KEY-005
-        raise Refusal(Code.MALFORMED, "EPP-KEY-005", f"{where}: no key identifier")
-    return signed, signed.kid
+    return signed, cose.kid_of(signed, where)
 
 
 def _check_economies(economies: tuple[int, ...]) -> None:

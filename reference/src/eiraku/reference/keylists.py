@@ -154,12 +154,11 @@ def _verified(root: bytes, signed: bytes, kind: type[P], context: bytes) -> P:
         detail = f"key list: {len(signed)} bytes, at most {key_lists.LIST_MAX} allowed"
         raise Refusal(Code.TOO_LARGE, "EPP-KEY-021", detail)
     parsed = cose.parse(signed)
-    if parsed.kid is None:
-        raise Refusal(Code.MALFORMED, "EPP-KEY-005", "key list: no key identifier")
+    kid = cose.kid_of(parsed, "key list")
     # EPP-KEY-022
     found: P = kind.decode(parsed.payload)
     # EPP-KEY-020
-    if parsed.kid != ed25519.key_id(root) or not cose.verify(root, context, parsed):
+    if kid != ed25519.key_id(root) or not cose.verify(root, context, parsed):
         raise Refusal(Code.KEYS_SIGNATURE, "EPP-KEY-020", "key list: not signed by the root of the centre")
     return found
 
