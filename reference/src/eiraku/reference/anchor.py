@@ -154,12 +154,7 @@ class TrustAnchor:
         if name in self.scheme_keys:
             return self
         # EPP-KEY-049
-        named = self.device.scheme
-        kept = {
-            other: held
-            for other, held in self.scheme_keys.items()
-            if other in named and named[other].valid_to >= epoch
-        }
+        kept = self._lasting(epoch)
         if len(kept) == key_lists.SCHEME_KEYS_MAX:
             detail = f"{key_lists.SCHEME_KEYS_MAX} scheme keys are here already"
             raise Refusal(Code.CAPACITY, "EPP-KEY-049", detail)
@@ -176,10 +171,16 @@ class TrustAnchor:
     def scheme_keys_of_responder(self, epoch: int) -> tuple[bytes, ...]:
         """The scheme keys under which a responder takes part in a session."""
         # EPP-KEY-046
+        return tuple(self._lasting(epoch).values())
+
+    def _lasting(self, epoch: int) -> Mapping[bytes, bytes]:
+        """The scheme keys of the list held that are not over, by identifier."""
         named = self.device.scheme
-        return tuple(
-            key for name, key in self.scheme_keys.items() if name in named and named[name].valid_to >= epoch
-        )
+        return {
+            name: key
+            for name, key in self.scheme_keys.items()
+            if name in named and named[name].valid_to >= epoch
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
