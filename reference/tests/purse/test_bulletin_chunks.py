@@ -1,6 +1,7 @@
 """A revoked list that comes in chunks, in any order and among junk."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -128,9 +129,8 @@ def test_only_the_device_centre_makes_bulletins(world: World, where: str) -> Non
 def test_a_list_beyond_the_policy_is_not_begun(world: World) -> None:
     """EPP-DEV-027, EPP-BUL-010"""
     given = world.provisioning()
-    narrow = {"policy": {**given.policy, "max_bulletin": 3 * CHUNK - 1}}
-    given = type(given)(**{n: getattr(given, n) for n in given.__slots__} | narrow)
-    purse = world.purse(provisioning=given)
+    narrow = replace(given, policy={**given.policy, "max_bulletin": 3 * CHUNK - 1})
+    purse = world.purse(provisioning=narrow)
     with pytest.raises(Refusal, match="EPP-BUL-010"):
         Collector(purse.device).take_bulletin(published(world, 20, MANY).signed)
 

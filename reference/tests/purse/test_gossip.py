@@ -1,5 +1,6 @@
 """Bulletins on their way from purse to purse, before a session opens."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,9 +113,7 @@ def test_equal_bulletins_need_two_messages(world: World) -> None:
 
 
 def without_bulletin(world: World) -> Device:
-    given = world.provisioning()
-    bare = type(given)(**{n: getattr(given, n) for n in given.__slots__} | {"bulletin": None})
-    return world.purse(provisioning=bare).device
+    return world.purse(provisioning=replace(world.provisioning(), bulletin=None)).device
 
 
 def test_purses_without_any_bulletin(world: World) -> None:

@@ -208,7 +208,6 @@ READERS: Mapping[str, Reader] = {
 
 RULES = rules((SPEC / "schema.cddl").read_text())
 CASE = Case(sequence=1, kind="copy", purse=bytes(8), unit_id=bytes(32), hop=4, epoch=7)
-CONDITIONS = frozenset({"EPP-BUL-003"})
 EMBEDDED = {rule for rule in RULES if ".cbor" in RULES[rule]} | {"self-report-body"}
 MADE: Mapping[str, bytes] = {
     rule: made.encode()
@@ -292,7 +291,7 @@ def reader_of(rule: str) -> Reader:
     if rule in READERS:
         return READERS[rule]
     (kind,) = (kind for kind, names in RECORDS.items() if rule in names)
-    return Reader(read=kind.decode, conditions=CONDITIONS)
+    return Reader(read=kind.decode, conditions=ORDER)
 
 
 SUBJECTS = sorted({*READERS, *(rule for names in RECORDS.values() for rule in names)})

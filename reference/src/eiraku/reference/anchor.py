@@ -154,12 +154,7 @@ class TrustAnchor:
         if name in self.scheme_keys:
             return self
         # EPP-KEY-049
-        named = self.device.scheme
-        kept = {
-            other: held
-            for other, held in self.scheme_keys.items()
-            if other in named and named[other].valid_to >= epoch
-        }
+        kept = self._lasting(epoch)
         if len(kept) == key_lists.SCHEME_KEYS_MAX:
             detail = f"{key_lists.SCHEME_KEYS_MAX} scheme keys are here already"
             raise Refusal(Code.CAPACITY, "EPP-KEY-049", detail)
@@ -176,10 +171,16 @@ class TrustAnchor:
     def scheme_keys_of_responder(self, epoch: int) -> tuple[bytes, ...]:
         """The scheme keys under which a responder takes part in a session."""
         # EPP-KEY-046
+        return tuple(self._lasting(epoch).values())
+
+    def _lasting(self, epoch: int) -> Mapping[bytes, bytes]:
+        """The scheme keys of the list held that are not over, by identifier."""
         named = self.device.scheme
-        return tuple(
-            key for name, key in self.scheme_keys.items() if name in named and named[name].valid_to >= epoch
-        )
+        return {
+            name: key
+            for name, key in self.scheme_keys.items()
+            if name in named and named[name].valid_to >= epoch
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,10 +308,9 @@ def verify_bulletin(anchor: TrustAnchor, raw: bytes) -> Bulletin:
     """
     # EPP-BUL-008
     signed = cose.parse(raw, limit=BULLETIN_MAX)
-    if signed.kid is None:
-        raise Refusal(Code.MALFORMED, "EPP-KEY-005", "bulletin: no key identifier")
+    kid = cose.kid_of(signed, "bulletin")
     bulletin = Bulletin.decode(signed.payload)
-    public = signer(anchor.device_keys, signed.kid, bulletin.epoch, Code.BULLETIN_SIGNATURE, "bulletin")
+    public = signer(anchor.device_keys, kid, bulletin.epoch, Code.BULLETIN_SIGNATURE, "bulletin")
     # EPP-BUL-001
     if not cose.verify(public, objects.CONTEXT_BULLETIN, signed):
         raise Refusal(Code.BULLETIN_SIGNATURE, "EPP-BUL-001", "bulletin: signature does not verify")
@@ -336,10 +336,7 @@ def _parse(raw: bytes, limit: int, rule: str, where: str) -> tuple[cose.Sign1, b
     if len(raw) > limit:
         raise Refusal(Code.MALFORMED, rule, f"{where}: {len(raw)} bytes, at most {limit} allowed")
     signed = cose.parse(raw, limit=limit)
-    if signed.kid is None:
-        # EPP-KEY-005
-        raise Refusal(Code.MALFORMED, "EPP-KEY-005", f"{where}: no key identifier")
-    return signed, signed.kid
+    return signed, cose.kid_of(signed, where)
 
 
 def _check_economies(economies: tuple[int, ...]) -> None:

@@ -115,9 +115,8 @@ class Gossip:
         self._left = 0
         self._peer: Have | None = None
         self._spoken = False
-        self._asked: type[News] | None = None
+        self._asked: News | None = None
         self._sought: set[object] = set()
-        self._whose = Centre.DEVICE
 
     def begin(self) -> bytes:
         """The first message of an exchange, by the initiator of the session to come. Raises Misuse."""
@@ -171,11 +170,9 @@ class Gossip:
         if peer is None:
             return self._done()
         # EPP-DEV-022, EPP-DEV-050
-        if peer.device > mine.device and self._seek(Centre.DEVICE):
-            self._whose = Centre.DEVICE
+        if peer.device > mine.device and self._seek(Whose.DEVICE):
             return self._asking(AskKeys(centre=Whose.DEVICE))
-        if peer.money > mine.money and self._seek(Centre.MONEY):
-            self._whose = Centre.MONEY
+        if peer.money > mine.money and self._seek(Whose.MONEY):
             return self._asking(AskKeys(centre=Whose.MONEY))
         if peer.epoch > mine.epoch and self._seek(Signed):
             known = peer.epoch == self.collector.epoch
@@ -195,18 +192,18 @@ class Gossip:
     def _receive(self, message: Signed | Chunk | Difference | Keys | Nothing) -> News:
         """Take what was asked for, and only that. Raises Refusal."""
         asked, self._asked = self._asked, None
-        match message:
-            case Signed() if asked is AskBulletin and self.collector.take_bulletin(message.signed):
+        match asked, message:
+            case AskBulletin(), Signed() if self.collector.take_bulletin(message.signed):
                 return self._next_delta()
-            case Chunk() if asked is AskChunk and self.collector.take_chunk(message.data):
+            case AskChunk(), Chunk() if self.collector.take_chunk(message.data):
                 return self._next_chunk()
-            case Difference() if asked is AskDelta and self.collector.take_delta(message.delta):
+            case AskDelta(), Difference() if self.collector.take_delta(message.delta):
                 return self._next()
-            case Nothing() if asked is AskDelta:
+            case AskDelta(), Nothing():
                 return self._next_chunk()
-            case Keys() if asked is AskKeys:
+            case AskKeys(), Keys():
                 # EPP-DEV-050
-                if isinstance(self.device.keys(self._whose, message.signed), Accepted):
+                if isinstance(self.device.keys(Centre[asked.centre.name], message.signed), Accepted):
                     return self._next()
         return self._done()
 
@@ -247,7 +244,7 @@ class Gossip:
         return Nothing()
 
     def _asking(self, message: News) -> News:
-        self._asked = type(message)
+        self._asked = message
         return message
 
     def _done(self) -> News:
@@ -256,7 +253,7 @@ class Gossip:
 
     def _close(self) -> None:
         """`_left`: messages still taken; `_peer`: what the peer has; `_spoken`: it knows what I have;
-        `_sought`: what I asked for, `_whose`: of whose keys last.
+        `_sought`: what I asked for, `_asked`: and wait for.
         """
         self._left = 0
         self._peer = None

@@ -6,7 +6,7 @@ of the list held, `check_keys` judges the keys in it. Refusals have the code of 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from eiraku.reference.crypto import cose, ed25519, x25519
 from eiraku.spec import key_lists
@@ -47,36 +47,31 @@ class MoneyKey(Validity):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceList:
-    """The device centre's list. Keys by their 8-byte kid, scheme keys by their 8-byte identifier."""
+class KeyList:
+    """What both centres' lists have: as signed by the root, which list of its centre it is, its last epoch.
+
+    `repeats`: one key stands twice in it, of which the mapping has one.
+    """
 
     signed: bytes
     sequence: int
     expires: int
+    repeats: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceList(KeyList):
+    """The device centre's list. Keys by their 8-byte kid, scheme keys by their 8-byte identifier."""
+
     keys: Mapping[bytes, DeviceKey]
     scheme: Mapping[bytes, Validity]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MoneyList:
+class MoneyList(KeyList):
     """The issuing centre's list. Keys by the 8-byte kid of the unit key."""
 
-    signed: bytes
-    sequence: int
-    expires: int
     keys: Mapping[bytes, MoneyKey]
-
-
-class KeyList(Protocol):
-    """What the two have in common."""
-
-    @property
-    def signed(self) -> bytes:
-        """As signed by the root."""
-
-    @property
-    def sequence(self) -> int:
-        """Which list of its centre it is."""
 
 
 def device_keys(root: bytes, signed: bytes) -> DeviceList:
@@ -85,29 +80,34 @@ def device_keys(root: bytes, signed: bytes) -> DeviceList:
     Raises Refusal: TOO_LARGE, MALFORMED, KEYS_SIGNATURE.
     """
     found = _verified(root, signed, DeviceKeys, key_lists.CONTEXT_DEVICE_KEYS)
+    keys = {
+        ed25519.key_id(public): DeviceKey(public=public, valid_from=start, valid_to=end)
+        for public, start, end in found.keys
+    }
+    scheme = {name: Validity(valid_from=start, valid_to=end) for name, start, end in found.scheme}
     return DeviceList(
         signed=signed,
         sequence=found.sequence,
         expires=found.expires,
-        keys={
-            ed25519.key_id(public): DeviceKey(public=public, valid_from=start, valid_to=end)
-            for public, start, end in found.keys
-        },
-        scheme={name: Validity(valid_from=start, valid_to=end) for name, start, end in found.scheme},
+        repeats=len(keys) != len(found.keys) or len(scheme) != len(found.scheme),
+        keys=keys,
+        scheme=scheme,
     )
 
 
 def money_keys(root: bytes, signed: bytes) -> MoneyList:
     """The issuing centre's list under its 32-byte root, as `device_keys`."""
     found = _verified(root, signed, MoneyKeys, key_lists.CONTEXT_MONEY_KEYS)
+    keys = {
+        ed25519.key_id(public): MoneyKey(public=public, history=history, valid_from=start, valid_to=end)
+        for public, history, start, end in found.keys
+    }
     return MoneyList(
         signed=signed,
         sequence=found.sequence,
         expires=found.expires,
-        keys={
-            ed25519.key_id(public): MoneyKey(public=public, history=history, valid_from=start, valid_to=end)
-            for public, history, start, end in found.keys
-        },
+        repeats=len(keys) != len(found.keys),
+        keys=keys,
     )
 
 
@@ -131,12 +131,8 @@ def check_keys(new: DeviceList | MoneyList, *, roots: Iterable[bytes], other: It
 
     Raises Refusal(MALFORMED).
     """
-    payload = cose.parse(new.signed).payload
-    entries = DeviceKeys.decode(payload) if isinstance(new, DeviceList) else MoneyKeys.decode(payload)
-    scheme = new.scheme if isinstance(new, DeviceList) else {}
-    named = len(entries.scheme) if isinstance(entries, DeviceKeys) else 0
     # EPP-KEY-027
-    if len(new.keys) != len(entries.keys) or len(scheme) != named:
+    if new.repeats:
         raise _unsound("EPP-KEY-027", "one key stands twice")
     # EPP-KEY-029
     if not all(ed25519.sound_key(key.public) for key in new.keys.values()):
@@ -158,12 +154,11 @@ def _verified(root: bytes, signed: bytes, kind: type[P], context: bytes) -> P:
         detail = f"key list: {len(signed)} bytes, at most {key_lists.LIST_MAX} allowed"
         raise Refusal(Code.TOO_LARGE, "EPP-KEY-021", detail)
     parsed = cose.parse(signed)
-    if parsed.kid is None:
-        raise Refusal(Code.MALFORMED, "EPP-KEY-005", "key list: no key identifier")
+    kid = cose.kid_of(parsed, "key list")
     # EPP-KEY-022
     found: P = kind.decode(parsed.payload)
     # EPP-KEY-020
-    if parsed.kid != ed25519.key_id(root) or not cose.verify(root, context, parsed):
+    if kid != ed25519.key_id(root) or not cose.verify(root, context, parsed):
         raise Refusal(Code.KEYS_SIGNATURE, "EPP-KEY-020", "key list: not signed by the root of the centre")
     return found
 

@@ -176,9 +176,8 @@ class Store:
             ids,
         )
         found = [self._one("SELECT expires FROM holding WHERE unit_id = ?", u) for u in p.unit_ids]
-        _expect(sum(row is not None for row in found), len(ids))
-        last = max(expires for (expires,) in found)
         self._remove(p.unit_ids)
+        last = max(expires for (expires,) in found)
         lists = (b"".join(p.endorsements), b"".join(p.unit_ids))
         self._insert("pending", (p.transaction, p.payee, p.amount, p.offer, *lists, last))
         self._db.executemany(

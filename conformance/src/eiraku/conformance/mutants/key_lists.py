@@ -20,7 +20,7 @@ from eiraku.testing.patches import Patch
 AREA = Area(__name__)
 Step: TypeAlias = tuple[Ready, tuple[Effect, ...]]
 _take = holder.take_keys
-VERIFIED = "if parsed.kid != ed25519.key_id(root) or not cose.verify(root, context, parsed):"
+VERIFIED = "if kid != ed25519.key_id(root) or not cose.verify(root, context, parsed):"
 ORDER = "such a list is one fault of several"
 ANCHOR = "an anchor holds such lists"
 BACK = "the check looks back at the list before"
@@ -175,7 +175,7 @@ for _rule, _name, _summary, _test in (
         "EPP-KEY-027",
         "takes_a_key_twice",
         "Takes a key list in which one key stands twice.",
-        "if len(new.keys) != len(entries.keys) or len(scheme) != named:",
+        "if new.repeats:",
     ),
     (
         "EPP-KEY-029",

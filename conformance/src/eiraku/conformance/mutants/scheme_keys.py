@@ -11,7 +11,7 @@ from eiraku.testing.patches import Patch
 
 AREA = Area(__name__)
 BEST = "best = min(names, key=lambda name: (-named[name].valid_from, name), default=None)"
-NAMED = "if name in named and named[name].valid_to >= epoch"
+LASTING = "self._lasting(epoch)"
 AGAIN = "the check hands over several, or meets under several"
 
 AREA.edits(
@@ -27,7 +27,7 @@ AREA.edits(
     "begins_under_any_scheme_key",
     "As initiator uses a scheme key before its first epoch.",
     TrustAnchor.scheme_key_of_initiator,
-    ("if name in named and named[name].covers(epoch)", NAMED),
+    ("named[name].covers(epoch)", "named[name].valid_to >= epoch"),
     collateral={"EPP-KEY-047": "a key that is not in force yet is one of its cases"},
 )
 AREA.edits(
@@ -50,7 +50,7 @@ AREA.edits(
     "answers_under_scheme_keys_that_are_over",
     "As responder answers under every scheme key that it holds.",
     TrustAnchor.scheme_keys_of_responder,
-    (NAMED, "if True"),
+    (LASTING, "self.scheme_keys"),
     collateral={"EPP-KEY-049": "the check looks for a key that is over"},
 )
 AREA.edits(
@@ -58,7 +58,10 @@ AREA.edits(
     "answers_only_under_scheme_keys_in_force",
     "As responder refuses a scheme key before its first epoch.",
     TrustAnchor.scheme_keys_of_responder,
-    (NAMED, "if name in named and named[name].covers(epoch)"),
+    (
+        f"{LASTING}.values()",
+        f"key for name, key in {LASTING}.items() if self.device.scheme[name].covers(epoch)",
+    ),
 )
 AREA.edits(
     "EPP-KEY-046",
@@ -103,7 +106,7 @@ AREA.edits(
     "keeps_scheme_keys_that_are_over",
     "Does not erase scheme keys that are over.",
     TrustAnchor.with_scheme_key,
-    ("if other in named and named[other].valid_to >= epoch", "if True"),
+    (LASTING, "self.scheme_keys"),
 )
 AREA.edits(
     "EPP-KEY-049",

@@ -71,6 +71,14 @@ def parse(data: bytes, *, limit: int = cbor.LIMIT) -> Sign1:
     return Sign1(kid=kid, payload=payload, signature=signature)
 
 
+def kid_of(signed: Sign1, where: str) -> bytes:
+    """The key identifier of an object that must have one. Raises Refusal(MALFORMED)."""
+    # EPP-KEY-005
+    if signed.kid is None:
+        raise Refusal(Code.MALFORMED, "EPP-KEY-005", f"{where}: no key identifier")
+    return signed.kid
+
+
 def verify(public: bytes, context: bytes, signed: Sign1) -> bool:
     """Whether `signed` verifies under the 32-byte `public` key as an object of type `context`.
 

@@ -123,6 +123,8 @@ def ready(state: PurseState) -> Ready:
 
 def open_session(purse: Ready, side: Side, env: Env) -> Result:
     """Begin a session for the purpose that is set; the earlier one is gone even if this one is refused."""
+    # EPP-SES-027
+    closed = replace(purse, session=NoSession())
     order = purse.order
     initiates = side is Side.INITIATOR
     event = SessionEvent.OPEN_AS_INITIATOR if initiates else SessionEvent.OPEN_AS_RESPONDER
@@ -130,22 +132,21 @@ def open_session(purse: Ready, side: Side, env: Env) -> Result:
     # EPP-GEN-002; EPP-REC-004: who only receives cannot speak first
     if order is None or row is None or (side, order.purpose) not in tables.START:
         refusal = Refusal(Code.DECLINED, "EPP-GEN-002", "no purpose is set for a session in this role")
-        # EPP-SES-027
-        return replace(purse, session=NoSession()), (Refuse(refusal=refusal),)
+        return closed, (Refuse(refusal=refusal),)
     terms = purse.terms
     expires = terms.identity.anchor.expires
     # EPP-KEY-043
     if terms.epoch > expires:
         refusal = Refusal(Code.ANCHOR_EXPIRED, "EPP-KEY-043", f"a key list expired after epoch {expires}")
-        return replace(purse, session=NoSession()), (Refuse(refusal=refusal),)
+        return closed, (Refuse(refusal=refusal),)
     # EPP-KEY-047
     if terms.scheme_key is None:
         refusal = Refusal(Code.ANCHOR_EXPIRED, "EPP-KEY-047", "no scheme key is in force")
-        return replace(purse, session=NoSession()), (Refuse(refusal=refusal),)
+        return closed, (Refuse(refusal=refusal),)
     answer = handshake.message_1(terms, env) if initiates else Answer()
     session = Handshaking(row=row, side=side, terms=terms, order=order, data=answer.data)
-    # EPP-GEN-002, EPP-SES-027
-    return replace(purse, session=session, order=None), spoken(answer)
+    # EPP-GEN-002
+    return replace(closed, session=session, order=None), spoken(answer)
 
 
 def deliver(session: SessionState, data: bytes, env: Env) -> Turn:
