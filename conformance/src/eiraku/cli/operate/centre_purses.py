@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eiraku.cli.operate.centre_folder import EPOCHS, NEW_FILE, NUMBER, known, opened
+from eiraku.cli.operate.centre_folder import EPOCHS, NEW_FILE, NUMBER, check_new, known, opened
 from eiraku.cli.options import Hex
 from eiraku.spec.errors import Refusal, Refused
 
@@ -56,8 +56,7 @@ def register(
         if expires is None:
             expires = registry.bulletins.epoch + centres.settings.purse_lifetime
         if purse is not None:
-            if purse.exists():
-                raise click.ClickException(f"{purse}: exists already; name a new file")
+            check_new(purse)
             device = centres.make_purse(purse, **wanted, expires=expires)
             provision = device.store.provision()
             signed = b"" if provision is None else provision.purse_id
