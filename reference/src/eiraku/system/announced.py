@@ -8,8 +8,10 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, LargeBinary, MetaData, Table, select
 
+from eiraku.reference import keylists
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.spec.errors import Refused
+from eiraku.reference.keylists import DeviceList, MoneyList
+from eiraku.spec.errors import Refusal, Refused
 
 
 class AnnouncedError(Refused):
@@ -39,11 +41,14 @@ def announce(
     lists: Table,
     root: SigningKey,
     expires: int | None,
-    make: Callable[[int, int], bytes],
+    *,
+    sign: Callable[[int, int], bytes],
+    read: Callable[[bytes, bytes], DeviceList | MoneyList],
 ) -> bytes:
-    """Store the next list, which `make(sequence, expires)` signs; `expires` None: as the one before.
+    """Store the next list, which `sign(sequence, expires)` makes; `expires` None: as the one before.
 
-    Raises AnnouncedError for another root than that of the lists before.
+    `read(root, signed)`: as purses do. Raises AnnouncedError for another root than that of the lists before,
+    and for a list that purses would refuse.
     """
     before = newest(connection, lists)
     if before is not None and before.root != root.public:
@@ -51,7 +56,11 @@ def announce(
     # EPP-CEN-042, EPP-DEV-041
     sequence = 1 if before is None else before.sequence + 1
     last = before.expires if expires is None else expires
-    signed = make(sequence, last)
+    signed = sign(sequence, last)
+    try:
+        keylists.check_keys(read(root.public, signed), roots=(root.public,), other=())
+    except Refusal as refusal:
+        raise AnnouncedError(f"purses would refuse the key list: {refusal.detail}") from None
     # EPP-CEN-042, EPP-DEV-040: in the same durable write as the keys that it names
     row = {"sequence": sequence, "expires": last, "root": root.public, "signed": signed}
     connection.execute(lists.insert().values(**row))

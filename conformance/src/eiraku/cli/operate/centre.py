@@ -8,7 +8,7 @@ import click
 
 from eiraku.cli.failures import told
 from eiraku.cli.operate import centre_keys, centre_purses
-from eiraku.cli.operate.centre_folder import EPOCHS, NEW_FILE, NUMBER, known, opened
+from eiraku.cli.operate.centre_folder import EPOCHS, NEW_FILE, NUMBER, check_new, known, opened, write
 from eiraku.cli.options import Hex
 from eiraku.spec.errors import Refused
 
@@ -23,12 +23,6 @@ def main(ctx: click.Context, directory: Path) -> None:
     not done now, do it again. Nothing is changed unless it is 0.
     """
     ctx.obj = directory
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Never over a file that is there."""
-    with path.open("xb") as file:
-        file.write(content)
 
 
 @main.command()
@@ -115,8 +109,8 @@ def bulletin(path: Path, *, advance: bool, epoch: int | None, out: Path | None, 
     """Say what the newest bulletin says, or publish a new one; who was convicted is on it."""
     with opened(path) as centres:
         registry = centres.registry
-        if out is not None and out.exists():
-            raise click.ClickException(f"{out}: exists already; name a new file")
+        if out is not None:
+            check_new(out)
         if advance or epoch is not None:
             convicted = centres.convict()
             centres.advance(epoch)
@@ -124,7 +118,7 @@ def bulletin(path: Path, *, advance: bool, epoch: int | None, out: Path | None, 
                 click.echo(f"revoked {number.hex()}: convicted of copying")
         update = registry.bulletins.newest() if since is None else registry.bulletins.since(since)
         if out is not None:
-            _write(out, update)
+            write(out, update)
         from eiraku.reference.anchor import verify_bulletin
 
         said = verify_bulletin(centres.anchor(), registry.bulletins.signed())

@@ -33,6 +33,18 @@ def opened(path: Path) -> Iterator["Directory"]:
         centres.close()
 
 
+def check_new(path: Path) -> None:
+    """Raise ClickException for a file that is there: before anything is changed."""
+    if path.exists():
+        raise click.ClickException(f"{path}: exists already; name a new file")
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a new file, never over one that is there."""
+    with path.open("xb") as file:
+        file.write(content)
+
+
 def known(centres: "Directory", number: bytes) -> "Registered":
     """A purse that is registered. Raises Refused if it is not."""
     purse = centres.registry.purses.lookup(number)

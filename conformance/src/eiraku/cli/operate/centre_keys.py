@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from eiraku.cli.operate.centre_folder import EPOCHS, NEW_FILE, opened
+from eiraku.cli.operate.centre_folder import EPOCHS, NEW_FILE, check_new, opened, write
 from eiraku.cli.options import Hex
 from eiraku.spec.errors import Refused
 
@@ -93,8 +93,7 @@ def keys(
     """Say what the newest key lists say, or sign them again with a later end; write them to files."""
     with opened(path) as centres:
         for new in filter(None, (device, issuing)):
-            if new.exists():
-                raise click.ClickException(f"{new}: exists already; name a new file")
+            check_new(new)
         registry, office = centres.registry, centres.issuer.office
         if expires is not None:
             signers = (_root(centres, "device", device_root), _root(centres, "issuing", money_root))
@@ -108,8 +107,7 @@ def keys(
                 said = "void" if void else f"epochs {key.valid_from} to {key.valid_to}"
                 click.echo(f"  {kid.hex()}  {said}")
             if file is not None:
-                with file.open("xb") as out:
-                    out.write(each.signed)
+                write(file, each.signed)
         for identifier, validity in found.device.scheme.items():
             click.echo(f"  {identifier.hex()}  scheme key, to epoch {validity.valid_to}")
     return 0
@@ -129,5 +127,5 @@ def _root(centres: "Directory", centre: str, file: Path | None) -> "SigningKey":
 
 def _expires(centres: "Directory") -> int:
     """The end of the next lists: never sooner than that of the newest."""
-    last = centres.registry.bulletins.epoch + centres.settings.list_lifetime
-    return min(max(last, centres.anchor().device.expires, centres.anchor().money.expires), 2**32 - 1)
+    last, newest = centres.registry.bulletins.epoch + centres.settings.list_lifetime, centres.anchor()
+    return min(max(last, newest.device.expires, newest.money.expires), 2**32 - 1)

@@ -2,15 +2,14 @@
 
 import contextlib
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from eiraku.cli.operate.centre_folder import EPOCHS, NEW_FILE, NUMBER, known, opened
+from eiraku.cli.operate.centre_folder import EPOCHS, NEW_FILE, NUMBER, check_new, known, opened
 from eiraku.cli.options import Hex
-from eiraku.spec.errors import Refused
+from eiraku.spec.errors import Refusal, Refused
 
 if TYPE_CHECKING:
     from eiraku.reference.device import Device
@@ -57,8 +56,7 @@ def register(
         if expires is None:
             expires = registry.bulletins.epoch + centres.settings.purse_lifetime
         if purse is not None:
-            if purse.exists():
-                raise click.ClickException(f"{purse}: exists already; name a new file")
+            check_new(purse)
             device = centres.make_purse(purse, **wanted, expires=expires)
             provision = device.store.provision()
             signed = b"" if provision is None else provision.purse_id
@@ -104,26 +102,22 @@ def renew(path: Path, *, number: bytes, expires: int | None, tier: int | None, p
         if expires is None:
             expires = centres.registry.bulletins.epoch + centres.settings.purse_lifetime
         with _device(centres, purse) as device:
-            signed = centres.registry.purses.renew(number, expires, tier)
-            lists = (centres.registry.keys.newest(), centres.issuer.office.key_list())
-            from eiraku.reference.device import Rejected
-            from eiraku.spec.key_lists import Centre
+            from eiraku.spec.centre_objects import Renewed
+            from eiraku.system.exchange.trust import take_renewed
 
             # EPP-DEV-046
-            for give in (
-                ()
-                if device is None
-                else (
-                    partial(device.keys, Centre.DEVICE, lists[0]),
-                    partial(device.keys, Centre.MONEY, lists[1]),
-                    partial(device.take_purse_id, signed),
-                )
-            ):
-                result = give()
-                if isinstance(result, Rejected):
-                    raise Refused(f"{purse}: the purse does not take it: {result.refusal}")
-        click.echo(f"purse ID     {signed.hex()}")
-        click.echo(f"device keys  {lists[0].hex()}\nmoney keys   {lists[1].hex()}")
+            renewed = Renewed(
+                purse_id=centres.registry.purses.renew(number, expires, tier),
+                device_keys=centres.registry.keys.newest(),
+                money_keys=centres.issuer.office.key_list(),
+            )
+            if device is not None:
+                try:
+                    take_renewed(device, renewed)
+                except Refusal as refusal:
+                    raise Refused(f"{purse}: the purse does not take it: {refusal}") from refusal
+        click.echo(f"purse ID     {renewed.purse_id.hex()}")
+        click.echo(f"device keys  {renewed.device_keys.hex()}\nmoney keys   {renewed.money_keys.hex()}")
     return 0
 
 

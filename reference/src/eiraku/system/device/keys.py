@@ -14,7 +14,7 @@ from eiraku.reference.centres.roots import device_list
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.keylists import DeviceKey, DeviceList, Validity
 from eiraku.spec import shape
-from eiraku.spec.errors import Refusal, Refused
+from eiraku.spec.errors import Refused
 from eiraku.spec.key_lists import SCHEME_KEYS_MAX, scheme_key_id
 from eiraku.spec.objects import Role
 from eiraku.system import announced
@@ -159,7 +159,7 @@ def new_scheme_key(connection: Connection, key: bytes, *, valid_from: int) -> by
 
 
 def publish_keys(connection: Connection, root: SigningKey, expires: int | None) -> bytes:
-    """The next key list, of all keys that somebody needs; the list. Raises RegistryError, AnnouncedError."""
+    """The next key list, of all keys that somebody needs; the list. Raises AnnouncedError."""
     epoch = epoch_of(connection)
     keys = [key.announced for key in master_keys(connection) if _is_needed(connection, key.announced, epoch)]
     scheme = {
@@ -168,16 +168,10 @@ def publish_keys(connection: Connection, root: SigningKey, expires: int | None) 
         if row.valid_to >= epoch
     }
 
-    def make(sequence: int, last: int) -> bytes:
-        signed = device_list(root, sequence=sequence, expires=last, keys=keys, scheme=scheme)
-        try:
-            found = keylists.device_keys(root.public, signed)
-            keylists.check_keys(found, roots=(root.public,), other=())
-        except Refusal as refusal:
-            raise RegistryError(f"purses would refuse the key list: {refusal.detail}") from None
-        return signed
+    def sign(sequence: int, last: int) -> bytes:
+        return device_list(root, sequence=sequence, expires=last, keys=keys, scheme=scheme)
 
-    return announced.announce(connection, KEY_LIST, root, expires, make)
+    return announced.announce(connection, KEY_LIST, root, expires, sign=sign, read=keylists.device_keys)
 
 
 def master_keys(connection: Connection) -> tuple[PurseMasterKey, ...]:

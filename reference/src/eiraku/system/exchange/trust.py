@@ -44,20 +44,20 @@ def lacks_scheme_keys(device: Device) -> bool:
     return not named <= trusted.scheme_keys.keys()
 
 
+def take_renewed(device: Device, renewed: Renewed) -> None:
+    """Take a new purse ID, and first the lists that may name the key under which it is. Raises Refusal."""
+    # EPP-DEV-046, EPP-DEV-047
+    accepted(device.keys(Centre.DEVICE, renewed.device_keys))
+    accepted(device.keys(Centre.MONEY, renewed.money_keys))
+    accepted(device.take_purse_id(renewed.purse_id))
+
+
 def renewals(device: Device) -> Handler:
     """For `renew`: the new purse ID is in the purse before its request counts as answered.
 
     The handler raises PurseLostPower; a Refusal of the purse is an error of what it gives.
     """
-
-    def take(answer: bytes) -> None:
-        renewed = Renewed.decode(answer)
-        # EPP-DEV-046, EPP-DEV-047
-        accepted(device.keys(Centre.DEVICE, renewed.device_keys))
-        accepted(device.keys(Centre.MONEY, renewed.money_keys))
-        accepted(device.take_purse_id(renewed.purse_id))
-
-    return _handler(take)
+    return _handler(lambda answer: take_renewed(device, Renewed.decode(answer)))
 
 
 def scheme_keys(device: Device) -> Handler:

@@ -31,7 +31,6 @@ from eiraku.system.exchange.trust import SCHEME_KEYS
 from eiraku.system.issuing.issuer import Issuer
 from eiraku.system.services.requests import Caller, Handler, Method
 
-RULE = "EPP-SVC-070"
 NOTHING = Nothing().encode()
 VAULTS = frozenset({Role.VAULT})
 

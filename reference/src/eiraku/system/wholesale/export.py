@@ -127,11 +127,12 @@ def fork(one: Exported, other: Exported, operator: VerifierKey) -> Evidence:
 
     Each file may well verify for itself.
     """
-    for mine, theirs in ((one, other), (other, one)):
-        tree = merkle.complete(mine.leaves)
-        for large, second in ordered(mine, operator):
-            for small, first in ordered(theirs, operator):
-                if not small.size <= large.size <= len(mine.leaves):
+    mine, theirs = (one, ordered(one, operator)), (other, ordered(other, operator))
+    for (exported, held), (_, others) in ((mine, theirs), (theirs, mine)):
+        tree = merkle.complete(exported.leaves)
+        for large, second in held:
+            for small, first in others:
+                if not small.size <= large.size <= len(exported.leaves):
                     continue
                 root = merkle.root(Range(0, small.size), tree)
                 if root == small.root and small.epoch <= large.epoch:
