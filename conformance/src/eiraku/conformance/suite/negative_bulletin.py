@@ -2,12 +2,10 @@
 
 from collections.abc import Callable
 
-import pytest
-
+from eiraku.conformance.suite.journey import expect_refused_peer
 from eiraku.conformance.suite.negative_transfer import flip
 from eiraku.conformance.tester import bulletins, flows
 from eiraku.conformance.tester.bulletins import numbers_of
-from eiraku.conformance.tester.peer import REFUSED, HandshakeRefused, connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, Identity, World
 from eiraku.reference.crypto import cose
@@ -56,10 +54,7 @@ def refuse_bulletin(stage: Stage, bulletin: bytes, code: Code) -> None:
 def refuse_peer(stage: Stage, side: Side, peer: Identity) -> None:
     """The wallet must refuse a revoked peer."""
     flows.order_receive(stage, side, 4)
-    with pytest.raises(HandshakeRefused) as caught:
-        connect(stage, side, peer=peer)
-    stage.refused(caught.value.reply, Code.PURSE_REVOKED, "a revoked peer")
-    stage.equal(caught.value.reply.out, REFUSED, "answer to a revoked peer")
+    expect_refused_peer(stage, side, peer, Code.PURSE_REVOKED, "a revoked peer")
 
 
 Make = Callable[[World], bytes]

@@ -19,7 +19,7 @@ from eiraku.conformance.suite.key_lists import (
 )
 from eiraku.conformance.suite.negative_transfer import flip
 from eiraku.conformance.suite.test_key_lists import SHAPES, SIGNATURES
-from eiraku.conformance.tester import flows
+from eiraku.conformance.suite.test_provisioning import Spoilt, refuse_spoilt
 from eiraku.conformance.tester.edwards import KEY_FORMS, CraftedKey
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, SEQUENCE, World
@@ -165,14 +165,7 @@ def test_order_of_the_checks_on_a_list(stage: Stage, name: str, centre: Centre) 
 
 
 def _refuse_anchor(stage: Stage, **changes: object) -> None:
-    stage.wallet.reset()
-    before = stage.state()
-    arguments = stage.world.provisioning()
-    arguments["anchor"].update(changes)
-    stage.refused(stage.wallet.provision(**arguments), Code.PROVISION, "provision")
-    stage.unchanged(before, "refused provisioning")
-    stage.provision()
-    flows.still_alive(stage)
+    refuse_spoilt(stage, Spoilt(change=lambda _, given: given["anchor"].update(changes)))
 
 
 @CENTRES

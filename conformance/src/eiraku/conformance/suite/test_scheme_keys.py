@@ -3,9 +3,9 @@
 import pytest
 
 from eiraku.conformance.suite.key_lists import NEXT, accept_keys
+from eiraku.conformance.suite.negative_session import RESPONDER, Attack, refused_in_handshake, set_purpose
 from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
-from eiraku.conformance.tester.peer import HandshakeRefused, connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, World
 from eiraku.reference.centres.roots import ALWAYS
@@ -47,11 +47,8 @@ def strange(stage: Stage, key: bytes) -> None:
     world = stage.world
     before, world.scheme_key = world.scheme_key, key
     state = stage.state()
-    stage.order("receive")
-    with pytest.raises(HandshakeRefused) as caught:
-        connect(stage, Side.RESPONDER)
-    stage.refused(caught.value.reply, Code.AUTHENTICATION, "message_1 under a scheme key that is over")
-    stage.equal(caught.value.message, "message_1", "what was refused")
+    set_purpose(stage, RESPONDER)
+    refused_in_handshake(stage, RESPONDER, Attack(at="message_1"))
     stage.unchanged(state, "handshake")
     world.scheme_key = before
 
