@@ -5,7 +5,6 @@ from collections.abc import Callable
 from eiraku.conformance.suite.journey import expect_refused_peer
 from eiraku.conformance.suite.negative_transfer import flip
 from eiraku.conformance.tester import bulletins, flows
-from eiraku.conformance.tester.bulletins import numbers_of
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, Identity, World
 from eiraku.reference.crypto import cose
@@ -24,7 +23,7 @@ def made(
     world: World, *, epoch: int = NEXT, revoked: tuple[bytes, ...] = (), digest: bytes = bytes(32)
 ) -> bytes:
     """A bulletin with all chunks, signed by the device centre's current key."""
-    return bulletins.update(world.device, coded(numbers_of(revoked)), epoch=epoch, digest=digest)
+    return world.device.bulletin(epoch=epoch, revoked=revoked, policy_digest=digest)
 
 
 def of(signed: bytes) -> bytes:
@@ -75,7 +74,7 @@ def body(change: Callable[[tuple[cbor.Item, ...]], cbor.Item]) -> Make:
     """A bulletin with another payload, signed by the device centre, and the chunks of the right one."""
 
     def make(world: World) -> bytes:
-        listed = coded(numbers_of((LOW,)))
+        listed = coded((int.from_bytes(LOW, "big"),))
         items = cbor.decode(cose.parse(bulletins.signed(world.device, listed, epoch=NEXT)).payload)
         assert isinstance(items, tuple)
         again = world.device.sign(objects.CONTEXT_BULLETIN, cbor.encode(change(items)))

@@ -14,6 +14,7 @@ from eiraku.conformance.suite.negative_bulletin import (
 )
 from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import bulletins, flows
+from eiraku.conformance.tester.bulletins import MORE_SQUARES, SQUARES
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, World
@@ -23,8 +24,7 @@ from eiraku.spec.errors import Code
 from eiraku.spec.revoked import CHUNK, coded
 from eiraku.spec.tables import Side
 
-HELD = [n * n for n in range(1, 2801)]
-"""Two chunks."""
+HELD = list(SQUARES)
 REMOVED, ADDED = HELD[100:900:3], [2, 3, 10**6 + 1, 10**7]
 AFTER = sorted({*HELD, *ADDED} - {*REMOVED})
 SMALL = [5, 7, 20]
@@ -224,7 +224,7 @@ ORDER: dict[str, tuple[Callable[[World], bytes], Code]] = {
         Code.BULLETIN_STALE,
     ),
     "room-before-the-delta": (
-        lambda world: bulletins.by_delta(world.device, [n * n for n in range(1, 5001)], b"\xff", epoch=NEXT),
+        lambda world: bulletins.by_delta(world.device, MORE_SQUARES, b"\xff", epoch=NEXT),
         Code.TOO_LARGE,
     ),
     "code-before-from-epoch": (
