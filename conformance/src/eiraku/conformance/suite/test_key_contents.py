@@ -1,7 +1,7 @@
 """Chapter 3, key lists: keys that are not sound, order of checks, lists of an anchor."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -165,7 +165,12 @@ def test_order_of_the_checks_on_a_list(stage: Stage, name: str, centre: Centre) 
 
 
 def _refuse_anchor(stage: Stage, **changes: object) -> None:
-    refuse_spoilt(stage, Spoilt(change=lambda _, given: given["anchor"].update(changes)))
+    def change(_: Stage, given: dict[str, Any]) -> None:
+        given["anchor"].update(changes)
+        # Under some of these lists a unit would not verify, and be what is refused.
+        given["holdings"].clear()
+
+    refuse_spoilt(stage, Spoilt(change=change))
 
 
 @CENTRES
