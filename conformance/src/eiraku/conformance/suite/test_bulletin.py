@@ -127,10 +127,8 @@ def test_bulletin_held_already_but_signed_again(stage: Stage) -> None:
     key = PurseMasterKey(key=SigningKey(seed), valid_from=1, valid_to=LAST_EPOCH)
     world.device = replace(world.device, keys=(*world.device.keys, key))
     held = signed(world)
-    parts = cose.parse(held)
-    protected = cbor.encode({1: -8, 4: key.kid})
-    message = cbor.encode(("Signature1", protected, objects.CONTEXT_BULLETIN, parts.payload))
-    again = cbor.encode((protected, {}, parts.payload, signed_again(seed, world.random(32), message)))
+    payload = cose.parse(held).payload
+    again = signed_again(seed, world.random(32), objects.CONTEXT_BULLETIN, payload)
     for bulletin in (again, held):
         stage.begin()
         accept_bulletin(stage, of(bulletin))
