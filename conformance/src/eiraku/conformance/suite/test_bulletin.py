@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -166,13 +167,12 @@ def test_bulletin_is_durable(stage: Stage, side: Side) -> None:
 
 @pytest.mark.requirement("EPP-BUL-004")
 @pytest.mark.parametrize(("when", "epoch"), (("before", EPOCH), ("after", NEXT)))
-def test_power_fails_while_taking_a_bulletin(stage: Stage, when: str, epoch: int) -> None:
+def test_power_fails_while_taking_a_bulletin(
+    stage: Stage, when: Literal["before", "after"], epoch: int
+) -> None:
     """A bulletin is taken with one durable write: before it the old one holds, after it the new one."""
     stage.begin()
-    stage.wallet.power_cut("before" if when == "before" else "after", 1)
-    reply = stage.act("bulletin", bulletin=made(stage.world))
-    stage.equal(reply.outcome, "power-cut", "outcome of the bulletin")
-    stage.wallet.power_cut("never")
+    stage.cut(when, "bulletin", bulletin=made(stage.world))
     stage.equal(stage.state().epoch, epoch, "epoch after a loss of power")
     accept_bulletin(stage, made(stage.world))
     flows.still_alive(stage)

@@ -1,7 +1,7 @@
 """Chapter 4, bulletins: deltas from the bulletin that a wallet holds."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -190,13 +190,11 @@ def test_delta_to_another_list(stage: Stage, name: str) -> None:
 
 @pytest.mark.requirement("EPP-BUL-004")
 @pytest.mark.parametrize(("when", "epoch"), (("before", EPOCH), ("after", NEXT)))
-def test_power_fails_while_taking_a_delta(stage: Stage, when: str, epoch: int) -> None:
+def test_power_fails_while_taking_a_delta(stage: Stage, when: Literal["before", "after"], epoch: int) -> None:
     """A delta is taken with one durable write: before it the old list holds, after it the new one."""
     world = stage.world
     stage.begin(bulletin=held(world))
-    stage.wallet.power_cut("before" if when == "before" else "after", 1)
-    stage.equal(stage.act("bulletin", bulletin=right(world)).outcome, "power-cut", "outcome of the bulletin")
-    stage.wallet.power_cut("never")
+    stage.cut(when, "bulletin", bulletin=right(world))
     stage.equal(stage.state().epoch, epoch, "epoch after a loss of power")
     there = REMOVED[0] if when == "before" else ADDED[0]
     refuse_peer(stage, Side.RESPONDER, world.purse(number=number(there)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import pytest
 
@@ -52,15 +52,14 @@ def test_newer_list(stage: Stage, centre: Centre) -> None:
 @CENTRES
 @pytest.mark.requirement("EPP-KEY-035")
 @pytest.mark.parametrize("when", ("before", "after"))
-def test_power_fails_while_taking_a_list(stage: Stage, centre: Centre, when: str) -> None:
+def test_power_fails_while_taking_a_list(
+    stage: Stage, centre: Centre, when: Literal["before", "after"]
+) -> None:
     """Before the write the old list is held, after it the new one."""
     world = stage.world
     stage.begin()
     held = listed(world, centre, sequence=SEQUENCE)
-    stage.wallet.power_cut("before" if when == "before" else "after", 1)
-    reply = stage.act("keys", centre=centre.value, keys=listed(world, centre))
-    stage.equal(reply.outcome, "power-cut", "outcome of the key list")
-    stage.wallet.power_cut("never")
+    stage.cut(when, "keys", centre=centre.value, keys=listed(world, centre))
     if when == "before":
         accept_keys(stage, centre, held)
     else:
