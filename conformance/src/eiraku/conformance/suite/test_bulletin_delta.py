@@ -13,6 +13,7 @@ from eiraku.conformance.suite.negative_bulletin import (
     refuse_peer,
 )
 from eiraku.conformance.suite.sides import SIDES
+from eiraku.conformance.suite.test_general import begin_without_bulletin
 from eiraku.conformance.tester import bulletins, flows
 from eiraku.conformance.tester.bulletins import MORE_SQUARES, SQUARES
 from eiraku.conformance.tester.policies import policy
@@ -145,9 +146,7 @@ def test_delta_from_another_epoch(stage: Stage, since: int) -> None:
 def test_delta_without_a_bulletin(stage: Stage) -> None:
     """A wallet without a bulletin takes no delta, not even one from epoch 0."""
     world = stage.world
-    stage.wallet.reset()
-    given = {**world.provisioning(), "bulletin": None}
-    stage.accepted(stage.wallet.provision(**given), "provision without a bulletin")
+    begin_without_bulletin(stage, [])
     first = bulletins.by_delta(world.device, SMALL, bulletins.delta(0, [], SMALL), epoch=NEXT)
     refuse_bulletin(stage, first, Code.BULLETIN_STALE)
     accept_bulletin(stage, held(world, SMALL, NEXT))
