@@ -1,4 +1,6 @@
 import json
+import runpy
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -47,6 +49,8 @@ REQUESTS = [
     {"seq": 4, "verb": "act", "action": "receive"},
     {"seq": 4, "verb": "act", "action": "redeliver", "transaction": A16},
     {"seq": 4, "verb": "act", "action": "bulletin", "bulletin": "d2"},
+    {"seq": 4, "verb": "act", "action": "keys", "centre": "device", "keys": "d2"},
+    {"seq": 4, "verb": "act", "action": "scheme-key", "key": A32},
     {"seq": 5, "verb": "open", "role": "responder"},
     {"seq": 6, "verb": "deliver", "data": ""},
     {"seq": 7, "verb": "state"},
@@ -70,6 +74,8 @@ BAD_REQUESTS = [
     {"seq": 4, "verb": "act", "action": "pay", "amount": -5},
     {"seq": 4, "verb": "act", "action": "pay", "amount": 1.5},
     {"seq": 4, "verb": "act", "action": "request", "amount": 5},
+    {"seq": 4, "verb": "act", "action": "keys", "centre": "mint", "keys": "d2"},
+    {"seq": 4, "verb": "act", "action": "scheme-key", "key": A16},
     {"seq": 5, "verb": "open", "role": "spectator"},
     {"seq": 6, "verb": "deliver", "data": "0"},
     {"seq": 6, "verb": "deliver", "data": "AB"},
@@ -79,14 +85,7 @@ BAD_REQUESTS = [
 ]
 
 OK = {"seq": 1, "outcome": "accepted"}
-ROOM = {
-    "capacity": 9,
-    "max_bulletin": 9,
-    "max_record": 9999,
-    "max_given": 9,
-    "max_credited": 9,
-    "max_seen": 99,
-}
+ROOM = runpy.run_path(str(Path(__file__).with_name("fake_adapter.py")))["ROOM"]
 STARTED = {**OK, "protocol": 1, "name": "n", "version": "", "capabilities": ["payer", "new"], "room": ROOM}
 STATE = {
     **OK,

@@ -1,6 +1,7 @@
 import contextlib
 import os
 import queue
+import runpy
 import signal
 import socket
 import subprocess
@@ -25,6 +26,7 @@ from eiraku.testing.processes import PATIENCE, started, until
 pytestmark = pytest.mark.slow
 
 FAKE = Path(__file__).with_name("fake_adapter.py")
+ROOM = runpy.run_path(str(FAKE))["ROOM"]
 
 
 def fake(how: str = "good") -> str:
@@ -255,16 +257,6 @@ def test_the_wallet_never_outlives_the_harness(ending: str | signal.Signals) -> 
 
 
 # --- tcp ---
-
-
-ROOM = {
-    "capacity": 9,
-    "max_bulletin": 9,
-    "max_record": 9999,
-    "max_given": 9,
-    "max_credited": 9,
-    "max_seen": 99,
-}
 
 
 class Echo:

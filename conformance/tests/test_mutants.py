@@ -70,6 +70,13 @@ def test_the_page_lists_exactly_the_mutants() -> None:
     assert [row[: len(start)] for row, start in zip(described, expected, strict=True)] == expected
 
 
+def test_what_a_mutant_may_fail_is_in_the_suite() -> None:
+    """A pattern that no check fits says nothing any more."""
+    catalogue = runner.collect().values()
+    patterns = {name for mutant in mutants().values() for name in (*mutant.expected, *mutant.collateral)}
+    assert not [name for name in sorted(patterns) if not any(named(name, item) for item in catalogue)]
+
+
 # --- selecting ----------------------------------------------------------------------------------------------
 
 

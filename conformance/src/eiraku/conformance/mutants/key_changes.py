@@ -23,9 +23,9 @@ _take, _with_keys = holder.take_keys, TrustAnchor.with_keys
 BACK = "the check ends with such an order"
 
 
-@AREA.makes("EPP-KEY-035")
+@AREA.makes("EPP-KEY-035", expected=("EPP-KEY-035", "EPP-KEY-049"))
 def keeps_key_lists_in_memory() -> Sequence[Patch]:
-    """Keeps a new key list in memory until something else is written."""
+    """Keeps a new key list, or scheme key, in memory until something else is written."""
     return forgetful(AnchorChanged)
 
 

@@ -33,7 +33,7 @@ AREA.edits(
     "Does not verify the signature of a key list.",
     keylists._verified,
     (VERIFIED, "if False:"),
-    collateral={"EPP-KEY-026": ORDER, "EPP-KEY-034": ANCHOR, "provisioning::*": ANCHOR},
+    collateral={"EPP-KEY-026": ORDER, "EPP-KEY-034": ANCHOR},
 )
 AREA.edits(
     "EPP-KEY-020",
@@ -140,9 +140,10 @@ AREA.edits(
 AREA.edits(
     "EPP-KEY-025",
     "stores_the_key_list_it_has",
-    "Writes the key list that it holds already once more.",
+    "Writes the key list, or scheme key, that it holds already once more.",
     holder._trusting,
     ("if trusted is purse.identity.anchor:", "if False:"),
+    expected=("EPP-KEY-025", "EPP-KEY-049"),
 )
 AREA.edits(
     "EPP-KEY-026",
@@ -208,7 +209,7 @@ for _rule, _name, _summary, _test in (
         _summary,
         keylists.check_keys,
         (_test, "if False:"),
-        collateral={"EPP-KEY-026": ORDER, "EPP-KEY-034": ANCHOR, "keys::test_crafted_unit_key*": ANCHOR},
+        collateral={"EPP-KEY-026": ORDER, "EPP-KEY-034": ANCHOR},
     )
 
 AREA.edits(

@@ -151,7 +151,6 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
         "session_messages::test_order_of_checks_of_message_1*",
         "size is the first in that order",
     ),
-    ("EPP-SES-029", "session_order::test_error_of_the_peer*", "the defect also meets EDHOC errors"),
     (
         "EPP-REC-003 EPP-REC-005 rejects_bad_records locks_after_a_bad_record",
         "errors::* records::* session_order::* session_messages::* general::* power_cut::* transfer_turns::*",

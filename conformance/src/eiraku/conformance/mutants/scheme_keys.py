@@ -1,13 +1,8 @@
 """Mutants of chapter 3, scheme keys: which is used, which are taken and kept."""
 
-from collections.abc import Sequence
-
-from eiraku.conformance.mutants.commits import forgetful
 from eiraku.conformance.mutants.registry import Area
 from eiraku.reference.anchor import TrustAnchor
-from eiraku.reference.purse import core, handshake, holder
-from eiraku.reference.purse.ledger import AnchorChanged
-from eiraku.testing.patches import Patch
+from eiraku.reference.purse import core, handshake
 
 AREA = Area(__name__)
 BEST = "best = min(names, key=lambda name: (-named[name].valid_from, name), default=None)"
@@ -108,20 +103,3 @@ AREA.edits(
     TrustAnchor.with_scheme_key,
     (LASTING, "self.scheme_keys"),
 )
-AREA.edits(
-    "EPP-KEY-049",
-    "stores_the_scheme_key_it_has",
-    "Writes a scheme key that it holds already once more.",
-    holder._trusting,
-    ("if trusted is purse.identity.anchor:", "if False:"),
-    expected=("EPP-KEY-049", "EPP-KEY-025"),
-    collateral={"*": "lists that are held are stored again as well"},
-)
-
-
-@AREA.makes(
-    "EPP-KEY-049", collateral={"EPP-KEY-035": "lists are kept with the keys", "EPP-KEY-*": "as before"}
-)
-def keeps_scheme_keys_in_memory() -> Sequence[Patch]:
-    """Keeps a new scheme key in memory until something else is written."""
-    return forgetful(AnchorChanged)

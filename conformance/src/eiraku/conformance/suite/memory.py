@@ -7,6 +7,7 @@ from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.flows import Payment
 from eiraku.conformance.tester.peer import connect
 from eiraku.conformance.tester.stage import Stage
+from eiraku.conformance.tester.world import value
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import OfferedUnit, Redeliver
 from eiraku.spec.tables import Side
@@ -24,9 +25,9 @@ def repeat(stage: Stage, side: Side, payment: Payment) -> None:
 
 
 def refuse_offer(stage: Stage, held: OfferedUnit, code: Code, index: int | None = None) -> None:
-    """One unit of 1 is offered; the wallet must refuse it with the code, unharmed."""
+    """One unit is offered; the wallet must refuse it with the code, unharmed."""
     before = stage.state()
-    talk = flows.meet_payee(stage, Side.RESPONDER, 1)
+    talk = flows.meet_payee(stage, Side.RESPONDER, value(held))
     flows.expect_reject(talk, talk.send(flows.offer_of(talk, [held])), code, "OFFER", index)
     stage.unchanged(before, "a refused OFFER")
 

@@ -2,12 +2,9 @@
 
 from collections.abc import Callable
 
-import pytest
-
+from eiraku.conformance.suite.journey import expect_refused_peer
 from eiraku.conformance.suite.negative_transfer import flip
 from eiraku.conformance.tester import bulletins, flows
-from eiraku.conformance.tester.bulletins import numbers_of
-from eiraku.conformance.tester.peer import REFUSED, HandshakeRefused, connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, Identity, World
 from eiraku.reference.crypto import cose
@@ -26,7 +23,7 @@ def made(
     world: World, *, epoch: int = NEXT, revoked: tuple[bytes, ...] = (), digest: bytes = bytes(32)
 ) -> bytes:
     """A bulletin with all chunks, signed by the device centre's current key."""
-    return bulletins.update(world.device, coded(numbers_of(revoked)), epoch=epoch, digest=digest)
+    return world.device.bulletin(epoch=epoch, revoked=revoked, policy_digest=digest)
 
 
 def of(signed: bytes) -> bytes:
@@ -56,10 +53,7 @@ def refuse_bulletin(stage: Stage, bulletin: bytes, code: Code) -> None:
 def refuse_peer(stage: Stage, side: Side, peer: Identity) -> None:
     """The wallet must refuse a revoked peer."""
     flows.order_receive(stage, side, 4)
-    with pytest.raises(HandshakeRefused) as caught:
-        connect(stage, side, peer=peer)
-    stage.refused(caught.value.reply, Code.PURSE_REVOKED, "a revoked peer")
-    stage.equal(caught.value.reply.out, REFUSED, "answer to a revoked peer")
+    expect_refused_peer(stage, side, peer, Code.PURSE_REVOKED, "a revoked peer")
 
 
 Make = Callable[[World], bytes]
@@ -80,7 +74,7 @@ def body(change: Callable[[tuple[cbor.Item, ...]], cbor.Item]) -> Make:
     """A bulletin with another payload, signed by the device centre, and the chunks of the right one."""
 
     def make(world: World) -> bytes:
-        listed = coded(numbers_of((LOW,)))
+        listed = coded((int.from_bytes(LOW, "big"),))
         items = cbor.decode(cose.parse(bulletins.signed(world.device, listed, epoch=NEXT)).payload)
         assert isinstance(items, tuple)
         again = world.device.sign(objects.CONTEXT_BULLETIN, cbor.encode(change(items)))

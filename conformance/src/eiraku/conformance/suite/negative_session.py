@@ -16,6 +16,8 @@ from eiraku.conformance.tester.peer import (
     MEMBER_BYTES,
     REFUSED,
     RIGHT,
+    VERSION_CHOICE,
+    VERSION_OFFER,
     HandshakeRefused,
     Manner,
     Talk,
@@ -183,6 +185,33 @@ def padded(message: bytes, length: int) -> bytes:
 def padding(length: int) -> Ead:
     """Padding whose value has `length` bytes (256 or more), 4 bytes longer on the wire."""
     return Ead(label=0, value=bytes(length))
+
+
+def with_item(number: int, *items: Ead) -> Manner:
+    """The suite's purse with these items in its EAD of message 1, 2, 3 or 4, after what belongs there."""
+    if number == 1:
+        return Manner(ead_1=(VERSION_OFFER, *items))
+    if number == 2:
+        return Manner(ead_2=(VERSION_CHOICE, *items))
+    return Manner(ead_3=items) if number == 3 else Manner(ead_4=items)
+
+
+def reader(number: int) -> Part:
+    """The part of the one who reads message `number`."""
+    return RESPONDER if number in (1, 3) else INITIATOR
+
+
+def refused_items(number: int, manner: Manner) -> Attack:
+    """Message `number` in this manner must be refused for its EAD."""
+    return Attack(codes=Code.MALFORMED, at=f"message_{number}", manner=lambda *_: manner)
+
+
+def unknown_there(stage: Stage, number: int, item: Ead) -> None:
+    """In message `number` an item of this label must be ignored, or refused if it is critical."""
+    part = reader(number)
+    prepare(stage, part)
+    meet(stage, part, manner=with_item(number, replace(item, critical=False)))
+    handshake_attack(stage, part, refused_items(number, with_item(number, replace(item, critical=True))))
 
 
 def wrong_suites(stage: Stage, *suites_i: int) -> frozenset[bytes]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eiraku.conformance.suite.key_lists import NEXT, accept_keys, listed
+from eiraku.conformance.suite.key_lists import CENTRES, NEXT, accept_keys, listed
 from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.stage import Stage
@@ -11,12 +11,8 @@ from eiraku.spec.errors import Code
 from eiraku.spec.key_lists import Centre
 from eiraku.spec.tables import Side
 
-# --- expiry of the anchor -----------------------------------------------------------------------------------
 
-EXPIRING = pytest.mark.parametrize("centre", [pytest.param(centre, id=centre.value) for centre in Centre])
-
-
-@EXPIRING
+@CENTRES
 @SIDES
 @pytest.mark.requirement("EPP-KEY-043")
 @pytest.mark.parametrize("held", ("provisioned", "accepted"))
@@ -42,7 +38,7 @@ def test_expired_list(stage: Stage, side: Side, centre: Centre, held: str) -> No
     stage.equal(before.balance, 5, "balance")
 
 
-@EXPIRING
+@CENTRES
 @pytest.mark.requirement("EPP-KEY-044")
 def test_way_out_of_an_expired_anchor(stage: Stage, centre: Centre) -> None:
     """A wallet takes newer lists when its own has expired, also one that has expired too."""

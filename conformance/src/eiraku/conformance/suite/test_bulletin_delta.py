@@ -1,7 +1,7 @@
 """Chapter 4, bulletins: deltas from the bulletin that a wallet holds."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -13,7 +13,9 @@ from eiraku.conformance.suite.negative_bulletin import (
     refuse_peer,
 )
 from eiraku.conformance.suite.sides import SIDES
+from eiraku.conformance.suite.test_general import begin_without_bulletin
 from eiraku.conformance.tester import bulletins, flows
+from eiraku.conformance.tester.bulletins import MORE_SQUARES, SQUARES
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, World
@@ -23,8 +25,7 @@ from eiraku.spec.errors import Code
 from eiraku.spec.revoked import CHUNK, coded
 from eiraku.spec.tables import Side
 
-HELD = [n * n for n in range(1, 2801)]
-"""Two chunks."""
+HELD = list(SQUARES)
 REMOVED, ADDED = HELD[100:900:3], [2, 3, 10**6 + 1, 10**7]
 AFTER = sorted({*HELD, *ADDED} - {*REMOVED})
 SMALL = [5, 7, 20]
@@ -145,9 +146,7 @@ def test_delta_from_another_epoch(stage: Stage, since: int) -> None:
 def test_delta_without_a_bulletin(stage: Stage) -> None:
     """A wallet without a bulletin takes no delta, not even one from epoch 0."""
     world = stage.world
-    stage.wallet.reset()
-    given = {**world.provisioning(), "bulletin": None}
-    stage.accepted(stage.wallet.provision(**given), "provision without a bulletin")
+    begin_without_bulletin(stage, [])
     first = bulletins.by_delta(world.device, SMALL, bulletins.delta(0, [], SMALL), epoch=NEXT)
     refuse_bulletin(stage, first, Code.BULLETIN_STALE)
     accept_bulletin(stage, held(world, SMALL, NEXT))
@@ -190,13 +189,11 @@ def test_delta_to_another_list(stage: Stage, name: str) -> None:
 
 @pytest.mark.requirement("EPP-BUL-004")
 @pytest.mark.parametrize(("when", "epoch"), (("before", EPOCH), ("after", NEXT)))
-def test_power_fails_while_taking_a_delta(stage: Stage, when: str, epoch: int) -> None:
+def test_power_fails_while_taking_a_delta(stage: Stage, when: Literal["before", "after"], epoch: int) -> None:
     """A delta is taken with one durable write: before it the old list holds, after it the new one."""
     world = stage.world
     stage.begin(bulletin=held(world))
-    stage.wallet.power_cut("before" if when == "before" else "after", 1)
-    stage.equal(stage.act("bulletin", bulletin=right(world)).outcome, "power-cut", "outcome of the bulletin")
-    stage.wallet.power_cut("never")
+    stage.cut(when, "bulletin", bulletin=right(world))
     stage.equal(stage.state().epoch, epoch, "epoch after a loss of power")
     there = REMOVED[0] if when == "before" else ADDED[0]
     refuse_peer(stage, Side.RESPONDER, world.purse(number=number(there)))
@@ -224,7 +221,7 @@ ORDER: dict[str, tuple[Callable[[World], bytes], Code]] = {
         Code.BULLETIN_STALE,
     ),
     "room-before-the-delta": (
-        lambda world: bulletins.by_delta(world.device, [n * n for n in range(1, 5001)], b"\xff", epoch=NEXT),
+        lambda world: bulletins.by_delta(world.device, MORE_SQUARES, b"\xff", epoch=NEXT),
         Code.TOO_LARGE,
     ),
     "code-before-from-epoch": (

@@ -6,10 +6,21 @@ from dataclasses import replace
 import pytest
 
 from eiraku.conformance.suite.key_lists import NEXT, accept_keys, device_keys, money_keys
-from eiraku.conformance.suite.negative_session import PARTS, Attack, Part, handshake_attack
+from eiraku.conformance.suite.memory import refuse_offer
+from eiraku.conformance.suite.negative_bulletin import refuse_peer
+from eiraku.conformance.suite.negative_session import (
+    PARTS,
+    Attack,
+    Part,
+    handshake_attack,
+    money,
+    refused_in_handshake,
+    set_purpose,
+)
+from eiraku.conformance.suite.payer import expect_no_offer, refused_to_offer
 from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
-from eiraku.conformance.tester.peer import HandshakeRefused, connect
+from eiraku.conformance.tester.peer import connect
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, LAST_EPOCH, World
@@ -37,10 +48,7 @@ def revoke_device(stage: Stage, last: int) -> None:
 
 def refuse_unit(stage: Stage, held: OfferedUnit) -> None:
     """The wallet must refuse a unit for its signature."""
-    before = stage.state()
-    talk = flows.meet_payee(stage, Side.RESPONDER, 4)
-    flows.expect_reject(talk, talk.send(flows.offer_of(talk, [held])), Code.UNIT_SIGNATURE, "OFFER", 0)
-    stage.unchanged(before, "OFFER")
+    refuse_offer(stage, held, Code.UNIT_SIGNATURE, 0)
 
 
 # --- successors ---------------------------------------------------------------------------------------------
@@ -139,12 +147,10 @@ def test_purse_under_a_void_key(stage: Stage, part: Part) -> None:
     void = replace(current, valid_from=LAST_EPOCH, valid_to=80)
     old_centre = replace(world.device, keys=world.device.keys[:1])
     good, bad = world.purse(centre=old_centre, issued=50), world.purse(issued=90)
-    stage.begin()
+    stage.begin(money(stage, part))
     accept_keys(stage, Centre.DEVICE, world.device_keys([old, void], sequence=NEXT))
-    flows.order_receive(stage, part.side, 4)
-    with pytest.raises(HandshakeRefused) as caught:
-        connect(stage, part.side, peer=bad)
-    stage.refused(caught.value.reply, Code.AUTHENTICATION, "purse under a void key")
+    set_purpose(stage, part)
+    refused_in_handshake(stage, part, Attack(), peer=bad)
     flows.give(stage, part.side, [world.holding(4, holder=good.number)], peer=good)
 
 
@@ -181,14 +187,12 @@ def test_purse_under_a_revoked_key(stage: Stage, part: Part) -> None:
     """A purse ID that was issued after the last epoch of its key by the new list is refused."""
     world = stage.world
     late, good = world.purse(issued=90), world.purse(issued=89)
-    stage.begin()
+    stage.begin(money(stage, part))
     flows.give(stage, part.side, [world.holding(4, holder=late.number)], peer=late)
     revoke_device(stage, 89)
     before = stage.state()
-    flows.order_receive(stage, part.side, 4)
-    with pytest.raises(HandshakeRefused) as caught:
-        connect(stage, part.side, peer=late)
-    stage.refused(caught.value.reply, Code.AUTHENTICATION, "purse under a revoked key")
+    set_purpose(stage, part)
+    refused_in_handshake(stage, part, Attack(), peer=late)
     stage.unchanged(before, "handshake")
     flows.give(stage, part.side, [world.holding(4, holder=good.number)], peer=good)
 
@@ -205,10 +209,7 @@ def test_bulletin_held_stays_in_force(stage: Stage, restarted: bool) -> None:  #
     stage.equal(stage.state().epoch, EPOCH, "epoch after the key of the bulletin is revoked")
     refused = stage.act("bulletin", bulletin=world.bulletin(EPOCH + 1))
     stage.refused(refused, Code.BULLETIN_SIGNATURE, "bulletin under the revoked key")
-    flows.order_receive(stage, Side.RESPONDER, 4)
-    with pytest.raises(HandshakeRefused) as caught:
-        connect(stage, Side.RESPONDER)
-    stage.refused(caught.value.reply, Code.PURSE_REVOKED, "a revoked peer")
+    refuse_peer(stage, Side.RESPONDER, world.peer)
     flows.still_alive(stage)
 
 
@@ -334,14 +335,8 @@ def test_held_unit_is_not_offered(stage: Stage, side: Side, role: Role) -> None:
     revoke_money(stage, 94)
     before = stage.state()
     stage.order("pay", amount=8)
-    if side is Side.RESPONDER:
-        talk = connect(stage, side, peer=peer)
-        answer = talk.send(Request(amount=8, reference=flows.REFERENCE))
-        stage.refused(answer.reply, Code.INSUFFICIENT_FUNDS, "pay with a revoked unit")
-    else:
-        with pytest.raises(HandshakeRefused) as caught:
-            connect(stage, side, peer=peer)
-        stage.refused(caught.value.reply, Code.INSUFFICIENT_FUNDS, "pay with a revoked unit")
+    answer = refused_to_offer(stage, side, 8, peer=peer)
+    expect_no_offer(stage, answer, Code.INSUFFICIENT_FUNDS, Code.AMOUNT)
     stage.unchanged(before, "a payment that could not be made")
     flows.take(stage, side, 4, peer=peer)
 
@@ -372,8 +367,5 @@ def test_centre_takes_a_unit_under_a_revoked_key(stage: Stage) -> None:
     void = replace(revoked, valid_from=1, valid_to=0)
     accept_keys(stage, Centre.MONEY, world.money_keys([old, void], sequence=NEXT + 1))
     flows.give(stage, Side.RESPONDER, [world.holding(4, issued=95)])
-    current = world.money_key(1, LAST_EPOCH)
-    unknown = replace(world.issuing, keys=(current,))
-    talk = flows.meet_payee(stage, Side.RESPONDER, 4)
-    offer = flows.offer_of(talk, [world.holding(4, centre=unknown)])
-    flows.expect_reject(talk, talk.send(offer), Code.UNIT_SIGNATURE, "OFFER", 0)
+    unknown = replace(world.issuing, keys=(world.money_key(1, LAST_EPOCH),))
+    refuse_unit(stage, world.holding(4, centre=unknown))

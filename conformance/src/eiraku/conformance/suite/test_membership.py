@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 
 from eiraku.conformance.suite.negative_session import (
-    INITIATOR,
     RESPONDER,
     Attack,
     Part,
@@ -16,11 +15,12 @@ from eiraku.conformance.suite.negative_session import (
     meet,
     padding,
     prepare,
+    unknown_there,
 )
+from eiraku.conformance.suite.plaintexts import flipped
 from eiraku.conformance.tester.peer import (
     LABEL_MEMBER,
     MEMBER_BYTES,
-    VERSION_CHOICE,
     VERSION_OFFER,
     Manner,
     member_item,
@@ -43,13 +43,6 @@ def item(value: bytes | None, *, critical: bool = True, label: int = LABEL_MEMBE
 def with_mac(change: Callable[[bytes], bytes]) -> Item:
     """The right item with another MAC."""
     return lambda key, before: item(change(member_item(key, before)[-MAC:]))
-
-
-def flipped(mac: bytes, position: int) -> bytes:
-    """`mac` with one bit turned over."""
-    found = bytearray(mac)
-    found[position] ^= 1
-    return bytes(found)
 
 
 @pytest.mark.requirement("EPP-SES-037")
@@ -147,20 +140,7 @@ def test_padding_before_membership(stage: Stage) -> None:
 @pytest.mark.parametrize("number", (2, 3, 4), ids=("message_2", "message_3", "message_4"))
 def test_membership_in_later_messages(stage: Stage, number: int) -> None:
     """In EAD_2 to EAD_4 the item EPP member is an unknown one: ignored, or refused if critical"""
-    part = RESPONDER if number == 3 else INITIATOR
-
-    def manner(*, critical: bool) -> Manner:
-        extra = Ead(label=LABEL_MEMBER, value=bytes(MAC), critical=critical)
-        return {
-            2: Manner(ead_2=(VERSION_CHOICE, extra)),
-            3: Manner(ead_3=(extra,)),
-            4: Manner(ead_4=(extra,)),
-        }[number]
-
-    prepare(stage, part)
-    meet(stage, part, manner=manner(critical=False))
-    attack = Attack(codes=Code.MALFORMED, at=f"message_{number}", manner=lambda *_: manner(critical=True))
-    handshake_attack(stage, part, attack)
+    unknown_there(stage, number, Ead(label=LABEL_MEMBER, value=bytes(MAC)))
 
 
 @pytest.mark.requirement("EPP-SES-038", "EPP-SES-016")

@@ -1,7 +1,6 @@
 """Chapter 9: what the policy allows, between whom, and up to which amount."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -16,8 +15,6 @@ from eiraku.conformance.tester.world import Identity
 from eiraku.spec.errors import Code
 from eiraku.spec.objects import Role
 from eiraku.spec.tables import Side
-
-Json = dict[str, Any]
 
 
 @pytest.mark.requirement("EPP-POL-013")

@@ -15,7 +15,7 @@ from eiraku.conformance.suite.negative_bulletin import (
 )
 from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import bulletins, flows
-from eiraku.conformance.tester.bulletins import with_parts
+from eiraku.conformance.tester.bulletins import MORE_SQUARES, SQUARES, with_parts
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import World
@@ -27,10 +27,8 @@ from eiraku.spec.tables import Side
 
 SMALL = coded((5, 7, 20))
 """k is 2; the chunk is 3c7f."""
-SQUARES = [n * n for n in range(1, 2801)]
-TWO = coded(SQUARES)
-"""Two chunks, of which the first is full."""
-THREE = coded([n * n for n in range(1, 5001)])
+TWO, THREE = coded(SQUARES), coded(MORE_SQUARES)
+"""Lists of so many chunks."""
 
 
 def refuse_list(stage: Stage, wrong: Coded, right: Coded, code: Code = Code.MALFORMED) -> None:

@@ -169,8 +169,7 @@ def test_seen_units_that_count(stage: Stage, side: Side) -> None:
 
 
 def _message(holdings: Sequence[OfferedUnit], amount: int) -> Offer:
-    units = tuple(OfferedUnit(unit=h.unit, hop=h.hop, history=h.history) for h in holdings)
-    return Offer(transaction=bytes(16), amount=amount, units=units)
+    return Offer(transaction=bytes(16), amount=amount, units=tuple(holdings))
 
 
 @SIDES

@@ -1,11 +1,13 @@
 """Chapter 3, scheme keys: which of several is used, how they come, and how they end."""
 
+from typing import Literal
+
 import pytest
 
 from eiraku.conformance.suite.key_lists import NEXT, accept_keys
+from eiraku.conformance.suite.negative_session import RESPONDER, Attack, refused_in_handshake, set_purpose
 from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
-from eiraku.conformance.tester.peer import HandshakeRefused, connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, World
 from eiraku.reference.centres.roots import ALWAYS
@@ -47,11 +49,8 @@ def strange(stage: Stage, key: bytes) -> None:
     world = stage.world
     before, world.scheme_key = world.scheme_key, key
     state = stage.state()
-    stage.order("receive")
-    with pytest.raises(HandshakeRefused) as caught:
-        connect(stage, Side.RESPONDER)
-    stage.refused(caught.value.reply, Code.AUTHENTICATION, "message_1 under a scheme key that is over")
-    stage.equal(caught.value.message, "message_1", "what was refused")
+    set_purpose(stage, RESPONDER)
+    refused_in_handshake(stage, RESPONDER, Attack(at="message_1"))
     stage.unchanged(state, "handshake")
     world.scheme_key = before
 
@@ -186,16 +185,13 @@ def test_key_that_the_list_does_not_name(stage: Stage) -> None:
 
 @pytest.mark.requirement("EPP-KEY-049")
 @pytest.mark.parametrize("when", ("before", "after"))
-def test_power_fails_while_taking_a_key(stage: Stage, when: str) -> None:
+def test_power_fails_while_taking_a_key(stage: Stage, when: Literal["before", "after"]) -> None:
     """A scheme key is taken with one durable write; the one that is held is none."""
     world = stage.world
     old, new = two_keys(world)
     stage.begin()
     name(stage, {old: Validity(valid_from=0, valid_to=EPOCH), new: ALWAYS})
-    stage.wallet.power_cut("before" if when == "before" else "after", 1)
-    reply = stage.act("scheme-key", key=new)
-    stage.equal(reply.outcome, "power-cut", "outcome of the scheme key")
-    stage.wallet.power_cut("never")
+    stage.cut(when, "scheme-key", key=new)
     if when == "before":
         strange(stage, new)
         hand(stage, new)

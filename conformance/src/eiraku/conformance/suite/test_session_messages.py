@@ -10,7 +10,6 @@ from eiraku.conformance.suite.negative_session import (
     INITIATOR,
     RESPONDER,
     Attack,
-    Part,
     altering,
     first_message,
     handshake_attack,
@@ -18,7 +17,11 @@ from eiraku.conformance.suite.negative_session import (
     padded,
     padding,
     prepare,
+    reader,
+    refused_items,
     silent,
+    unknown_there,
+    with_item,
     wrong_suites,
 )
 from eiraku.conformance.tester.flows import (
@@ -40,20 +43,6 @@ from eiraku.spec import cbor
 from eiraku.spec.errors import Code
 
 # --- EAD ----------------------------------------------------------------------------------------------------
-
-
-def with_item(number: int, *items: Ead) -> Manner:
-    """The suite's purse with these items in its EAD of message 1, 2, 3 or 4, after what belongs there."""
-    if number == 1:
-        return Manner(ead_1=(VERSION_OFFER, *items))
-    if number == 2:
-        return Manner(ead_2=(VERSION_CHOICE, *items))
-    return Manner(ead_3=items) if number == 3 else Manner(ead_4=items)
-
-
-def reader(number: int) -> Part:
-    """The part of the one who reads message `number`."""
-    return RESPONDER if number in (1, 3) else INITIATOR
 
 
 NUMBERS = [pytest.param(number, id=f"message_{number}") for number in (1, 2, 3, 4)]
@@ -117,7 +106,7 @@ CRITICAL = {
 @pytest.mark.parametrize("name", sorted(CRITICAL))
 def test_unknown_critical_item(stage: Stage, name: str, number: int) -> None:
     """An EAD item with an unknown critical label is refused"""
-    handshake_attack(stage, reader(number), _refused_items(number, with_item(number, *CRITICAL[name])))
+    handshake_attack(stage, reader(number), refused_items(number, with_item(number, *CRITICAL[name])))
 
 
 @pytest.mark.requirement("EPP-SES-010", "EPP-SES-016")
@@ -127,7 +116,7 @@ def test_critical_item_before_version(stage: Stage, number: int) -> None:
     unknown = Ead(label=7, critical=True)
     right = with_item(number)
     manner = replace(right, ead_1=(unknown, *right.ead_1), ead_2=(unknown, *right.ead_2))
-    handshake_attack(stage, reader(number), _refused_items(number, manner))
+    handshake_attack(stage, reader(number), refused_items(number, manner))
 
 
 @pytest.mark.requirement("EPP-SES-010")
@@ -139,7 +128,7 @@ def test_version_twice(stage: Stage, number: int, same: bool) -> None:  # noqa: 
     second = (
         first if same else Ead(label=LABEL_VERSION, value=cbor.encode(((1, 2), 2)[number - 1]), critical=True)
     )
-    handshake_attack(stage, reader(number), _refused_items(number, with_item(number, second)))
+    handshake_attack(stage, reader(number), refused_items(number, with_item(number, second)))
 
 
 @pytest.mark.requirement("EPP-SES-010")
@@ -149,7 +138,7 @@ def test_version_not_critical(stage: Stage, number: int) -> None:
     manner = Manner(
         ead_1=(replace(VERSION_OFFER, critical=False),), ead_2=(replace(VERSION_CHOICE, critical=False),)
     )
-    handshake_attack(stage, reader(number), _refused_items(number, manner))
+    handshake_attack(stage, reader(number), refused_items(number, manner))
 
 
 @pytest.mark.requirement("EPP-SES-010")
@@ -157,20 +146,14 @@ def test_version_not_critical(stage: Stage, number: int) -> None:
 @pytest.mark.parametrize("item", (VERSION_OFFER, VERSION_CHOICE), ids=["list", "choice"])
 def test_version_in_later_messages(stage: Stage, number: int, item: Ead) -> None:
     """In EAD_3 and EAD_4 the version is an unknown item: ignored, or refused if critical"""
-    part = reader(number)
-    prepare(stage, part)
-    meet(stage, part, manner=with_item(number, replace(item, critical=False)))
-    handshake_attack(stage, part, _refused_items(number, with_item(number, item)))
+    unknown_there(stage, number, item)
 
 
 @pytest.mark.requirement("EPP-SES-010")
 @pytest.mark.parametrize("number", (NUMBERS[0], NUMBERS[3]))
 def test_purse_id_in_messages_1_and_4(stage: Stage, number: int) -> None:
     """In EAD_1 and EAD_4 the purse ID is an unknown item: ignored, or refused if critical"""
-    part, item = reader(number), purse_id_item(stage, stage.world.peer.purse_id)
-    prepare(stage, part)
-    meet(stage, part, manner=with_item(number, replace(item, critical=False)))
-    handshake_attack(stage, part, _refused_items(number, with_item(number, item)))
+    unknown_there(stage, number, purse_id_item(stage, stage.world.peer.purse_id))
 
 
 @pytest.mark.requirement("EPP-SES-010", "EPP-SES-025")
@@ -180,16 +163,8 @@ def test_signature_before_items(stage: Stage, number: int, name: str) -> None:
     """EAD that nobody signed is not looked at: the signature decides the code"""
     items = (Ead(label=7, critical=True),) if name == "unknown-critical" else (VERSION_OFFER, VERSION_OFFER)
     manner = replace(with_item(number, *items), key=SigningKey(stage.world.random(32)))
-    attack = replace(_refused_items(number, manner), codes=Code.AUTHENTICATION)
+    attack = replace(refused_items(number, manner), codes=Code.AUTHENTICATION)
     handshake_attack(stage, reader(number), attack)
-
-
-def _refused_items(number: int, manner: Manner) -> Attack:
-    return Attack(
-        codes=Code.MALFORMED,
-        at=f"message_{number}",
-        manner=lambda *_: manner,
-    )
 
 
 # --- size ---------------------------------------------------------------------------------------------------
@@ -226,7 +201,7 @@ def test_size(stage: Stage, number: int, surplus: int) -> None:
         # KEYSTREAM_2 ends at 8 160 bytes: what is longer can only be noise.
         noise = cbor.encode(stage.world.random(LIMIT + surplus))
         manner = altering("message_2", lambda _: noise)
-    handshake_attack(stage, part, replace(_refused_items(number, manner), codes=Code.TOO_LARGE))
+    handshake_attack(stage, part, replace(refused_items(number, manner), codes=Code.TOO_LARGE))
 
 
 # --- shape --------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Bulletins and their lists, right or wrong, as updates: the one place where the suite makes them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from eiraku.reference.centres.device import DeviceCentre
@@ -8,10 +8,10 @@ from eiraku.spec import objects
 from eiraku.spec.bulletins import Bulletin, Changed, CodedList, Delta, Whole
 from eiraku.spec.revoked import Coded, Part, coded
 
-
-def numbers_of(revoked: Iterable[bytes]) -> list[int]:
-    """Purse numbers as integers, ascending."""
-    return sorted({int.from_bytes(number, "big") for number in revoked})
+SQUARES = tuple(n * n for n in range(1, 2801))
+"""Numbers whose list has two chunks, of which the first is full."""
+MORE_SQUARES = tuple(n * n for n in range(1, 5001))
+"""Numbers whose list has three chunks."""
 
 
 def with_parts(listed: Coded, *parts: Part) -> Coded:

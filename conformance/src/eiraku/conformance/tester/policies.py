@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+from eiraku.conformance.adapter.responses import Room
 from eiraku.spec.objects import history_size
 
 PURSES = ("person", "merchant")
 PLENTY = (1 << 53) - 1
 """A limit that no check reaches unless it means to."""
 UNITS_MAX = 64
-CAPACITY_MAX = 65535
 HOPS_MAX = 255
 RECORD_MAX = 65535
-ENTRIES_MAX = (1 << 32) - 1
-TABLES = ("capacity", "max_bulletin", "max_record", "max_given", "max_credited", "max_seen")
+TABLES = Room.__struct_fields__
 """What a policy asks a purse to have room for."""
 
 

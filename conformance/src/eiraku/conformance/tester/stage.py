@@ -4,7 +4,7 @@ A wallet that sends what the specification does not allow fails the check (`Asse
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from eiraku.conformance.adapter.client import Reply, State, Wallet
 from eiraku.conformance.classify import NoRoom
@@ -69,6 +69,12 @@ class Stage:
         """The holder's order, which the wallet must accept."""
         reply = self.act(action, **fields)
         self.require(reply.accepted, "accepted", reply, action)
+
+    def cut(self, when: Literal["before", "after"], action: str, **fields: Any) -> None:
+        """The holder's order, during whose first durable write power fails; then there is power again."""
+        self.wallet.power_cut(when, 1)
+        self.equal(self.act(action, **fields).outcome, "power-cut", f"outcome of {action}")
+        self.wallet.power_cut("never")
 
     def open(self, side: Side) -> Reply:
         """Begin a session in the given role."""
