@@ -299,7 +299,7 @@ class Wallet:
 
     def _ask(self, verb: str, fields: dict[str, Any], *, timeout: float | None = None) -> Response:
         self._seq += 1
-        request = {"seq": self._seq, "verb": verb, **_to_wire(fields)}
+        request = {"seq": self._seq, "verb": verb, **to_wire(fields)}
         try:
             check_request(request)
         except ProtocolError as error:
@@ -350,16 +350,16 @@ class Wallet:
             self._stderr = transport.stderr()
 
 
-def _to_wire(value: Any) -> Any:
+def to_wire(value: Any) -> Any:
     """``value`` with every byte string as hex and every mapping and sequence as JSON has them."""
     if isinstance(value, str | int | None):
         return value
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).hex()
     if isinstance(value, list | tuple):
-        return [_to_wire(item) for item in value]
+        return [to_wire(item) for item in value]
     if isinstance(value, Mapping):
-        return {key: _to_wire(item) for key, item in value.items()}
+        return {key: to_wire(item) for key, item in value.items()}
     return value
 
 

@@ -6,11 +6,11 @@ from eiraku.conformance.results import Level
 from eiraku.conformance.suite.odd_encodings import FAMILIES, RECORDS, chosen
 from eiraku.conformance.vectors import judged
 from eiraku.conformance.vectors.judged import case, cases, numbered
-from eiraku.reference.vectors.files import FILES
+from eiraku.reference.edhoc import schedule
+from eiraku.reference.vectors import session
 from eiraku.spec import cbor, messages
 from eiraku.spec.cbor import Item
 from eiraku.spec.errors import Code
-from eiraku.spec.vectors import forms
 from eiraku.spec.vectors.negative_forms import Encoding, ItemGroup, MessageGroup, RecordGroup, Refusable
 
 LONGEST = 2000
@@ -64,7 +64,7 @@ def _items() -> Iterator[Refusable]:
 
 def _messages() -> Iterator[Refusable]:
     steps: dict[str, bytes] = {}
-    for told in _transfer().cases:
+    for told in session.transfer().cases:
         for step in told.steps:
             steps.setdefault(step.message.lower(), bytes.fromhex(step.plaintext))
     for name, right in steps.items():
@@ -86,53 +86,13 @@ def _messages() -> Iterator[Refusable]:
         yield case(f"message-type-{number}", judged.message, data, Code.MALFORMED, "EPP-TRF-002")
 
 
-def _transfer() -> forms.Transfer:
-    found = FILES["transfer.json"]()
-    if not isinstance(found, forms.Transfer):
-        raise TypeError("transfer.json has a type of its own")
-    return found
-
-
 def _records() -> Iterator[RecordGroup]:
-    for told in _transfer().cases[:2]:
+    for told in session.transfer().cases[:2]:
         suite, step = told.inputs.suite, told.steps[1]
-        secret = bytes.fromhex(told.inputs.com_kb)
-        length = 32 if suite == 4 else 16
+        secret, length = bytes.fromhex(told.inputs.com_kb), schedule.SUITES[told.inputs.suite].aead.key_length
         key, iv = secret[:length], secret[length:]
         right = bytes.fromhex(step.record)
-        sealed = cbor.decode(right)
-        if not isinstance(sealed, bytes):
-            raise TypeError("a record is a byte string")
         judge, name = judged.record(suite, (key, iv), step.number, messages.LIMIT), f"record-suite-{suite}"
-
-        def found(
-            sealed: bytes = sealed, name: str = name, judge: judged.Judge = judge, right: bytes = right
-        ) -> Iterator[Refusable]:
-            yield case(name, judge, right, None, "EPP-REC-001")
-            for form, (requirement, change) in RECORDS.items():
-                rules = (requirement, "EPP-REC-006")
-                yield case(f"{name}-{form}", judge, change(sealed), Code.MALFORMED, *rules)
-            others = {
-                "array": b"\x81" + right,
-                "text": b"\x60",
-                "null": b"\xf6",
-                "two": right + right,
-                "nothing": b"",
-            }
-            yield from cases(name, judge, others, Code.MALFORMED, "EPP-REC-006")
-            flipped = {
-                f"bit-{at}": cbor.encode(sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :])
-                for at in (0, len(sealed) // 2, len(sealed) - 1)
-            }
-            wrong = {
-                **flipped,
-                "tag-cut": cbor.encode(sealed[:-1]),
-                "tag-only": cbor.encode(sealed[-16:]),
-                "surplus": cbor.encode(sealed + b"\0"),
-                "empty": b"\x40",
-            }
-            yield from cases(name, judge, wrong, Code.RECORD, "EPP-REC-003")
-
         yield RecordGroup(
             id=name,
             suite=suite,
@@ -140,7 +100,7 @@ def _records() -> Iterator[RecordGroup]:
             iv=iv.hex(),
             number=step.number,
             max_record=messages.LIMIT,
-            cases=tuple(found()),
+            cases=tuple(_of_record(name, judge, right)),
         )
         late = judged.record(suite, (key, iv), 1, messages.LIMIT)
         yield RecordGroup(
@@ -170,3 +130,33 @@ def _records() -> Iterator[RecordGroup]:
             ),
         ),
     )
+
+
+def _of_record(name: str, judge: judged.Judge, right: bytes) -> Iterator[Refusable]:
+    sealed = cbor.decode(right)
+    if not isinstance(sealed, bytes):
+        raise TypeError("a record is a byte string")
+    yield case(name, judge, right, None, "EPP-REC-001")
+    for form, (requirement, change) in RECORDS.items():
+        rules = (requirement, "EPP-REC-006")
+        yield case(f"{name}-{form}", judge, change(sealed), Code.MALFORMED, *rules)
+    others = {
+        "array": b"\x81" + right,
+        "text": b"\x60",
+        "null": b"\xf6",
+        "two": right + right,
+        "nothing": b"",
+    }
+    yield from cases(name, judge, others, Code.MALFORMED, "EPP-REC-006")
+    flipped = {
+        f"bit-{at}": cbor.encode(sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :])
+        for at in (0, len(sealed) // 2, len(sealed) - 1)
+    }
+    wrong = {
+        **flipped,
+        "tag-cut": cbor.encode(sealed[:-1]),
+        "tag-only": cbor.encode(sealed[-16:]),
+        "surplus": cbor.encode(sealed + b"\0"),
+        "empty": b"\x40",
+    }
+    yield from cases(name, judge, wrong, Code.RECORD, "EPP-REC-003")

@@ -8,7 +8,8 @@ from msgspec import structs
 
 from eiraku.conformance.vectors.played import slug
 from eiraku.reference import anchor, records
-from eiraku.reference.crypto import aead, cose
+from eiraku.reference.crypto import cose
+from eiraku.reference.edhoc import schedule
 from eiraku.reference.edhoc.messages import Ead
 from eiraku.reference.purse import credential, payee, units
 from eiraku.spec import cbor, messages, objects
@@ -68,9 +69,10 @@ def message(data: bytes) -> object:
 
 def record(suite: int, secret: tuple[bytes, bytes], number: int, most: int) -> Judge:
     """Open one record."""
-    chosen = aead.CHACHA20_POLY1305 if suite == 4 else aead.AES_CCM_16_64_128
     direction = records.Direction(key=secret[0], iv=secret[1], number=number)
-    return records.Channel(aead=chosen, most=most, sending=direction, receiving=direction).open
+    return records.Channel(
+        aead=schedule.SUITES[suite].aead, most=most, sending=direction, receiving=direction
+    ).open
 
 
 def unit(trusted: anchor.TrustAnchor, epoch: int) -> Judge:
