@@ -123,8 +123,8 @@ def opened(file: str) -> "Iterator[Register]":
     exists(file)
     if "://" not in file and _begins(file) == b"{":
         raise Misuse(
-            f"{file}: expected a register, found an exported log; to verify it, name the operator's public "
-            f"key (64 hex digits that `show` prints): eiraku wholesale verify {file} --operator KEY"
+            f"{file}: expected a register, found an exported log; to verify it, name the operator's "
+            f"verifier key, which `show` prints: eiraku wholesale verify {file} --operator KEY"
         )
     with database(file, SCHEMA) as made:
         with told(opening=True):

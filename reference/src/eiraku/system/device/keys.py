@@ -4,9 +4,10 @@ Every change of keys is a new key list in the same durable write. `root`: the de
 elsewhere. Raises RegistryError, AnnouncedError, DatabaseError; then nothing was changed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from eiraku.reference import keylists
 from eiraku.reference.centres.device import PurseMasterKey
@@ -56,7 +57,7 @@ class Keys:
         """The scheme keys that a purse should have, 32 bytes each."""
         # EPP-DEV-048
         with self._database.reading() as connection:
-            return tuple(_scheme_keys(connection, epoch_of(connection)))
+            return tuple(bytes(row.secret) for row in _scheme_keys(connection))
 
     def first_permitted(self, lifetime: int) -> int:
         """From which epoch on a successor may be valid. `lifetime`: most epochs of a purse ID."""
@@ -132,7 +133,7 @@ class Keys:
         running = SCHEME_KEY.c.valid_to > last
         connection.execute(SCHEME_KEY.update().where(running).values(valid_to=last))
         name = new_scheme_key(connection, self._random(32), valid_from=valid_from)
-        if len(_scheme_keys(connection, epoch_of(connection))) > SCHEME_KEYS_MAX:
+        if len(_scheme_keys(connection)) > SCHEME_KEYS_MAX:
             raise RegistryError(f"a purse holds {SCHEME_KEYS_MAX} scheme keys; wait until one has ended")
         publish_keys(connection, root, expires)
         return name
@@ -163,9 +164,7 @@ def publish_keys(connection: Connection, root: SigningKey, expires: int | None) 
     epoch = epoch_of(connection)
     keys = [key.announced for key in master_keys(connection) if _is_needed(connection, key.announced, epoch)]
     scheme = {
-        row.id: Validity(valid_from=row.valid_from, valid_to=row.valid_to)
-        for row in connection.execute(select(SCHEME_KEY).order_by(SCHEME_KEY.c.valid_to, SCHEME_KEY.c.id))
-        if row.valid_to >= epoch
+        row.id: Validity(valid_from=row.valid_from, valid_to=row.valid_to) for row in _scheme_keys(connection)
     }
 
     def sign(sequence: int, last: int) -> bytes:
@@ -207,10 +206,11 @@ def _is_needed(connection: Connection, key: DeviceKey, epoch: int) -> bool:
     return key.valid_to >= epoch or connection.execute(some).first() is not None
 
 
-def _scheme_keys(connection: Connection, epoch: int) -> list[bytes]:
+def _scheme_keys(connection: Connection) -> Sequence[Row[Any]]:
+    """Those that are not over: which a purse should have, and which the list names."""
     # EPP-DEV-048
-    query = select(SCHEME_KEY.c.secret).where(SCHEME_KEY.c.valid_to >= epoch)
-    return [bytes(key) for key in connection.execute(query.order_by(SCHEME_KEY.c.valid_to)).scalars()]
+    query = select(SCHEME_KEY).where(SCHEME_KEY.c.valid_to >= epoch_of(connection))
+    return connection.execute(query.order_by(SCHEME_KEY.c.valid_to, SCHEME_KEY.c.id)).all()
 
 
 def _first_permitted(connection: Connection, lifetime: int) -> int:

@@ -4,10 +4,21 @@ For a vault beside its centres, for simulations and tests. A database that fails
 network that fails is: no answer.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from eiraku.spec.key_lists import Centre
 from eiraku.system.database import DatabaseError
 from eiraku.system.exchange.carrier import ServiceUnreachable
 from eiraku.system.services.service import Service
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    try:
+        yield
+    except DatabaseError as error:
+        raise ServiceUnreachable(str(error)) from error
 
 
 class LocalSession:
@@ -20,10 +31,8 @@ class LocalSession:
 
     def exchange(self, data: bytes) -> bytes | None:
         """See `carrier.Session`."""
-        try:
+        with _reached():
             answer = self._service.message(self._name, self._number + 1, data)
-        except DatabaseError as error:
-            raise ServiceUnreachable(str(error)) from error
         self._number += 1
         return answer.out
 
@@ -40,21 +49,15 @@ class LocalCarrier:
 
     def request(self, signed: bytes) -> bytes:
         """See `carrier.Carrier`."""
-        try:
+        with _reached():
             return self._service.request(signed)
-        except DatabaseError as error:
-            raise ServiceUnreachable(str(error)) from error
 
     def keys(self, centre: Centre) -> bytes:
         """See `carrier.Carrier`."""
-        try:
+        with _reached():
             return self._service.keys(centre)
-        except DatabaseError as error:
-            raise ServiceUnreachable(str(error)) from error
 
     def bulletin(self, epoch: int) -> bytes:
         """See `carrier.Carrier`."""
-        try:
+        with _reached():
             return self._service.bulletin(epoch)
-        except DatabaseError as error:
-            raise ServiceUnreachable(str(error)) from error
