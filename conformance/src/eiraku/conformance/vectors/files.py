@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from importlib import resources
 from typing import Any, TypeAlias
 
@@ -156,7 +155,7 @@ def gather(name: str, chosen: Iterable[Play]) -> Json:
     """The purses and groups of a file, from checks."""
     stage, found = RecordingStage(_policy()), _Gathered()
     for play in chosen:
-        kept = [s for s in observe(stage, _policy(), play) if s.given["operation"] in OPERATIONS[name]]
+        kept = [s for s in observe(stage, play) if s.given["operation"] in OPERATIONS[name]]
         for seen in kept:
             if seen.given["operation"] == "provision" and found.right is None and seen.code is None:
                 found.right = seen.input
@@ -182,15 +181,10 @@ def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-@lru_cache
-def _content(name: str) -> Json:
-    return gather(name, played(name))
-
-
 def _file(name: str, kind: type[File], title: str, about: str) -> Callable[[], File]:
     def make() -> File:
         head = {"schema": f"negative-{name}.schema.json", "title": title, "about": about}
-        return msgspec.convert({**head, **_content(name)}, kind)
+        return msgspec.convert({**head, **gather(name, played(name))}, kind)
 
     return make
 

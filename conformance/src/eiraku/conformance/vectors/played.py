@@ -78,9 +78,9 @@ def _choices(mark: pytest.Mark) -> Iterator[_Choice]:
         )
 
 
-def observe(stage: RecordingStage, policy: dict[str, Any], play: Play) -> Sequence[Observed]:
+def observe(stage: RecordingStage, play: Play) -> Sequence[Observed]:
     """Play a check; what was refused in it, and of what was accepted the first of each kind."""
-    stage.afresh(policy)
+    stage.afresh()
     wanted = set(inspect.signature(play.check).parameters) - play.arguments.keys()
     if wanted != {"stage"}:
         return ()

@@ -101,16 +101,17 @@ class RecordingStage(Stage):
 
     def __init__(self, policy: dict[str, Any]) -> None:
         self._wallet = _Wallet()
+        self._policy = policy
         client = Wallet(Selector(text="direct", kind="direct", open=lambda: _Direct(self._wallet)), seed=SEED)
         client.start()
         super().__init__(client, World(SEED, policy), EvidenceNotes())
         self.observed: list[Observed] = []
         self._last: tuple[Reply, Observed] | None = None
 
-    def afresh(self, policy: dict[str, Any]) -> None:
+    def afresh(self) -> None:
         """As at the beginning, for another check."""
         self.wallet.reset()
-        self.world = World(SEED, policy)
+        self.world = World(SEED, self._policy)
         self.evidence = EvidenceNotes()
         self.observed, self._last = [], None
 

@@ -76,7 +76,8 @@ class Notes:
                 try:
                     plaintext, _ = session.link.channel.open(data)
                 except Refusal:
-                    return record(session), data.hex()
+                    # Records are in the tables of encodings.
+                    return None, None
                 given = {
                     "operation": "transfer",
                     "purse": purse(device),
@@ -195,18 +196,6 @@ def purpose(order: Order) -> Json:
         case RedeliverOrder():
             return {"action": "redeliver", "transaction": order.transaction.hex()}
     return {"action": "receive"}
-
-
-def record(session: Open) -> Json:
-    """The direction in which a record comes."""
-    receiving = session.link.channel.receiving
-    return {
-        "operation": "record",
-        "suite": 4 if len(receiving.key) == 32 else 0,
-        "key": receiving.key.hex(),
-        "iv": receiving.iv.hex(),
-        "number": receiving.number,
-    }
 
 
 def offer_of(device: Device, session: Open, accepted: str | None) -> str | None:
