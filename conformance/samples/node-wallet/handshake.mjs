@@ -20,7 +20,7 @@ const errorMessage = (info) => sequence(1, info);
 
 /**
  * The value of `EPP version` among EAD items, or null. Unknown critical items are refused; where the item is not
- * permitted it is an unknown one (EPP-SES-010). `known`: a further label, judged elsewhere.
+ * permitted it is an unknown one (EPP-SES-010, EPP-SES-082 to 084). `known`: a further label, judged elsewhere.
  */
 function versionItem(items, permitted, known = null) {
   let value = null;
@@ -72,7 +72,7 @@ export class Handshake {
     const state = this.state;
     try {
       const first = state === "wait message_1";
-      if (!first && edhoc.beginsWithInteger(raw)) return this.#ended(); // EPP-SES-018
+      if (!first && edhoc.beginsWithInteger(raw)) return this.#ended(); // EPP-SES-018, EPP-SES-087
       // EPP-SES-026
       if (raw.length > MAX_HANDSHAKE) throw new Refusal("too-large", "handshake message");
       if (first && edhoc.isError(raw)) return this.#ended(); // EPP-SES-032
@@ -114,14 +114,14 @@ export class Handshake {
   }
 
   #message1(raw) {
-    // EPP-SES-029: in this order
+    // EPP-SES-088: in this order
     const m = edhoc.parseMessage1(raw);
     if (m.method !== 0) throw new Refusal("malformed", "METHOD"); // EPP-SES-001
     this.#chooseSuite(m.suites);
     if (m.gx.length !== 32) throw new Refusal("malformed", "length of G_X");
     const value = versionItem(m.ead, true, MEMBER_LABEL);
     const common = value === null ? [] : offeredVersions(value).filter((v) => VERSIONS.includes(v));
-    // EPP-SES-008
+    // EPP-SES-008, EPP-SES-081
     if (common.length === 0) throw Object.assign(new Refusal("version"), { out: errorMessage("version") });
     this.#checkMember(raw, m.ead); // EPP-SES-040
     const shared = this.#shared(m.gx);
@@ -141,7 +141,7 @@ export class Handshake {
 
   #message2(raw) {
     const body = edhoc.oneByteString(raw);
-    if (body.length < 32) throw new Refusal("malformed", "message_2 too short");
+    if (body.length < 32) throw new Refusal("malformed", "message_2 too short"); // EPP-SES-086
     const gy = body.subarray(0, 32);
     this.aead = edhoc.SUITES.get(this.suites[0]);
     this.schedule = new edhoc.Schedule(this.aead, this.message1, gy, this.#shared(gy));
@@ -190,7 +190,7 @@ export class Handshake {
   #chooseSuite(offered) {
     const selected = offered.at(-1);
     const before = offered.slice(0, -1).some((suite) => this.suites.includes(suite));
-    // EPP-SES-004, EPP-SES-005
+    // EPP-SES-004, EPP-SES-005, EPP-SES-080
     if (!this.suites.includes(selected) || before) {
       const own = this.suites.length === 1 ? this.suites[0] : this.suites;
       throw Object.assign(new Refusal("suite", `suites ${offered}`), { out: sequence(2, own) });

@@ -9,7 +9,7 @@ import * as room from "./room.mjs";
 const VAULT = 3;
 const CENTRE = 4;
 
-/** Run f; a refusal in it names the unit at fault (EPP-TRF-007). */
+/** Run f; a refusal in it names the unit at fault (EPP-TRF-112). */
 function atUnit(index, f) {
   try {
     return f();

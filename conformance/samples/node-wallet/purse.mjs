@@ -145,14 +145,14 @@ export class Purse {
     this.session = null; // EPP-SES-027
     this.#provisioned();
     const purpose = this.purpose;
-    // EPP-GEN-002
+    // EPP-GEN-002, EPP-GEN-021
     if (purpose === null) throw new Refusal("declined", "no purpose");
     if (purpose.kind === "receive" && role === "initiator") throw new Refusal("declined", "nothing to say");
     const own = this.#own();
     // EPP-KEY-043
     if (Object.values(own.anchor.lists).some((list) => own.epoch > list.expires)) throw new Refusal("anchor-expired");
     if (own.schemeKeys.initiator === undefined) throw new Refusal("anchor-expired", "no scheme key"); // EPP-KEY-047
-    this.purpose = null;
+    this.purpose = null; // EPP-GEN-022
     const handshake = new Handshake(own, role, purpose);
     this.session = { role, purpose, own, handshake, transfer: null, records: null };
     return { out: role === "initiator" ? handshake.start() : null, open: true };
@@ -171,7 +171,7 @@ export class Purse {
     } catch (error) {
       this.session = null;
       if (error instanceof Refusal && error.out === undefined) {
-        // EPP-TRF-007, EPP-ERR-002
+        // EPP-TRF-007, EPP-TRF-117, EPP-ERR-002
         error.out = session.records.seal(reject(error.wire ?? (LOCAL.has(error.code) ? "transaction" : error.code), error.index));
       }
       throw error;

@@ -49,7 +49,7 @@ export class Records {
   }
 }
 
-/** EPP-REC-006 */
+/** EPP-REC-006, EPP-REC-020 */
 function byteString(raw) {
   try {
     const value = decode(raw);

@@ -68,7 +68,7 @@ class Payer {
     try {
       this.units = choose(fit, amount, policy);
     } catch (error) {
-      // EPP-TRF-066
+      // EPP-TRF-116, EPP-TRF-117
       throw error instanceof Refusal ? Object.assign(error, { wire: "amount" }) : error;
     }
     this.transaction = random(16); // EPP-TRF-003
@@ -106,7 +106,7 @@ class Payer {
     this.store.write((state) => {
       for (const unit of this.units) {
         delete state.units[unit.id];
-        state.seen[unit.id].hop = unit.hop + 1; // EPP-TRF-041
+        state.seen[unit.id].hop = unit.hop + 1; // EPP-TRF-115
       }
       state.pending[this.transaction.toString("hex")] = {
         payee: this.payee.number.toString("hex"), amount: this.amount, offer: this.offer.toString("hex"),

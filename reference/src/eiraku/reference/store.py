@@ -169,7 +169,7 @@ class Store:
 
     def _move_to_pending(self, p: Pending) -> None:
         ids = [(unit_id,) for unit_id in p.unit_ids]
-        # EPP-TRF-041: seen at the hop of our own endorsement
+        # EPP-TRF-115: seen at the hop of our own endorsement
         self._db.executemany(
             "INSERT INTO seen SELECT unit_id, hop + 1, expires FROM holding WHERE unit_id = ?"
             " ON CONFLICT (unit_id) DO UPDATE SET hop = excluded.hop",

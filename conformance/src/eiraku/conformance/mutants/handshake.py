@@ -23,34 +23,6 @@ _error, _read_message_4 = handshake.error, initiator.read_message_4
 _plaintext_4, _read_id_cred = messages.read_plaintext_4, messages._read_id_cred
 
 
-# --- roles and purposes (chapter 1) -------------------------------------------------------------------------
-
-
-AREA.edits(
-    "EPP-GEN-001",
-    "cannot_ask_for_money",
-    "Refuses to be an initiator that is paid.",
-    core.open_session,
-    ("if order is None or", "if initiates and isinstance(order, RequestOrder) or order is None or"),
-    collateral={"*": "every flow in which the wallet asks for money fails"},
-)
-ORDER = "order = purse.order"
-AREA.edits(
-    "EPP-GEN-002",
-    "opens_without_a_purpose",
-    "As responder receives money though its holder has set nothing.",
-    core.open_session,
-    (ORDER, f"{ORDER} or (None if side is Side.INITIATOR else ReceiveOrder())"),
-)
-AREA.edits(
-    "EPP-GEN-002",
-    "keeps_its_purpose",
-    "Serves its purpose again in the sessions that follow.",
-    core.open_session,
-    ("session=session, order=None)", "session=session, order=order)"),
-)
-
-
 # --- freshness and authentication ---------------------------------------------------------------------------
 
 EPHEMERAL = ("ephemeral=env.random(32)", 'ephemeral=b"\\x29" * 32')
@@ -209,7 +181,7 @@ def lets_a_handshake_be_tried_again() -> Sequence[Patch]:
 
 
 AREA.edits(
-    "EPP-SES-018",
+    "EPP-SES-087",
     "answers_errors",
     "Answers an EDHOC error with an EDHOC error.",
     core.read_handshake,

@@ -150,14 +150,14 @@ AREA.edits(
     collateral={"EPP-KEY-044": "the check sees to it that the anchor has expired"},
 )
 AREA.edits(
-    "EPP-KEY-043",
+    "EPP-KEY-080",
     "expires_an_epoch_early",
     "Opens no session in the last epoch of a key list.",
     core.open_session,
     (EXPIRED, "if terms.epoch >= expires:"),
 )
 AREA.edits(
-    "EPP-KEY-043",
+    "EPP-KEY-081",
     "looks_at_the_expiry_first",
     "Looks at the expiry of its anchor before it looks for a purpose.",
     core.open_session,

@@ -20,6 +20,7 @@ _read, _on_message_1 = messages.read_message_1, handshake.on_message_1
 _understood, _only = messages.understood, credential.only
 _key_of, _check_member = credential.key_of, credential.check_member
 _read_message_4 = initiator.read_message_4
+_read_byte_string = messages.read_byte_string
 
 
 @AREA.replaces("EPP-SES-001", (messages, "read_message_1"))
@@ -50,13 +51,13 @@ def answers_suites_with_error_1(suites: tuple[int, ...]) -> bytes:
     return errors.unspecified("refused")
 
 
-@AREA.replaces("EPP-SES-004", (errors, "wrong_suite"))
+@AREA.replaces("EPP-SES-080", (errors, "wrong_suite"))
 def lists_suites_that_it_has_not(suites: tuple[int, ...]) -> bytes:
     """Lists suites that it does not support beside its own."""
     return cbor.encode_sequence(errors.WRONG_SUITE, (*suites, 2))
 
 
-@AREA.replaces("EPP-SES-005", (errors, "suites_item"))
+@AREA.replaces("EPP-SES-080", (errors, "suites_item"))
 def lists_only_its_last_suite(suites: tuple[int, ...]) -> Item:
     """Does not list the suite that the initiator prefers of those that both support."""
     return suites[-1]
@@ -99,6 +100,15 @@ def ignores_the_versions_offered(offered: tuple[int, ...]) -> int:
     return 1
 
 
+AREA.edits(
+    "EPP-SES-081",
+    "does_not_name_the_version",
+    "Answers a message_1 without a version that it supports like any other fault.",
+    handshake.error,
+    ('errors.unspecified("version")', 'errors.unspecified("refused")'),
+)
+
+
 @AREA.replaces("EPP-SES-009", (credential, "check_choice"))
 def goes_on_without_a_version(value: bytes | None) -> None:
     """As initiator goes on if message_2 names no version."""
@@ -119,10 +129,16 @@ def ignores_unknown_critical_items(items: Iterable[Ead], labels: Collection[int]
     return tuple(item for item in items if item.label in labels)
 
 
-@AREA.replaces("EPP-SES-010", (messages, "understood"))
+@AREA.replaces("EPP-SES-082", (messages, "understood"))
 def refuses_unknown_items(items: Iterable[Ead], labels: Collection[int]) -> tuple[Ead, ...]:
     """Refuses every EAD item that it does not know."""
     return _understood((replace(item, critical=bool(item.label)) for item in items), labels)
+
+
+@AREA.replaces("EPP-SES-086", (messages, "read_byte_string"))
+def takes_the_first_byte_string(data: bytes) -> bytes:
+    """Takes the first byte string of message_2, message_3 and message_4, and ignores what follows."""
+    return _read_byte_string(data if messages.begins_with_integer(data) else cbor.split(data)[0])
 
 
 @AREA.replaces("EPP-SES-034", (messages, "understood"))
@@ -140,19 +156,19 @@ def takes_padding_once(items: Iterable[Ead], labels: Collection[int]) -> tuple[E
     return _understood(found, labels)
 
 
-@AREA.replaces("EPP-SES-010", (credential, "only"))
+@AREA.replaces("EPP-SES-083", (credential, "only"))
 def takes_the_first_version_item(ead: Sequence[Ead]) -> bytes | None:
     """Takes the first of two version items."""
     return _only(ead[:1])
 
 
-@AREA.replaces("EPP-SES-010", (credential, "only"))
+@AREA.replaces("EPP-SES-083", (credential, "only"))
 def takes_a_version_item_that_is_not_critical(ead: Sequence[Ead]) -> bytes | None:
     """Takes a version item that is not critical."""
     return _only([replace(item, critical=True) for item in ead])
 
 
-@AREA.replaces("EPP-SES-010", (initiator, "identify"), (responder, "identify"))
+@AREA.replaces("EPP-SES-085", (initiator, "identify"), (responder, "identify"))
 def judges_ead_before_the_signature(
     party: Party[SubjectT], plain: Plaintext, prk: bytes, label: int, th: bytes, *, c_r: bytes = b""
 ) -> Credential[SubjectT]:
@@ -162,7 +178,7 @@ def judges_ead_before_the_signature(
 
 
 AREA.edits(
-    "EPP-SES-010",
+    "EPP-SES-084",
     "knows_the_purse_id_in_message_1",
     "Takes a critical item `EPP purse ID` in EAD_1 for one that it knows.",
     handshake.on_message_1,
@@ -170,7 +186,7 @@ AREA.edits(
 )
 
 
-@AREA.replaces("EPP-SES-010", (initiator, "read_message_4"))
+@AREA.replaces("EPP-SES-084", (initiator, "read_message_4"))
 def knows_the_purse_id_in_message_4(
     state: initiator.WaitMessage4[SubjectT], data: bytes
 ) -> Established[SubjectT]:
@@ -221,7 +237,7 @@ def takes_an_array_of_one_suite(item: Item) -> tuple[int, ...] | None:
 
 
 AREA.edits(
-    "EPP-SES-029",
+    "EPP-SES-088",
     "judges_the_version_before_the_suite",
     "Looks at the version before it looks at method and suite.",
     handshake.on_message_1,
@@ -236,7 +252,7 @@ AREA.edits(
     ),
 )
 AREA.edits(
-    "EPP-SES-029",
+    "EPP-SES-088",
     "judges_membership_before_the_version",
     "Looks at the membership before it looks at the version.",
     handshake.on_message_1,

@@ -97,14 +97,14 @@ AREA.edits(
     ("payee in (None, Role.VAULT, Role.CENTRE)", "payee in (Role.VAULT, Role.CENTRE)"),
 )
 AREA.edits(
-    "EPP-TRF-066",
+    "EPP-TRF-117",
     "tells_the_payee_why_it_cannot_offer",
     "Sends the code for which it could not choose units.",
     payer.choose_for,
     ("raise CannotOffer(refusal.code, refusal.requirement, refusal.detail) from None", "raise"),
 )
 AREA.edits(
-    "EPP-TRF-066",
+    "EPP-TRF-117",
     "tells_the_payee_of_long_bundles",
     "Sends `too-large` where all that it could offer to this payee is too long.",
     payer.choose_for,

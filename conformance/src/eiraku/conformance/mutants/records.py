@@ -97,7 +97,7 @@ AREA.edits(
     ("messages.decode(plaintext)", "messages.decode(messages.cbor.split(plaintext)[0])"),
 )
 AREA.edits(
-    "EPP-REC-006",
+    "EPP-REC-020",
     "answers_bytes_that_are_no_record",
     "Answers REJECT to bytes that are no byte string.",
     core.take_record,

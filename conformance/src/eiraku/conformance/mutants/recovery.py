@@ -113,7 +113,7 @@ def refused(turn: core.Turn) -> bool:
     return any(isinstance(effect, Refuse) for effect in turn[1])
 
 
-@AREA.makes("EPP-TRF-005")
+@AREA.makes("EPP-TRF-111")
 def takes_rejected_payments_back() -> Sequence[Patch]:
     """Can spend the units again if its PAY is answered with REJECT."""
     return undone(_TakenBack, lambda state, turn: rejected(turn) and state.link.purpose is Purpose.PAY)
@@ -322,7 +322,7 @@ AREA.edits(
 )
 
 
-@AREA.makes("EPP-CRS-012")
+@AREA.makes("EPP-CRS-040")
 def judges_redelivery_by_its_request() -> Sequence[Patch]:
     """Refuses REDELIVER of another amount than it requested."""
     call = "payee.on_redeliver(state.link, message, env)"
@@ -339,7 +339,7 @@ def judges_redelivery_by_its_request() -> Sequence[Patch]:
                     "    waiting, message = message\n"
                     "    offer = messages.decode(message.offer)\n"
                     "    if isinstance(offer, Offer) and waiting.requested not in (None, offer.amount):\n"
-                    '        raise Refusal(Code.AMOUNT, "EPP-CRS-012", "not what was requested")\n'
+                    '        raise Refusal(Code.AMOUNT, "EPP-CRS-040", "not what was requested")\n'
                 ),
             ),
         ),

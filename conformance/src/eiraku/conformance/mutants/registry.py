@@ -35,6 +35,7 @@ AREAS = (
     "units",
     "bulletins",
     "revoked_lists",
+    "purposes",
     "handshake",
     "negotiation",
     "records",

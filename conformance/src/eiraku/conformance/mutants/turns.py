@@ -112,14 +112,28 @@ AREA.edits(
     ("if code is None:", "if True:"),
 )
 AREA.edits(
-    "EPP-TRF-007",
+    "EPP-TRF-113",
+    "is_silent_if_it_cannot_offer",
+    "As initiator closes the session without a word if it cannot offer.",
+    core.begin,
+    ("return refuse(link, refusal)", "return NoSession(), (Refuse(refusal=refusal),)"),
+)
+AREA.edits(
+    "EPP-TRF-114",
+    "is_silent_about_bad_receipts",
+    "Closes the session without REJECT when it refuses a RECEIPT.",
+    core.refuse,
+    ("if code is None:", "if code in (None, Code.RECEIPT):"),
+)
+AREA.edits(
+    "EPP-TRF-112",
     "rejects_without_position",
     "Never says which unit is at fault.",
     core.refuse,
     (INDEX, "None"),
 )
 AREA.edits(
-    "EPP-TRF-007",
+    "EPP-TRF-112",
     "counts_units_from_one",
     "Counts the position of the unit at fault from 1.",
     core.refuse,

@@ -157,7 +157,7 @@ def silent(stage: Stage, data: bytes, code: Code | Iterable[Code], what: str) ->
 
 
 def error_of_the_peer(stage: Stage, data: bytes, what: str) -> None:
-    """Bytes that are an EDHOC error: they end the session and are not answered (EPP-SES-018)."""
+    """Bytes that are an EDHOC error: they end the session and are not answered (EPP-SES-018, EPP-SES-087)."""
     reply = stage.deliver(data, what)
     # An error is neither refused nor, as a message, accepted: adapters may report it either way.
     stage.require(reply.outcome in ("accepted", "rejected"), "accepted or rejected", reply, what)

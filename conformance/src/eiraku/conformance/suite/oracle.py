@@ -107,7 +107,7 @@ class Oracle:
         self.credited: dict[tuple[bytes, bytes], Effect] = {}
         """By payer's number and transaction."""
         self.seen = {name: unit.hop for name, unit in self.spendable.items()}
-        """Last hop at which the wallet saw each unit (EPP-TRF-041)."""
+        """Last hop at which the wallet saw each unit (EPP-TRF-115)."""
         self.sent: dict[bytes, Payment] = {}
         """What the wallet has endorsed, as far as the suite saw it; by transaction."""
         self.endorsed: dict[tuple[bytes, int], tuple[bytes, bytes]] = {}

@@ -41,7 +41,7 @@ def unread(world: World, value: int, hop: int, **fields: Any) -> OfferedUnit:
 
 
 def refused_to_offer(stage: Stage, side: Side, requested: int, *, peer: Identity | None = None) -> Answer:
-    """What the wallet, with the purpose to pay, says when it should offer and must not (EPP-TRF-007).
+    """What the wallet, with the purpose to pay, says when it should offer and must not (EPP-TRF-113).
 
     As initiator it answers message_4, as responder a REQUEST for the amount `requested`.
     """

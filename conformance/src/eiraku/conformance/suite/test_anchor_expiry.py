@@ -14,7 +14,7 @@ from eiraku.spec.tables import Side
 
 @CENTRES
 @SIDES
-@pytest.mark.requirement("EPP-KEY-043")
+@pytest.mark.requirement("EPP-KEY-043", "EPP-KEY-080", "EPP-KEY-081")
 @pytest.mark.parametrize("held", ("provisioned", "accepted"))
 def test_expired_list(stage: Stage, side: Side, centre: Centre, held: str) -> None:
     """A wallet opens no session after the last epoch of either list, and loses nothing by it."""

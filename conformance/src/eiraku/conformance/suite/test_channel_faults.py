@@ -235,7 +235,7 @@ def spoil(scenario: Scenario, name: str, fault: str, place: str) -> None:
         reply = stage.refused(refused.answer.reply, allowed(name, fault, place), f"spoilt {name}")
         answer = REFUSED if name in HANDSHAKE else None
         if reply.code in {Code.SUITE.label, Code.VERSION.label}:
-            # These two say what is wrong, for a peer that means well (EPP-SES-004, EPP-SES-008).
+            # These two say what is wrong, for a peer that means well (EPP-SES-004, EPP-SES-081).
             answer = reply.out or REFUSED
         stage.equal(reply.out, answer, f"answer to spoilt {name}")
         stage.equal(reply.session, "closed", f"session after spoilt {name}")

@@ -76,7 +76,7 @@ def test_no_purpose(stage: Stage, part: Part) -> None:
     still_alive(stage)
 
 
-@pytest.mark.requirement("EPP-GEN-002")
+@pytest.mark.requirement("EPP-GEN-021")
 def test_initiator_that_only_receives(stage: Stage) -> None:
     """A wallet that only waits to be paid cannot be the initiator"""
     stage.begin()
@@ -126,7 +126,7 @@ SESSIONS: dict[str, Callable[[Stage, Part], None]] = {
 }
 
 
-@pytest.mark.requirement("EPP-GEN-002")
+@pytest.mark.requirement("EPP-GEN-022")
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("name", sorted(SESSIONS))
 def test_purpose_serves_one_session(stage: Stage, name: str, part: Part) -> None:
@@ -140,7 +140,7 @@ def test_purpose_serves_one_session(stage: Stage, name: str, part: Part) -> None
     still_alive(stage)
 
 
-@pytest.mark.requirement("EPP-GEN-002")
+@pytest.mark.requirement("EPP-GEN-023")
 @pytest.mark.parametrize("part", PARTS)
 def test_new_purpose_replaces_the_old(stage: Stage, part: Part) -> None:
     """Of two purposes the last one holds"""
@@ -151,7 +151,7 @@ def test_new_purpose_replaces_the_old(stage: Stage, part: Part) -> None:
     declined(stage, part.side)
 
 
-@pytest.mark.requirement("EPP-GEN-002")
+@pytest.mark.requirement("EPP-GEN-024")
 @pytest.mark.parametrize("part", PARTS)
 def test_refused_order_keeps_the_purpose(stage: Stage, part: Part) -> None:
     """A refused order leaves the purpose that was set before"""
@@ -165,7 +165,7 @@ def test_refused_order_keeps_the_purpose(stage: Stage, part: Part) -> None:
     stage.equal(talk.opening is not None, part.side is Side.INITIATOR, "whether the wallet speaks first")
 
 
-@pytest.mark.requirement("EPP-GEN-002")
+@pytest.mark.requirement("EPP-GEN-024")
 def test_refused_opening_keeps_the_purpose(stage: Stage) -> None:
     """A purpose to receive, declined as initiator, still serves as responder"""
     stage.begin()
@@ -175,7 +175,7 @@ def test_refused_opening_keeps_the_purpose(stage: Stage) -> None:
     declined(stage, Side.RESPONDER)
 
 
-@pytest.mark.requirement("EPP-GEN-002")
+@pytest.mark.requirement("EPP-GEN-025")
 @pytest.mark.parametrize("part", PARTS)
 def test_purpose_is_volatile(stage: Stage, part: Part) -> None:
     """A loss of power removes the purpose"""

@@ -136,7 +136,7 @@ def test_padding_before_membership(stage: Stage) -> None:
     handshake_attack(stage, RESPONDER, Attack(at="message_1", manner=lambda *_: manner))
 
 
-@pytest.mark.requirement("EPP-SES-010")
+@pytest.mark.requirement("EPP-SES-084")
 @pytest.mark.parametrize("number", (2, 3, 4), ids=("message_2", "message_3", "message_4"))
 def test_membership_in_later_messages(stage: Stage, number: int) -> None:
     """In EAD_2 to EAD_4 the item EPP member is an unknown one: ignored, or refused if critical"""

@@ -150,7 +150,7 @@ def test_record_that_does_not_open(stage: Stage, wrong: Wrong, position: Positio
     refuse_record(stage, position, wrong)
 
 
-@pytest.mark.requirement("EPP-REC-006")
+@pytest.mark.requirement("EPP-REC-006", "EPP-REC-020")
 @pytest.mark.parametrize("position", ONCE_AT_STANDARD)
 @pytest.mark.parametrize("name", sorted(MISSHAPEN))
 def test_record_of_another_form(stage: Stage, name: str, position: Position) -> None:

@@ -86,7 +86,7 @@ ENDINGS: dict[str, Callable[[Ending], None]] = {
 
 
 @pytest.mark.requirement(
-    "EPP-CRS-013", "EPP-CRS-014", "EPP-CRS-015", "EPP-CRS-017", "EPP-TRF-005", "EPP-TRF-017"
+    "EPP-CRS-013", "EPP-CRS-014", "EPP-CRS-015", "EPP-CRS-017", "EPP-TRF-111", "EPP-TRF-017"
 )
 @pytest.mark.parametrize("name", tuple(ENDINGS))
 @pytest.mark.parametrize("redelivery", (False, True), ids=["PAY", "REDELIVER"])

@@ -150,7 +150,7 @@ def test_wallet_credits_redelivery(stage: Stage, side: Side) -> None:
     scenario.finish()
 
 
-@pytest.mark.requirement("EPP-CRS-012")
+@pytest.mark.requirement("EPP-CRS-040")
 def test_wallet_credits_redelivery_of_another_amount(stage: Stage) -> None:
     """An amount other than requested is no fault in a redelivery."""
     scenario = Scenario(stage, payee(Side.INITIATOR))

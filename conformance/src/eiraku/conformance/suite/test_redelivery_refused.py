@@ -17,7 +17,7 @@ from eiraku.spec.errors import Code
 from eiraku.spec.messages import Offer, Redeliver, Request
 from eiraku.spec.tables import Side
 
-CHECKED = pytest.mark.requirement("EPP-CRS-012", "EPP-CRS-015", "EPP-CRS-017", "EPP-TRF-007")
+CHECKED = pytest.mark.requirement("EPP-CRS-012", "EPP-CRS-015", "EPP-CRS-017", "EPP-TRF-007", "EPP-TRF-112")
 MIDDLE = 1
 PLAN = Plan(limit_slack=0, count_slack=0, capacity_slack=0, balance_slack=0)
 """Right, but as near to each limit as it may be."""

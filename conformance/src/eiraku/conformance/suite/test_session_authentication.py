@@ -315,7 +315,7 @@ INNER: dict[str, Callable[[bytes], bytes]] = {
 """Other contents in a right byte string."""
 
 
-@pytest.mark.requirement("EPP-SES-013", "EPP-SES-015", "EPP-SES-016")
+@pytest.mark.requirement("EPP-SES-013", "EPP-SES-086", "EPP-SES-015", "EPP-SES-016")
 @pytest.mark.parametrize("name", ("message_2", "message_3", "message_4"))
 @pytest.mark.parametrize("cut", sorted(CUTS | INNER))
 def test_cut(stage: Stage, cut: str, name: str) -> None:

@@ -98,7 +98,7 @@ def _is_refused(stage: Stage, data: bytes) -> None:
     still_alive(stage)
 
 
-@pytest.mark.requirement("EPP-SES-032")
+@pytest.mark.requirement("EPP-SES-032", "EPP-SES-087")
 @pytest.mark.parametrize("name", sorted(ERRORS))
 def test_error_instead_of_message_1(stage: Stage, name: str) -> None:
     """An EDHOC error in place of message_1 ends the session and is not answered"""
@@ -107,7 +107,7 @@ def test_error_instead_of_message_1(stage: Stage, name: str) -> None:
     _ends_without_answer(stage, ERRORS[name])
 
 
-@pytest.mark.requirement("EPP-SES-018")
+@pytest.mark.requirement("EPP-SES-018", "EPP-SES-087")
 @LATER
 @pytest.mark.parametrize("name", sorted(ERRORS))
 def test_error_of_the_peer(stage: Stage, name: str, state: Session) -> None:
@@ -148,7 +148,7 @@ def test_like_an_error_instead_of_message_1(stage: Stage, name: str) -> None:
     _is_refused(stage, BEGIN_AS_ERRORS[name])
 
 
-@pytest.mark.requirement("EPP-SES-018", "EPP-SES-016")
+@pytest.mark.requirement("EPP-SES-086", "EPP-SES-018", "EPP-SES-016")
 @STATES
 @pytest.mark.parametrize("name", sorted(NO_ERRORS))
 def test_bytes_like_an_error(stage: Stage, name: str, state: Session) -> None:

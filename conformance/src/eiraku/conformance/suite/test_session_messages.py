@@ -57,7 +57,7 @@ UNKNOWN = {
 }
 
 
-@pytest.mark.requirement("EPP-SES-010")
+@pytest.mark.requirement("EPP-SES-082")
 @pytest.mark.parametrize("number", NUMBERS)
 @pytest.mark.parametrize("name", sorted(UNKNOWN))
 def test_unknown_item(stage: Stage, name: str, number: int) -> None:
@@ -119,7 +119,7 @@ def test_critical_item_before_version(stage: Stage, number: int) -> None:
     handshake_attack(stage, reader(number), refused_items(number, manner))
 
 
-@pytest.mark.requirement("EPP-SES-010")
+@pytest.mark.requirement("EPP-SES-083")
 @pytest.mark.parametrize("number", NUMBERS[:2])
 @pytest.mark.parametrize("same", (True, False), ids=["same-value", "other-value"])
 def test_version_twice(stage: Stage, number: int, same: bool) -> None:  # noqa: FBT001
@@ -131,7 +131,7 @@ def test_version_twice(stage: Stage, number: int, same: bool) -> None:  # noqa: 
     handshake_attack(stage, reader(number), refused_items(number, with_item(number, second)))
 
 
-@pytest.mark.requirement("EPP-SES-010")
+@pytest.mark.requirement("EPP-SES-083")
 @pytest.mark.parametrize("number", NUMBERS[:2])
 def test_version_not_critical(stage: Stage, number: int) -> None:
     """The item EPP version, not critical, is refused"""
@@ -141,7 +141,7 @@ def test_version_not_critical(stage: Stage, number: int) -> None:
     handshake_attack(stage, reader(number), refused_items(number, manner))
 
 
-@pytest.mark.requirement("EPP-SES-010")
+@pytest.mark.requirement("EPP-SES-084")
 @pytest.mark.parametrize("number", NUMBERS[2:])
 @pytest.mark.parametrize("item", (VERSION_OFFER, VERSION_CHOICE), ids=["list", "choice"])
 def test_version_in_later_messages(stage: Stage, number: int, item: Ead) -> None:
@@ -149,14 +149,14 @@ def test_version_in_later_messages(stage: Stage, number: int, item: Ead) -> None
     unknown_there(stage, number, item)
 
 
-@pytest.mark.requirement("EPP-SES-010")
+@pytest.mark.requirement("EPP-SES-084")
 @pytest.mark.parametrize("number", (NUMBERS[0], NUMBERS[3]))
 def test_purse_id_in_messages_1_and_4(stage: Stage, number: int) -> None:
     """In EAD_1 and EAD_4 the purse ID is an unknown item: ignored, or refused if critical"""
     unknown_there(stage, number, purse_id_item(stage, stage.world.peer.purse_id))
 
 
-@pytest.mark.requirement("EPP-SES-010", "EPP-SES-025")
+@pytest.mark.requirement("EPP-SES-085", "EPP-SES-025")
 @pytest.mark.parametrize("number", NUMBERS[1:3])
 @pytest.mark.parametrize("name", ("unknown-critical", "version"))
 def test_signature_before_items(stage: Stage, number: int, name: str) -> None:
@@ -242,7 +242,7 @@ FAULTS_1: dict[str, tuple[Code, bytes | None, dict[str, bytes]]] = {
     "membership": (Code.AUTHENTICATION, REFUSED, {"member": encode_ead([Ead(label=7)])}),
     "secret": (Code.AUTHENTICATION, REFUSED, {"key": cbor.encode(bytes(32))}),
 }
-"""Faults of message_1 in the order in which they are checked (EPP-SES-029)."""
+"""Faults of message_1 in the order in which they are checked (EPP-SES-088)."""
 
 PAIRS_1 = [
     (first, second)
@@ -252,7 +252,7 @@ PAIRS_1 = [
 ]
 
 
-@pytest.mark.requirement("EPP-SES-029")
+@pytest.mark.requirement("EPP-SES-088")
 @pytest.mark.parametrize("pair", [pytest.param(pair, id="-and-".join(pair)) for pair in PAIRS_1])
 def test_order_of_checks_of_message_1(stage: Stage, pair: tuple[str, str]) -> None:
     """Of two faults of a message_1 the first in the order decides the code"""
@@ -271,7 +271,7 @@ def test_order_of_checks_of_message_1(stage: Stage, pair: tuple[str, str]) -> No
     handshake_attack(stage, RESPONDER, attack)
 
 
-@pytest.mark.requirement("EPP-ENC-008", "EPP-SES-016")
+@pytest.mark.requirement("EPP-SES-086", "EPP-ENC-008", "EPP-SES-016")
 def test_rfc_9529_message_2(stage: Stage) -> None:
     """The invalid message_2 of RFC 9529, two byte strings instead of one, is refused"""
     stage.begin()

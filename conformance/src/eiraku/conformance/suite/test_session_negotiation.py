@@ -91,7 +91,7 @@ def refuse_suites(stage: Stage, suites_i: cbor.Item) -> None:
     handshake_attack(stage, RESPONDER, replace(attack, answer=answers))
 
 
-@pytest.mark.requirement("EPP-SES-004")
+@pytest.mark.requirement("EPP-SES-004", "EPP-SES-080")
 @pytest.mark.parametrize(
     "suites_i", (1, 2, 3, 5, 6, 23, 24, 25, -21, (2, 3), (2, 3, 5)), ids=lambda found: f"{found}"
 )
@@ -100,7 +100,7 @@ def test_unsupported_suite(stage: Stage, suites_i: cbor.Item) -> None:
     refuse_suites(stage, suites_i)
 
 
-@pytest.mark.requirement("EPP-SES-005")
+@pytest.mark.requirement("EPP-SES-005", "EPP-SES-080")
 @pytest.mark.parametrize(
     "suites_i", ((4, 0), (4, 2), (2, 4, 3), (4, 5, 0), (4, 4), (2, 4, 4)), ids=lambda found: f"{found}"
 )
@@ -109,7 +109,7 @@ def test_suite_after_a_supported_one(stage: Stage, suites_i: cbor.Item) -> None:
     refuse_suites(stage, suites_i)
 
 
-@pytest.mark.requirement("EPP-SES-005")
+@pytest.mark.requirement("EPP-SES-005", "EPP-SES-080")
 @pytest.mark.needs("suite-0")
 @pytest.mark.parametrize("suites_i", ((0, 4), (2, 0, 4)), ids=lambda found: f"{found}")
 def test_suite_4_after_suite_0(stage: Stage, suites_i: cbor.Item) -> None:
@@ -170,7 +170,7 @@ def test_version_chosen(stage: Stage, offered: tuple[int, ...], part: Part) -> N
     meet(stage, part, manner=offers(*offered))
 
 
-@pytest.mark.requirement("EPP-SES-008")
+@pytest.mark.requirement("EPP-SES-008", "EPP-SES-081")
 @pytest.mark.parametrize("offered", ((2,), (2, 3), (255,)), ids=lambda found: f"{found}")
 def test_no_common_version(stage: Stage, offered: tuple[int, ...]) -> None:
     """A message_1 with no version that the wallet supports is refused"""
@@ -181,7 +181,7 @@ def test_no_common_version(stage: Stage, offered: tuple[int, ...]) -> None:
     )
 
 
-@pytest.mark.requirement("EPP-SES-008")
+@pytest.mark.requirement("EPP-SES-008", "EPP-SES-081")
 @pytest.mark.parametrize("others", ((), (Ead(label=7, value=b"\x81\x01"),)), ids=["no-item", "other-item"])
 def test_version_missing(stage: Stage, others: tuple[Ead, ...]) -> None:
     """A message_1 without the item EPP version is refused"""

@@ -47,7 +47,7 @@ def test_units_at_hop_255_never_count(stage: Stage, most: int) -> None:
 
 
 @SIDES
-@pytest.mark.requirement("EPP-TRF-066", "EPP-TRF-060", "EPP-ERR-002")
+@pytest.mark.requirement("EPP-TRF-066", "EPP-TRF-116", "EPP-TRF-117", "EPP-TRF-060", "EPP-ERR-002")
 def test_only_a_long_choice_for_this_peer(stage: Stage, side: Side) -> None:
     """Where only a bundle that is too long is left for this payee, the holder is told; the peer, `amount`."""
     world = stage.world

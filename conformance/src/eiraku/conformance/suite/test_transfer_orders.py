@@ -258,7 +258,9 @@ def _home(stage: Stage, role: Role) -> Identity:
 
 @SIDES
 @LIMITS
-@pytest.mark.requirement("EPP-TRF-066", "EPP-TRF-012", "EPP-TRF-007", "EPP-ERR-002")
+@pytest.mark.requirement(
+    "EPP-TRF-066", "EPP-TRF-116", "EPP-TRF-117", "EPP-TRF-113", "EPP-TRF-012", "EPP-ERR-002"
+)
 @pytest.mark.parametrize(
     ("others", "code"),
     (((), Code.INSUFFICIENT_FUNDS), ((4, 2), Code.INSUFFICIENT_FUNDS), ((16,), Code.NO_EXACT_CHANGE)),

@@ -29,7 +29,7 @@ AMOUNT = RIGHT.offered_amount
 POSITIONS = {"first": 0, "middle": 1, "last": 2}
 
 
-@pytest.mark.requirement("EPP-ERR-001", "EPP-TRF-007")
+@pytest.mark.requirement("EPP-ERR-001", "EPP-TRF-007", "EPP-TRF-112")
 @pytest.mark.parametrize(
     ("fault", "index", "side"),
     [
@@ -202,7 +202,7 @@ CASES = (
     ),
     Case(
         name="seen-at-this-hop",
-        requirements=("EPP-TRF-041",),
+        requirements=("EPP-TRF-041", "EPP-TRF-115"),
         code=Code.UNIT_SEEN,
         wrong=_one(Place.SEEN),
         right=_one(Place.CIRCLE),
@@ -218,7 +218,7 @@ CASES = (
     ),
     Case(
         name="given-away-at-this-hop",
-        requirements=("EPP-TRF-041",),
+        requirements=("EPP-TRF-041", "EPP-TRF-115"),
         code=Code.UNIT_SEEN,
         wrong=_one(Place.GIVEN),
         right=_one(Place.CIRCLE),
@@ -359,7 +359,7 @@ def test_copy_of_a_unit_paid_earlier(stage: Stage, side: Side) -> None:
 
 
 @SIDES
-@pytest.mark.requirement("EPP-TRF-041")
+@pytest.mark.requirement("EPP-TRF-041", "EPP-TRF-115")
 def test_seen_survives_loss_of_power(stage: Stage, side: Side) -> None:
     """Which units were here, and at which hop, is not forgotten when the power fails."""
     world = stage.world

@@ -215,7 +215,7 @@ RECEIPTS: dict[str, Forge] = {
 }
 
 
-@pytest.mark.requirement("EPP-TRF-017", "EPP-ERR-001")
+@pytest.mark.requirement("EPP-TRF-017", "EPP-TRF-114", "EPP-ERR-001")
 @alternating("name", {name: name for name in RECEIPTS})
 def test_forged_receipt(stage: Stage, side: Side, name: str) -> None:
     """A receipt that is not the payee's over exactly this payment settles nothing; redelivery still does."""
@@ -233,7 +233,7 @@ def test_forged_receipt(stage: Stage, side: Side, name: str) -> None:
 
 
 @SIDES
-@pytest.mark.requirement("EPP-TRF-017")
+@pytest.mark.requirement("EPP-TRF-017", "EPP-TRF-114")
 @pytest.mark.parametrize("name", ("last-bit", "over-a-lower-amount", "other-transaction"))
 def test_forged_receipt_of_a_redelivery(stage: Stage, side: Side, name: str) -> None:
     """A forged receipt does not settle a redelivery either."""

@@ -139,7 +139,7 @@ REJECTS = {
 ALWAYS = ("known", "first-unknown-code")
 
 
-@pytest.mark.requirement("EPP-TRF-005")
+@pytest.mark.requirement("EPP-TRF-005", "EPP-TRF-110", "EPP-TRF-111")
 @pytest.mark.parametrize(
     ("way", "name"),
     [

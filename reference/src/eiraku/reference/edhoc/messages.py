@@ -74,8 +74,8 @@ def read_byte_string(data: bytes) -> bytes:
     items = _sequence(data)
     if len(items) == 1 and isinstance(items[0], bytes):
         return items[0]
-    # EPP-ENC-008
-    raise _malformed("EPP-ENC-008", "not exactly one byte string")
+    # EPP-SES-086
+    raise _malformed("EPP-SES-086", "not exactly one byte string")
 
 
 def read_plaintext_2(plaintext: bytes) -> tuple[bytes, Plaintext]:
@@ -123,7 +123,7 @@ def understood(items: Iterable[Ead], labels: Collection[int]) -> tuple[Ead, ...]
     for item in items:
         if item.label in labels:
             known.append(item)
-        # EPP-SES-010
+        # EPP-SES-010; the rest is ignored (EPP-SES-082)
         elif item.critical:
             raise _malformed("EPP-SES-010", f"critical EAD item {item.label} is not understood")
     return tuple(known)

@@ -108,7 +108,7 @@ def identify(
     party: Party[SubjectT], plain: Plaintext, prk: bytes, label: int, th: bytes, *, c_r: bytes = b""
 ) -> Credential[SubjectT]:
     """Find the peer's credential and check Signature_or_MAC_2 or _3 under it. Raises Refusal."""
-    # EPP-SES-010: before the signature, because they bring the key
+    # EPP-SES-085: before the signature, because they bring the key
     peer = party.resolve(plain.id_cred, [item for item in plain.ead if item.label in party.credential_labels])
     id_cred = cbor.encode(plain.id_cred)
     ead = plain.ead_bytes

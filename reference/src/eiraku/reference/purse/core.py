@@ -129,7 +129,7 @@ def open_session(purse: Ready, side: Side, env: Env) -> Result:
     initiates = side is Side.INITIATOR
     event = SessionEvent.OPEN_AS_INITIATOR if initiates else SessionEvent.OPEN_AS_RESPONDER
     row = tables.SESSION.get((NoSession.row, event))
-    # EPP-GEN-002; EPP-REC-004: who only receives cannot speak first
+    # EPP-GEN-002, EPP-GEN-021; EPP-REC-004: who only receives cannot speak first
     if order is None or row is None or (side, order.purpose) not in tables.START:
         refusal = Refusal(Code.DECLINED, "EPP-GEN-002", "no purpose is set for a session in this role")
         return closed, (Refuse(refusal=refusal),)
@@ -145,7 +145,7 @@ def open_session(purse: Ready, side: Side, env: Env) -> Result:
         return closed, (Refuse(refusal=refusal),)
     answer = handshake.message_1(terms, env) if initiates else Answer()
     session = Handshaking(row=row, side=side, terms=terms, order=order, data=answer.data)
-    # EPP-GEN-002
+    # EPP-GEN-022
     return replace(closed, session=session, order=None), spoken(answer)
 
 
@@ -190,7 +190,7 @@ def read_handshake(state: Handshaking, data: bytes, env: Env) -> tuple[Session, 
     try:
         answer = handshake.answer(state, event, data, env)
     except PeerError:
-        # EPP-SES-018
+        # EPP-SES-087
         event, answer = SessionEvent.ERROR, Answer()
     row = None if event is None else tables.SESSION.get((state.row, event))
     # EPP-SES-017
@@ -244,7 +244,7 @@ def take_record(state: Open, data: bytes, env: Env) -> Turn:
     try:
         plaintext, channel = state.link.channel.open(data)
     except Refusal as refusal:
-        # EPP-REC-003, EPP-REC-006: nothing is answered to what is no record of this session
+        # EPP-REC-003, EPP-REC-020: nothing is answered to what is no record of this session
         if refusal.code is not Code.TOO_LARGE:
             return NoSession(), (Refuse(refusal=refusal),)
         return refuse(state.link, refusal)
@@ -328,12 +328,12 @@ def say(link: Link, message: bytes) -> tuple[Link, Send]:
 
 def refuse(link: Link, refusal: Refusal) -> Turn:
     """End an open session: tell the peer, if it may know, and the holder."""
-    # EPP-ERR-002, EPP-TRF-066
+    # EPP-ERR-002, EPP-TRF-117
     code = Code.AMOUNT if isinstance(refusal, CannotOffer) else LOCAL.get(refusal.code, refusal.code)
     if code is None:
         return NoSession(), (Refuse(refusal=refusal),)
     index = refusal.index if isinstance(refusal, UnitRefusal) else None
-    # EPP-TRF-007
+    # EPP-TRF-007, EPP-TRF-112
     _, answer = say(link, Reject(code=int(code), index=index).encode())
     return NoSession(), (answer, Refuse(refusal=refusal))
 

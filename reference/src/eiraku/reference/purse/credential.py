@@ -120,12 +120,12 @@ def only(ead: Sequence[Ead]) -> bytes | None:
     versions = [item for item in ead if item.label == LABEL_VERSION]
     if not versions:
         return None
-    # EPP-SES-010
+    # EPP-SES-083
     if len(versions) > 1:
-        raise Refusal(Code.MALFORMED, "EPP-SES-010", "EPP version occurs twice")
-    # EPP-SES-010
+        raise Refusal(Code.MALFORMED, "EPP-SES-083", "EPP version occurs twice")
+    # EPP-SES-083
     if not versions[0].critical:
-        raise Refusal(Code.MALFORMED, "EPP-SES-010", "EPP version is not critical")
+        raise Refusal(Code.MALFORMED, "EPP-SES-083", "EPP version is not critical")
     if versions[0].value is None:
         raise Refusal(Code.MALFORMED, "EPP-SES-006", "EPP version without a value")
     return versions[0].value

@@ -80,7 +80,7 @@ class WaitMessage2(Data):
 def on_message_2(state: Handshaking, waiting: WaitMessage2, data: bytes, env: Env) -> Answer:
     """The responder's purse ID and signature. Raises Refusal, PeerError."""
     message = initiator.read_message_2(waiting.edhoc, data)
-    # EPP-SES-009, EPP-SES-010
+    # EPP-SES-009, EPP-SES-083
     credential.check_choice(credential.only(message.ead))
     limit = judge(state.terms, state.order, message.peer.subject, env)
     following, message_3 = initiator.write_message_3(message)
@@ -121,7 +121,7 @@ def on_message_1(terms: Terms, data: bytes, env: Env) -> Answer:
     us = party(terms, env, scheme_key or terms.scheme_keys[0])
     us = replace(us, ead_labels=us.ead_labels | {credential.LABEL_MEMBER})
     message = responder.read_message_1(us, data)
-    # EPP-SES-008, EPP-SES-010
+    # EPP-SES-008, EPP-SES-083
     version = credential.choose_version(credential.read_offer(credential.only(message.ead)))
     # EPP-SES-040: before message_2, which uses keys
     credential.check_member(scheme_key, data, message.ead)
@@ -239,9 +239,9 @@ def judge(terms: Terms, order: Order, peer: PurseId, env: Env) -> int:
 
 def check_no_version(ead: Sequence[Ead]) -> None:
     """EAD_3 and EAD_4 know no critical item. Raises Refusal."""
-    # EPP-SES-010
+    # EPP-SES-084
     if any(item.critical for item in ead):
-        raise Refusal(Code.MALFORMED, "EPP-SES-010", "critical EAD item in the wrong message")
+        raise Refusal(Code.MALFORMED, "EPP-SES-084", "critical EAD item in the wrong message")
 
 
 # --- errors ---
@@ -259,10 +259,10 @@ def error(row: Session, refusal: Refusal) -> bytes:
     """What a refused handshake message is answered with."""
     match row, refusal:
         case Session.WAIT_MESSAGE_1, SuiteRefused():
-            # EPP-SES-004
+            # EPP-SES-004, EPP-SES-080
             return errors.wrong_suite(refusal.suites)
         case Session.WAIT_MESSAGE_1, _ if refusal.code is Code.VERSION:
-            # EPP-SES-008
+            # EPP-SES-081
             return errors.unspecified("version")
         case _:
             # EPP-SES-016

@@ -71,7 +71,7 @@ def choose_for(
     try:
         return ledger.holdings(choose(order, amount, ledger, link.terms, link.peer.role))
     except Refusal as refusal:
-        # EPP-TRF-066
+        # EPP-TRF-116, EPP-TRF-117
         raise CannotOffer(refusal.code, refusal.requirement, refusal.detail) from None
 
 

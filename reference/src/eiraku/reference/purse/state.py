@@ -244,7 +244,7 @@ class UnitRefusal(Refusal):
 
 
 class CannotOffer(Refusal):
-    """A refusal that the payer's holder learns, and the payee does not (EPP-TRF-066)."""
+    """A refusal that the payer's holder learns, and the payee does not (EPP-TRF-116, EPP-TRF-117)."""
 
 
 class SuspectPurse(Refusal):
