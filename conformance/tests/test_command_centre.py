@@ -90,7 +90,7 @@ def test_a_life(centre: Run, tmp_path: Path) -> None:
 
 
 def test_a_report_that_was_sent(centre: Run, tmp_path: Path) -> None:
-    """EPP-DEV-016"""
+    """EPP-DEV-016, EPP-DEV-113"""
     purse = tmp_path / "alice.db"
     number = registered(centre, "--purse", purse)
     challenge = bytes.fromhex(centre("inspect", number)[1].split()[1])

@@ -91,7 +91,7 @@ def test_every_kind_of_posting(file: Path) -> None:
     assert good("verify", file) == "acu.example: 9 entries, no contradiction\n"
 
 
-# EPP-WHS-002
+# EPP-WHS-033
 def test_the_same_posting_again(file: Path) -> None:
     posting = "ab" * 16
     first = good("issue", file, 392, 5, "--posting", posting)
@@ -102,11 +102,11 @@ def test_the_same_posting_again(file: Path) -> None:
     assert "take a new id" in said
 
 
-# EPP-WHS-002
+# EPP-WHS-035
 def test_what_is_not_backed_is_refused(file: Path) -> None:
     assert run("issue", file, 702, 400_001) == (
         1,
-        "own:702 has 400000, issue needs 400001 [EPP-WHS-002]\n",
+        "own:702 has 400000, issue needs 400001 [EPP-WHS-035]\n",
     )
     assert run("contribute", file, 764, 1)[0] == 1
 

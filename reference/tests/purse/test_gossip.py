@@ -90,7 +90,7 @@ def test_a_delta_is_passed_on(world: World) -> None:
 
 
 def test_a_delta_that_leads_elsewhere(world: World) -> None:
-    """EPP-DEV-025, EPP-BUL-023"""
+    """EPP-DEV-135, EPP-BUL-023"""
     pupil, wrong = holding(world, 20), published(world, 21, MANY[5:])
     before = pupil.device.store.digest()
     pupil.begin()
@@ -145,7 +145,7 @@ def test_what_a_purse_has_and_has_not(world: World) -> None:
 
 
 def test_a_revocation_travels_with_the_money(world: World) -> None:
-    """EPP-DEV-010, EPP-DEV-024, EPP-BUL-004: learnt before the session, in force in it."""
+    """EPP-DEV-010, EPP-DEV-133, EPP-BUL-004: learnt before the session, in force in it."""
     payer, payee, informed = world.purse([8]), world.purse(), world.purse()
     informed.device.bulletin(published(world, 11, [payer.number]).encode())
     exchange(Gossip(informed.device), Gossip(payee.device))
@@ -287,7 +287,7 @@ LIES = st.one_of(
 @given(lies=st.lists(LIES, max_size=30), begins=st.booleans())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_liar_changes_nothing(world: World, lies: list[bytes], *, begins: bool) -> None:
-    """EPP-DEV-025, EPP-CRS-015"""
+    """EPP-DEV-134, EPP-DEV-135, EPP-CRS-015"""
     gossip = holding(world, 20, FEW)
     before = gossip.device.store.digest()
     if begins:
@@ -304,7 +304,7 @@ def test_a_liar_changes_nothing(world: World, lies: list[bytes], *, begins: bool
 
 
 def test_a_flood_ends(world: World) -> None:
-    """EPP-DEV-025"""
+    """EPP-DEV-136"""
     gossip = holding(world, 20)
     gossip.begin()
     ask = AskChunk(epoch=20, position=0).encode()
@@ -318,7 +318,7 @@ def test_a_flood_ends(world: World) -> None:
 
 
 def test_promised_but_not_given(world: World) -> None:
-    """EPP-DEV-025: a peer that says it has news and sends an old or a forged bulletin."""
+    """EPP-DEV-025, EPP-DEV-135: a peer that says it has news and sends an old or a forged bulletin."""
     stranger = World(world.directory / "other", seed=b"other")
     for update in (published(world, EPOCH - 1), published(stranger, 99), published(world, EPOCH, revoked(1))):
         gossip = Gossip(world.purse().device)

@@ -234,7 +234,7 @@ def test_no_delta_that_is_too_long(registry: Registry) -> None:
 
 
 def test_too_many_for_one_bulletin(tmp_path: Path) -> None:
-    """EPP-DEV-012: the error says what to do, and doing it helps."""
+    """EPP-DEV-012, EPP-DEV-110: the error says what to do, and doing it helps."""
     database = Database(f"sqlite:///{tmp_path / 'device.db'}", SCHEMA)
     registry = created(database, 2 * CHUNK + CHUNK - 1)
     fill(registry, 20_000, expires=100, apart=2)

@@ -59,7 +59,7 @@ def test_a_new_purse_and_one_with_money(town: Town) -> None:
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=12, deadline=None)
 def test_an_honest_purse_never_gives_a_finding(seed: int) -> None:
-    """EPP-DEV-007, EPP-DEV-017 to 019: whatever happens, also between challenge, report and inspection."""
+    """EPP-DEV-007, EPP-DEV-017 to 019, EPP-DEV-114 to 130: also between challenge, report and inspection."""
     with TemporaryDirectory() as folder:
         town = Town(PERSONS, folder=Path(folder), seed=seed.to_bytes(8, "big"))
         chance = random.Random(seed)
@@ -105,7 +105,7 @@ def test_an_honest_purse_never_gives_a_finding(seed: int) -> None:
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=8, deadline=None)
 def test_a_copied_purse_gives_a_finding(seed: int) -> None:
-    """EPP-DEV-018, EPP-DEV-019: copied memory, both spend, both are inspected by turns."""
+    """EPP-DEV-018, EPP-DEV-019, EPP-DEV-117 to 129: copied memory, both spend, inspected by turns."""
     with TemporaryDirectory() as folder:
         town = Town(PERSONS, folder=Path(folder), seed=seed.to_bytes(8, "big"))
         chance = random.Random(seed)
@@ -131,7 +131,7 @@ def test_a_copied_purse_gives_a_finding(seed: int) -> None:
 
 
 def test_a_copy_holds_what_its_twin_brought_home(town: Town) -> None:
-    """EPP-DEV-019"""
+    """EPP-DEV-128"""
     person = town.persons[0]
     market.give(town, person, [4])
     copied = market.copy(town, person)
@@ -144,7 +144,7 @@ def test_a_copy_holds_what_its_twin_brought_home(town: Town) -> None:
 
 
 def test_two_hold_one_unit(town: Town) -> None:
-    """EPP-DEV-019: neither of them is the cheat."""
+    """EPP-DEV-019, EPP-DEV-129: neither of them is the double-spender."""
     cheat, one, two = town.persons
     market.give(town, cheat, [4])
     copied = market.copy(town, cheat)
@@ -164,7 +164,7 @@ def test_two_hold_one_unit(town: Town) -> None:
 
 
 def test_a_copy_that_was_there_before(town: Town) -> None:
-    """EPP-DEV-019: gone in one report, back at the same hop in the next; and the totals go back."""
+    """EPP-DEV-018, EPP-DEV-119, EPP-DEV-122, EPP-DEV-125: gone in one report, back in the next."""
     person, other, _ = town.persons
     market.give(town, person, [1, 4])
     copied = market.copy(town, person)
@@ -176,7 +176,7 @@ def test_a_copy_that_was_there_before(town: Town) -> None:
 
 
 def test_a_unit_that_goes_round_is_no_copy(town: Town) -> None:
-    """EPP-DEV-019, EPP-CEN-006"""
+    """EPP-DEV-124, EPP-CEN-006"""
     person, other, third = town.persons
     market.give(town, person, [4])
     for _ in range(2):
@@ -187,7 +187,7 @@ def test_a_unit_that_goes_round_is_no_copy(town: Town) -> None:
 
 
 def test_a_deposit_after_the_challenge_does_not_count(town: Town) -> None:
-    """EPP-DEV-019: the report may be older than the deposit."""
+    """EPP-DEV-130: the report may be older than the deposit."""
     person = town.persons[0]
     market.give(town, person, [4])
     challenge = town.registry.inspections.challenge(number_of(person), town.issuer.history)
@@ -213,7 +213,7 @@ def test_on_postgresql(tmp_path: Path, postgresql: Server) -> None:
 
 
 def test_the_counter_before_it_collects(town: Town) -> None:
-    """EPP-DEV-019, EPP-CEN-063: deposited, and for a moment still in the centre's own purse."""
+    """EPP-DEV-129, EPP-CEN-063: deposited, and for a moment still in the centre's own purse."""
     person, counter = town.persons[0], town.counter
     market.give(town, person, [4])
     transfer(person, PayOrder(amount=4), counter.device, ReceiveOrder())

@@ -84,7 +84,7 @@ LIES: dict[str, tuple[Change, set[str]]] = {
 
 @pytest.mark.parametrize("lie", LIES)
 def test_every_lie_has_its_finding(town: Town, lie: str) -> None:
-    """EPP-DEV-017, EPP-DEV-018, EPP-DEV-019; EPP-DEV-020: stored, both sides in words."""
+    """EPP-DEV-017, EPP-DEV-018, EPP-DEV-020, EPP-DEV-114 to 121, EPP-DEV-123, EPP-DEV-126, EPP-DEV-127."""
     person, other, _ = town.persons
     market.issue(town, [1, 2, 4, 8])
     assert not market.inspect(town, town.devices[VAULT])
@@ -104,7 +104,7 @@ def test_every_lie_has_its_finding(town: Town, lie: str) -> None:
 
 
 def test_without_the_issuing_centre(town: Town) -> None:
-    """EPP-DEV-007, EPP-DEV-020: what the purse says against itself is found all the same."""
+    """EPP-DEV-007, EPP-DEV-132: what the purse says against itself is found all the same."""
     person = town.persons[0]
     market.give(town, person, [4])
     challenge = town.registry.inspections.challenge(number_of(person))
@@ -117,7 +117,7 @@ def test_without_the_issuing_centre(town: Town) -> None:
 
 
 def test_a_challenge_is_for_one_report(town: Town) -> None:
-    """EPP-DEV-016: used once, the newest only; the very same report again gives the same findings."""
+    """EPP-DEV-016, EPP-DEV-112, EPP-DEV-113: used once, the newest only; the very same report again."""
     person, other, _ = town.persons
     old = town.registry.inspections.challenge(number_of(person))
     new = town.registry.inspections.challenge(number_of(person))
@@ -136,7 +136,7 @@ def test_a_challenge_is_for_one_report(town: Town) -> None:
 
 
 def test_a_challenge_survives_a_restart(town: Town) -> None:
-    """EPP-DEV-016"""
+    """EPP-DEV-111"""
     person = town.persons[0]
     challenge = town.registry.inspections.challenge(number_of(person))
     again = directory.open_(town.directory.path, random=town.random)

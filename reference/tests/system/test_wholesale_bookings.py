@@ -68,7 +68,7 @@ def register(database: Database) -> Register:
     return made
 
 
-# EPP-WHS-001, EPP-WHS-011
+# EPP-WHS-031, EPP-WHS-045, EPP-WHS-046
 def test_bookings_become_postings(database: Database, register: Register) -> None:
     centre, follower = Centre(), Follower(database)
     centre.book("issue", A, A, 500)
@@ -110,7 +110,7 @@ def test_each_is_posted_once_however_it_is_cut(pieces: list[int], page: int) -> 
     database.close()
 
 
-# EPP-WHS-011
+# EPP-WHS-011, EPP-WHS-047
 def test_a_loss_of_power_posts_nothing_twice(
     database: Database, register: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,7 +139,7 @@ def test_a_loss_of_power_posts_nothing_twice(
     assert register.size == 4 + 19
 
 
-# EPP-WHS-001, EPP-WHS-011
+# EPP-WHS-001, EPP-WHS-048
 def test_a_booking_that_is_not_backed_stops_there(database: Database, register: Register) -> None:
     centre, follower = Centre(), Follower(database)
     centre.book("issue", A, A, 900)
@@ -159,7 +159,7 @@ def test_a_booking_that_is_not_backed_stops_there(database: Database, register: 
     assert follower.reconcile(centre) == ()
 
 
-# EPP-WHS-001
+# EPP-WHS-031
 def test_a_difference_is_named(database: Database, register: Register) -> None:
     centre, follower = Centre(), Follower(database)
     register.issue(b"x" * 16, B, 7)
@@ -187,7 +187,7 @@ def test_bookings_out_of_order_or_unknown_are_refused(database: Database, regist
             Follower(database, source=name)
 
 
-# EPP-WHS-001, EPP-CEN-016
+# EPP-WHS-031, EPP-CEN-016
 def test_the_register_equals_what_an_issuing_centre_has_outstanding(town: Town, database: Database) -> None:
     register = Register.create(database, origin="acu.example", epoch=1, random=bytes)
     for number, economy in enumerate((ECONOMY, OTHER_ECONOMY), start=1):

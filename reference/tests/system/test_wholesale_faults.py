@@ -119,7 +119,7 @@ def test_another_writer_in_the_way(register: Register, database: Database, centr
     assert register.problems() == []
 
 
-# EPP-WHS-001
+# EPP-WHS-001, EPP-WHS-032
 def test_books_that_contradict_themselves_take_nothing_more(register: Register, database: Database) -> None:
     with database.writing() as connection:
         connection.execute(text("UPDATE balance SET amount = 999 WHERE account = 'own:392'"))
@@ -131,7 +131,7 @@ def test_books_that_contradict_themselves_take_nothing_more(register: Register, 
     assert any("own:392 has 999 in the books and 1000 according to the log" in line for line in found)
 
 
-# EPP-WHS-001, EPP-WHS-002
+# EPP-WHS-001, EPP-WHS-030, EPP-WHS-035
 @pytest.mark.parametrize(
     ("account", "amount", "said"),
     (
@@ -218,7 +218,7 @@ while True:
 """
 
 
-# EPP-WHS-002, EPP-WHS-003
+# EPP-WHS-033, EPP-WHS-003
 def test_killed_at_any_moment(file: Path, kills: int) -> None:
     database = Database(f"sqlite:///{file}", SCHEMA)
     register = Register.create(database, origin="acu.example", epoch=1, random=os.urandom)

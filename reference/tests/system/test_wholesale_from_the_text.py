@@ -28,7 +28,7 @@ Accounts = Counter[tuple[str, int]]
 
 
 def apply(entry: bytes, accounts: Accounts, members: set[int], earlier: dict[bytes, int]) -> None:
-    """The table of postings, and EPP-WHS-002 and EPP-WHS-008."""
+    """The table of postings, and EPP-WHS-008, EPP-WHS-033 to 035, EPP-WHS-039 to 044."""
     posting, kind, epoch, e, f, a = cbor2.loads(entry)
     assert len(posting) == 16
     assert posting not in earlier
@@ -138,7 +138,7 @@ def opened(
     return found
 
 
-# EPP-WHS-001, EPP-WHS-002, EPP-WHS-004, EPP-WHS-008, EPP-WHS-009
+# EPP-WHS-001, EPP-WHS-002, EPP-WHS-004, EPP-WHS-008, EPP-WHS-009, EPP-WHS-030
 def test_the_log_of_the_vectors_by_the_text_alone() -> None:
     log = json.loads(FILE.read_text(encoding="utf-8"))["log"]
     operator = known(log["operator"], 1)
@@ -201,7 +201,7 @@ def altered(data: st.DataObject, octets: bytes) -> bytes:
     return octets
 
 
-# EPP-WHS-006
+# EPP-WHS-006, EPP-WHS-037
 def test_weights_and_shares_by_the_text_alone() -> None:
     log = json.loads(FILE.read_text(encoding="utf-8"))["log"]
     leaves = [bytes.fromhex(item["entry"]) for item in log["entries"]]

@@ -117,7 +117,7 @@ def test_what_is_spoilt_on_the_way_changes_nothing(
     assert follow(observer, log).size == 12
 
 
-# EPP-WHS-002, EPP-WHS-008, EPP-WHS-009
+# EPP-WHS-008, EPP-WHS-009, EPP-WHS-033, EPP-WHS-035, EPP-WHS-039, EPP-WHS-040, EPP-WHS-041 to 043
 @pytest.mark.parametrize(
     ("leaves", "said"),
     (
@@ -146,7 +146,7 @@ def test_a_log_that_is_whole_and_wrong_is_not_accepted(
     assert (observer.size, observer.signed) == (0, None)
 
 
-# EPP-WHS-002, EPP-WHS-009
+# EPP-WHS-033, EPP-WHS-009
 def test_a_posting_that_comes_again_in_a_later_update_is_not_accepted(observer: Member) -> None:
     leaves = [entry(Kind.JOIN, JAPAN, 0), entry(Kind.CONTRIBUTE, JAPAN, 3, posting=7)]
     observer.accept(signed(leaves), (), leaves)

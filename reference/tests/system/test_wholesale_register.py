@@ -39,7 +39,7 @@ def register(database: Database) -> Register:
     return made
 
 
-# EPP-WHS-001, EPP-WHS-002
+# EPP-WHS-001, EPP-WHS-002, EPP-WHS-030
 def test_each_kind_moves_what_the_specification_says(register: Register) -> None:
     register.issue(fresh(), JAPAN, 700)
     assert register.standings()[JAPAN] == Standing(own=300, issued=700, bonds=1000)
@@ -61,7 +61,7 @@ def test_each_kind_moves_what_the_specification_says(register: Register) -> None
     assert register.problems() == []
 
 
-# EPP-WHS-002
+# EPP-WHS-033, EPP-WHS-034
 def test_the_same_posting_again_changes_nothing(register: Register) -> None:
     posting = fresh()
     index = register.issue(posting, JAPAN, 10)
@@ -77,7 +77,7 @@ def test_the_same_posting_again_changes_nothing(register: Register) -> None:
     assert register.position(fresh()) is None
 
 
-# EPP-WHS-002, EPP-WHS-008
+# EPP-WHS-008, EPP-WHS-035, EPP-WHS-039, EPP-WHS-040, EPP-WHS-041, EPP-WHS-042, EPP-WHS-044
 @pytest.mark.parametrize(
     ("order", "said"),
     (
@@ -183,7 +183,7 @@ def test_proofs_are_for_what_is_in_the_log(register: Register) -> None:
             register.consistency(first, second)
 
 
-# EPP-WHS-001, EPP-WHS-002
+# EPP-WHS-001, EPP-WHS-002, EPP-WHS-030, EPP-WHS-035
 @given(st.integers(0, 2**32))
 @settings(max_examples=10, deadline=None)
 def test_whatever_is_ordered_the_books_hold(seed: int) -> None:
@@ -233,7 +233,7 @@ def test_several_postings_go_together_or_not_at_all(register: Register) -> None:
     assert register.size == 4
 
 
-# EPP-WHS-002, EPP-WHS-003
+# EPP-WHS-033, EPP-WHS-003
 def test_three_writers_at_once(register: Register, centre_url: str) -> None:
     """Each posts ten of its own, and the same ten that the others post too."""
 

@@ -48,7 +48,7 @@ def test_shares_do_not_depend_on_the_order(result: int, by: dict[int, int], draw
     assert seigniorage.share(result, dict(pairs)) == seigniorage.share(result, by)
 
 
-# EPP-WHS-006
+# EPP-WHS-037
 @given(results, weights)
 def test_a_loss_is_shared_as_a_gain_is(result: int, by: dict[int, int]) -> None:
     mirrored = {economy: -share for economy, share in seigniorage.share(result, by).items()}
@@ -71,7 +71,7 @@ def test_ties_go_to_the_smaller_number() -> None:
     assert seigniorage.share(7, {1: 3, 2: 2, 3: 0}) == {1: 4, 2: 3, 3: 0}
 
 
-# EPP-WHS-006
+# EPP-WHS-038
 def test_nothing_to_share_needs_no_weight() -> None:
     assert seigniorage.share(0, {1: 0, 2: 0}) == {1: 0, 2: 0}
     assert seigniorage.share(0, {}) == {}
@@ -120,6 +120,7 @@ def test_a_statement(entries: list[Entry]) -> None:
     assert sum(loss.shares.values()) == loss.result == -7
 
 
+# EPP-WHS-036
 def test_a_statement_of_no_period(entries: list[Entry]) -> None:
     for first, last in ((3, 2), (-1, 2)):
         with pytest.raises(Refused, match="does not end before it begins"):

@@ -134,7 +134,7 @@ class Gossip:
 
     def deliver(self, data: bytes) -> bytes | None:
         """The answer to a message of the peer, None when the exchange is over. Refuses nothing aloud."""
-        # EPP-DEV-024, EPP-DEV-025
+        # EPP-DEV-024, EPP-DEV-136
         if self._left == 0 or _in_session(self.device) or not news.is_news(data):
             self._close()
             return None
@@ -216,7 +216,7 @@ class Gossip:
 
     def _next_chunk(self) -> News:
         missing, epoch = self.collector.missing(), self.collector.epoch
-        # EPP-DEV-025: nothing is collected any more if the device refused it
+        # EPP-DEV-135: nothing is collected any more if the device refused it
         if epoch is None:
             return self._done()
         if not missing:

@@ -40,14 +40,16 @@ PAIRED = frozenset({Kind.ISSUE, Kind.REDEEM, Kind.TRANSFER})
 
 
 def _possible(entry: "Entry") -> None:
-    # EPP-WHS-008
-    rule = "EPP-WHS-008"
+    # EPP-WHS-039
     if entry.at != entry.economy and entry.kind not in PAIRED:
-        raise Refusal(Code.MALFORMED, rule, f"{entry.label}: no other economy takes part in it")
+        raise Refusal(Code.MALFORMED, "EPP-WHS-039", f"{entry.label}: no other economy takes part in it")
     if entry.kind is Kind.TRANSFER and entry.at == entry.economy:
-        raise Refusal(Code.MALFORMED, rule, "transfer: expected another economy")
+        raise Refusal(Code.MALFORMED, "EPP-WHS-039", "transfer: expected another economy")
+    # EPP-WHS-040
     if (entry.amount == 0) != (entry.kind is Kind.JOIN):
-        raise Refusal(Code.MALFORMED, rule, f"{entry.label}: amount {entry.amount}; 0 is for join only")
+        raise Refusal(
+            Code.MALFORMED, "EPP-WHS-040", f"{entry.label}: amount {entry.amount}; 0 is for join only"
+        )
 
 
 @record("EPP-WHS-008", limit=ENTRY_MAX, check=_possible)

@@ -1,4 +1,4 @@
-"""What the device centre reads in the issuing centre's database for an inspection (EPP-DEV-019)."""
+"""What the device centre reads in the issuing centre's database for an inspection (EPP-DEV-126 to 130)."""
 
 from collections.abc import Mapping, Sequence
 

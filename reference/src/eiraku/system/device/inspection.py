@@ -1,9 +1,9 @@
 """Inspection of a purse: its self-report against itself, the reports before, and the issuing centre (S-26).
 
-Pure comparisons (EPP-DEV-007, EPP-DEV-017 to 019). Where all purses are honest there is no finding, whatever
-they did. A finding shows two statements that cannot both be true; it convicts nobody, for what a purse holds
-may have been copied by somebody before it. Amounts are in minor units; purse numbers 8, unit identifiers 32
-bytes.
+Pure comparisons (EPP-DEV-007, EPP-DEV-017 to 019, EPP-DEV-114 to 130). Where all purses are honest there is
+no finding, whatever they did. A finding shows two statements that cannot both be true; it convicts nobody,
+for what a purse holds may have been spent twice by somebody before it. Amounts are in minor units; purse
+numbers 8, unit identifiers 32 bytes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -74,7 +74,7 @@ def read(number: bytes, public_key: bytes, signed: bytes) -> SelfReport:
 
 
 def by_itself(report: SelfReport, *, role: objects.Role) -> Iterator[Finding]:
-    """Order, uniqueness and sums (EPP-DEV-017)."""
+    """Order, uniqueness and sums (EPP-DEV-017, EPP-DEV-114)."""
     # EPP-DEV-017
     if any(a[0] >= b[0] for a, b in pairwise(report.units)):
         yield Finding(kind="order", reported="units in another order, or twice", known="ascending, each once")
@@ -84,7 +84,7 @@ def by_itself(report: SelfReport, *, role: objects.Role) -> Iterator[Finding]:
         )
     pending = sum(amount for _, _, amount in report.pending)
     rest = report.given + report.credited - report.settled - pending
-    # A purse of the issuing centre gives what it took to the centre's database (EPP-CEN-063).
+    # EPP-DEV-114: a purse of the issuing centre gives what it took to the centre's database (EPP-CEN-063)
     if rest != report.balance and role is not objects.Role.CENTRE:
         yield Finding(
             kind="totals",
@@ -95,8 +95,8 @@ def by_itself(report: SelfReport, *, role: objects.Role) -> Iterator[Finding]:
 
 
 def against_clock(report: SelfReport, epoch: int) -> Iterator[Finding]:
-    """No purse is ahead of the device centre (EPP-DEV-017)."""
-    # EPP-DEV-017
+    """No purse is ahead of the device centre (EPP-DEV-116)."""
+    # EPP-DEV-116
     if report.epoch > epoch:
         yield Finding(
             kind="epoch", reported=f"a bulletin of epoch {report.epoch}", known=f"the newest has {epoch}"
@@ -104,7 +104,7 @@ def against_clock(report: SelfReport, epoch: int) -> Iterator[Finding]:
 
 
 def against_last(report: SelfReport, last: SelfReport) -> Iterator[Finding]:
-    """What never shrinks, and what a pending transaction can become (EPP-DEV-018)."""
+    """What never shrinks, and what a pending transaction can become (EPP-DEV-018, EPP-DEV-117 to 118)."""
     # EPP-DEV-018
     if report.given != last.given:
         yield Finding(kind="total", reported=f"given {report.given}", known=f"given {last.given} before")
@@ -113,9 +113,11 @@ def against_last(report: SelfReport, last: SelfReport) -> Iterator[Finding]:
         ("settled", report.settled, last.settled),
         ("epoch", report.epoch, last.epoch),
     ):
+        # EPP-DEV-018, EPP-DEV-117
         if now < before:
             kind = "epoch" if name == "epoch" else "total"
             yield Finding(kind=kind, reported=f"{name} {now}", known=f"{name} {before} before")
+    # EPP-DEV-118
     now_pending = {transaction: (payee, amount) for transaction, payee, amount in report.pending}
     gone = 0
     for transaction, payee, amount in last.pending:
@@ -139,7 +141,7 @@ def against_last(report: SelfReport, last: SelfReport) -> Iterator[Finding]:
 def against_flow(
     report: SelfReport, last: SelfReport, known: Mapping[bytes, UnitKnown | None]
 ) -> Iterator[Finding]:
-    """Units come only with what is credited, and go only with what is given away (EPP-DEV-018).
+    """Units come only with what is credited, and go only with what is given away (EPP-DEV-119).
 
     A unit of which nothing is known counts as 1.
     """
@@ -152,7 +154,7 @@ def against_flow(
         return of.settled + sum(amount for _, _, amount in of.pending)
 
     now, before = set(report.units), set(last.units)
-    # EPP-DEV-018
+    # EPP-DEV-119
     for word, units, done, amount in (
         ("came", now - before, "credited", report.credited - last.credited),
         ("went", before - now, "given away", given_away(report) - given_away(last)),
@@ -168,23 +170,25 @@ def against_flow(
 def against_memory(
     report: SelfReport, last: SelfReport, *, known_before: bool, renewed: bool
 ) -> Iterator[Finding]:
-    """Digest and content belong together, and no earlier memory comes back (EPP-DEV-018).
+    """Digest and content belong together, and no earlier memory comes back (EPP-DEV-120 to 122).
 
     `known_before`: the digest is that of an earlier report, not only of the last; `renewed`: this purse ever
     got another purse ID, which changes the digest and nothing else that is reported.
     """
     same = report.digest == last.digest
-    # EPP-DEV-018
+    # EPP-DEV-120
     if same and _content(report) != _content(last):
         yield Finding(
             kind="memory", reported="the digest of the memory as before", known="another content before"
         )
+    # EPP-DEV-121
     if not same and _content(report) == _content(last) and not renewed:
         yield Finding(
             kind="memory",
             reported="a new digest of the memory",
             known="the same content with another one before",
         )
+    # EPP-DEV-122
     if not same and known_before:
         yield Finding(
             kind="memory",
@@ -202,7 +206,7 @@ def against_held(
     challenged: int,
     last: int | None,
 ) -> Iterator[Finding]:
-    """One unit against what anybody reported before (EPP-DEV-019).
+    """One unit against what anybody reported before (EPP-DEV-019, EPP-DEV-123 to 125).
 
     `challenged`: when this report's challenge was made; `last`: when the purse's last report came.
     """
@@ -210,7 +214,7 @@ def against_held(
         held = f"purse {known.number.hex()} reported it at hop {known.hop}"
         reported = f"held at hop {hop}"
         if known.number != number:
-            # EPP-DEV-019: a unit at one hop has one holder, for ever; and hops only rise
+            # EPP-DEV-019, EPP-DEV-123: a unit at one hop has one holder, for ever; and hops only rise
             if known.hop == hop:
                 yield Finding(kind="two-holders", unit_id=unit_id, reported=reported, known=held)
             elif known.hop > hop and known.first < challenged:
@@ -218,6 +222,7 @@ def against_held(
                     kind="hop", unit_id=unit_id, reported=reported, known=f"{held} before the challenge"
                 )
         elif known.hop == hop:
+            # EPP-DEV-125
             if known.last != last:
                 yield Finding(
                     kind="returned",
@@ -225,7 +230,7 @@ def against_held(
                     reported=f"{reported} again",
                     known="it was no longer there in a report between",
                 )
-        # EPP-DEV-019: out by one move, back by another
+        # EPP-DEV-124: out by one move, back by another
         elif hop < known.hop + 2:
             yield Finding(kind="hop", unit_id=unit_id, reported=reported, known=held)
 
@@ -233,12 +238,12 @@ def against_held(
 def against_issuer(
     report: SelfReport, known: Mapping[bytes, UnitKnown | None], *, number: bytes
 ) -> Iterator[Finding]:
-    """Each unit against the issuing centre's database (EPP-DEV-019), and their sum against the balance."""
+    """Each unit against the issuing centre (EPP-DEV-126 to 129), and their sum against the balance."""
     for unit_id, hop in report.units:
         yield from _unit(unit_id, hop, known.get(unit_id), number)
     units = [known.get(unit_id) for unit_id, _ in report.units]
     value = sum(unit.value for unit in units if unit is not None)
-    # EPP-DEV-017
+    # EPP-DEV-115
     if None not in units and value != report.balance:
         yield Finding(
             kind="sum", reported=f"a balance of {report.balance}", known=f"its units were issued for {value}"
@@ -247,10 +252,11 @@ def against_issuer(
 
 def _unit(unit_id: bytes, hop: int, known: UnitKnown | None, number: bytes) -> Iterator[Finding]:
     reported = f"held at hop {hop}"
-    # EPP-DEV-019
+    # EPP-DEV-126
     if known is None:
         yield Finding(kind="not-issued", unit_id=unit_id, reported=reported, known="no such unit was issued")
         return
+    # EPP-DEV-127
     if hop == 0 and known.first_holder != number:
         yield Finding(
             kind="first-holder",
@@ -258,6 +264,7 @@ def _unit(unit_id: bytes, hop: int, known: UnitKnown | None, number: bytes) -> I
             reported=reported,
             known=f"it was issued to purse {known.first_holder.hex()}",
         )
+    # EPP-DEV-128
     for chain in known.chains:
         moves = chain.endorsements[hop + 1 : hop + 2]
         if moves and moves[0].payer == number and chain.endorsements[hop].payee == number:
@@ -270,16 +277,17 @@ def _unit(unit_id: bytes, hop: int, known: UnitKnown | None, number: bytes) -> I
             )
             return
     # The issuing centre's own purse holds what is deposited already until it is collected (EPP-CEN-063). And
-    # a refunded unit may still be with an honest payee whose receipt was lost and who never brought it home.
+    # a refunded unit may still be with an honest payee whose receipt was lost and who never redeemed it.
     own = any(len(c.endorsements) == hop + 1 and c.endorsements[-1].payee == number for c in known.chains)
+    # EPP-DEV-129
     if known.state == "redeemed" and not own:
         last = known.chains[0].endorsements[-1]
         yield Finding(
             kind="redeemed",
             unit_id=unit_id,
             reported=reported,
-            known=f"it came home at hop {last.hop} from purse {last.payer.hex()}, by another path; "
-            "a deposit of this one would show who copied",
+            known=f"it was redeemed at hop {last.hop} from purse {last.payer.hex()}, by another path; "
+            "a deposit of this one would show the double-spender",
         )
 
 

@@ -71,7 +71,7 @@ class Inspections:
 
 
 def _new_challenge(connection: Connection, number: bytes, challenge: bytes, *, deposits: int | None) -> bytes:
-    """Keep a challenge; an earlier one of this purse is void (EPP-DEV-016)."""
+    """Keep a challenge; an earlier one of this purse is void (EPP-DEV-016, EPP-DEV-111)."""
     connection.execute(CHALLENGE.delete().where(CHALLENGE.c.number == number))
     row = {"number": number, "challenge": challenge, "at": _tick(connection), "deposits": deposits}
     connection.execute(CHALLENGE.insert().values(**row))
@@ -79,13 +79,13 @@ def _new_challenge(connection: Connection, number: bytes, challenge: bytes, *, d
 
 
 def _deposits_at_challenge(connection: Connection, number: bytes) -> int | None:
-    """The issuing centre's last deposit at the newest challenge; None: not known."""
+    """The issuing centre's last deposit at the newest challenge (EPP-DEV-130); None: not known."""
     query = select(CHALLENGE.c.deposits).where(CHALLENGE.c.number == number)
     return connection.execute(query).scalar_one_or_none()
 
 
 def _stored(connection: Connection, number: bytes, signed: bytes) -> Sequence[Finding] | None:
-    """Findings of the very same report, if it came before."""
+    """Findings of the very same report, if it came before (EPP-DEV-113)."""
     query = select(REPORT.c.at).where(REPORT.c.number == number, REPORT.c.signed == signed)
     at = connection.execute(query).scalars().first()
     return None if at is None else _findings(connection, at)
@@ -107,6 +107,7 @@ def _compare_and_store(
         raise Refusal(
             Code.AUTHENTICATION, "EPP-DEV-016", "self-report: not over the newest challenge; ask for another"
         )
+    # EPP-DEV-112
     connection.execute(CHALLENGE.delete().where(CHALLENGE.c.number == number))
     epoch = connection.execute(select(CENTRE.c.epoch)).scalar_one()
     last = _last(connection, number)
@@ -125,6 +126,7 @@ def _compare_and_store(
     at = _tick(connection)
     last_at = None if last is None else last.at
     found += _hold(connection, report, challenged=asked.at, last=last_at, at=at)
+    # EPP-DEV-132
     if known is not None:
         found += inspection.against_issuer(report, known, number=number)
     row = {"at": at, "number": number, "digest": report.digest, "epoch": epoch, "signed": signed}

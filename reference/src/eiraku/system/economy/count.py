@@ -153,7 +153,7 @@ class Count:
     def _wholesale(self) -> None:
         scheme = self._scheme
         scheme.wholesale.follow(scheme.issuer, scheme.epoch)
-        # EPP-WHS-001
+        # EPP-WHS-031
         for difference in scheme.wholesale.differences(scheme.issuer):
             raise self._fault(f"wholesale register: {difference}")
         accounts = Counter[int]()

@@ -14,7 +14,7 @@ from eiraku.spec.wholesale_objects import Entry, Kind
 from eiraku.system.wholesale.errors import BrokenBooksError, EntryError, PostingError
 
 FLOORS: Mapping[str, int] = {"own": 0, "issued": 0, "bonds": 0}
-"""For the books: no account of a member goes below zero (EPP-WHS-002)."""
+"""For the books: no account of a member goes below zero (EPP-WHS-035)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,23 +53,23 @@ def permitted(entry: Entry, balances: Mapping[str, int]) -> dict[str, int]:
     """
     here, there = f"bonds:{entry.economy}", f"bonds:{entry.at}"
     if entry.kind is Kind.JOIN:
-        # EPP-WHS-008
+        # EPP-WHS-041
         if here in balances:
-            raise PostingError("EPP-WHS-008", f"economy {entry.economy} is a member already")
+            raise PostingError("EPP-WHS-041", f"economy {entry.economy} is a member already")
         return {}
-    # EPP-WHS-008
+    # EPP-WHS-042
     for economy, account in ((entry.economy, here), (entry.at, there)):
         if account not in balances:
-            raise PostingError("EPP-WHS-008", f"economy {economy} is not a member; let it join first")
+            raise PostingError("EPP-WHS-042", f"economy {economy} is not a member; let it join first")
     moved = movements(entry)
     for account, change in moved.items():
         held = balances.get(account, 0)
-        # EPP-WHS-002
+        # EPP-WHS-035
         if account.partition(":")[0] in FLOORS and held + change < 0:
-            raise PostingError("EPP-WHS-002", f"{account} has {held}, {entry.label} needs {-change}")
-        # EPP-WHS-008
+            raise PostingError("EPP-WHS-035", f"{account} has {held}, {entry.label} needs {-change}")
+        # EPP-WHS-044
         if abs(held + change) > AMOUNT_MAX:
-            raise PostingError("EPP-WHS-008", f"{account} would be beyond {AMOUNT_MAX}")
+            raise PostingError("EPP-WHS-044", f"{account} would be beyond {AMOUNT_MAX}")
     return moved
 
 
@@ -92,9 +92,9 @@ def check(balances: Mapping[str, int]) -> None:
     """What holds after every posting. Raises BrokenBooksError with the first contradiction."""
     total = 0
     for economy, standing in standings(balances).items():
-        # EPP-WHS-002
+        # EPP-WHS-035
         if min(standing.own, standing.issued, standing.bonds) < 0:
-            raise BrokenBooksError(f"economy {economy}: an account is below zero ({standing}) [EPP-WHS-002]")
+            raise BrokenBooksError(f"economy {economy}: an account is below zero ({standing}) [EPP-WHS-035]")
         # EPP-WHS-001
         if standing.own + standing.issued != standing.bonds:
             raise BrokenBooksError(
@@ -102,11 +102,11 @@ def check(balances: Mapping[str, int]) -> None:
                 f"{standing.bonds} [EPP-WHS-001]; nothing can be posted until the books are restored"
             )
         total += standing.bonds
-    # EPP-WHS-001
+    # EPP-WHS-030
     for name in ("assets", "bonded"):
         if -balances.get(name, 0) != total:
             raise BrokenBooksError(
-                f"{name} {-balances.get(name, 0)} are not the sum of all bonds {total} [EPP-WHS-001]; "
+                f"{name} {-balances.get(name, 0)} are not the sum of all bonds {total} [EPP-WHS-030]; "
                 "nothing can be posted until the books are restored"
             )
 
@@ -161,13 +161,13 @@ class Replay:
         return entry
 
     def _judged(self, entry: Entry) -> dict[str, int]:
-        # EPP-WHS-008
+        # EPP-WHS-043
         if entry.epoch < self.epoch:
-            raise PostingError("EPP-WHS-008", f"epoch {entry.epoch} after {self.epoch}")
-        # EPP-WHS-002
+            raise PostingError("EPP-WHS-043", f"epoch {entry.epoch} after {self.epoch}")
+        # EPP-WHS-033, EPP-WHS-034
         earlier = self._earlier is not None and self._earlier(entry.posting)
         if earlier or entry.posting in self._seen:
-            raise PostingError("EPP-WHS-002", f"posting {entry.posting.hex()} is in the log already")
+            raise PostingError("EPP-WHS-033", f"posting {entry.posting.hex()} is in the log already")
         moved = permitted(entry, self.balances)
         self._seen.add(entry.posting)
         return moved

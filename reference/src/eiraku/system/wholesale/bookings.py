@@ -59,7 +59,7 @@ class Centre(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """An economy whose issued account is not its coins outstanding (EPP-WHS-001)."""
+    """An economy whose issued account is not its coins outstanding (EPP-WHS-031)."""
 
     economy: int
     issued: int
@@ -149,7 +149,7 @@ class Follower:
         found: list[Difference] = []
         for economy in sorted(standings.keys() | outstanding.keys()):
             issued = standings[economy].issued if economy in standings else 0
-            # EPP-WHS-001
+            # EPP-WHS-031
             if issued != outstanding.get(economy, 0):
                 found.append(
                     Difference(

@@ -36,10 +36,10 @@ class Batch:
             raise PostingError(refusal.requirement, refusal.detail) from None
         known = self._known(entry.posting)
         if known is not None:
-            # EPP-WHS-002
+            # EPP-WHS-033, EPP-WHS-034
             if replace(known[1], epoch=self._epoch) != entry:
                 raise PostingError(
-                    "EPP-WHS-002", f"posting {entry.posting.hex()} is known as another one; take a new id"
+                    "EPP-WHS-034", f"posting {entry.posting.hex()} is known as another one; take a new id"
                 )
             return known[0]
         balances = accounts.after(entry, self._balances)
@@ -66,7 +66,7 @@ class Batch:
         ]
         self._connection.execute(schema.POSTED.insert(), rows)
         stored = schema.balances(self._connection)
-        # EPP-WHS-001
+        # EPP-WHS-032
         accounts.check(stored)
         if stored != self._balances:
             wrong = sorted(name for name in stored if stored[name] != self._balances.get(name))

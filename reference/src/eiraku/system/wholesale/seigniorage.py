@@ -1,4 +1,4 @@
-"""Sharing the seigniorage of a period, exactly to the minor unit (EPP-WHS-006).
+"""Sharing the seigniorage of a period, exactly to the minor unit (EPP-WHS-006, EPP-WHS-036 to 038).
 
 Pure functions. The weight of an economy is the sum of its bonds at the end of each epoch of the period: what
 it contributed, times how long. Everything follows from the log, so every member computes the same.
@@ -36,7 +36,7 @@ def statement(
     entries: Iterable[Entry], *, epoch: int, first: int, last: int, income: int, cost: int, investment: int
 ) -> Statement:
     """The statement of a period, from a log in order whose current epoch is `epoch`. Raises Refused."""
-    # EPP-WHS-006
+    # EPP-WHS-036
     if last >= epoch:
         raise Refused(f"the period is not over: it ends with epoch {last}, the log is at {epoch}; wait")
     for name, amount in (("income", income), ("cost", cost), ("investment", investment)):
@@ -64,7 +64,7 @@ def weights(entries: Iterable[Entry], *, first: int, last: int) -> dict[int, int
             break
         if entry.kind is Kind.JOIN:
             found.setdefault(entry.economy, 0)
-        # EPP-WHS-006: a change counts at the end of its own epoch and of every later one of the period.
+        # a change counts at the end of its own epoch and of every later one of the period.
         epochs = last - max(entry.epoch, first) + 1
         for account, change in movements(entry).items():
             name, _, economy = account.partition(":")
@@ -81,11 +81,12 @@ def share(result: int, by: Mapping[int, int]) -> dict[int, int]:
     total = sum(by.values())
     if any(weight < 0 for weight in by.values()):
         raise Refused("expected weights of 0 or more")
+    # EPP-WHS-038
     if result == 0:
         return dict.fromkeys(sorted(by), 0)
     if total == 0:
         raise Refused(f"{result} minor units to share, and nobody contributed anything in the period")
-    # EPP-WHS-006
+    # EPP-WHS-006, EPP-WHS-037
     amount = abs(result)
     shares = {economy: amount * by[economy] // total for economy in sorted(by)}
     left = amount - sum(shares.values())
