@@ -10,11 +10,12 @@ from cddl_verifier import Validator
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Device
-from eiraku.spec.centre_objects import CONTEXT_SELF_REPORT, SelfReport
+from eiraku.spec.centre_objects import CONTEXT_SELF_REPORT, Challenge, NoBody, SelfReport
 from eiraku.spec.errors import Code, Refusal
 from eiraku.system.device.inspection import Finding
 from eiraku.system.device.keys import RegistryError
 from eiraku.system.scheme import directory
+from eiraku.system.services import methods
 from eiraku.testing import market
 from eiraku.testing.device import number_of, provision_of
 from eiraku.testing.town import VAULT, Town
@@ -111,6 +112,23 @@ def test_without_the_issuing_centre(town: Town) -> None:
     report = SelfReport.decode(cose.parse(person.self_report(challenge)).payload)
     lie = signed(person, replace(report, balance=5))
     assert market.kinds(town.registry.inspections.inspect(number_of(person), lie, None)) == {"totals"}
+
+
+def test_the_purse_is_not_told_what_was_found(town: Town) -> None:
+    """EPP-DEV-131: the service answers a report with a contradiction as it answers any other."""
+    person = town.persons[0]
+    market.give(town, person, [4])
+    number, answers = number_of(person), []
+    caller = methods.callers(town.registry)(number)
+    assert caller is not None
+    centre = methods.device_centre(town.registry, town.issuer, lifetime=1)
+    for wrong in (0, 1):
+        challenge = Challenge.decode(centre["challenge"].handler(caller, b"", NoBody().encode())).challenge
+        report = SelfReport.decode(cose.parse(person.self_report(challenge)).payload)
+        lie = signed(person, replace(report, balance=report.balance + wrong))
+        answers.append(centre["self-report"].handler(caller, b"", lie))
+    assert market.kinds(town.registry.inspections.findings(number)) >= {"totals", "sum"}
+    assert answers[0] == answers[1]
 
 
 # --- what is no report ---

@@ -118,7 +118,7 @@ def device_centre(registry: Registry, issuer: Issuer, *, lifetime: int) -> Mappi
         return Challenge(challenge=registry.inspections.challenge(caller.number, issuer.history)).encode()
 
     def self_report(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
-        # What was found is for the operator: a purse that cheats must not learn what gave it away.
+        # EPP-DEV-131
         registry.inspections.inspect(caller.number, body, issuer.history)
         return NOTHING
 
