@@ -277,7 +277,7 @@ PUBLISHED = (
     ("Surplus bstr encoding of connection identifier", 1, Code.MALFORMED, "EPP-SES-029"),
     ("Surplus array encoding of ciphersuite", 1, Code.MALFORMED, "EPP-SES-029"),
     ("Text string encoding of ephemeral key", 1, Code.MALFORMED, "EPP-SES-029"),
-    ("Wrong number of CBOR sequence elements", 2, Code.MALFORMED, "EPP-ENC-008"),
+    ("Wrong number of CBOR sequence elements", 2, Code.MALFORMED, "EPP-SES-086"),
     ("Surplus map encoding of ID_CRED field", 20, Code.AUTHENTICATION, "EPP-SES-013"),
     ("Surplus bstr encoding of ID_CRED field", 20, Code.AUTHENTICATION, "EPP-SES-013"),
     ("Error in length of ephemeral key", 1, Code.MALFORMED, "EPP-SES-001"),  # method 3
@@ -299,7 +299,7 @@ OURS = (
     ("Surplus bstr encoding of connection identifier", 1, f"0000{G_X}410e", "EPP-SES-029"),
     ("Surplus array encoding of ciphersuite", 1, f"008100{G_X}0e", "EPP-SES-029"),
     ("Text string encoding of ephemeral key", 1, f"0000{'7820' + '61' * 32}0e", "EPP-SES-029"),
-    ("Wrong number of CBOR sequence elements", 2, FOUND["G_Y item"].hex() + "4401020304", "EPP-ENC-008"),
+    ("Wrong number of CBOR sequence elements", 2, FOUND["G_Y item"].hex() + "4401020304", "EPP-SES-086"),
     ("Surplus map encoding of ID_CRED field", 20, f"27a1044132{'5840' + '00' * 64}", "EPP-SES-013"),
     ("Surplus bstr encoding of ID_CRED field", 20, f"274132{'5840' + '00' * 64}", "EPP-SES-013"),
     ("Error in length of ephemeral key", 1, f"0000{'5821' + '01' * 33}0e", "EPP-SES-029"),
