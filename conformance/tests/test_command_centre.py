@@ -212,8 +212,8 @@ def test_a_copier_is_convicted(
     assert ended.value.code == 0
     assert cheater in capsys.readouterr().out
     out = run("bulletin", "--next")[1]
-    assert f"revoked {cheater}: convicted of copying" in out
-    assert f"  {cheater} convicted of copying" in out
+    assert f"revoked {cheater}: convicted of a double spend" in out
+    assert f"  {cheater} convicted of a double spend" in out
     # its twin says something else
     assert run("inspect", cheater, "--purse", tmp_path / "cheat.db")[0] == 0
     code, out, _ = run("inspect", cheater, "--purse", tmp_path / "copy.db")

@@ -39,7 +39,7 @@ def test_exactly_the_guilty(tmp_path: Path) -> None:
     result = run(*SMALL, "--json", file)
     assert code(result) == 0
     assert (
-        "5 units cheated: 6 of 6 copies and bad histories found, exactly the guilty were named"
+        "5 units at fault: 6 of 6 double spends and bad histories found, exactly the guilty were named"
         in result.output
     )
     document = json.loads(file.read_text())
@@ -54,7 +54,7 @@ def test_another_outcome_than_planted(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run(*SMALL)
     assert code(result) == 1
     assert "not found: unit 99, copy by 0000000000000000 at hop 3" in result.output
-    assert "5 units cheated: 6 of 7 copies and bad histories found, not as planted" in result.output
+    assert "5 units at fault: 6 of 7 double spends and bad histories found, not as planted" in result.output
 
 
 def test_a_database_that_is_kept(tmp_path: Path) -> None:

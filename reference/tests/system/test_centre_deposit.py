@@ -109,7 +109,7 @@ def test_a_bad_layer_is_a_case_against_its_maker(town: Town) -> None:
     )
     assert case.second is not None
     assert (case.second.payer, case.second.hop) == (town.numbers["bob"], 3)
-    assert town.issuer.history.convicted() == frozenset(), "a bad layer is no evidence of copying"
+    assert town.issuer.history.convicted() == frozenset(), "a bad layer is no double spend"
     with pytest.raises(IssuerError, match="convicts nobody"):
         case.evidence(town.purse_ids["bob"])
     assert town.outcome(at_alice, "alice", "carol") == "credited", "the unit itself is still owed"

@@ -115,7 +115,7 @@ def bulletin(path: Path, *, advance: bool, epoch: int | None, out: Path | None, 
             convicted = centres.convict()
             centres.advance(epoch)
             for number in convicted:
-                click.echo(f"revoked {number.hex()}: convicted of copying")
+                click.echo(f"revoked {number.hex()}: convicted of a double spend")
         update = registry.bulletins.newest() if since is None else registry.bulletins.since(since)
         if out is not None:
             write(out, update)

@@ -1,4 +1,4 @@
-"""``eiraku evidence``: does a file prove that a purse copied money?"""
+"""``eiraku evidence``: does a file prove a double spend?"""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def main() -> None:
 def verify(*, file: Path, anchor_file: Path, as_json: bool) -> int:
     """Verify FILE with public keys only; no centre is asked.
 
-    Exit code 0: it proves who copied; 1: it proves nothing; 2: misuse (no such file, not an anchor).
+    Exit code 0: it proves who double-spent; 1: it proves nothing; 2: misuse (no such file, not an anchor).
     """
     from eiraku.reference.anchor import TrustAnchor
     from eiraku.system.issuing.evidence import SIZE_MAX, Evidence, EvidenceError

@@ -114,7 +114,7 @@ def exchange(where: tuple[Path, str], *, values: tuple[int, ...]) -> int:
 @click.argument("amount", type=click.IntRange(min=1), required=False)
 @click.pass_obj
 def redeem(where: tuple[Path, str], *, amount: int | None) -> int:
-    """Send units home that make up AMOUNT, or all of them."""
+    """Redeem units that make up AMOUNT, or all of them."""
     with _vault(where) as vault:
         return _done(vault, lambda: vault.redeem(amount))
 

@@ -75,7 +75,7 @@ def _simple(name: str, words: str) -> None:
 
 _simple("contribute", "ECONOMY brings assets worth AMOUNT minor units, and gets bonds for them.")
 _simple("withdraw", "ECONOMY gives bonds of its own account back for assets.")
-_simple("redeem", "Coins of ECONOMY come in at home.")
+_simple("redeem", "Coins of ECONOMY are redeemed in it.")
 
 
 @main.command()

@@ -50,7 +50,11 @@ class HopsType(click.ParamType[tuple[int, int]]):
     help="Hop at which units are redeemed; evenly spread if a range.",
 )
 @click.option(
-    "--cheats", type=click.IntRange(0), default=7, show_default=True, help="Units that are cheated."
+    "--cheats",
+    type=click.IntRange(0),
+    default=7,
+    show_default=True,
+    help="Units with a double spend or a bad history.",
 )
 @click.option("--persons", type=click.IntRange(4, 100_000), default=1000, show_default=True, help="Purses.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The same again with it.")
@@ -198,7 +202,8 @@ def _show(done: "Detection") -> None:
     found, planted = document["cheats"]["found"], document["cheats"]["planted"]
     verdict = "exactly the guilty were named" if not done.problems else "not as planted"
     console.print(
-        f"{done.plan.cheats} units cheated: {found} of {planted} copies and bad histories found, {verdict}",
+        f"{done.plan.cheats} units at fault: "
+        f"{found} of {planted} double spends and bad histories found, {verdict}",
         style="bold",
     )
 

@@ -42,7 +42,7 @@ class Case:
     def evidence(self, purse_id: bytes) -> Evidence:
         """The evidence of a copy, for a file. `purse_id`: of `purse`, as signed; empty at hop 0.
 
-        Raises IssuerError for another kind of case: there is no evidence of copying in it (EPP-CEN-005).
+        Raises IssuerError for another kind of case: it has no evidence of a double spend (EPP-CEN-005).
         """
         # EPP-CEN-005
         if self.kind != COPY or self.first is None or self.second is None:

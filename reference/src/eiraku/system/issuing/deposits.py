@@ -66,7 +66,7 @@ class Opened:
 class Deposited:
     """What became of one unit: `credited`, `repeated`, `copy`, `bad-history`, `late` or `unknown`.
 
-    `convicted`: the purse of which this deposit gave evidence of copying, or that made the bad layer.
+    `convicted`: the purse of which this deposit gave evidence of a double spend, or that made the bad layer.
     """
 
     unit_id: bytes

@@ -93,7 +93,7 @@ class History:
             return tuple(read_case(row) for row in connection.execute(query))
 
     def convicted(self) -> frozenset[bytes]:
-        """Numbers of all purses of which there is evidence of copying (EPP-CEN-005). Raises DatabaseError."""
+        """Numbers of all purses with evidence of a double spend (EPP-CEN-005). Raises DatabaseError."""
         with self.database.reading() as connection:
             return frozenset(connection.execute(select(CASE.c.purse).where(CASE.c.kind == COPY)).scalars())
 

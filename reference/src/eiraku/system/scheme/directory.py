@@ -131,13 +131,13 @@ class Directory:
             raise RegistryError(f"economy {economy} is not of this scheme; name one of {known}")
 
     def convict(self) -> Sequence[bytes]:
-        """Revoke every purse of which the issuing centre has evidence of copying; their numbers."""
+        """Revoke every purse of which the issuing centre has evidence of a double spend; their numbers."""
         # EPP-DEV-004
         found: list[bytes] = []
         for number in sorted(self.issuer.history.convicted()):
             purse = self.registry.purses.lookup(number)
             if purse is not None and purse.state != "revoked":
-                self.registry.purses.revoke(number, "convicted of copying (EPP-CEN-005)")
+                self.registry.purses.revoke(number, "convicted of a double spend (EPP-CEN-005)")
                 found.append(number)
         return found
 
