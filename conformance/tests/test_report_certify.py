@@ -224,7 +224,7 @@ def test_a_failure_shows_what_is_needed_to_work_on_it() -> None:
     lines = "\n".join(printed(sample({4: Outcome.FAIL})))
     for words in (
         "FAIL test_",
-        "EPP-GEN-002  A purse takes part in a session only for a purpose",
+        "EPP-GEN-002  A purse refuses to open a session, with `declined`, unless its",
         "expected     rejected hop-limit",
         "actual       accepted",
         "reproduce: eiraku certify 'cmd:./my-wallet --adapter' --only 'test_scope::test_gen_002[case-1]'",

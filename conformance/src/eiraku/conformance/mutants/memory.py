@@ -7,7 +7,7 @@ from eiraku.conformance.mutants.commits import writing
 from eiraku.conformance.mutants.recovery import refused
 from eiraku.conformance.mutants.registry import Area
 from eiraku.reference.purse import core
-from eiraku.reference.purse.ledger import Change, PaymentSettled
+from eiraku.reference.purse.ledger import Change, PaymentPending, PaymentSettled
 from eiraku.reference.purse.state import Env, Open, Ready, Refuse, SessionState
 from eiraku.reference.store import Store
 from eiraku.spec.errors import Code
@@ -47,6 +47,17 @@ def remembers_48_units(store: Store, change: Change) -> None:
     store._db.execute(
         "DELETE FROM seen WHERE rowid NOT IN (SELECT rowid FROM seen ORDER BY rowid DESC LIMIT 48)"
     )
+
+
+@AREA.replaces("EPP-TRF-115", (Store, "_write"))
+def remembers_the_hop_before_it_paid(store: Store, change: Change) -> None:
+    """Remembers of a unit that it gave away the hop at which it had it, not that of its endorsement."""
+    _write(store, change)
+    if isinstance(change, PaymentPending):
+        query = (
+            "UPDATE seen SET hop = hop - 1 WHERE unit_id IN (SELECT unit_id FROM pending_unit WHERE tx = ?)"
+        )
+        store._db.execute(query, (change.pending.transaction,))
 
 
 @AREA.replaces("EPP-CRS-020", (Store, "_write"))

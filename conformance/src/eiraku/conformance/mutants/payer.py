@@ -97,6 +97,20 @@ AREA.edits(
     ("payee in (None, Role.VAULT, Role.CENTRE)", "payee in (Role.VAULT, Role.CENTRE)"),
 )
 AREA.edits(
+    "EPP-TRF-066",
+    "chooses_for_nobody_in_particular",
+    "Offers what it would offer to anybody, also to a payee that may not take it.",
+    payer.choose_for,
+    ("link.terms, link.peer.role)", "link.terms, None)"),
+)
+AREA.edits(
+    "EPP-TRF-116",
+    "calls_all_lack_of_choice_poverty",
+    "Says that it has too little whenever it could not choose units for a payee.",
+    payer.choose_for,
+    ("raise CannotOffer(refusal.code,", "raise CannotOffer(Code.INSUFFICIENT_FUNDS,"),
+)
+AREA.edits(
     "EPP-TRF-117",
     "tells_the_payee_why_it_cannot_offer",
     "Sends the code for which it could not choose units.",

@@ -190,7 +190,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
     ("pays_whatever_is_requested", "encoding::test_greatest_amount*", "that amount is not the one agreed"),
     ("EPP-TRF-030 EPP-TRF-044", "redelivery_refused::*", "REDELIVER is checked like an OFFER"),
     (
-        "EPP-TRF-041 EPP-TRF-046",
+        "EPP-TRF-041 EPP-TRF-046 EPP-TRF-115",
         "history::* recovery::* redelivery_refused::* transfer_payer::*",
         "the check brings back a unit that was here",
     ),
@@ -223,7 +223,8 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
         "the check fills a table",
     ),
     (
-        "EPP-CRS-001 EPP-CRS-002 EPP-CRS-003 EPP-CRS-007 EPP-CRS-008 EPP-CRS-010 EPP-TRF-019 EPP-TRF-041",
+        "EPP-CRS-001 EPP-CRS-002 EPP-CRS-003 EPP-CRS-007 EPP-CRS-008 EPP-CRS-010 EPP-TRF-019 EPP-TRF-041 "
+        "EPP-TRF-115",
         "room::* remembering::* signing::*",
         "the check pays and redelivers to show something else",
     ),

@@ -4,11 +4,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from eiraku.conformance.mutants.registry import Area
-from eiraku.reference.purse import core, payee
-from eiraku.reference.purse.state import Env, Link, NoSession, Open, SessionState
+from eiraku.reference.purse import core, payee, payer
+from eiraku.reference.purse.ledger import Ledger
+from eiraku.reference.purse.state import (
+    Env,
+    Link,
+    NoSession,
+    Open,
+    PayOrder,
+    PayUnitsOrder,
+    PeerRejected,
+    SessionState,
+    Terms,
+)
 from eiraku.spec import messages
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import Message, Reject
+from eiraku.spec.objects import Role
 from eiraku.spec.tables import Transfer
 from eiraku.testing.patches import Patch, edit, instead
 
@@ -89,6 +101,31 @@ AREA.edits(
         "return Answer(say=message.encode(), told=PeerRejected(reject=message))",
     ),
 )
+
+
+@AREA.makes("EPP-TRF-110")
+def forfeits_rejected_offers() -> Sequence[Patch]:
+    """Cannot spend units any more if its OFFER of them was answered with REJECT."""
+    choose, lost = payer.choose, set[bytes]()
+
+    def deliver(session: SessionState, data: bytes, env: Env) -> core.Turn:
+        turn = _deliver(session, data, env)
+        offered = isinstance(session, Open) and isinstance(session.data, payer.Offered)
+        if offered and any(isinstance(effect, PeerRejected) for effect in turn[1]):
+            lost.update(move.unit_id for move in session.data.moves)
+        return turn
+
+    def left(
+        order: PayOrder | PayUnitsOrder, amount: int, ledger: Ledger, terms: Terms, payee: Role | None
+    ) -> tuple[bytes, ...]:
+        found = choose(order, amount, ledger, terms, payee)
+        if lost.intersection(found):
+            raise Refusal(Code.INSUFFICIENT_FUNDS, "EPP-TRF-110", "the units were refused before")
+        return found
+
+    return [instead(core.deliver, deliver), instead(payer.choose, left)]
+
+
 AREA.edits(
     "EPP-TRF-006",
     "knows_only_its_own_codes",
