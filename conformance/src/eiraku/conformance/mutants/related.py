@@ -223,8 +223,10 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
         "the check fills a table",
     ),
     (
-        "EPP-CRS-001 EPP-CRS-002 EPP-CRS-003 EPP-CRS-007 EPP-CRS-008 EPP-CRS-010 EPP-TRF-019 EPP-TRF-041 "
-        "EPP-TRF-115",
+        (
+            "EPP-CRS-001 EPP-CRS-002 EPP-CRS-003 EPP-CRS-007 EPP-CRS-008 EPP-CRS-010 EPP-TRF-019 EPP-TRF-041 "
+            "EPP-TRF-115"
+        ),
         "room::* remembering::* signing::*",
         "the check pays and redelivers to show something else",
     ),
