@@ -59,7 +59,9 @@ IN_NO_CASE = {
     "EPP-POL-014": "what must not be refused: no fault stands beside it",
     "EPP-BUL-018": "its inputs are longer than a file of vectors can bear",
     "EPP-POL-018": "depends on what the purse has room for",
-    "EPP-SES-018": "an error of the peer is not refused",
+    "EPP-SES-087": "an error of the peer is not refused",
+    "EPP-CRS-040": "what must not be refused: no fault stands beside it",
+    "EPP-GEN-024": "about the session that follows a refusal",
     "EPP-SES-027": "about a session that another one ends",
 }
 

@@ -138,7 +138,7 @@ def refuses_unknown_items(items: Iterable[Ead], labels: Collection[int]) -> tupl
 @AREA.replaces("EPP-SES-086", (messages, "read_byte_string"))
 def takes_the_first_byte_string(data: bytes) -> bytes:
     """Takes the first byte string of message_2, message_3 and message_4, and ignores what follows."""
-    return _read_byte_string(data if messages.begins_with_integer(data) else cbor.split(data)[0])
+    return _read_byte_string(data if errors.begins_with_integer(data) else cbor.split(data)[0])
 
 
 @AREA.replaces("EPP-SES-034", (messages, "understood"))

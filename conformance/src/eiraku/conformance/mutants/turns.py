@@ -110,9 +110,9 @@ def forfeits_rejected_offers() -> Sequence[Patch]:
 
     def deliver(session: SessionState, data: bytes, env: Env) -> core.Turn:
         turn = _deliver(session, data, env)
-        offered = isinstance(session, Open) and isinstance(session.data, payer.Offered)
-        if offered and any(isinstance(effect, PeerRejected) for effect in turn[1]):
-            lost.update(move.unit_id for move in session.data.moves)
+        offered = session.data if isinstance(session, Open) else None
+        if isinstance(offered, payer.Offered) and any(isinstance(e, PeerRejected) for e in turn[1]):
+            lost.update(move.unit_id for move in offered.moves)
         return turn
 
     def left(
