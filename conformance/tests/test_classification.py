@@ -16,7 +16,7 @@ Checks = dict[str, list[tuple[str, str]]]
 @pytest.fixture(scope="module")
 def checks() -> Checks:
     """Checks (id, level) by requirement, from a process of its own: pytest in pytest shares plugins."""
-    command = [sys.executable, "-c", "from eiraku.cli.main import main; main()", "list", "--json"]
+    command = [sys.executable, "-c", "from eiraku.cli import entry; entry()", "list", "--json"]
     done = subprocess.run(command, capture_output=True, check=True, timeout=300)
     document = msgspec.json.decode(done.stdout)
     found = defaultdict(list)

@@ -13,7 +13,7 @@ from eiraku.spec import registry
 OTHER = "other"
 """Name of the chapter of checks whose requirements the set does not know."""
 
-COLUMNS = ("tested", "passed", "warned", "failed", "crashed", "not applicable", "not run")
+COLUMNS = ("tested", "passed", "warned", "failed", "crashed", "not applicable", "not tested", "not run")
 """What is counted per chapter. ``tested`` is the sum of the next four; all but it sum up to the chapter."""
 
 COLUMN_OF = {
@@ -24,6 +24,7 @@ COLUMN_OF = {
     Outcome.TIMEOUT: "crashed",
     Outcome.ADAPTER_ERROR: "crashed",
     Outcome.NOT_APPLICABLE: "not applicable",
+    Outcome.NOT_TESTED: "not tested",
     Outcome.NOT_RUN: "not run",
     Outcome.HARNESS_ERROR: "not run",
 }
