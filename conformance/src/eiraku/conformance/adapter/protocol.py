@@ -128,7 +128,7 @@ def check_request(fields: dict[str, Any]) -> Request:
                 f"expected an action of {', '.join(_ACTIONS)}; found {fields.get('action')!r}"
             )
     elif verb == "power_cut":
-        kind = PowerCutArmed if fields.get("when") in {"before", "after"} else PowerCutSimple
+        kind = PowerCutArmed if fields.get("when") in ("before", "after") else PowerCutSimple
     else:
         kind = _REQUESTS.get(verb) if isinstance(verb, str) else None
         if kind is None:
@@ -150,7 +150,7 @@ def check_response(verb: str, fields: dict[str, Any]) -> Response:
         kind = RejectedInSession if verb in IN_SESSION else Rejected
     elif outcome == "errored":
         kind = Errored
-    elif outcome in {"unsupported", "power-cut"}:
+    elif outcome in ("unsupported", "power-cut"):
         kind = Bare
     else:
         raise ProtocolError(f"expected an outcome of {', '.join(_OUTCOMES)}; found {outcome!r}")
