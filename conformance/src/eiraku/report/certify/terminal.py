@@ -187,11 +187,16 @@ class _Printer:
         for reason in judgement.reasons:
             self._console.print(Padding(self._text(f"- {one_line(reason)}"), (0, 0, 0, 2)))
         rows = [("checks", counts or "none")]
+        if self._summary.out_of_scope:
+            rows.append(("", f"{self._summary.out_of_scope} more are out of the scope of this run"))
+        untested = sum(len(ids) for _, ids in self._summary.not_tested)
+        if untested:
+            rows.append(
+                ("not shown", f"{untested} requirements that no black box can show; the page says why")
+            )
         if self._run.gate is not None:
             rows.append(("expected", f"{len(self._run.gate.met)} failed as listed"))
             rows += [("", problem) for problem in self._run.gate.problems]
         rows.append(("exit code", str(judgement.exit_code)))
-        if self._summary.out_of_scope:
-            rows.append(("", f"{self._summary.out_of_scope} more are out of the scope of this run"))
         rows += [("reports" if at == 0 else "", str(path)) for at, path in enumerate(files)]
         self._pairs(rows, 2)
