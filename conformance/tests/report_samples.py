@@ -16,6 +16,7 @@ from eiraku.conformance.results import (
     Run,
     Step,
     WalletInfo,
+    parts,
 )
 
 HOSTILE = "<script>alert(1)</script>\x1b[31mred\x1b[0m\x00\x08\u202eback\ud800]]>&\"'\ufffe`{{ 7*7 }}"
@@ -113,8 +114,10 @@ def sample(
             RoundTrips(verb="act", count=920, median=0.2, p95=0.3, maximum=2.2, total=201.9),
         ),
         "results": tuple(sorted(results, key=lambda result: result.id)),
+        "certifying": True,
         **changes,
     }
+    fields.setdefault("catalogue", parts(fields["results"]))  # type: ignore[arg-type]
     return Run(**fields)  # type: ignore[arg-type]
 
 

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import runpy
 from pathlib import Path
@@ -5,6 +6,8 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eiraku.conformance.adapter import schema
 from eiraku.conformance.adapter.protocol import (
@@ -17,6 +20,19 @@ from eiraku.conformance.adapter.protocol import (
     shorten,
 )
 
+HOSTILE = (
+    b"[" * 5000,
+    b'{"seq": 1, "a": ' * 50_000,
+    b'{"seq": 1, "outcome": "accepted", "outcome": "rejected"}',
+    b'{"seq": 1, "outcome": "accepted", "units": [{"hop": 0, "hop": 1}]}',
+    b'{"seq": 1, "balance": 1e999}',
+    b'{"seq": ' + b"9" * 5000 + b"}",
+    b'{"seq": 1, "name": "\xff"}',
+    b'{"seq": 1, "name": "\\ud800"}',
+    b'{"seq": NaN}',
+    b"\x00" * 100,
+    b"",
+)
 SCHEMA = json.loads(schema.stored_schema())
 A8, A16, A32 = "0a" * 8, "0b" * 16, "0c" * 32
 
@@ -213,3 +229,37 @@ def test_lines_that_are_no_message(line: bytes) -> None:
 def test_shortened_lines_are_printable() -> None:
     assert shorten(b"\x1b[31mred\x07") == "\\x1b[31mred\\x07"
     assert shorten("x" * 300).endswith("... (300 characters)")
+
+
+@pytest.mark.parametrize("line", HOSTILE, ids=lambda line: shorten(line, 20))
+def test_a_hostile_line_is_an_error_of_the_protocol(line: bytes) -> None:
+    with pytest.raises(ProtocolError, match="expected"):
+        parse_object(line)
+
+
+@given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
+def test_any_line_is_an_object_or_an_error_of_the_protocol(line: bytes) -> None:
+    with contextlib.suppress(ProtocolError):
+        assert isinstance(parse_object(line), dict)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(RESPONSES), st.data())
+def test_any_answer_is_a_response_or_an_error_of_the_protocol(
+    right: tuple[str, dict[str, Any]], data: st.DataObject
+) -> None:
+    """One field is anything, or is missing, or is one too many."""
+    verb, answer = right[0], dict(right[1])
+    name = data.draw(st.sampled_from(sorted(answer)) | st.text(max_size=8))
+    if data.draw(st.booleans()):
+        answer[name] = data.draw(JSON)
+    else:
+        answer.pop(name, None)
+    with contextlib.suppress(ProtocolError):
+        check_response(verb, answer)

@@ -7,24 +7,35 @@ from collections import defaultdict
 import msgspec
 import pytest
 
-from eiraku.conformance.results import Level
+from eiraku.conformance.findings import stored_catalogue
+from eiraku.conformance.results import Check, Level, parts
 from eiraku.spec import registry
 
-Checks = dict[str, list[tuple[str, str]]]
+Checks = dict[str, list[tuple[str, Level]]]
 
 
 @pytest.fixture(scope="module")
-def checks() -> Checks:
-    """Checks (id, level) by requirement, from a process of its own: pytest in pytest shares plugins."""
-    command = [sys.executable, "-c", "from eiraku.cli.main import main; main()", "list", "--json"]
+def suite() -> list[Check]:
+    """The checks, from a process of its own: pytest in pytest shares plugins."""
+    command = [sys.executable, "-c", "from eiraku.cli import entry; entry()", "list", "--json"]
     done = subprocess.run(command, capture_output=True, check=True, timeout=300)
-    document = msgspec.json.decode(done.stdout)
+    return msgspec.convert(msgspec.json.decode(done.stdout)["checks"], list[Check])
+
+
+@pytest.fixture(scope="module")
+def checks(suite: list[Check]) -> Checks:
+    """Checks (id, level) by requirement."""
     found = defaultdict(list)
-    for check in document["checks"]:
-        assert check["requirements"], check["id"]
-        for requirement in check["requirements"]:
-            found[requirement].append((check["id"], check["level"]))
+    for check in suite:
+        assert check.requirements, check.id
+        for requirement in check.requirements:
+            found[requirement].append((check.id, check.level))
     return found
+
+
+def test_the_catalogue_is_that_of_the_suite(suite: list[Check]) -> None:
+    """`eiraku maintain catalogue --write` writes it."""
+    assert stored_catalogue() == parts(suite)
 
 
 def test_a_requirement_that_can_be_tested_is_tested_at_standard(

@@ -17,7 +17,7 @@ from eiraku.testing.processes import PATIENCE, started, until
 pytestmark = pytest.mark.slow
 
 FAKE = Path(__file__).with_name("fake_adapter.py")
-ENTRY = "import sys; from eiraku.cli.main import main; sys.argv[0] = 'eiraku'; main()"
+ENTRY = "import sys; from eiraku.cli import entry; sys.argv[0] = 'eiraku'; entry()"
 SUITE = """
 import pytest, time
 pytestmark = pytest.mark.requirement("EPP-GEN-001")

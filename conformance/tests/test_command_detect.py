@@ -102,7 +102,7 @@ def test_nobody_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("delay", (0.05, 2))
 @pytest.mark.parametrize("how", (signal.SIGINT, signal.SIGTERM))
 def test_an_interrupt_ends_it_with_every_process(how: signal.Signals, delay: float, tmp_path: Path) -> None:
-    program = "from eiraku.cli.main import main; main()"
+    program = "from eiraku.cli import entry; entry()"
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     command = [sys.executable, "-c", program, "detect", "--units", "20000", "--workers", "2"]
     with started(command, env=environment) as process:

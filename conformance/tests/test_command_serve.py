@@ -17,7 +17,7 @@ from eiraku.testing.processes import PATIENCE, started
 
 pytestmark = pytest.mark.slow
 
-ENTRY = "import sys; from eiraku.cli.main import main; sys.argv[0] = 'eiraku'; main()"
+ENTRY = "import sys; from eiraku.cli import entry; sys.argv[0] = 'eiraku'; entry()"
 
 
 def run(folder: Path, *arguments: str, code: int = 0) -> str:

@@ -23,7 +23,7 @@ from eiraku.testing.processes import PATIENCE, started, until
 
 pytestmark = pytest.mark.slow
 
-ENTRY = "import sys; from eiraku.cli.main import main; sys.argv[0] = 'eiraku'; main()"
+ENTRY = "import sys; from eiraku.cli import entry; sys.argv[0] = 'eiraku'; entry()"
 TINY = """
 title = "Tiny"
 people = 4

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "check.md"
-ENTRY = "from eiraku.cli.main import main; main()"
+ENTRY = "from eiraku.cli import entry; entry()"
 FIXTURES = "from eiraku.conformance.suite.conftest import policy, stage\n"
 
 pytestmark = [

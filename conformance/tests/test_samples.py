@@ -26,7 +26,7 @@ def test_refuses(wallet, evidence):
     evidence.expect("rejected", reply)
     assert reply.outcome == "rejected"
 """
-ENTRY = "from eiraku.cli.main import main; main()"
+ENTRY = "from eiraku.cli import entry; entry()"
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
 needs_folder = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the samples are not part of this copy")

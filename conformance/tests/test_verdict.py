@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from eiraku.conformance import SUITE_PACKAGE
-from eiraku.conformance.expected import compare, gated_exit_code, read_expected
+from eiraku.conformance.expected import compare, read_expected
 from eiraku.conformance.results import (
     KNOWN_CAPABILITIES,
     CheckResult,
@@ -16,6 +16,7 @@ from eiraku.conformance.results import (
     RequirementSet,
     Run,
     WalletInfo,
+    parts,
     summarise_round_trips,
 )
 from eiraku.conformance.verdict import Verdict, verdict
@@ -47,12 +48,14 @@ def run(*extra: CheckResult, capabilities: tuple[str, ...] = MANDATORY, **fields
         "wallet": WalletInfo(name="w", version="1", protocol=1, capabilities=capabilities),
         "level": Level.STANDARD,
         "results": (*base, *extra),
+        "certifying": True,
+        "selector": "cmd:w",
         **fields,
     }
+    given.setdefault("catalogue", parts(given["results"]))
     return Run(
         suite_version="1",
         requirement_set=RequirementSet(version="EPP/1", digest="00", requirements=REQUIREMENTS),
-        selector="cmd:w",
         seed="00" * 32,
         started="2026-11-22T00:00:00Z",
         finished="2026-11-22T00:01:00Z",
@@ -74,7 +77,7 @@ def test_conformant() -> None:
         ("EPP-SES-001", Outcome.PASS),
         ("EPP-SES-002", Outcome.PASS),
         ("EPP-SES-003", Outcome.NOT_APPLICABLE),
-        ("EPP-SES-004", Outcome.NOT_APPLICABLE),
+        ("EPP-SES-004", Outcome.NOT_TESTED),
     ]
 
 
@@ -143,10 +146,38 @@ def test_a_part_that_passes_never_certifies() -> None:
         ("selection passed, not a certificate", (left_out,), {}),
         ("selection passed, not a certificate", (), {"selection": "-k a"}),
         ("other suite passed, not a certificate", (), {"suite": "mine"}),
+        ("other policy passed, not a certificate", (), {"policy": "00" * 32}),
+        ("run of pytest passed, not a certificate", (), {"certifying": False}),
+        ("wallet in the judge's own process passed, not a certificate", (), {"selector": "python:w:make"}),
     ):
         judgement = verdict(run(*extra, **fields))
         assert (judgement.words, judgement.exit_code) == (words, 0)
         assert judgement.verdict is Verdict.INCOMPLETE
+
+
+@pytest.mark.parametrize(
+    ("results", "words"),
+    (
+        ((result("a"), result("b", "EPP-SES-002")), "test_x: 2 of 3"),
+        ((result("a"), result("b", "EPP-SES-002"), result("b", "EPP-SES-002")), "test_x: 3 of 3"),
+        ((result("a"), result("b", "EPP-SES-002"), result("c", level=Level.FULL)), "test_x: 3 of 3"),
+        ((result("a"), result("b", "EPP-SES-002"), result("c", "EPP-SES-002")), "test_x: 3 of 3"),
+    ),
+)
+def test_results_that_are_not_those_of_the_suite_never_certify(
+    results: tuple[CheckResult, ...], words: str
+) -> None:
+    whole = run(result("c"))
+    assert verdict(whole).verdict is Verdict.CONFORMANT
+    judgement = verdict(msgspec.structs.replace(whole, results=results))
+    assert (judgement.verdict, judgement.exit_code) == (Verdict.INCOMPLETE, 3)
+    assert judgement.reasons == (f"the checks are not those of the suite ({words})",)
+
+
+def test_a_module_that_the_suite_does_not_have_never_certifies() -> None:
+    stranger = msgspec.structs.replace(result("c"), id="test_y::c")
+    judgement = verdict(msgspec.structs.replace(run(), results=(*run().results, stranger)))
+    assert judgement.reasons == ("the checks are not those of the suite (test_y: not in the suite)",)
 
 
 def test_no_requirement_set_no_certificate() -> None:
@@ -179,7 +210,7 @@ def gate(tmp_path: Path, text: str, *extra: CheckResult, **fields: Any) -> tuple
     path.write_text(text)
     found = run(*extra, **fields)
     compared = compare(found, read_expected(path), TODAY)
-    return gated_exit_code(verdict(found), compared), compared.problems
+    return verdict(msgspec.structs.replace(found, gate=compared)).exit_code, compared.problems
 
 
 def test_listed_failure_passes_the_gate_and_never_certifies(tmp_path: Path) -> None:
@@ -213,6 +244,11 @@ def test_the_last_day_counts(tmp_path: Path) -> None:
 def test_entries_for_checks_left_out_are_not_judged(tmp_path: Path) -> None:
     left_out = result("c", outcome=Outcome.NOT_RUN, deselected=True)
     assert gate(tmp_path, f"[[expected]]\n{ENTRY}", left_out) == (0, ())
+
+
+def test_a_run_in_which_only_listed_checks_ran_and_failed_passes_the_gate(tmp_path: Path) -> None:
+    only = {"results": (FAILS,), "selection": "--only c"}
+    assert gate(tmp_path, f"[[expected]]\n{ENTRY}", **only) == (0, ())
 
 
 def test_the_gate_does_not_hide_a_gap(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import click
 
 from eiraku.cli.failures import report_defect, told
 
-_GROUPS = {
+GROUPS = {
     "Judge": {
         "certify": ("eiraku.cli.judge.certify", "Judge a wallet and write the reports."),
         "selfcheck": ("eiraku.cli.judge.selfcheck", "Check that an adapter speaks the protocol."),
@@ -41,7 +41,7 @@ _GROUPS = {
     },
 }
 """By heading of the help, name of the command: module with a click command ``main``, and its line."""
-_COMMANDS = {name: module for group in _GROUPS.values() for name, (module, _) in group.items()}
+_COMMANDS = {name: module for group in GROUPS.values() for name, (module, _) in group.items()}
 _COMMANDS["maintain"] = "eiraku.cli.maintain.main"  # for those who work on Eiraku itself: not in the help
 
 
@@ -60,8 +60,8 @@ class _LazyGroup(click.Group):
             return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        width = max(len(name) for group in _GROUPS.values() for name in group)
-        for heading, commands in _GROUPS.items():
+        width = max(len(name) for group in GROUPS.values() for name in group)
+        for heading, commands in GROUPS.items():
             with formatter.section(heading):
                 formatter.write_dl([(name.ljust(width), text) for name, (_, text) in commands.items()])
 
@@ -82,7 +82,7 @@ def group() -> None:
 def main() -> None:
     """Entry point of the console script."""
     try:
-        code = group.main(standalone_mode=False)
+        code = group.main(prog_name="eiraku", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = 2

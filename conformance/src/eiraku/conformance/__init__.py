@@ -5,5 +5,7 @@ from pathlib import Path
 SUITE_PACKAGE = "eiraku.conformance.suite"
 """The suite that certifies; a run of any other never does."""
 SUITE_FOLDER = Path(__file__).parent / "suite"
+CATALOGUE = Path(__file__).parent / "catalogue.json"
+"""What the suite consists of, by module: a run without one of its checks never certifies."""
 HARNESS = "eiraku-harness"
 """Name under which the active part of the plugin registers itself with pytest."""

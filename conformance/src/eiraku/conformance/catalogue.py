@@ -33,6 +33,8 @@ def build_catalogue(items: list[pytest.Item], keywords: Mapping[str, str]) -> di
         if check.id in catalogue:
             problems.append("its id is taken by another check; give modules distinct names")
         catalogue[check.id] = check
+        # So that an expression of --only can name requirements as well.
+        item.extra_keyword_matches.update(check.requirements)
         defects += [f"{check.id}: {problem}" for problem in problems]
     if defects:
         raise pytest.UsageError("the suite is at fault:\n" + "\n".join(defects))

@@ -21,8 +21,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from eiraku.conformance.results import CheckResult, Model, Run
-from eiraku.conformance.verdict import Judgement, failed, in_scope
+from eiraku.conformance.results import CheckResult, Gate, Run
+from eiraku.conformance.verdict import failed, in_scope
 from eiraku.reference.settings import SettingsError, Table
 
 
@@ -58,15 +58,6 @@ class _ExpectedFailures(Table, frozen=True, kw_only=True):
     expected: tuple[Expectation, ...] = ()
 
 
-class Gate(Model, frozen=True, kw_only=True):
-    """How a run compares with its list of expected failures."""
-
-    problems: tuple[str, ...]
-    """Why the gate is closed; empty when exactly the listed checks failed."""
-    met: tuple[str, ...]
-    """Ids of the checks that failed as expected."""
-
-
 def read_expected(path: Path) -> tuple[Expectation, ...]:
     """Read the file. Raises SettingsError."""
     return _ExpectedFailures.from_file(path).expected
@@ -97,10 +88,3 @@ def _judge(expectation: Expectation, run: Run, failures: tuple[CheckResult, ...]
     if not any(expectation.covers(result) for result in failures):
         return [f"{subject}: listed, but it does not fail; take the entry out ({expectation.issue})"]
     return []
-
-
-def gated_exit_code(judgement: Judgement, gate: Gate) -> int:
-    """3 if the run left a gap, 1 if the gate is closed, else 0."""
-    if judgement.incomplete:
-        return 3
-    return 1 if gate.problems else 0

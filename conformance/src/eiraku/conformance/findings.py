@@ -4,11 +4,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 
+import msgspec
+
+from eiraku.conformance import CATALOGUE, SUITE_PACKAGE
 from eiraku.conformance.results import (
     Check,
     CheckResult,
     Level,
     Outcome,
+    Part,
     RequirementInfo,
     RequirementSet,
     Run,
@@ -27,6 +31,7 @@ class Conditions:
     """What a run was asked to do. Fields as in `Run`."""
 
     suite: str
+    certifying: bool
     selector: str
     seed: str
     level: Level
@@ -57,6 +62,8 @@ class Findings:
         return Run(
             suite_version=suite_version(),
             suite=conditions.suite,
+            catalogue=stored_catalogue() if conditions.suite == SUITE_PACKAGE else {},
+            certifying=conditions.certifying,
             requirement_set=requirement_set(),
             wallet=self.wallet,
             selector=conditions.selector,
@@ -83,6 +90,11 @@ class Findings:
             reason=check.deselected or self.interrupted or "the run ended before this check",
             deselected=bool(check.deselected),
         )
+
+
+def stored_catalogue() -> dict[str, Part]:
+    """The suite as it was released; ``eiraku maintain catalogue`` keeps it."""
+    return msgspec.json.decode(CATALOGUE.read_bytes(), type=dict[str, Part])
 
 
 def suite_version() -> str:

@@ -39,6 +39,7 @@ from eiraku.conformance.results import (
 _PROPERTY = "eiraku"
 _GIVE_UP = 3
 """Starts of the wallet that may fail in a row before the rest is not tried."""
+_NO_START = f"the wallet failed to start {_GIVE_UP} times in a row"
 _TRACEBACK_KEPT = 12000
 _SHOWN = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.NOT_RUN})
 _TRIAL = pytest.StashKey["Trial"]()
@@ -107,6 +108,8 @@ class Harness:
         self.keywords = {info.id: info.keyword for info in requirement_set().requirements}
         self.listener: Callable[[CheckResult], None] | None = None
         """Told of every result as it comes."""
+        self.certifying = False
+        """Whether ``eiraku certify`` is the one who runs the checks."""
         self._failed_starts = 0
         self._catalogue_sent = False
         self._workers: set[int] = set()
@@ -117,7 +120,7 @@ class Harness:
         """The wallet, started if need be. Raises AdapterFailure or NotAttempted."""
         if not self.wallet.running:
             if self._failed_starts >= _GIVE_UP:
-                raise NotAttempted(f"the wallet failed to start {_GIVE_UP} times in a row")
+                raise NotAttempted(_NO_START)
             try:
                 self.wallet.start()
             except SelectorError as error:
@@ -173,6 +176,8 @@ class Harness:
         """Begin the trial; judge the capabilities it needs."""
         trial = Trial(self.findings.catalogue[check_id(item.nodeid)])
         item.stash[_TRIAL] = trial
+        if self._failed_starts >= _GIVE_UP:
+            item.session.shouldstop = _NO_START
         self.wallet.take_failures()
         if trial.check.needs:
             wallet = self.running_wallet()
@@ -298,9 +303,8 @@ class Harness:
             findings.catalogue.update({check.id: check for check in message.catalogue})
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Ctrl-C, or pytest.exit."""
-        reason = "interrupted" if isinstance(excinfo.value, KeyboardInterrupt) else str(excinfo.value)
-        self.findings.interrupted = reason
+        """Ctrl-C, pytest.exit, or a wallet that cannot be started."""
+        self.findings.interrupted = str(excinfo.value) or "interrupted"
         # Left alone, a worker goes on for as long as its check does.
         for worker in self._workers - {os.getpid()}:
             with contextlib.suppress(ProcessLookupError):
@@ -319,6 +323,7 @@ class Harness:
         policy = self.config.getoption("wallet_policy")
         return Conditions(
             suite=SUITE_PACKAGE if whole or inside else " ".join(arguments),
+            certifying=self.certifying,
             selector=self.config.getoption("wallet"),
             seed=self.seed.hex(),
             level=self.level,

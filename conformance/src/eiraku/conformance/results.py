@@ -9,6 +9,8 @@ against, so a verdict never depends on which version of the specification is ins
 a requirement are not copied; they are in the registry named by ``requirement_set``.
 """
 
+import hashlib
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
@@ -31,6 +33,8 @@ class Outcome(StrEnum):
     TIMEOUT = "TIMEOUT"
     ADAPTER_ERROR = "ADAPTER_ERROR"
     NOT_APPLICABLE = "NOT_APPLICABLE"
+    NOT_TESTED = "NOT_TESTED"
+    """Of a requirement only: it applies, and a black box cannot show it."""
     NOT_RUN = "NOT_RUN"
     HARNESS_ERROR = "HARNESS_ERROR"
 
@@ -52,6 +56,7 @@ SEVERITY = (
     Outcome.WARN,
     Outcome.PASS,
     Outcome.NOT_APPLICABLE,
+    Outcome.NOT_TESTED,
 )
 
 
@@ -188,6 +193,23 @@ class WalletInfo(Model, frozen=True, kw_only=True):
     """The greatest of each size of a policy that it can hold, by the names of chapter 9."""
 
 
+class Part(Model, frozen=True, kw_only=True):
+    """The checks of one module of the suite."""
+
+    checks: int
+    digest: str
+    """SHA-256, hex, over their ids, levels and requirements: see `parts`."""
+
+
+class Gate(Model, frozen=True, kw_only=True):
+    """How a run compares with its list of expected failures."""
+
+    problems: tuple[str, ...]
+    """Why the gate is closed; empty when exactly the listed checks failed."""
+    met: tuple[str, ...]
+    """Ids of the checks that failed as expected."""
+
+
 class RoundTrips(Model, frozen=True, kw_only=True):
     """Statistics of the time from request to response of one verb, in milliseconds."""
 
@@ -206,6 +228,10 @@ class Run(Model, frozen=True, kw_only=True):
     suite_version: str
     suite: str
     """``eiraku.conformance.suite``, or the folder of another suite; another one never certifies."""
+    catalogue: dict[str, Part]
+    """What the suite consists of, by module, whatever was run of it; empty for another suite."""
+    certifying: bool
+    """Whether ``eiraku certify`` made the run; a run within somebody's own pytest never certifies."""
     requirement_set: RequirementSet
     wallet: WalletInfo | None
     """None if the wallet never answered ``start``."""
@@ -219,11 +245,27 @@ class Run(Model, frozen=True, kw_only=True):
     """How the checks were narrowed down (``--only``, ``-k``); empty when all of the level were asked for."""
     interrupted: str = ""
     """Why the run ended early; empty when it did not."""
+    gate: Gate | None = None
+    """What the list of expected failures made of it; None without a list."""
     started: str
     finished: str
     round_trips: tuple[RoundTrips, ...] = ()
     results: tuple[CheckResult, ...] = ()
     """Sorted by id; one per check of the suite, those not run included."""
+
+
+def parts(checks: Iterable[Check | CheckResult]) -> dict[str, Part]:
+    """``checks`` by module, in as many bytes as a digest has."""
+    lines: dict[str, list[str]] = {}
+    for check in checks:
+        module = check.id.partition("::")[0]
+        lines.setdefault(module, []).append(f"{check.id} {check.level} {' '.join(check.requirements)}\n")
+    return {module: _part(sorted(found)) for module, found in sorted(lines.items())}
+
+
+def _part(lines: list[str]) -> Part:
+    content = "".join(lines).encode("utf-8", "backslashreplace")
+    return Part(checks=len(lines), digest=hashlib.sha256(content).hexdigest())
 
 
 def worst(outcomes: list[Outcome]) -> Outcome:

@@ -74,6 +74,7 @@ class _Observer:
         self.harness = config.pluginmanager.get_plugin(HARNESS)
         if self.harness is not None and self._watcher is not None:
             self.harness.listener = self._watcher.done
+            self.harness.certifying = True
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if not session.config.getoption("collectonly"):

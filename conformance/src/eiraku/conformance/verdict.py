@@ -7,9 +7,15 @@
   fulfilled by checks of which none applied.
 - **incomplete** (exit code 3): everything else. The suite itself erred, was interrupted, or left a gap.
 
-Level smoke, a selection of checks and a suite of somebody else's never certify. If all they ran passed, the
-verdict is incomplete too, but the words say ``smoke passed, not a certificate`` and the exit code is 0:
-whoever asked for a part of the suite got what was asked for, and a continuous build can rely on the code.
+Level smoke, a selection of checks, a suite or a policy of somebody else's, a wallet inside the judge's own
+process and a run within somebody's own pytest never certify. If all they ran passed, the verdict is
+incomplete too, but the words say ``smoke passed, not a certificate`` and the exit code is 0: whoever asked
+for a part got what was asked for, and a continuous build can rely on the code.
+
+The suite is whole if the results are those of its catalogue, check by check, whatever the run says of itself.
+
+With a list of expected failures the exit code tells instead whether exactly what is listed failed (0 or 1; 3
+if the run left a gap). The list changes neither the verdict nor an outcome.
 
 Checks above the level of the run are out of scope and count for nothing.
 """
@@ -28,6 +34,7 @@ from eiraku.conformance.results import (
     Outcome,
     RequirementInfo,
     Run,
+    parts,
     worst,
 )
 
@@ -62,8 +69,8 @@ class Judgement(Model, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
     """Why it is not conformant, most important first."""
     exit_code: int
-    incomplete: bool
-    """Whether the run left a gap, whatever the verdict."""
+    gaps: tuple[str, ...]
+    """Why more could be known, whatever the verdict; the last of the reasons."""
     counts: dict[str, int]
     """Checks in scope by outcome; outcomes that did not occur are left out."""
     requirements: tuple[RequirementResult, ...]
@@ -77,13 +84,17 @@ def in_scope(run: Run) -> tuple[CheckResult, ...]:
 
 
 def limits(run: Run) -> str:
-    """Why the run cannot certify even if all passes: ``smoke``, ``selection``, ``other suite`` or empty."""
-    if run.suite != SUITE_PACKAGE:
-        return "other suite"
+    """Why the run cannot certify even if all passes, in few words; empty if it can."""
     left_out = any(r.deselected and r.level.rank <= run.level.rank for r in run.results)
-    if run.selection or left_out:
-        return "selection"
-    return "smoke" if run.level is Level.SMOKE else ""
+    reasons = {
+        "other suite": run.suite != SUITE_PACKAGE,
+        "selection": bool(run.selection) or left_out,
+        "other policy": bool(run.policy),
+        "wallet in the judge's own process": run.selector.startswith("python:"),
+        "run of pytest": not run.certifying,
+        "smoke": run.level is Level.SMOKE,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
 
 
 def verdict(run: Run) -> Judgement:
@@ -102,12 +113,14 @@ def verdict(run: Run) -> Judgement:
         result, words, code = Verdict.INCOMPLETE, f"{limit} passed, not a certificate", 0
     else:
         result, words, code = Verdict.CONFORMANT, "conformant", 0
+    if run.gate is not None:
+        code = 3 if gaps else int(bool(run.gate.problems))
     return Judgement(
         verdict=result,
         words=words,
         reasons=tuple(faults + gaps),
         exit_code=code,
-        incomplete=bool(gaps),
+        gaps=tuple(gaps),
         counts=dict(sorted(counts.items())),
         requirements=requirements,
     )
@@ -133,7 +146,7 @@ def _sum_up(
         outcome = worst([result.outcome for result in results])
         reason = next((r.reason for r in results if r.outcome is outcome), "")
     elif requirement.not_tested:
-        outcome, reason = Outcome.NOT_APPLICABLE, f"not tested: {requirement.not_tested}"
+        outcome, reason = Outcome.NOT_TESTED, requirement.not_tested
     elif requirement.applies_to and requirement.applies_to not in declared:
         outcome, reason = Outcome.NOT_APPLICABLE, f"the wallet does not declare {requirement.applies_to}"
     else:
@@ -171,11 +184,26 @@ def _gaps(
             gaps.append(f"{_number(len(found), 'check')}: {outcome} ({_some(found)})")
     if run.wallet is None:
         gaps.append("the wallet never answered start")
-    if not any(result.outcome in {Outcome.PASS, Outcome.WARN} for result in scope):
-        gaps.append("no check passed")
+    if not any(result.outcome in FAILURES | {Outcome.PASS, Outcome.WARN} for result in scope):
+        gaps.append("no check passed or failed")
+    if run.suite == SUITE_PACKAGE:
+        gaps += _catalogue_gaps(run)
     if not limit:
         gaps += _requirement_gaps(run, requirements)
     return gaps
+
+
+def _catalogue_gaps(run: Run) -> list[str]:
+    found = parts(run.results)
+    wrong = [
+        f"{module}: {len([r for r in run.results if r.id.startswith(f'{module}::')])} of {part.checks}"
+        for module, part in run.catalogue.items()
+        if found.get(module) != part
+    ]
+    wrong += [f"{module}: not in the suite" for module in found if module not in run.catalogue]
+    if not wrong:
+        return []
+    return [f"the checks are not those of the suite ({_some(wrong)})"]
 
 
 def _requirement_gaps(run: Run, requirements: tuple[RequirementResult, ...]) -> list[str]:

@@ -11,19 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import click
+import msgspec
 
 from eiraku.cli.failures import told
 from eiraku.cli.options import SEED, SELECTOR, timeout_option
 from eiraku.cli.signals import sigterm_as_interrupt
 from eiraku.conformance.adapter.errors import AdapterFailure
-from eiraku.conformance.expected import (
-    Expectation,
-    compare,
-    gated_exit_code,
-    read_expected,
-)
-from eiraku.conformance.results import CheckResult, Level, Outcome, Run, WalletInfo
-from eiraku.conformance.verdict import Judgement, verdict
+from eiraku.conformance.expected import Expectation, compare, read_expected
+from eiraku.conformance.results import CheckResult, Level, Outcome, WalletInfo
+from eiraku.conformance.verdict import verdict
 from eiraku.spec.errors import EirakuError, Unavailable
 
 if TYPE_CHECKING:
@@ -34,7 +30,7 @@ if TYPE_CHECKING:
 
 def reference_selector() -> str:
     """The built-in reference wallet, in a process of its own."""
-    return f"cmd:{shlex.join([sys.executable, '-m', 'eiraku.conformance.wallet'])}"
+    return f"cmd:{shlex.join([sys.executable, '-E', '-P', '-m', 'eiraku.conformance.wallet'])}"
 
 
 @click.command()
@@ -115,8 +111,6 @@ def main(
     from eiraku.report.files import prepare
 
     prepare(report)
-
-    prepare(report)
     selector = selector or reference_selector()
     plan = Plan(
         selector=selector,
@@ -148,22 +142,11 @@ def _certify(
         return _stop("interrupted before the first check; there is nothing to report")
     # From here on a second Ctrl-C must not lose the reports.
     with _ignoring_interrupts():
-        written = write_all(run, folder)
-        terminal.print_run(run, console, files=written)
-        return _conclude(run, verdict(run), expectations, console)
-
-
-def _conclude(
-    run: Run, judgement: Judgement, expectations: tuple[Expectation, ...] | None, console: "Console"
-) -> int:
-    """Print what the list of expected failures makes of the run; return the exit code."""
-    if expectations is None:
-        return judgement.exit_code
-    gate = compare(run, expectations, datetime.now(UTC).date())
-    console.print(f"Expected failures: {len(gate.met)} failed as listed", highlight=False)
-    for problem in gate.problems:
-        console.print(f"  {problem}", style="red", highlight=False, markup=False)
-    return gated_exit_code(judgement, gate)
+        if expectations is not None:
+            gate = compare(run, expectations, datetime.now(UTC).date())
+            run = msgspec.structs.replace(run, gate=gate)
+        terminal.print_run(run, console, files=write_all(run, folder))
+        return verdict(run).exit_code
 
 
 def _introduce(plan: "Plan", wallet: WalletInfo | AdapterFailure, count: int, console: "Console") -> None:
@@ -172,9 +155,7 @@ def _introduce(plan: "Plan", wallet: WalletInfo | AdapterFailure, count: int, co
     if isinstance(wallet, AdapterFailure):
         line = f"The wallet did not start: {one_line(str(wallet))}"
     else:
-        line = (
-            f"Judging {one_line(wallet.name)} {one_line(wallet.version)}: {count} checks, level {plan.level}"
-        )
+        line = f"{count} checks, level {plan.level}, of {one_line(wallet.name)} {one_line(wallet.version)}"
         if wallet.unknown_capabilities:
             line += f"; unknown capabilities: {one_line(', '.join(wallet.unknown_capabilities))}"
     console.print(line, highlight=False, markup=False)

@@ -165,6 +165,19 @@ def witnesses_(*, write: bool) -> int:
     return settle("witnesses", wanted, [], write=write)
 
 
+@_command("catalogue")
+def catalogue_(*, write: bool) -> int:
+    """What the suite consists of, by module: catalogue.json."""
+    import msgspec
+
+    from eiraku.conformance import CATALOGUE
+    from eiraku.conformance.results import parts
+    from eiraku.conformance.runner import collect
+
+    content = msgspec.json.format(msgspec.json.encode(parts(collect().values())), indent=1) + b"\n"
+    return settle("catalogue", [exactly(CATALOGUE, content)], [], write=write)
+
+
 @_command("schema")
 def schema_(*, write: bool) -> int:
     """JSON schemas, from the types: of the report, of the adapter protocol, and of each file of vectors."""

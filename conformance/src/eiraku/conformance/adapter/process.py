@@ -18,6 +18,7 @@ from pathlib import Path
 
 from eiraku.conformance.adapter.channel import LineChannel
 from eiraku.conformance.adapter.errors import AdapterCrash, SelectorError
+from eiraku.conformance.sealed import wallet_environment
 
 STDERR_KEPT = 64 * 1024
 """Bytes of standard error kept, the last ones."""
@@ -59,6 +60,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
+            env=wallet_environment(),
             start_new_session=True,
         )
         self._guard = subprocess.Popen(  # noqa: S603 - a fixed script, the child's id its only argument

@@ -13,6 +13,7 @@ A response is decoded by the verb it answers and its outcome:
 - ``unsupported`` and ``power-cut`` have nothing else.
 """
 
+import json
 from typing import Any
 
 import msgspec
@@ -100,13 +101,21 @@ def parse_object(line: bytes) -> dict[str, Any]:
     """The JSON object in ``line``, with an integer ``seq``. Raises ProtocolError otherwise."""
     try:
         found = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        # Of two fields with one name, languages take the first or the last.
+        json.loads(line, object_pairs_hook=_each_once)
+    except (ValueError, RecursionError) as error:
         raise ProtocolError(f"expected one line of JSON, found {shorten(line)}: {error}") from None
     if not isinstance(found, dict):
         raise ProtocolError(f"expected a JSON object, found {shorten(line)}")
     if type(found.get("seq")) is not int:
         raise ProtocolError(f"expected an integer seq, found {found.get('seq')!r}")
     return found
+
+
+def _each_once(fields: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in fields]
+    if len(set(names)) != len(names):
+        raise ValueError(f"a field stands twice among {shorten(', '.join(names))}")
 
 
 def check_request(fields: dict[str, Any]) -> Request:
@@ -119,7 +128,7 @@ def check_request(fields: dict[str, Any]) -> Request:
                 f"expected an action of {', '.join(_ACTIONS)}; found {fields.get('action')!r}"
             )
     elif verb == "power_cut":
-        kind = PowerCutArmed if fields.get("when") in {"before", "after"} else PowerCutSimple
+        kind = PowerCutArmed if fields.get("when") in ("before", "after") else PowerCutSimple
     else:
         kind = _REQUESTS.get(verb) if isinstance(verb, str) else None
         if kind is None:
@@ -141,7 +150,7 @@ def check_response(verb: str, fields: dict[str, Any]) -> Response:
         kind = RejectedInSession if verb in IN_SESSION else Rejected
     elif outcome == "errored":
         kind = Errored
-    elif outcome in {"unsupported", "power-cut"}:
+    elif outcome in ("unsupported", "power-cut"):
         kind = Bare
     else:
         raise ProtocolError(f"expected an outcome of {', '.join(_OUTCOMES)}; found {outcome!r}")

@@ -34,8 +34,9 @@ class Started(Wire, frozen=True, kw_only=True):
     seq: Seq
     outcome: Literal["accepted"]
     protocol: int
-    name: Annotated[str, Meta(min_length=1, max_length=100)]
-    version: Annotated[str, Meta(max_length=100)]
+    # So that no line that prints them can read like another one.
+    name: Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+    version: Annotated[str, Meta(max_length=32, pattern=r"^[0-9A-Za-z.+_~-]*$")]
     capabilities: Annotated[
         tuple[str, ...],
         Meta(

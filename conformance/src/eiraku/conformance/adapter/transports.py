@@ -19,6 +19,7 @@ from eiraku.conformance.adapter.channel import LineChannel
 from eiraku.conformance.adapter.errors import SelectorError
 from eiraku.conformance.adapter.inprocess import InProcess
 from eiraku.conformance.adapter.process import open_process
+from eiraku.conformance.sealed import wallet_environment
 
 _FORMS = "cmd:PROGRAM ARGS, tcp:HOST:PORT or python:MODULE:FACTORY"
 
@@ -103,9 +104,9 @@ class Connection:
 
 def _open_object(module_name: str, factory_name: str) -> Transport:
     where = f"python:{module_name}:{factory_name}"
-    if "" not in sys.path and os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds strings
-        # A console script does not look in the current folder; a vendor's module usually is there.
-        sys.path.append(os.getcwd())  # noqa: PTH109
+    # The judge looks neither in the current folder nor in PYTHONPATH; a vendor's module usually is there.
+    places = [os.getcwd(), *wallet_environment().get("PYTHONPATH", "").split(os.pathsep)]  # noqa: PTH109
+    sys.path += [place for place in places if place and place not in sys.path]
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:

@@ -13,7 +13,7 @@
     rows.forEach(function (row, at) {
       var outcome = row.getAttribute("data-outcome");
       var kept = !kind.value || outcome === kind.value ||
-        (kind.value === "problems" && outcome !== "PASS" && outcome !== "NOT_APPLICABLE");
+        (kind.value === "problems" && outcome !== "PASS" && outcome !== "NOT_APPLICABLE" && outcome !== "NOT_TESTED");
       row.hidden = !(kept && texts[at].indexOf(wanted) >= 0);
       shown += row.hidden ? 0 : 1;
     });

@@ -4,14 +4,15 @@ There is no one standard; this keeps to what Jenkins (junit-10.xsd of its xUnit 
 actions have in common. Therefore requirement ids are properties of the suite, named after the check: a
 ``properties`` element within a ``testcase`` makes strict readers refuse the whole file.
 
-One ``testsuite`` per chapter, one ``testcase`` per check. FAIL is a failure; CRASH, TIMEOUT, ADAPTER_ERROR
-and HARNESS_ERROR are errors; NOT_APPLICABLE and NOT_RUN are skipped; WARN passes, with its reason in
-``system-out``.
+One ``testsuite`` per chapter, one ``testcase`` per check in scope. FAIL is a failure; CRASH, TIMEOUT,
+ADAPTER_ERROR and HARNESS_ERROR are errors; NOT_APPLICABLE and NOT_RUN are skipped; WARN passes, with its
+reason in ``system-out``.
 """
 
 from xml.etree import ElementTree as ET
 
 from eiraku.conformance.results import CheckResult, Evidence, Outcome, Run
+from eiraku.conformance.verdict import in_scope
 from eiraku.report.certify.summary import chapter_of, chapter_title, reproduce
 from eiraku.report.text import one_line, tail, visible
 
@@ -34,9 +35,10 @@ def render(run: Run) -> bytes:
     """The bytes of ``junit.xml``."""
     grouped: dict[str, list[CheckResult]] = {}
     chapters = {requirement.id: requirement.chapter for requirement in run.requirement_set.requirements}
-    for result in sorted(run.results, key=lambda result: result.id):
+    scope = sorted(in_scope(run), key=lambda result: result.id)
+    for result in scope:
         grouped.setdefault(chapter_of(result, chapters), []).append(result)
-    totals = _totals(list(run.results))
+    totals = _totals(scope)
     del totals["skipped"]  # not an attribute of testsuites in the Jenkins schema
     root = ET.Element("testsuites", {"name": f"eiraku {run.requirement_set.version}", **totals})
     for at, chapter in enumerate(sorted(grouped)):

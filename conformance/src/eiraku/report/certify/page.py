@@ -34,6 +34,7 @@ _TONES = {
     Outcome.HARNESS_ERROR: ("gap", "?"),
     Outcome.NOT_RUN: ("gap", "–"),  # noqa: RUF001 - a dash is meant
     Outcome.NOT_APPLICABLE: ("none", "·"),
+    Outcome.NOT_TESTED: ("none", "◦"),
 }
 """Style class and sign of each outcome; its word always stands beside them."""
 

@@ -13,7 +13,7 @@ from eiraku.spec import registry
 OTHER = "other"
 """Name of the chapter of checks whose requirements the set does not know."""
 
-COLUMNS = ("tested", "passed", "warned", "failed", "crashed", "not applicable", "not run")
+COLUMNS = ("tested", "passed", "warned", "failed", "crashed", "not applicable", "not tested", "not run")
 """What is counted per chapter. ``tested`` is the sum of the next four; all but it sum up to the chapter."""
 
 COLUMN_OF = {
@@ -24,6 +24,7 @@ COLUMN_OF = {
     Outcome.TIMEOUT: "crashed",
     Outcome.ADAPTER_ERROR: "crashed",
     Outcome.NOT_APPLICABLE: "not applicable",
+    Outcome.NOT_TESTED: "not tested",
     Outcome.NOT_RUN: "not run",
     Outcome.HARNESS_ERROR: "not run",
 }
@@ -64,6 +65,8 @@ class Summary:
     warnings: tuple[CheckResult, ...]
     not_run: tuple[tuple[str, int], ...]
     """Reason and number of the checks in scope that were not run, most frequent first."""
+    not_tested: tuple[tuple[str, tuple[str, ...]], ...]
+    """Why a black box cannot show it, and the requirements of which that holds, most of them first."""
     out_of_scope: int
     """Checks that are not in this run: above its level, or excluded."""
     strangers: tuple[CheckResult, ...]
@@ -93,10 +96,19 @@ def summarise(run: Run) -> Summary:
         harness_errors=tuple(result for result in ranked if result.outcome is Outcome.HARNESS_ERROR),
         warnings=tuple(result for result in ranked if result.outcome is Outcome.WARN),
         not_run=tuple(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+        not_tested=_not_tested(judgement),
         out_of_scope=len(run.results) - len(scope),
         strangers=tuple(result for result in ranked if not any(i in order for i in result.requirements)),
         same_texts=run.requirement_set.digest == registry.digest(),
     )
+
+
+def _not_tested(judgement: Judgement) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    found: dict[str, list[str]] = {}
+    for requirement in judgement.requirements:
+        if requirement.outcome is Outcome.NOT_TESTED:
+            found.setdefault(requirement.reason, []).append(requirement.id)
+    return tuple((reason, tuple(ids)) for reason, ids in sorted(found.items(), key=lambda i: -len(i[1])))
 
 
 def _chapters(judgement: Judgement) -> tuple[Chapter, ...]:

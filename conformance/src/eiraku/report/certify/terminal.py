@@ -31,7 +31,12 @@ MOST_FAILURES = 50
 _MOST_CHARACTERS = 600
 _STDERR_LINES = 3
 
-_HEADINGS = {"crashed": "Crashed,\nno answer", "not applicable": "Not ap-\nplicable", "not run": "Not\nrun"}
+_HEADINGS = {
+    "crashed": "Crashed,\nno answer",
+    "not applicable": "Not ap-\nplicable",
+    "not tested": "Not\ntested",
+    "not run": "Not\nrun",
+}
 """Of the columns whose name is too wide."""
 _COLUMN_STYLES = {"passed": "green", "warned": "yellow", "failed": "bold red", "crashed": "bold magenta"}
 _STYLES = {
@@ -99,7 +104,7 @@ class _Printer:
 
     def _head(self) -> None:
         run, wallet = self._run, self._run.wallet
-        who = one_line(f"{wallet.name} {wallet.version}") if wallet else "a wallet that never started"
+        who = one_line(wallet.name) if wallet else "a wallet that never started"
         self._console.print()
         self._line(f"{run.requirement_set.version} conformance of {who}", "bold")
         rows = [
@@ -110,7 +115,8 @@ class _Printer:
             ("suite", run.suite_version),
         ]
         if wallet:
-            rows.insert(1, ("declares", one_line(", ".join(wallet.capabilities)) or "nothing"))
+            rows.insert(0, ("version", one_line(wallet.version)))
+            rows.insert(2, ("declares", one_line(", ".join(wallet.capabilities)) or "nothing"))
         self._pairs(rows, 0)
 
     def _table(self) -> None:
@@ -183,5 +189,14 @@ class _Printer:
         rows = [("checks", counts or "none")]
         if self._summary.out_of_scope:
             rows.append(("", f"{self._summary.out_of_scope} more are out of the scope of this run"))
+        untested = sum(len(ids) for _, ids in self._summary.not_tested)
+        if untested:
+            rows.append(
+                ("not shown", f"{untested} requirements that no black box can show; the page says why")
+            )
+        if self._run.gate is not None:
+            rows.append(("expected", f"{len(self._run.gate.met)} failed as listed"))
+            rows += [("", problem) for problem in self._run.gate.problems]
+        rows.append(("exit code", str(judgement.exit_code)))
         rows += [("reports" if at == 0 else "", str(path)) for at, path in enumerate(files)]
         self._pairs(rows, 2)
