@@ -82,9 +82,9 @@ def established(
 
 def agree(ephemeral: AgreementKey, peer: bytes) -> bytes:
     """G_XY. Raises Refusal for a `peer` of other than 32 bytes or of small order."""
-    # EPP-SES-029
+    # EPP-SES-086
     if len(peer) != KEY_LENGTH:
-        raise Refusal(Code.MALFORMED, "EPP-SES-029", f"ephemeral key of {len(peer)} bytes")
+        raise Refusal(Code.MALFORMED, "EPP-SES-086", f"ephemeral key of {len(peer)} bytes")
     try:
         return ephemeral.agree(peer)
     except LowOrderPoint:
