@@ -73,6 +73,16 @@ int x25519_agree(const uint8_t private_key[32], const uint8_t public_key[32], ui
 	return good;
 }
 
+int ed25519_public(const uint8_t seed[32], uint8_t public_key[32])
+{
+	size_t length = 32;
+	EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, 32);
+	int good = key != NULL && EVP_PKEY_get_raw_public_key(key, public_key, &length) == 1;
+
+	EVP_PKEY_free(key);
+	return good;
+}
+
 int ed25519_sign(const uint8_t seed[32], const uint8_t *data, size_t length, uint8_t signature[64])
 {
 	size_t made = 64;

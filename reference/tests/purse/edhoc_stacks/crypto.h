@@ -13,6 +13,7 @@ int hkdf_sha256_expand(const uint8_t prk[32], const uint8_t *info, size_t info_l
 		       size_t length);
 int x25519_pair(uint8_t private_key[32], uint8_t public_key[32]);
 int x25519_agree(const uint8_t private_key[32], const uint8_t public_key[32], uint8_t secret[32]);
+int ed25519_public(const uint8_t seed[32], uint8_t public_key[32]);
 int ed25519_sign(const uint8_t seed[32], const uint8_t *data, size_t length, uint8_t signature[64]);
 int ed25519_verify(const uint8_t public_key[32], const uint8_t *data, size_t length, const uint8_t signature[64]);
 /* The AEAD of a suite: `out` has the tag at its end, `in` of `aead_open` too. */

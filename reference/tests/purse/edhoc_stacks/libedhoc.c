@@ -23,8 +23,8 @@ static struct key keys[KEYS];
 /* What the library does not show: G_X, for `EPP member`, and PRK_out. */
 static uint8_t our_ephemeral[32], prk_out[32];
 static uint8_t sealed[MAX_SEALED], member[MEMBER_MAC];
-/* message_1 that is being read; its last item is checked against the bytes. */
-static struct part received;
+/* Where the `EPP member` that the library found in message_1 ends. */
+static const uint8_t *member_end;
 /* What `ead.process` saw of message_2 or message_3, and what is judged after the signature. */
 static struct item items[MAX_ITEMS];
 static size_t item_count;
@@ -203,7 +203,10 @@ static int process(void *context, enum edhoc_message message, const struct edhoc
 
 	(void)context;
 	for (size_t i = 0; i < count; ++i) {
-		memcpy(free_space, token[i].value, token[i].value_len);
+		if (token[i].value_len > 0)
+			memcpy(free_space, token[i].value, token[i].value_len);
+		if (message == EDHOC_MSG_1 && token[i].label == -LABEL_MEMBER)
+			member_end = token[i].value + token[i].value_len;
 		items[i].label = token[i].label;
 		items[i].has_value = token[i].value != NULL;
 		items[i].value = (struct part){ free_space, token[i].value_len };
@@ -347,12 +350,17 @@ static int as_responder(struct edhoc_context *context, uint8_t *message)
 
 	if (length == 0)
 		return 1;
-	received = (struct part){ message, length };
 	status = edhoc_message_1_process(context, message, length);
 	if (status != EDHOC_SUCCESS)
 		return refuse_message_1(context, status);
+	/* The library drops what it cannot decode at the end of message_1, such as a fourth item: so the last item that
+	 * it found must be what ends the message (EPP-SES-039). */
 	if (!epp_items(&us, 1, items, item_count) || !epp_is_member(&us, message, length))
 		return epp_refuse(&us, "message_1", status);
+	us.code = "authentication";
+	if (member_end != message + length)
+		return epp_refuse(&us, "message_1", status);
+	us.code = NULL;
 	status = edhoc_message_2_compose(context, message, MAX_MESSAGE, &length);
 	if (status != EDHOC_SUCCESS)
 		return epp_refuse(&us, "compose message_2", status);

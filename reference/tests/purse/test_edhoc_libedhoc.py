@@ -1,157 +1,60 @@
-"""An unmodified EDHOC library carries an EPP purse: the reference purse meets one made on libedhoc.
+"""An unmodified libedhoc carries an EPP purse: one made on it meets the reference purse, in both roles.
 
-Needs libedhoc as its own `install` makes it, which is not part of this project: EIRAKU_LIBEDHOC is the folder with its
-`include` and `lib` (zcbor in them too), and EIRAKU_LIBEDHOC_LONG one that was built for connection identifiers of
-2 000 bytes. See `docs/howto/edhoc-library.md`. A C compiler and OpenSSL 3 with its headers are needed too.
+libedhoc is not part of this project: EIRAKU_LIBEDHOC names the folder with its `include` and `lib`, and
+EIRAKU_LIBEDHOC_LONG one for connection identifiers of 2 000 bytes. See `docs/howto/edhoc-library.md`.
 """
 
 import os
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from eiraku.reference import records
-from eiraku.reference.device import Accepted, Rejected, Result
+from eiraku.reference.device import Accepted
 from eiraku.reference.edhoc import schedule
-from eiraku.reference.edhoc.messages import Ead
-from eiraku.reference.edhoc.party import Credential, Established, Party
-from eiraku.reference.purse import credential, handshake
-from eiraku.reference.purse.state import PayOrder
+from eiraku.reference.edhoc.messages import Ead, encode_ead
+from eiraku.reference.edhoc.party import Credential, Established
+from eiraku.reference.purse import credential
 from eiraku.reference.records import Channel
 from eiraku.spec import cbor, messages
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import Offer, Request
 from eiraku.spec.tables import Side
-from eiraku.testing.patches import Patch
-from eiraku.testing.processes import PATIENCE
 from eiraku.testing.purses import World
+from eiraku.testing.stacks import Alter, Bout, Ring, compiled
 
 pytestmark = pytest.mark.slow
 
-SOURCES = Path(__file__).parent / "edhoc_stacks"
-WHERE = "its install folder, see docs/howto/edhoc-library.md"
+SOURCES = tuple(
+    Path(__file__).parent / "edhoc_stacks" / f"{name}.c" for name in ("libedhoc", "epp", "crypto")
+)
 REFUSED = cbor.encode_sequence(1, "refused")
 PADDING = Ead(label=0, value=None, critical=False)
 SIDES = pytest.mark.parametrize("side", Side)
 """Which side the purse on the library is."""
 
 
-def build(variable: str, out: Path) -> Path:
-    """Our program on the library in a folder that the environment names; skips without it."""
-    named = os.environ.get(variable)
-    if named is None:
-        pytest.skip(f"{variable} is not set: {WHERE}")
-    compiler = shutil.which("cc")
+def program(variable: str, out: Path) -> Path:
+    """Built on the libedhoc that the environment names."""
+    folder, compiler = os.environ.get(variable), shutil.which("cc")
+    if folder is None:
+        pytest.skip(f"{variable} does not name an installed libedhoc: see docs/howto/edhoc-library.md")
     if compiler is None:
         pytest.skip("no C compiler cc")
-    folder, program = Path(named), out / variable
-    sources = [SOURCES / name for name in ("libedhoc.c", "epp.c", "crypto.c")]
-    flags = ("-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined", "-o", program)
-    libraries = ("-llibedhoc", "-lbackend_cbor", "-lzcbor", "-lcrypto")
-    command = (compiler, *flags, f"-I{folder / 'include'}", *sources, f"-L{folder / 'lib'}", *libraries)
-    subprocess.run(command, check=True)
-    return program
+    return compiled(compiler, SOURCES, Path(folder), ("libedhoc", "backend_cbor", "zcbor"), out / "purse")
 
 
 @pytest.fixture(scope="module")
 def libedhoc(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build("EIRAKU_LIBEDHOC", tmp_path_factory.mktemp("libedhoc"))
+    return program("EIRAKU_LIBEDHOC", tmp_path_factory.mktemp("libedhoc"))
 
 
 @pytest.fixture(scope="module")
 def long_identifiers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build("EIRAKU_LIBEDHOC_LONG", tmp_path_factory.mktemp("libedhoc"))
-
-
-@dataclass(kw_only=True)
-class Bout:
-    """What happened: lengths of the messages, what each side says in the end."""
-
-    sent: list[bytes] = field(default_factory=list)
-    results: list[Result] = field(default_factory=list)
-    told: dict[str, str] = field(default_factory=dict)
-    """What the program prints: `prk-out`, `com-ka`, `com-kb`, `peer`; or `refused`, `peer-error`."""
-
-    @property
-    def sizes(self) -> list[int]:
-        """Bytes of each message."""
-        return [len(message) for message in self.sent]
-
-    @property
-    def codes(self) -> list[Code]:
-        """What the reference refused with."""
-        return [result.refusal.code for result in self.results if isinstance(result, Rejected)]
-
-
-Alter = Callable[[int, bytes], bytes]
-
-
-@dataclass(kw_only=True)
-class Ring:
-    """A world with a reference purse that pays 4, and one on the library that meets it."""
-
-    world: World
-    manner: dict[str, Any] = field(default_factory=dict)
-    """Fields of the reference's `Party` that are other than usual."""
-    padding: Sequence[Ead] = ()
-    """After the reference's purse ID in EAD_2 or EAD_3."""
-
-    def party(self, *given: Any) -> Party[Any]:
-        made = HONEST(*given)
-        return replace(made, credential_ead=(*made.credential_ead, *self.padding), **self.manner)
-
-    def meet(self, program: Path, side: Side, alter: Alter = lambda _, data: data, **arguments: Any) -> Bout:
-        """One handshake; `side` is the program's. `alter` may change the n-th message, from 1."""
-        patches: Sequence[Patch] = ((handshake, "party", self.party),)
-        self.reference = self.world.purse([4, 4], patches=patches)
-        given = self.world.provisioning()
-        named = {
-            "role": side.name.lower(),
-            "suite": 4,
-            "connection-id": b"\x00",
-            "scheme-key": self.world.scheme_key,
-            "key": given.private_key,
-            "device-key": self.world.device_centre.keys[0].key.public,
-            "purse-id": given.purse_id,
-        } | {name.replace("_", "-"): value for name, value in arguments.items()}
-        words = (f"{k}={v.hex() if isinstance(v, bytes) else v}" for k, v in named.items())
-        device, bout = self.reference.device, Bout()
-        device.order(PayOrder(amount=4))
-        ours = Side.RESPONDER if side is Side.INITIATOR else Side.INITIATOR
-        pipe = subprocess.PIPE
-        with subprocess.Popen([program, *words], stdin=pipe, stdout=pipe, text=True) as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-
-            def say(result: Result) -> None:
-                bout.results.append(result)
-                # the fourth message ends the handshake; what follows is a record
-                if result.out is None or len(bout.sent) >= 4:
-                    return
-                bout.sent.append(alter(len(bout.sent) + 1, result.out))
-                process.stdin.write(bout.sent[-1].hex() + "\n")
-                process.stdin.flush()
-
-            say(device.open(ours))
-            for line in process.stdout:
-                name, _, value = line.strip().partition(" ")
-                if name == "send":
-                    bout.sent.append(alter(len(bout.sent) + 1, bytes.fromhex(value)))
-                    say(device.deliver(bout.sent[-1]))
-                else:
-                    bout.told[name] = value
-                if name in {"refused", "peer-error"}:
-                    process.stdin.close()
-            assert process.wait(PATIENCE) == int("prk-out" not in bout.told)
-        return bout
-
-
-HONEST = handshake.party
+    return program("EIRAKU_LIBEDHOC_LONG", tmp_path_factory.mktemp("libedhoc"))
 
 
 @pytest.fixture
@@ -204,7 +107,7 @@ IDENTIFIERS = {
 
 # EPP-SES-002, EPP-SES-003, EPP-SES-006, EPP-SES-014, EPP-SES-035, EPP-SES-037, EPP-PID-012, EPP-REC-001
 @SIDES
-@pytest.mark.parametrize("suite", [4, 0])
+@pytest.mark.parametrize("suite", (4, 0))
 @pytest.mark.parametrize("name", IDENTIFIERS)
 def test_a_session_opens(libedhoc: Path, ring: Ring, side: Side, suite: int, name: str) -> None:
     ring.manner = {"suites": (suite,)}
@@ -220,7 +123,7 @@ def test_a_session_opens(libedhoc: Path, ring: Ring, side: Side, suite: int, nam
 
 # EPP-SES-036
 @SIDES
-@pytest.mark.parametrize("length", [0, 8])
+@pytest.mark.parametrize("length", (0, 8))
 def test_own_identifiers_that_the_library_refuses(
     libedhoc: Path, ring: Ring, side: Side, length: int
 ) -> None:
@@ -231,7 +134,7 @@ def test_own_identifiers_that_the_library_refuses(
 
 # EPP-SES-020
 @SIDES
-@pytest.mark.parametrize("length", [0, 2, 8])
+@pytest.mark.parametrize("length", (0, 2, 8))
 def test_identifiers_of_the_peer(libedhoc: Path, ring: Ring, side: Side, length: int) -> None:
     ring.manner = {"connection_id": bytes(length)}
     check_open(ring, ring.meet(libedhoc, side), 4, side)
@@ -248,7 +151,7 @@ def test_a_long_identifier_needs_another_build(libedhoc: Path, ring: Ring, side:
 
 # EPP-SES-020
 @SIDES
-@pytest.mark.parametrize("length", [0, 24, 256, 1000])
+@pytest.mark.parametrize("length", (0, 24, 256, 1000))
 def test_with_another_build(long_identifiers: Path, ring: Ring, side: Side, length: int) -> None:
     ring.manner = {"connection_id": bytes(length)}
     check_open(ring, ring.meet(long_identifiers, side), 4, side)
@@ -256,7 +159,7 @@ def test_with_another_build(long_identifiers: Path, ring: Ring, side: Side, leng
 
 # EPP-SES-034, EPP-PID-014
 @SIDES
-@pytest.mark.parametrize("value", [None, b"", bytes(200)])
+@pytest.mark.parametrize("value", (None, b"", bytes(200)))
 def test_padding(libedhoc: Path, ring: Ring, side: Side, value: bytes | None) -> None:
     ring.padding = [replace(PADDING, value=value)]
     check_open(ring, ring.meet(libedhoc, side), 4, side)
@@ -277,7 +180,7 @@ def flipped(which: int, at: int) -> Alter:
 
 
 # EPP-SES-016, EPP-SES-018, EPP-SES-033
-@pytest.mark.parametrize("which", [1, 2, 3, 4])
+@pytest.mark.parametrize("which", (1, 2, 3, 4))
 def test_an_altered_message(libedhoc: Path, ring: Ring, which: int) -> None:
     """Whoever receives it says that it is refused, and the other side closes."""
     side = Side.INITIATOR if which % 2 == 0 else Side.RESPONDER
@@ -288,7 +191,7 @@ def test_an_altered_message(libedhoc: Path, ring: Ring, which: int) -> None:
 
 
 # EPP-SES-018
-@pytest.mark.parametrize("which", [2, 3, 4])
+@pytest.mark.parametrize("which", (2, 3, 4))
 def test_the_reference_refuses(libedhoc: Path, ring: Ring, which: int) -> None:
     side = Side.RESPONDER if which % 2 == 0 else Side.INITIATOR
     bout = ring.meet(libedhoc, side, flipped(which, -1))
@@ -319,7 +222,7 @@ def test_no_member(libedhoc: Path, ring: Ring, side: Side) -> None:
 
 # EPP-SES-010
 @SIDES
-@pytest.mark.parametrize("critical", [False, True])
+@pytest.mark.parametrize("critical", (False, True))
 def test_an_unknown_item(libedhoc: Path, ring: Ring, side: Side, *, critical: bool) -> None:
     ring.padding = [Ead(label=99, value=b"?", critical=critical)]
     bout = ring.meet(libedhoc, side)
@@ -345,3 +248,44 @@ def test_another_suite(libedhoc: Path, ring: Ring) -> None:
     bout = ring.meet(libedhoc, Side.RESPONDER)
     assert bout.told == {"refused": "message_1 -130 suite"}
     assert bout.sent[-1] == cbor.encode_sequence(2, 4)
+
+
+def own_message_1(world: World, suites: cbor.Item, ead: Sequence[Ead]) -> bytes:
+    """A message_1 of a member, with these suites and these items after the version."""
+    ephemeral = (9).to_bytes(32, "little")
+    before = cbor.encode_sequence(0, suites, ephemeral, b"") + encode_ead([credential.offer(), *ead])
+    return before + encode_ead([credential.member(world.scheme_key, before)])
+
+
+# EPP-SES-004, EPP-SES-034, EPP-SES-039
+@pytest.mark.parametrize(
+    ("suites", "ead", "told"),
+    (
+        ((0, 1, 4), [], None),
+        (4, [PADDING], None),
+        ((0, 1, 2, 4), [], "message_1 -130 suite"),
+        (4, [PADDING, PADDING], "message_1 0 authentication"),
+        (4, [credential.member(bytes(32), b""), PADDING], "message_1 0 authentication"),
+    ),
+    ids=["three suites", "three items", "four suites", "four items", "a member and a fourth item"],
+)
+def test_lists_of_more_than_three(
+    libedhoc: Path, ring: Ring, suites: cbor.Item, ead: Sequence[Ead], told: str | None
+) -> None:
+    """The library decodes three of each, and drops the rest of message_1 without a word."""
+    sent = own_message_1(ring.world, suites, ead)
+    bout = ring.meet(libedhoc, Side.RESPONDER, lambda number, data: sent if number == 1 else data)
+    assert bout.told.get("refused") == told
+
+
+# EPP-SES-034
+@SIDES
+@pytest.mark.parametrize("count", (1, 2, 3))
+def test_items_of_the_peer(libedhoc: Path, ring: Ring, side: Side, count: int) -> None:
+    """Three items in all: EAD_2 has two of ours, EAD_3 one."""
+    ring.padding = [PADDING] * count
+    bout = ring.meet(libedhoc, side)
+    if count + (2 if side is Side.INITIATOR else 1) <= 3:
+        check_open(ring, bout, 4, side)
+    else:
+        assert bout.told["refused"].endswith("library")
