@@ -106,7 +106,9 @@ class Ring:
                 bout.results.append(result)
                 # the fourth message ends the handshake; what follows is a record
                 if result.out is None or len(bout.sent) >= 4:
-                    writes.close()
+                    # nothing more will come; but a responder has not yet been asked
+                    if bout.sent:
+                        writes.close()
                     return
                 bout.sent.append(alter(len(bout.sent) + 1, result.out))
                 writes.write(bout.sent[-1].hex() + "\n")
