@@ -68,6 +68,8 @@ class Ring:
     manner: dict[str, Any] = field(default_factory=dict)
     """Fields of the reference's `Party` that are other than usual."""
     patches: Sequence[Patch] = ()
+    claims: dict[str, Any] = field(default_factory=dict)
+    """Of both purse IDs, other than usual."""
     padding: Sequence[Ead] = ()
     """After the reference's purse ID in EAD_2 or EAD_3."""
 
@@ -79,8 +81,8 @@ class Ring:
     def meet(self, program: Path, side: Side, alter: Alter = lambda _, data: data, **arguments: Any) -> Bout:
         """One handshake; `side` is the program's. `alter` may change the n-th message, from 1."""
         party: Patch = (handshake, "party", self.party)
-        self.reference = self.world.purse([4, 4], patches=(party, *self.patches))
-        given = self.world.provisioning()
+        self.reference = self.world.purse([4, 4], patches=(party, *self.patches), **self.claims)
+        given = self.world.provisioning(**self.claims)
         named = {
             "role": side.name.lower(),
             "suite": 4,

@@ -8,6 +8,11 @@
 #include "crypto.h"
 #include "epp.h"
 
+/* What a peer may send in a handshake message must fit (EPP-SES-020, EPP-SES-026); both are 7 and 1 as they come. */
+#if CONFIG_LIBEDHOC_MAX_LEN_OF_CONN_ID < MAX_MESSAGE || CONFIG_LIBEDHOC_MAX_LEN_OF_CRED_KEY_ID < MAX_MESSAGE
+#error "libedhoc must be built for identifiers of 2048 bytes"
+#endif
+
 /* As many keys as the library has at once. */
 #define KEYS 8
 #define MAX_ITEMS CONFIG_LIBEDHOC_MAX_NR_OF_EAD_TOKENS
