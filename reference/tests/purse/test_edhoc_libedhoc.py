@@ -181,6 +181,33 @@ def test_an_altered_message(libedhoc: Path, ring: Ring, which: int) -> None:
     assert bout.results[-1] == Accepted(out=None, is_open=False)
 
 
+def instead(which: int, other: bytes) -> Alter:
+    """Something else stands in place of one message."""
+    return lambda number, data: other if number == which else data
+
+
+ERRORS = (REFUSED, b"\x00\xf5", cbor.encode_sequence(2, (0, 4)), b"\x03\x60")
+
+
+# EPP-SES-018, EPP-SES-032
+@pytest.mark.parametrize("which", (1, 2, 3, 4))
+@pytest.mark.parametrize("error", ERRORS, ids=bytes.hex)
+def test_an_error_is_not_answered(libedhoc: Path, ring: Ring, which: int, error: bytes) -> None:
+    side = Side.INITIATOR if which % 2 == 0 else Side.RESPONDER
+    bout = ring.meet(libedhoc, side, instead(which, error))
+    assert bout.told == {"peer-error": error.hex()}
+    assert bout.sent[which:] == []
+
+
+# EPP-SES-026
+@pytest.mark.parametrize("which", (2, 3, 4))
+def test_a_message_that_is_too_large(libedhoc: Path, ring: Ring, which: int) -> None:
+    side = Side.INITIATOR if which % 2 == 0 else Side.RESPONDER
+    bout = ring.meet(libedhoc, side, instead(which, cbor.encode(bytes(2046))))
+    assert bout.told == {"refused": "message 0 too-large"}
+    assert bout.sent[which:] == [REFUSED]
+
+
 # EPP-SES-018
 @pytest.mark.parametrize("which", (2, 3, 4))
 def test_the_reference_refuses(libedhoc: Path, ring: Ring, which: int) -> None:

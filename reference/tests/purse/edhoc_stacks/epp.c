@@ -57,6 +57,36 @@ static int literally(struct part *rest, const char *bytes, size_t length)
 }
 #define LITERALLY(rest, bytes) literally(rest, bytes, sizeof(bytes) - 1)
 
+/* One item of any type that EPP/1 has, not deeper than `depth`. Moves on. */
+static int skip(struct part *rest, int depth)
+{
+	int major;
+	uint64_t argument;
+
+	if (depth == 0 || !head(rest, &major, &argument))
+		return 0;
+	switch (major) {
+	case 2:
+	case 3:
+		if (argument > rest->length)
+			return 0;
+		rest->at += argument, rest->length -= (size_t)argument;
+		return 1;
+	case 4:
+	case 5:
+		for (uint64_t items = argument * (uint64_t)(major - 3); items > 0; --items)
+			if (!skip(rest, depth - 1))
+				return 0;
+		return 1;
+	case 6:
+		return 0;
+	case 7:
+		return argument >= 20 && argument <= 22;
+	default:
+		return 1;
+	}
+}
+
 int epp_next_item(struct part *rest, struct item *item)
 {
 	int major;
@@ -232,11 +262,16 @@ void epp_send(const uint8_t *message, size_t length)
 
 size_t epp_receive(uint8_t message[MAX_MESSAGE])
 {
-	static char line[2 * MAX_MESSAGE + 2];
+	static char line[8 * MAX_MESSAGE];
+	static const struct purse too_large = { .code = "too-large" };
 
 	if (fgets(line, sizeof(line), stdin) == NULL)
 		return 0;
 	line[strcspn(line, "\n")] = 0;
+	if (strlen(line) > 2 * MAX_MESSAGE && line[0] >= '4') {
+		epp_refuse(&too_large, "message", 0);
+		return 0;
+	}
 	return from_hex(line, message, MAX_MESSAGE);
 }
 
@@ -246,6 +281,14 @@ int epp_is_error(const uint8_t *message, size_t length)
 		return 0;
 	epp_tell("peer-error", message, length);
 	return 1;
+}
+
+int epp_is_error_1(const uint8_t *message, size_t length)
+{
+	struct part rest = { message, length };
+
+	return length > 0 && message[0] < 0x40 && skip(&rest, 1) && skip(&rest, 16) && rest.length == 0 &&
+	       epp_is_error(message, length);
 }
 
 int epp_refuse(const struct purse *purse, const char *where, int status)

@@ -58,7 +58,8 @@ int epp_items(struct purse *purse, int message, const struct item *items, size_t
 /* Whether message_1 ends with the right `EPP member` (EPP-SES-038). */
 int epp_is_member(struct purse *purse, const uint8_t *message_1, size_t length);
 
-/* One message to the peer, and one from it; lines of hexadecimal digits. 0: there is none. */
+/* One message to the peer, and one from it; lines of hexadecimal digits. 0: there is none, or it was refused as
+ * too large (EPP-SES-026). */
 void epp_send(const uint8_t *message, size_t length);
 size_t epp_receive(uint8_t message[MAX_MESSAGE]);
 void epp_tell(const char *name, const uint8_t *value, size_t length);
@@ -66,5 +67,7 @@ void epp_tell(const char *name, const uint8_t *value, size_t length);
 int epp_refuse(const struct purse *purse, const char *where, int status);
 /* Whether a message is an EDHOC error, where a byte string is due (EPP-SES-018); then says so. */
 int epp_is_error(const uint8_t *message, size_t length);
+/* Whether one stands in place of message_1: two items, the first an integer (EPP-SES-032); then says so. */
+int epp_is_error_1(const uint8_t *message, size_t length);
 
 #endif

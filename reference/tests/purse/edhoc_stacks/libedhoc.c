@@ -353,7 +353,7 @@ static int as_responder(struct edhoc_context *context, uint8_t *message)
 	size_t length = epp_receive(message);
 	int status;
 
-	if (length == 0)
+	if (length == 0 || epp_is_error_1(message, length))
 		return 1;
 	status = edhoc_message_1_process(context, message, length);
 	if (status != EDHOC_SUCCESS)
