@@ -32,7 +32,7 @@ def compiled(
     flags = ("-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", SANITIZE, "-fno-sanitize-recover=all")
     include, search = f"-I{folder / 'include'}", f"-L{folder / 'lib'}"
     linked = [f"-l{name}" for name in (*libraries, "crypto")]
-    command = [compiler, *flags, include, *sources, "-o", out, search, *linked]
+    command: list[str | Path] = [compiler, *flags, include, *sources, "-o", out, search, *linked]
     subprocess.run(command, check=True)  # noqa: S603 - our own program
     return out
 
