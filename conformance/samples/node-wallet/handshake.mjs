@@ -16,7 +16,7 @@ const VERSIONS = [1];
 const NO_ID = Buffer.alloc(0);
 const NO_EAD = Buffer.alloc(0);
 const VERSION = shape.int(1, 255);
-const errorMessage = (info) => sequence(1, info);
+const REFUSED = sequence(1, "");
 
 /**
  * The value of `EPP version` among EAD items, or null. Unknown critical items are refused; where the item is not
@@ -87,7 +87,7 @@ export class Handshake {
       if (!(error instanceof Refusal)) throw error;
       this.state = "closed"; // EPP-SES-017
       // EPP-SES-016
-      if (error.out === undefined) error.out = errorMessage("refused");
+      if (error.out === undefined) error.out = REFUSED;
       throw error;
     }
   }
@@ -122,7 +122,7 @@ export class Handshake {
     const value = versionItem(m.ead, true, MEMBER_LABEL);
     const common = value === null ? [] : offeredVersions(value).filter((v) => VERSIONS.includes(v));
     // EPP-SES-008
-    if (common.length === 0) throw Object.assign(new Refusal("version"), { out: errorMessage("version") });
+    if (common.length === 0) throw new Refusal("version");
     this.#checkMember(raw, m.ead); // EPP-SES-040
     const shared = this.#shared(m.gx);
 

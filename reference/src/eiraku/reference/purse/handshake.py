@@ -32,7 +32,7 @@ from eiraku.spec.objects import PurseId
 from eiraku.spec.tables import Session, SessionEvent, Side
 
 SUITES = (4, 0)
-"""EDHOC cipher suites, most preferred first (EPP-SES-002)."""
+"""EDHOC cipher suites, most preferred first (EPP-SES-061)."""
 
 
 def answer(state: Handshaking, event: SessionEvent | None, data: bytes, env: Env) -> Answer:
@@ -261,9 +261,6 @@ def error(row: Session, refusal: Refusal) -> bytes:
         case Session.WAIT_MESSAGE_1, SuiteRefused():
             # EPP-SES-004
             return errors.wrong_suite(refusal.suites)
-        case Session.WAIT_MESSAGE_1, _ if refusal.code is Code.VERSION:
-            # EPP-SES-008
-            return errors.unspecified("version")
         case _:
             # EPP-SES-016
-            return errors.unspecified("refused")
+            return errors.unspecified()
