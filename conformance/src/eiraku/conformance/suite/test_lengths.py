@@ -8,7 +8,7 @@ import pytest
 from eiraku.conformance.suite.negative_session import PAYEES, Part, meet
 from eiraku.conformance.tester.peer import PADDED
 from eiraku.conformance.tester.stage import WALLET, Stage
-from eiraku.conformance.tester.world import LAST_EPOCH, World
+from eiraku.conformance.tester.world import World
 from eiraku.spec.objects import Role
 from eiraku.spec.shape import EPOCH_MAX
 
@@ -24,7 +24,6 @@ PURSES: dict[str, Attributes] = {
     "lowest-number": lambda _: {"number": (1).to_bytes(8, "big")},
     "highest-number": lambda _: {"number": b"\xff" * 8},
     "other-holder": lambda _: {"holder": bytes(32)},
-    "early": lambda _: {"issued": 0, "expires": LAST_EPOCH},
     "late": lambda _: {"expires": EPOCH_MAX},
     "reserved-1": lambda _: {"reserved": b"\0"},
     "reserved-24": lambda _: {"reserved": bytes(24)},
