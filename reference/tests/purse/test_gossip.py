@@ -70,13 +70,15 @@ def test_the_newer_bulletin_goes_either_way(world: World, *, responder_has: bool
 
 
 def test_a_delta_is_passed_on(world: World) -> None:
-    """EPP-DEV-022, EPP-DEV-030: from purse to purse, also after a loss of power."""
+    """EPP-DEV-030, EPP-DEV-084, EPP-DEV-094: from purse to purse, also after a loss of power."""
     update = published(world, 21, MANY[5:])
     first = world.purse().device
     last = world.purse().device
     for device in (first, last):
         device.bulletin(published(world, 20, MANY).encode())
+    writes = first.store.writes
     assert isinstance(first.bulletin(by_delta(update, 20, MANY[:5], []).encode()), Accepted)
+    assert first.store.writes == writes + 1
     first.power_cut()
     # HAVE, HAVE, ASK-BULLETIN, BULLETIN, ASK-DELTA, DELTA, DONE
     assert exchange(Gossip(last), Gossip(first)) == 7

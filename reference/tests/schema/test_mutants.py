@@ -94,7 +94,7 @@ RECORDS: Mapping[type[Record], tuple[str, ...]] = {
     OfferedUnit: ("offered-unit",),
     Issue: ("issue-to-vault", "issue-answer"),
     Claim: ("claim-of-payer", "claim-body"),
-    Challenge: ("challenge",),
+    Challenge: ("challenge-payload",),
     SelfReport: ("self-report",),
     Entry: ("entry",),
     centre_objects.Request: ("request-payload",),

@@ -258,8 +258,8 @@ class Enrolled(Record):
     `vault`: number of its holder's vault, or None.
     """
 
-    purse_id: Annotated[bytes, Octets(0, PURSE_ID_MAX)]
+    purse_id: Annotated[bytes, Octets(1, PURSE_ID_MAX)]
     anchor: Annotated[str, Text(0, REQUEST_MAX)]
     policy: Annotated[str, Text(0, REQUEST_MAX)]
-    bulletin: Annotated[bytes, Octets(0, UPDATE_MAX)]
+    bulletin: Annotated[bytes, Octets(1, UPDATE_MAX)]
     vault: Number | None
