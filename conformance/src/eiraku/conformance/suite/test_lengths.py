@@ -9,10 +9,13 @@ from eiraku.conformance.suite.negative_session import PAYEES, Part, meet
 from eiraku.conformance.tester.peer import PADDED
 from eiraku.conformance.tester.stage import WALLET, Stage
 from eiraku.conformance.tester.world import World
+from eiraku.reference.edhoc.messages import encode_identifier
 from eiraku.spec.objects import Role
 from eiraku.spec.shape import EPOCH_MAX
 
 SESSIONS = 3
+NAMED = ("message_1", "message_2")
+"""The messages that have the connection identifier of who sends them."""
 Attributes = Callable[[World], dict[str, Any]]
 
 PURSES: dict[str, Attributes] = {
@@ -32,14 +35,19 @@ PURSES: dict[str, Attributes] = {
 
 
 def lengths(stage: Stage, part: Part) -> set[tuple[tuple[str, int], ...]]:
-    """Lengths of the wallet's messages of the handshake, by name, in some sessions."""
+    """Lengths of the wallet's handshake messages, but for its connection identifier, in some sessions."""
     found: set[tuple[tuple[str, int], ...]] = set()
     stage.begin()
     for _ in range(SESSIONS):
         stage.evidence.steps.clear()
-        meet(stage, part)
+        talk = meet(stage, part)
+        identifier = len(encode_identifier(talk.wallet_connection_id))
         heard = [step for step in stage.evidence.steps if step.source == WALLET and step.data]
-        sent = [(step.label, len(step.data) // 2) for step in heard if step.label.startswith("message_")]
+        sent = [
+            (step.label, len(step.data) // 2 - (identifier if step.label in NAMED else 0))
+            for step in heard
+            if step.label.startswith("message_")
+        ]
         stage.equal(len(sent), 2, "messages of the wallet in a handshake")
         found.add(tuple(sent))
     return found

@@ -180,7 +180,7 @@ def connect(stage: Stage, side: Side, *, peer: Identity | None = None, manner: M
 
 
 def party(stage: Stage, peer: Identity, manner: Manner) -> Party[PurseId]:
-    """The suite's purse as one side of EDHOC."""
+    """The suite's purse as one side of EDHOC; of EAD_2 it understands what belongs there, in any order."""
     sealed = purse_id_item(stage, peer.purse_id)
     return Party(
         suites=manner.suites,
@@ -191,7 +191,8 @@ def party(stage: Stage, peer: Identity, manner: Manner) -> Party[PurseId]:
         resolve=partial(_resolve, stage, manner),
         credential_ead=manner.purse_id if manner.purse_id is not None else (sealed,),
         credential_labels=frozenset({LABEL_PURSE_ID}),
-        ead_labels=frozenset({LABEL_VERSION, LABEL_MEMBER}),
+        # EPP-SES-010
+        ead_labels=frozenset({LABEL_VERSION}),
     )
 
 
@@ -233,7 +234,11 @@ def _as_responder(stage: Stage, peer: Identity, manner: Manner, message_1: bytes
     us = party(stage, peer, manner)
     message_1 = manner.hear(message_1) if manner.hear is not None else message_1
     with _ReadingWallet("message_1"):
-        read = replace(responder.read_message_1(replace(us, suites=(4, 0)), message_1), party=us)
+        reading = replace(us, suites=(4, 0), ead_labels=us.ead_labels | {LABEL_MEMBER})
+        # EPP-SES-010: EAD_3 knows no item but the purse ID
+        read = replace(
+            responder.read_message_1(reading, message_1), party=replace(us, ead_labels=frozenset())
+        )
         waiting, message_2 = responder.write_message_2(
             read, ephemeral=stage.world.random(32), ead=manner.ead_2
         )
