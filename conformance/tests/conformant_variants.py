@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from eiraku.conformance.mutants.wallet import MutantWallet
-from eiraku.reference.edhoc import errors, initiator, messages, party, responder
+from eiraku.reference.edhoc import initiator, messages, party, responder
 from eiraku.reference.edhoc.messages import Ead
 from eiraku.reference.purse import handshake
-from eiraku.spec.cbor import Item
 from eiraku.testing.patches import Patch, edit
 
 _encode_ead = messages.encode_ead
@@ -31,8 +30,10 @@ def _last(us: party.Party[Any], items: Sequence[Ead]) -> bytes:
     return messages.encode_ead((Ead(label=65100, value=b"\x07"), *items, *us.credential_ead))
 
 
-def _in_reverse(suites: tuple[int, ...]) -> Item:
-    return suites[0] if len(suites) == 1 else tuple(reversed(suites))
+def _among_others(us: party.Party[Any], items: Sequence[Ead]) -> bytes:
+    """EAD_2 or EAD_3 with padding and unknown items around each item, one with a label of another message."""
+    unknown = (Ead(label=65002, value=bytes(16)), Ead(label=7), *PADDING)
+    return messages.encode_ead((*items, *unknown, *us.credential_ead, *unknown))
 
 
 PATCHES: dict[str, Sequence[Patch]] = {
@@ -41,7 +42,8 @@ PATCHES: dict[str, Sequence[Patch]] = {
     "fresh_byte": _identified("env.random(1)"),
     "fresh_bytes": _identified("env.random(8)"),
     "purse_id_last": [(initiator, "ead_of", _last), (responder, "ead_of", _last)],
-    "padding_and_suites": [(messages, "encode_ead", _padded), (errors, "suites_item", _in_reverse)],
+    "among_others": [(initiator, "ead_of", _among_others), (responder, "ead_of", _among_others)],
+    "padding": [(messages, "encode_ead", _padded)],
 }
 
 

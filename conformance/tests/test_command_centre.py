@@ -93,10 +93,10 @@ def test_a_report_that_was_sent(centre: Run, tmp_path: Path) -> None:
     """EPP-DEV-016, EPP-DEV-113"""
     purse = tmp_path / "alice.db"
     number = registered(centre, "--purse", purse)
-    challenge = bytes.fromhex(centre("inspect", number)[1].split()[1])
+    old, challenge = (bytes.fromhex(centre("inspect", number)[1].split()[1]) for _ in range(2))
     device = Device(purse, RANDOM)
     (tmp_path / "report").write_bytes(device.self_report(challenge))
-    (tmp_path / "old").write_bytes(device.self_report(bytes(16)))
+    (tmp_path / "old").write_bytes(device.self_report(old))
     device.close()
     code, _, err = centre("inspect", number, "--report", tmp_path / "old")
     assert (code, "ask for another" in err) == (1, True)

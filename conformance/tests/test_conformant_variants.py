@@ -17,7 +17,7 @@ VARIANTS = Path(__file__).with_name("conformant_variants.py")
 NAMES = sorted(runpy.run_path(str(VARIANTS))["PATCHES"])
 TOUCHED = (
     "connection_identifier or own_message_1 or own_membership or (nothing_in_common and same-peer) or "
-    "unsupported_suite or (wallet_pays and one-unit) or outsider_with_a_recorded"
+    "unsupported_suite or (wallet_pays and one-unit) or outsider_with_a_recorded or (lengths and longest)"
 )
 """What could notice such a difference."""
 

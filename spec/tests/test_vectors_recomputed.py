@@ -120,7 +120,7 @@ def sealed_purse_id(given: Json) -> Json:
     scheme_key, nonce, purse_id = (bytes.fromhex(given[n]) for n in ("scheme_key", "nonce", "purse_id"))
     info = b"EPP/1 sealed purse ID"
     both = expand(extract(nonce, scheme_key), info, 44)
-    ciphertext = ChaCha20Poly1305(both[:32]).encrypt(both[32:], purse_id, b"")
+    ciphertext = ChaCha20Poly1305(both[:32]).encrypt(both[32:], purse_id.ljust(256, b"\0"), b"")
     ead_item = cbor2.dumps(-65003) + cbor2.dumps(nonce + ciphertext)
     return hexed(
         info=info,

@@ -16,7 +16,7 @@ const VERSIONS = [1];
 const NO_ID = Buffer.alloc(0);
 const NO_EAD = Buffer.alloc(0);
 const VERSION = shape.int(1, 255);
-const errorMessage = (info) => sequence(1, info);
+const REFUSED = sequence(1, "");
 
 /**
  * The value of `EPP version` among EAD items, or null. Unknown critical items are refused; where the item is not
@@ -87,7 +87,7 @@ export class Handshake {
       if (!(error instanceof Refusal)) throw error;
       this.state = "closed"; // EPP-SES-017
       // EPP-SES-016
-      if (error.out === undefined) error.out = errorMessage("refused");
+      if (error.out === undefined) error.out = REFUSED;
       throw error;
     }
   }
@@ -121,8 +121,8 @@ export class Handshake {
     if (m.gx.length !== 32) throw new Refusal("malformed", "length of G_X");
     const value = versionItem(m.ead, true, MEMBER_LABEL);
     const common = value === null ? [] : offeredVersions(value).filter((v) => VERSIONS.includes(v));
-    // EPP-SES-008, EPP-SES-081
-    if (common.length === 0) throw Object.assign(new Refusal("version"), { out: errorMessage("version") });
+    // EPP-SES-008
+    if (common.length === 0) throw new Refusal("version");
     this.#checkMember(raw, m.ead); // EPP-SES-040
     const shared = this.#shared(m.gx);
 
@@ -190,7 +190,7 @@ export class Handshake {
   #chooseSuite(offered) {
     const selected = offered.at(-1);
     const before = offered.slice(0, -1).some((suite) => this.suites.includes(suite));
-    // EPP-SES-004, EPP-SES-005, EPP-SES-080
+    // EPP-SES-004, EPP-SES-005, EPP-SES-061
     if (!this.suites.includes(selected) || before) {
       const own = this.suites.length === 1 ? this.suites[0] : this.suites;
       throw Object.assign(new Refusal("suite", `suites ${offered}`), { out: sequence(2, own) });

@@ -1,12 +1,12 @@
 // Purse IDs (chapter 3): shape, checks under the anchor, and the sealed form on the wire.
-import { decode, encode, sequence } from "./cbor.mjs";
+import { decode, decodeSequence, encode, sequence } from "./cbor.mjs";
 import { Refusal, as } from "./codes.mjs";
 import { CONTEXT, parseSigned, verifySigned } from "./cose.mjs";
 import { KID } from "./edhoc.mjs";
 import * as keys from "./keys.mjs";
 import * as shape from "./shape.mjs";
 
-const MAX_SIZE = 512;
+const MAX_SIZE = 256;
 export const ROLES = new Map([["person", 1], ["merchant", 2], ["vault", 3], ["centre", 4]]);
 
 const COSE_KEY = shape.map([1, shape.is(1)], [-1, shape.is(6)], [-2, shape.bytes(32)]);
@@ -53,7 +53,7 @@ export function memberMac(schemeKey, before) {
 }
 
 const PURSE_ID_LABEL = 65003;
-const SEALED = shape.bytes(33, 16 + MAX_SIZE + 16);
+const SEALED = shape.bytes(16 + MAX_SIZE + 16);
 
 /** ID_CRED_x of every purse (EPP-PID-012). */
 export const ID_CRED = new Map([[KID, Buffer.from([1])]]);
@@ -61,7 +61,8 @@ export const ID_CRED = new Map([[KID, Buffer.from([1])]]);
 /** schemeKey: 32 bytes in hex. The item of EAD, with a fresh nonce (EPP-PID-008, EPP-PID-009). */
 export function sealPurseId(raw, schemeKey, nonce = keys.random(16)) {
   const [key, iv] = schemeSecrets(schemeKey, nonce);
-  return sequence(-PURSE_ID_LABEL, Buffer.concat([nonce, keys.seal(keys.CHACHA, key, iv, Buffer.alloc(0), raw)]));
+  const padded = Buffer.concat([raw, Buffer.alloc(MAX_SIZE - raw.length)]); // EPP-PID-030
+  return sequence(-PURSE_ID_LABEL, Buffer.concat([nonce, keys.seal(keys.CHACHA, key, iv, Buffer.alloc(0), padded)]));
 }
 
 /** The purse ID of a peer with this ID_CRED_x and these EAD items, and the other items. Refuses with `authentication`. */
@@ -75,8 +76,11 @@ export function openPurseId({ idCred, ead }, schemeKey) {
     if (item?.label !== -PURSE_ID_LABEL || more.length > 0) throw new Refusal("authentication", "EPP purse ID");
     const sealed = SEALED(item.value); // EPP-PID-010
     const [key, iv] = schemeSecrets(schemeKey, sealed.subarray(0, 16));
-    const raw = keys.open(keys.CHACHA, key, iv, Buffer.alloc(0), sealed.subarray(16));
-    if (raw === null) throw new Refusal("authentication", "sealed purse ID does not open");
+    const padded = keys.open(keys.CHACHA, key, iv, Buffer.alloc(0), sealed.subarray(16));
+    if (padded === null) throw new Refusal("authentication", "sealed purse ID does not open");
+    const [{ raw }, ...zeros] = decodeSequence(padded);
+    // EPP-PID-031
+    if (zeros.some(({ value }) => value !== 0)) throw new Refusal("authentication", "padding");
     return { raw, rest: ead.filter((other) => !isPurseId(other)) };
   });
 }

@@ -81,7 +81,7 @@ def test_a_bulletin_under_a_successor_comes_after_the_list(world: World) -> None
 
 
 def test_a_peer_that_promises_what_it_has_not(world: World) -> None:
-    """EPP-DEV-025, EPP-DEV-135, EPP-DEV-050: each list is asked for once; a lie changes nothing."""
+    """EPP-DEV-025, EPP-DEV-050, EPP-DEV-083, EPP-DEV-135: a list is asked for once; a lie changes nothing."""
     gossip = purse(world)
     before = gossip.device.store.digest()
     promise = Have(epoch=99, device=9, money=9).encode()

@@ -121,7 +121,9 @@ def test_small_order_of_x25519() -> None:
 def test_what_is_said_to_centres_shares_no_r(world: World) -> None:
     """EPP-KEY-013, EPP-DEV-006, EPP-SVC-002"""
     alice = world.purse([1])
-    signed = [alice.device.self_report(bytes([n] * 16)) for n in range(4)]
+    signed = [
+        alice.device.self_report(world.challenge(alice.number, asked=bytes([n] * 16))) for n in range(4)
+    ]
     signed += [alice.device.sign_request("centre", "account", n + 1, cbor.encode(())) for n in range(4)]
     assert len({cose.parse(each).signature[:32] for each in signed}) == len(signed)
     assert SelfReport.decode(cose.parse(signed[0]).payload).number == alice.number

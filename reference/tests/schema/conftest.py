@@ -20,7 +20,6 @@ from eiraku.reference.meeting import Channel, accepted, lead, meet
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder
 from eiraku.spec.centre_objects import (
     CasesBody,
-    Challenge,
     Claim,
     Enrolled,
     NoBody,
@@ -198,7 +197,7 @@ def customer(scheme: Scheme, device: Device) -> None:
     accepted(device.bulletin(here.bulletin(0)))
     ask(centre, "renew", RenewBody(expires=device.snapshot().epoch + 1000).encode())
     ask(centre, "scheme-keys", nothing)
-    challenge = Challenge.decode(ask(centre, "challenge", nothing)).challenge
+    challenge = ask(centre, "challenge", nothing)
     ask(centre, "self-report", device.self_report(challenge))
     accepted(device.order(PayOrder(amount=7)))
     without_receipt(device, LocalSession(here, here.open()))

@@ -94,6 +94,7 @@ RECORDS: Mapping[type[Record], tuple[str, ...]] = {
     OfferedUnit: ("offered-unit",),
     Issue: ("issue-to-vault", "issue-answer"),
     Claim: ("claim-of-payer", "claim-body"),
+    Challenge: ("challenge-payload",),
     SelfReport: ("self-report",),
     Entry: ("entry",),
     centre_objects.Request: ("request-payload",),
@@ -110,7 +111,6 @@ RECORDS: Mapping[type[Record], tuple[str, ...]] = {
     RenewBody: ("renew-body",),
     Renewed: ("renew-answer",),
     SchemeKeys: ("scheme-keys-answer",),
-    Challenge: ("challenge-answer",),
     Balance: ("balance-answer",),
     PayOutBody: ("pay-out-body",),
     SessionName: ("pay-out-answer",),
@@ -188,6 +188,8 @@ READERS: Mapping[str, Reader] = {
     "signed-unit": Reader(read=anchor.parse_unit, most=objects.UNIT_MAX),
     "signed-bulletin": Reader(read=lambda data: anchor.verify_bulletin(ANCHOR, data), conditions=ORDER),
     "bulletin-update": Reader(read=bulletins.update, most=bulletins.UPDATE_MAX),
+    "signed-challenge": Reader(read=lambda data: anchor.verify_challenge(ANCHOR, data)),
+    "challenge-answer": Reader(read=lambda data: anchor.verify_challenge(ANCHOR, data)),
     "signed-self-report": Reader(read=lambda data: inspection.read(bytes(8), bytes(32), data)),
     "self-report-body": Reader(read=lambda data: inspection.read(bytes(8), bytes(32), data)),
     "signed-request": Reader(read=requests.parse),
@@ -208,7 +210,7 @@ READERS: Mapping[str, Reader] = {
 
 RULES = rules((SPEC / "schema.cddl").read_text())
 CASE = Case(sequence=1, kind="copy", purse=bytes(8), unit_id=bytes(32), hop=4, epoch=7)
-EMBEDDED = {rule for rule in RULES if ".cbor" in RULES[rule]} | {"self-report-body"}
+EMBEDDED = {rule for rule in RULES if ".cbor" in RULES[rule]} | {"self-report-body", "challenge-answer"}
 MADE: Mapping[str, bytes] = {
     rule: made.encode()
     for rule, made in {

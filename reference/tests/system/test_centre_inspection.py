@@ -15,6 +15,7 @@ from eiraku.reference.crypto import cose
 from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
 from eiraku.spec.centre_objects import SelfReport
+from eiraku.spec.errors import Refusal
 from eiraku.testing import market
 from eiraku.testing.device import number_of
 from eiraku.testing.town import VAULT, Town
@@ -63,7 +64,7 @@ def test_an_honest_purse_never_gives_a_finding(seed: int) -> None:
     with TemporaryDirectory() as folder:
         town = Town(PERSONS, folder=Path(folder), seed=seed.to_bytes(8, "big"))
         chance = random.Random(seed)
-        asked: dict[int, bytes] = {}
+        asked: dict[int, tuple[int, bytes]] = {}
         reported: dict[int, bytes] = {}
         market.issue(town, [1, 2, 4, 8] * 3)
         for _ in range(40):
@@ -90,9 +91,15 @@ def test_an_honest_purse_never_gives_a_finding(seed: int) -> None:
                         number_of(person), report, town.issuer.history
                     )
                 case "i" if who in asked:
-                    reported[who] = person.self_report(asked.pop(who))
+                    epoch, challenge = asked.pop(who)
+                    if person.snapshot().epoch <= epoch:
+                        reported[who] = person.self_report(challenge)
+                        continue
+                    with pytest.raises(Refusal, match="EPP-DEV-091"):
+                        person.self_report(challenge)
                 case "i":
-                    asked[who] = town.registry.inspections.challenge(number_of(person), town.issuer.history)
+                    challenge = town.registry.inspections.challenge(number_of(person), town.issuer.history)
+                    asked[who] = town.registry.bulletins.epoch, challenge
         for person in town.persons:
             assert not market.inspect(town, person)
         town.issuer.history.conserved()

@@ -174,9 +174,10 @@ def test_only_the_purse_signs_its_report(town: Town) -> None:
     report = person.self_report(challenge)
     payload = cose.parse(report).payload
     key = SigningKey(provision_of(person).private_key)
+    asked = town.registry.inspections.challenge(number_of(other))
     strangers = {
         "another key": cose.sign(SigningKey(bytes(32)), CONTEXT_SELF_REPORT, payload),
-        "another purse": other.self_report(challenge),
+        "another purse": other.self_report(asked),
         "another context": cose.sign(key, b"EPP/1 request", payload),
         "a kid": cose.sign(key, CONTEXT_SELF_REPORT, payload, kid=bytes(8)),
         "another number": signed(person, replace(SelfReport.decode(payload), number=number_of(other))),
@@ -210,5 +211,6 @@ def test_a_report_is_as_in_the_schema(town: Town) -> None:
     market.give(town, person, [1, 2])
     market.pay(town, person, town.devices[VAULT], 1, lost=7)
     schema = Validator(Path(__file__).parents[3] / "spec" / "schema.cddl")
-    payload = cose.parse(person.self_report(bytes(16))).payload
+    challenge = town.registry.inspections.challenge(number_of(person))
+    payload = cose.parse(person.self_report(challenge)).payload
     assert schema.validate(payload, "self-report", require_deterministic=True)

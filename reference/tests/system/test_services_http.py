@@ -368,12 +368,20 @@ def test_key_lists_are_for_anybody(place: Place) -> None:
     assert place.refused("GET", "/epp1/keys/other") == "not-found"
 
 
-def test_scheme_keys_want_tls_unless_it_is_on_this_machine(place: Place) -> None:
-    # EPP-SVC-031
+@pytest.mark.parametrize(
+    ("method", "code"),
+    (
+        ("scheme-keys", "tls-required"),
+        ("challenge", "tls-required"),
+        ("self-report", "tls-required"),
+        ("account", "authentication"),
+    ),
+)
+def test_secrets_want_tls_unless_it_is_on_this_machine(place: Place, method: str, code: str) -> None:
+    # EPP-SVC-031, EPP-DEV-093
     key = SigningKey(bytes(32))
-    for method, code in (("scheme-keys", "tls-required"), ("account", "authentication")):
-        asked = Request(audience="issuing-centre", method=method, purse=NUMBER, sequence=1, body=b"")
-        sent: dict[str, Any] = {"content": cose.sign(key, CONTEXT_REQUEST, asked.encode()), "headers": COSE}
-        path = "/epp1/issuing-centre/requests"
-        assert place.refused("POST", path, client="192.0.2.1", **sent) == code
-        assert place.refused("POST", path, **sent) == "authentication"
+    asked = Request(audience="issuing-centre", method=method, purse=NUMBER, sequence=1, body=b"")
+    sent: dict[str, Any] = {"content": cose.sign(key, CONTEXT_REQUEST, asked.encode()), "headers": COSE}
+    path = "/epp1/issuing-centre/requests"
+    assert place.refused("POST", path, client="192.0.2.1", **sent) == code
+    assert place.refused("POST", path, **sent) == "authentication"

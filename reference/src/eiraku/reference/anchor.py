@@ -16,8 +16,9 @@ from eiraku.reference.history import unit_id
 from eiraku.reference.keylists import DeviceKey, DeviceList, MoneyKey, MoneyList
 from eiraku.reference.settings import SettingsError, convert
 from eiraku.spec import anchor as written
-from eiraku.spec import key_lists, objects
+from eiraku.spec import centre_objects, key_lists, objects
 from eiraku.spec.bulletins import BULLETIN_MAX, Bulletin
+from eiraku.spec.centre_objects import Challenge
 from eiraku.spec.errors import Code, Refusal, Refused
 from eiraku.spec.key_lists import Centre
 from eiraku.spec.objects import PurseId, Unit
@@ -315,6 +316,19 @@ def verify_bulletin(anchor: TrustAnchor, raw: bytes) -> Bulletin:
     if not cose.verify(public, objects.CONTEXT_BULLETIN, signed):
         raise Refusal(Code.BULLETIN_SIGNATURE, "EPP-BUL-001", "bulletin: signature does not verify")
     return bulletin
+
+
+def verify_challenge(anchor: TrustAnchor, raw: bytes) -> Challenge:
+    """Shape, then signature; not for whom. Raises Refusal (MALFORMED or AUTHENTICATION)."""
+    # EPP-DEV-092
+    signed = cose.parse(raw)
+    kid = cose.kid_of(signed, "challenge")
+    challenge = Challenge.decode(signed.payload)
+    public = signer(anchor.device_keys, kid, challenge.epoch, Code.AUTHENTICATION, "challenge")
+    # EPP-DEV-089
+    if not cose.verify(public, centre_objects.CONTEXT_CHALLENGE, signed):
+        raise Refusal(Code.AUTHENTICATION, "EPP-DEV-089", "challenge: signature does not verify")
+    return challenge
 
 
 def signer(

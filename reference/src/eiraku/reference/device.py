@@ -135,7 +135,10 @@ class Device:
         return self._take(Collect(unit_ids=tuple(unit_ids)))
 
     def self_report(self, challenge: bytes) -> bytes:
-        """What this purse says of itself, signed, over 16 bytes (EPP-DEV-006). Raises Refusal, StoreError."""
+        """What this purse says of itself, over a challenge as signed (EPP-DEV-006).
+
+        Raises Refusal, StoreError.
+        """
         return online.self_report(core.ready(self._state), challenge, self._env)
 
     def sign_request(self, audience: str, method: str, sequence: int, body: bytes) -> bytes:

@@ -1,11 +1,11 @@
 """How purses that are offline get key lists and bulletins from each other before a session (chapter 13).
 
-A `Collector` puts a revoked list together from chunks that anybody sends, in any order. A `Gossip` passes
-bulletins on, in strict turns, between two purses that are about to open a session. Both belong to one device
-and keep nothing but one bulletin and its chunks, a mebibyte at most, in volatile memory; a lie ends the
-exchange and costs the purse nothing else.
+A `Gossip` passes bulletins on, in strict turns, between two purses that are about to open a session. It
+belongs to one device and keeps nothing but one bulletin and its chunks, a mebibyte at most, in volatile
+memory and for one exchange; a lie ends the exchange and costs the purse nothing else.
 """
 
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from eiraku.reference import anchor
@@ -36,87 +36,42 @@ MESSAGES_MAX = CHUNKS_MAX + 16
 """Messages that a purse answers in one exchange: it may be asked for all chunks, or ask for them."""
 
 
-class Collector:
-    """Puts the next bulletin of a device together. Begins empty, also after a loss of power."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """A bulletin, `signed`, that is not taken yet; its chunks from position 0 on."""
 
-    def __init__(self, device: Device) -> None:
-        """`device`: a purse that is made. Raises Misuse."""
-        if not isinstance(device.state, Ready):
-            raise Misuse("expected a purse that is made, found an empty one; provision it first")
-        self.device = device
-        self._signed = b""
-        self._said: Bulletin | None = None
-        self._chunks: dict[int, bytes] = {}
+    signed: bytes
+    said: Bulletin
+    chunks: list[bytes] = field(default_factory=list)
 
     @property
-    def epoch(self) -> int | None:
-        """Epoch of the bulletin that is being collected, or was collected last."""
-        return None if self._said is None else self._said.epoch
+    def complete(self) -> bool:
+        """Whether all chunks are here."""
+        return len(self.chunks) == len(self.said.chunks)
 
-    @property
-    def begun(self) -> bool:
-        """Whether a chunk of it is here."""
-        return bool(self._chunks)
-
-    def take_bulletin(self, signed: bytes) -> bool:
-        """Begin with a bulletin if it is newer than the one held and the one before. Raises Refusal."""
+    def add(self, data: bytes) -> bool:
+        """Keep the next chunk if the bulletin has its digest there; whether it has. Junk costs one digest."""
         # EPP-DEV-027
-        said = anchor.verify_bulletin(_identity(self.device).anchor, signed)
-        bulletins.check_room(said, _identity(self.device).policy.max_bulletin)
-        # EPP-DEV-028: a newer one replaces an older one, never the other way round
-        if said.epoch <= max(epoch_of(self.device), self.epoch or 0):
-            return False
-        self._signed, self._said, self._chunks = signed, said, {}
-        if not said.chunks:
-            self._deliver(Whole(signed=signed, chunks=()))
-        return True
-
-    def take_chunk(self, data: bytes) -> bool:
-        """Keep a chunk whose digest is in the bulletin; whether it was of use. Junk costs one digest."""
-        missing = self.missing()
-        if self._said is None or not missing:
-            return False
-        digest = sha256(data).digest()
-        # EPP-DEV-027
-        places = [n for n in missing if self._said.chunks[n][1] == digest]
-        self._chunks |= dict.fromkeys(places, data)
-        if len(places) == len(missing):
-            chunks = tuple(self._chunks[n] for n in range(len(self._said.chunks)))
-            self._deliver(Whole(signed=self._signed, chunks=chunks))
-        return bool(places)
-
-    def take_delta(self, delta: bytes) -> bool:
-        """Come to the bulletin by a delta from the one held; whether it led there."""
-        return self._said is not None and self._deliver(Changed(signed=self._signed, delta=delta))
-
-    def missing(self) -> tuple[int, ...]:
-        """Positions of the chunks that are still wanted."""
-        if self._said is None or self._said.epoch <= epoch_of(self.device):
-            return ()
-        return tuple(n for n in range(len(self._said.chunks)) if n not in self._chunks)
-
-    def _deliver(self, update: Whole | Changed) -> bool:
-        # EPP-BUL-006: the device judges it as if it had come in one piece
-        taken = isinstance(self.device.bulletin(update.encode()), Accepted)
-        if taken or isinstance(update, Whole):
-            self._chunks = {}
-        if not taken and isinstance(update, Whole):
-            self._said = None
-        return taken
+        fits = not self.complete and sha256(data).digest() == self.said.chunks[len(self.chunks)][1]
+        if fits:
+            self.chunks.append(data)
+        return fits
 
 
 class Gossip:
     """One side of an exchange of news; lives as long as the device is switched on."""
 
     def __init__(self, device: Device) -> None:
-        """Raises Misuse."""
-        self.collector = Collector(device)
+        """`device`: a purse that is made. Raises Misuse."""
+        if not isinstance(device.state, Ready):
+            raise Misuse("expected a purse that is made, found an empty one; provision it first")
         self.device = device
         self._left = 0
         self._peer: Have | None = None
         self._spoken = False
         self._asked: News | None = None
         self._sought: set[object] = set()
+        self._collected: Collection | None = None
 
     def begin(self) -> bytes:
         """The first message of an exchange, by the initiator of the session to come. Raises Misuse."""
@@ -148,6 +103,7 @@ class Gossip:
     def _answer(self, message: News) -> News | None:
         """Raises Refusal for a lie."""
         match message:
+            # EPP-DEV-083
             case Have() if self._peer is None:
                 self._peer = message
                 return self._next()
@@ -174,10 +130,11 @@ class Gossip:
             return self._asking(AskKeys(centre=Whose.DEVICE))
         if peer.money > mine.money and self._seek(Whose.MONEY):
             return self._asking(AskKeys(centre=Whose.MONEY))
-        if peer.epoch > mine.epoch and self._seek(Signed):
-            known = peer.epoch == self.collector.epoch
-            return self._next_delta() if known else self._asking(AskBulletin())
+        # EPP-DEV-084
+        if peer.epoch > mine.epoch and self._seek(AskBulletin):
+            return self._asking(AskBulletin())
         newer = mine.epoch > peer.epoch or mine.device > peer.device or mine.money > peer.money
+        # EPP-DEV-081, EPP-DEV-082
         if newer and not self._spoken:
             self._spoken = True
             return mine
@@ -193,35 +150,55 @@ class Gossip:
         """Take what was asked for, and only that. Raises Refusal."""
         asked, self._asked = self._asked, None
         match asked, message:
-            case AskBulletin(), Signed() if self.collector.take_bulletin(message.signed):
-                return self._next_delta()
-            case AskChunk(), Chunk() if self.collector.take_chunk(message.data):
-                return self._next_chunk()
-            case AskDelta(), Difference() if self.collector.take_delta(message.delta):
-                return self._next()
+            case AskBulletin(), Signed():
+                return self._begin(message.signed)
+            case AskDelta(), Difference() if message.epoch == asked.epoch:
+                # EPP-DEV-085
+                return self._next() if self._take(delta=message.delta) else self._next_chunk()
             case AskDelta(), Nothing():
+                # EPP-DEV-085
                 return self._next_chunk()
+            case AskChunk(), Chunk() if (message.epoch, message.position) == (asked.epoch, asked.position):
+                if self._collected is not None and self._collected.add(message.data):
+                    return self._next_chunk()
             case AskKeys(), Keys():
                 # EPP-DEV-050
                 if isinstance(self.device.keys(Centre[asked.centre.name], message.signed), Accepted):
                     return self._next()
         return self._done()
 
-    def _next_delta(self) -> News:
-        """The delta from the bulletin held, if there is one and no chunk of the next."""
-        mine, epoch = epoch_of(self.device), self.collector.epoch
-        if not mine or epoch is None or epoch <= mine or self.collector.begun:
-            return self._next_chunk()
-        return self._asking(AskDelta(epoch=epoch, from_epoch=mine))
+    def _begin(self, signed: bytes) -> News:
+        """Begin to collect a bulletin: by the delta from the one held, or chunk by chunk. Raises Refusal."""
+        # EPP-DEV-027
+        said = anchor.verify_bulletin(_identity(self.device).anchor, signed)
+        bulletins.check_room(said, _identity(self.device).policy.max_bulletin)
+        mine = epoch_of(self.device)
+        if said.epoch <= mine:
+            return self._done()
+        self._collected = Collection(signed=signed, said=said)
+        # EPP-DEV-084
+        if said.chunks and mine:
+            return self._asking(AskDelta(epoch=said.epoch, from_epoch=mine))
+        return self._next_chunk()
 
     def _next_chunk(self) -> News:
-        missing, epoch = self.collector.missing(), self.collector.epoch
-        # EPP-DEV-135: nothing is collected any more if the device refused it
-        if epoch is None:
+        """Ask for the next chunk; with all of them here, take the bulletin."""
+        collected = self._collected
+        if collected is None:
             return self._done()
-        if not missing:
-            return self._next()
-        return self._asking(AskChunk(epoch=epoch, position=missing[0]))
+        # EPP-DEV-086
+        if not collected.complete:
+            return self._asking(AskChunk(epoch=collected.said.epoch, position=len(collected.chunks)))
+        return self._next() if self._take() else self._done()
+
+    def _take(self, *, delta: bytes | None = None) -> bool:
+        """Take the bulletin that is collected, by a delta or with all its chunks; whether it was accepted."""
+        if self._collected is None:
+            return False
+        signed, chunks = self._collected.signed, tuple(self._collected.chunks)
+        update = Whole(signed=signed, chunks=chunks) if delta is None else Changed(signed=signed, delta=delta)
+        # EPP-BUL-006: the device judges it as if it had come in one piece
+        return isinstance(self.device.bulletin(update.encode()), Accepted)
 
     def _serve(self, message: AskBulletin | AskChunk | AskDelta | AskKeys) -> News:
         # EPP-DEV-023
@@ -253,8 +230,10 @@ class Gossip:
 
     def _close(self) -> None:
         """`_left`: messages still taken; `_peer`: what the peer has; `_spoken`: it knows what I have;
-        `_sought`: what I asked for, `_asked`: and wait for.
+        `_sought`: what I asked for, `_asked`: and wait for; `_collected`: what I got and have not taken.
         """
+        # EPP-DEV-087
+        self._collected = None
         self._left = 0
         self._peer = None
         self._sought = set()

@@ -31,6 +31,7 @@ SIGNED: Mapping[bytes, tuple[str, str]] = {
     objects.CONTEXT_ENDORSEMENT: ("", "endorsement-payload"),
     objects.CONTEXT_RECEIPT: ("", "receipt-payload"),
     centre_objects.CONTEXT_REQUEST: ("signed-request", "request-payload"),
+    centre_objects.CONTEXT_CHALLENGE: ("signed-challenge", "challenge-payload"),
     centre_objects.CONTEXT_SELF_REPORT: ("signed-self-report", "self-report"),
 }
 """By context string: the rule of the object, and of its payload. Some objects are never attached."""

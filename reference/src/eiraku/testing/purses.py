@@ -21,6 +21,7 @@ from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.device import Accepted
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse.state import Provisioning
+from eiraku.spec.centre_objects import CONTEXT_CHALLENGE, Challenge
 from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import PurseId, Role, Unit
 from eiraku.testing.device import BenchDevice
@@ -85,6 +86,11 @@ class World:
             money_seal=self.issuing_centre.seal,
             scheme_keys=(self.scheme_key,),
         )
+
+    def challenge(self, number: bytes, *, epoch: int = EPOCH, asked: bytes = bytes(16)) -> bytes:
+        """The device centre's challenge to a purse, as signed; `asked`: its 16 bytes."""
+        challenge = Challenge(number=number, challenge=asked, epoch=epoch)
+        return self.device_centre.sign(CONTEXT_CHALLENGE, challenge.encode())
 
     def bulletin(self, epoch: int = EPOCH, revoked: Iterable[bytes] = ()) -> bytes:
         """A signed bulletin."""

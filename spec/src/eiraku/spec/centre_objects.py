@@ -25,6 +25,7 @@ from eiraku.spec.objects import PURSE_ID_MAX
 from eiraku.spec.record import Record, record
 
 CONTEXT_REQUEST = b"EPP/1 request"
+CONTEXT_CHALLENGE = b"EPP/1 challenge"
 CONTEXT_SELF_REPORT = b"EPP/1 self-report"
 
 REQUEST_MAX = 131_072
@@ -78,6 +79,15 @@ class Claim(Record):
     endorsements: Annotated[tuple[Signature, ...], Count(1)]
     payee: Number
     beneficiary: Number
+
+
+@record("EPP-DEV-092")
+class Challenge(Record):
+    """What the device centre signs to ask a purse for a self-report; also the answer to `challenge`."""
+
+    number: Number
+    challenge: Annotated[bytes, Octets(16)]
+    epoch: Epoch
 
 
 @record("EPP-DEV-006", limit=4 * REQUEST_MAX)
@@ -204,13 +214,6 @@ class RenewBody(Record):
     expires: Epoch
 
 
-@record("EPP-SVC-070", template=Place.FIELD)
-class Challenge(Record):
-    """Answer to the request `challenge`: what the next self-report is over."""
-
-    challenge: Annotated[bytes, Octets(16)]
-
-
 @record("EPP-SVC-070")
 class Balance(Record):
     """Answer to the request `balance`: what a vault holds, and its account at the issuing centre."""
@@ -255,8 +258,8 @@ class Enrolled(Record):
     `vault`: number of its holder's vault, or None.
     """
 
-    purse_id: Annotated[bytes, Octets(0, PURSE_ID_MAX)]
+    purse_id: Annotated[bytes, Octets(1, PURSE_ID_MAX)]
     anchor: Annotated[str, Text(0, REQUEST_MAX)]
     policy: Annotated[str, Text(0, REQUEST_MAX)]
-    bulletin: Annotated[bytes, Octets(0, UPDATE_MAX)]
+    bulletin: Annotated[bytes, Octets(1, UPDATE_MAX)]
     vault: Number | None

@@ -40,7 +40,8 @@ LABEL_KID = 4
 
 ISSUER_NUMBER = bytes(8)
 """Stands for the issuing centre as payer of hop 0; no purse has it (EPP-PID-001)."""
-PURSE_ID_MAX = 512
+PURSE_ID_MAX = 256
+"""Greatest length of a purse ID, and length of every padded one (EPP-PID-030)."""
 UNIT_MAX = 256
 SEALED_NONCE = 16
 SEALED_TAG = 16
@@ -95,7 +96,7 @@ class PurseId(Record):
 class SealedPurseId(Record):
     """Value of the EAD item `EPP purse ID`: nonce, ciphertext and tag under the scheme key (chapter 3)."""
 
-    sealed: Annotated[bytes, Octets(SEALED_NONCE + SEALED_TAG + 1, SEALED_NONCE + SEALED_TAG + PURSE_ID_MAX)]
+    sealed: Annotated[bytes, Octets(SEALED_NONCE + PURSE_ID_MAX + SEALED_TAG)]
 
 
 def _in_order(unit: "Unit") -> None:

@@ -13,6 +13,7 @@ from eiraku.reference.edhoc.party import Credential, Established, Party, Subject
 from eiraku.reference.purse import core, handshake
 from eiraku.reference.purse.ledger import Ledger
 from eiraku.reference.purse.state import Env, Handshaking, NoSession, PurseState, Ready, Refuse, SessionState
+from eiraku.spec import cbor
 from eiraku.spec.cbor import Item, Map
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.tables import Session, Side
@@ -136,7 +137,13 @@ def ignores_the_plaintext_of_message_4(plaintext: bytes) -> tuple[Ead, ...]:
 def tells_why_it_refuses(row: Session, refusal: Refusal) -> bytes:
     """Names the precise code in the EDHOC error."""
     answer = _error(row, refusal)
-    return errors.unspecified(refusal.code.label) if answer == errors.unspecified("refused") else answer
+    return errors.unspecified(refusal.code.label) if answer == errors.unspecified() else answer
+
+
+@AREA.replaces("EPP-SES-016", (errors, "unspecified"))
+def tells_its_make_when_it_refuses(text: str = "") -> bytes:
+    """Has an error text of its own."""
+    return cbor.encode_sequence(errors.UNSPECIFIED, text or "Error")
 
 
 AREA.edits(
@@ -187,7 +194,7 @@ AREA.edits(
     core.read_handshake,
     (
         "event, answer = SessionEvent.ERROR, Answer()",
-        'event, answer = SessionEvent.ERROR, Answer(say=handshake.errors.unspecified("refused"))',
+        "event, answer = SessionEvent.ERROR, Answer(say=handshake.errors.unspecified())",
     ),
 )
 
@@ -229,7 +236,7 @@ AREA.edits(
     "answers_a_refusal_of_message_4",
     "Answers the error that comes in place of the first record.",
     core.take_record,
-    ("return NoSession(), ()", 'return NoSession(), (Send(data=errors.unspecified("refused")),)'),
+    ("return NoSession(), ()", "return NoSession(), (Send(data=errors.unspecified()),)"),
 )
 
 

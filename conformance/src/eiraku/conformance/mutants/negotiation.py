@@ -48,16 +48,37 @@ AREA.sets(
 @AREA.replaces("EPP-SES-004", (errors, "wrong_suite"))
 def answers_suites_with_error_1(suites: tuple[int, ...]) -> bytes:
     """Answers an unsupported suite like any other fault, without its own suites."""
-    return errors.unspecified("refused")
+    return errors.unspecified()
 
 
-@AREA.replaces("EPP-SES-080", (errors, "wrong_suite"))
+@AREA.replaces("EPP-SES-061", (errors, "wrong_suite"))
 def lists_suites_that_it_has_not(suites: tuple[int, ...]) -> bytes:
     """Lists suites that it does not support beside its own."""
     return cbor.encode_sequence(errors.WRONG_SUITE, (*suites, 2))
 
 
-@AREA.replaces("EPP-SES-080", (errors, "suites_item"))
+@AREA.replaces("EPP-SES-061", (errors, "wrong_suite"))
+def lists_its_suites_in_another_order(suites: tuple[int, ...]) -> bytes:
+    """Lists its suites with the one first that it has in hardware."""
+    return cbor.encode_sequence(errors.WRONG_SUITE, errors.suites_item(suites[::-1]))
+
+
+@AREA.replaces("EPP-SES-061", (errors, "wrong_suite"))
+def lists_its_first_suite_alone(suites: tuple[int, ...]) -> bytes:
+    """Lists suite 4 only, though it supports suite 0 too."""
+    return cbor.encode_sequence(errors.WRONG_SUITE, suites[0])
+
+
+AREA.edits(
+    "EPP-SES-060",
+    "lists_suites_that_it_has_not_first",
+    "Begins its SUITES_I with a suite that it does not support.",
+    initiator.write_message_1,
+    ("errors.suites_item(offered)", "errors.suites_item((6, *offered))"),
+)
+
+
+@AREA.replaces("EPP-SES-005", (errors, "suites_item"))
 def lists_only_its_last_suite(suites: tuple[int, ...]) -> Item:
     """Does not list the suite that the initiator prefers of those that both support."""
     return suites[-1]
@@ -98,15 +119,6 @@ def ignores_the_versions_offered(offered: tuple[int, ...]) -> int:
     if not offered:
         raise Refusal(Code.VERSION, "EPP-SES-008", "no version")
     return 1
-
-
-AREA.edits(
-    "EPP-SES-081",
-    "does_not_name_the_version",
-    "Answers a message_1 without a version that it supports like any other fault.",
-    handshake.error,
-    ('errors.unspecified("version")', 'errors.unspecified("refused")'),
-)
 
 
 @AREA.replaces("EPP-SES-009", (credential, "check_choice"))

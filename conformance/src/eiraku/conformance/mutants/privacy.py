@@ -25,6 +25,25 @@ AREA.edits(
 )
 
 
+AREA.edits(
+    "EPP-SES-062",
+    "pads_at_random",
+    "Puts padding of a random length into message_1.",
+    handshake.message_1,
+    (OFFERED, "ead=[credential.offer(), Ead(label=0, value=bytes(env.random(1)[0] % 7))]"),
+)
+AREA.edits(
+    "EPP-SES-062",
+    "pads_purses_of_one_role",
+    "Puts padding into message_2 if it is a merchant's.",
+    handshake.on_message_1,
+    (
+        "ead=[credential.choice(version)]",
+        "ead=[credential.choice(version), *([Ead(label=0)] if terms.identity.claims.role == 2 else [])]",
+    ),
+)
+
+
 @AREA.makes("EPP-SEC-004")
 def trusts_the_scheme_key() -> Sequence[Patch]:
     """Takes every purse ID that is sealed under the scheme key for good."""

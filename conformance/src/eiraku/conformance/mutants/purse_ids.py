@@ -121,7 +121,47 @@ def takes_unsealed_purse_ids(scheme_key: bytes, sealed: bytes) -> bytes:
     try:
         return _unseal(scheme_key, sealed)
     except Refusal:
-        return sealed
+        return credential.unpadded(sealed)
+
+
+PADDED = 'purse_id.ljust(objects.PURSE_ID_MAX, b"\\0")'
+AREA.edits(
+    "EPP-PID-030",
+    "seals_without_padding",
+    "Seals its purse ID as it is.",
+    credential.seal,
+    (PADDED, "purse_id"),
+    collateral={"*": "no peer takes the sealed purse ID, so nothing works"},
+)
+AREA.edits(
+    "EPP-PID-030",
+    "pads_with_ones",
+    "Pads its purse ID with one-bits.",
+    credential.seal,
+    (PADDED, PADDED.replace("\\0", "\\xff")),
+    collateral={"*": "no peer takes the sealed purse ID, so nothing works"},
+)
+AREA.edits(
+    "EPP-PID-010",
+    "takes_purse_ids_of_any_length",
+    "Takes a sealed purse ID that is padded to another length, or not at all.",
+    credential.sealed_in,
+    ("SealedPurseId.codec.read(items[0].value)", "SealedPurseId(sealed=items[0].value or b'')"),
+)
+AREA.edits(
+    "EPP-PID-031",
+    "takes_any_padding",
+    "Does not look at what follows a purse ID.",
+    credential.unpadded,
+    ("if any(rest):", "if False:"),
+)
+AREA.edits(
+    "EPP-PID-031",
+    "looks_only_at_the_end_of_the_padding",
+    "Looks only at the last byte after a purse ID.",
+    credential.unpadded,
+    ("if any(rest):", "if any(rest[-1:]):"),
+)
 
 
 @AREA.makes("EPP-PID-011")

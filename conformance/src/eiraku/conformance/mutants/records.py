@@ -79,7 +79,7 @@ AREA.edits(
     core.deliver,
     (
         "return session, (Refuse(refusal=refusal),)",
-        'return session, (Send(data=handshake.errors.unspecified("refused")), Refuse(refusal=refusal))',
+        "return session, (Send(data=handshake.errors.unspecified()), Refuse(refusal=refusal))",
     ),
 )
 AREA.edits(

@@ -115,7 +115,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
         "policy shows in what is refused",
     ),
     (
-        "EPP-SES-003 EPP-SES-004 EPP-SES-080",
+        "EPP-SES-003 EPP-SES-004 EPP-SES-061",
         "session_negotiation::*",
         "these are the same answers for other reasons",
     ),

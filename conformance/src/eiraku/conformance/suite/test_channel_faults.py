@@ -234,8 +234,8 @@ def spoil(scenario: Scenario, name: str, fault: str, place: str) -> None:
         stage.equal(refused.name, name, "message refused")
         reply = stage.refused(refused.answer.reply, allowed(name, fault, place), f"spoilt {name}")
         answer = REFUSED if name in HANDSHAKE else None
-        if reply.code in {Code.SUITE.label, Code.VERSION.label}:
-            # These two say what is wrong, for a peer that means well (EPP-SES-004, EPP-SES-081).
+        if reply.code == Code.SUITE.label:
+            # It says what would do, for a peer that means well (EPP-SES-004).
             answer = reply.out or REFUSED
         stage.equal(reply.out, answer, f"answer to spoilt {name}")
         stage.equal(reply.session, "closed", f"session after spoilt {name}")

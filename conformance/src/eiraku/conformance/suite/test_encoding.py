@@ -288,7 +288,7 @@ DECODERS: dict[str, Callable[[bytes], object]] = {
     "purse-id": PurseId.decode,
     "bulletin": Bulletin.decode,
 }
-ROOM = {"unit": 256, "purse-id": 512, "bulletin": 8192}
+ROOM = {"unit": 256, "purse-id": 172, "bulletin": 8192}
 """Payloads longer than this have another fault."""
 
 

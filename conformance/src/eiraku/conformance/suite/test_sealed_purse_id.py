@@ -15,7 +15,7 @@ from eiraku.conformance.suite.negative_session import (
     prepare,
 )
 from eiraku.conformance.suite.plaintexts import flipped
-from eiraku.conformance.tester.peer import LABEL_PURSE_ID, VERSION_CHOICE, Manner, purse_id_item
+from eiraku.conformance.tester.peer import LABEL_PURSE_ID, PADDED, VERSION_CHOICE, Manner, purse_id_item
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity
 from eiraku.reference.edhoc.messages import Ead
@@ -23,6 +23,7 @@ from eiraku.spec import cbor, objects
 
 Item = Callable[[Stage, Identity], Ead]
 Items = Callable[[Stage, Identity], tuple[Ead, ...]]
+SEALED = 16 + PADDED + 16
 
 
 def _right(stage: Stage, peer: Identity) -> Ead:
@@ -78,18 +79,27 @@ def _with_value(change: Callable[[bytes], bytes | None]) -> Item:
     return lambda stage, peer: replace(_right(stage, peer), value=change(_right(stage, peer).value or b""))
 
 
+def _padded_to(length: int) -> Item:
+    return lambda stage, peer: purse_id_item(stage, b"", padded=peer.purse_id.ljust(length, b"\0"))
+
+
 VALUES: dict[str, Item] = {
     "none": _with_value(lambda _: None),
     "empty": _with_value(lambda _: b""),
-    "purse-id-unsealed": lambda _, peer: Ead(label=LABEL_PURSE_ID, value=peer.purse_id, critical=True),
+    "purse-id-unsealed": lambda _, peer: Ead(
+        label=LABEL_PURSE_ID, value=peer.purse_id.ljust(SEALED, b"\0"), critical=True
+    ),
     "purse-number": lambda _, peer: Ead(label=LABEL_PURSE_ID, value=peer.number, critical=True),
     "in-a-byte-string": _with_value(cbor.encode),
     "nonce-only": _with_value(lambda sealed: sealed[: objects.SEALED_NONCE]),
     "shorter-than-nonce-and-tag": _with_value(lambda sealed: sealed[:31]),
-    "nonce-and-tag-only": lambda stage, _: purse_id_item(stage, b""),
+    "nonce-and-tag-only": lambda stage, _: purse_id_item(stage, b"", padded=b""),
+    "not-padded": _padded_to(0),
+    "padded-to-255": _padded_to(PADDED - 1),
+    "padded-to-257": _padded_to(PADDED + 1),
+    "padded-to-512": _padded_to(2 * PADDED),
     "truncated": _with_value(lambda sealed: sealed[:-1]),
     "extended": _with_value(lambda sealed: sealed + b"\0"),
-    "545-bytes": lambda stage, peer: purse_id_item(stage, peer.purse_id.ljust(513, b"\0")),
     "nonce-flipped": _with_value(lambda sealed: flipped(sealed, 0)),
     "ciphertext-flipped": _with_value(lambda sealed: flipped(sealed, objects.SEALED_NONCE)),
     "tag-flipped": _with_value(lambda sealed: flipped(sealed, -1)),
@@ -104,6 +114,35 @@ def test_value(stage: Stage, name: str, part: Part) -> None:
     """An item EPP purse ID whose value has another size or does not open is refused"""
     attack = Attack(manner=lambda stage, peer: Manner(purse_id=(VALUES[name](stage, peer),)))
     handshake_attack(stage, part, attack)
+
+
+# --- its padding --------------------------------------------------------------------------------------------
+
+PADDINGS: dict[str, Callable[[bytes], bytes]] = {
+    # Given the purse ID, what is sealed: 256 bytes.
+    "ones": lambda raw: raw.ljust(PADDED, b"\1"),
+    "null": lambda raw: raw.ljust(PADDED, b"\xf6"),
+    "first-byte": lambda raw: (raw + b"\1").ljust(PADDED, b"\0"),
+    "last-byte": lambda raw: raw.ljust(PADDED - 1, b"\0") + b"\1",
+    "iso-7816": lambda raw: (raw + b"\x80").ljust(PADDED, b"\0"),
+    "length": lambda raw: raw.ljust(PADDED - 1, b"\0") + bytes([PADDED - len(raw)]),
+    "before": lambda raw: raw.rjust(PADDED, b"\0"),
+    "nothing-else": lambda _: bytes(PADDED),
+    "in-a-byte-string": lambda raw: cbor.encode(raw).ljust(PADDED, b"\0"),
+    "cut-off": lambda raw: raw[:-1].ljust(PADDED, b"\0"),
+}
+
+
+@pytest.mark.requirement("EPP-PID-031", "EPP-SES-016")
+@PAYEES
+@pytest.mark.parametrize("name", sorted(PADDINGS))
+def test_padding(stage: Stage, name: str, part: Part) -> None:
+    """A sealed purse ID followed by anything but zero bytes is refused"""
+
+    def manner(stage: Stage, peer: Identity) -> Manner:
+        return Manner(purse_id=(purse_id_item(stage, b"", padded=PADDINGS[name](peer.purse_id)),))
+
+    handshake_attack(stage, part, Attack(manner=manner))
 
 
 # --- exactly one, critical ----------------------------------------------------------------------------------

@@ -36,13 +36,10 @@ from eiraku.conformance.tester.peer import (
     Manner,
 )
 from eiraku.conformance.tester.stage import Stage
-from eiraku.reference.edhoc.errors import parse_suites
 from eiraku.reference.edhoc.messages import Ead, read_message_1
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.tables import Side
-
-ERROR_VERSION = cbor.encode_sequence(1, "version")
 
 
 def change_1(change: Callable[[bytes], bytes], codes: Code = Code.MALFORMED) -> Attack:
@@ -53,11 +50,11 @@ def change_1(change: Callable[[bytes], bytes], codes: Code = Code.MALFORMED) -> 
 # --- what the wallet sends ---------------------------------------------------------------------------------
 
 
-@pytest.mark.requirement("EPP-SES-001", "EPP-SES-002", "EPP-SES-006")
+@pytest.mark.requirement("EPP-SES-001", "EPP-SES-002", "EPP-SES-006", "EPP-SES-060")
 @pytest.mark.level("smoke")
 @pytest.mark.parametrize("pays", (False, True), ids=["payee", "payer"])
 def test_own_message_1(stage: Stage, pays: bool) -> None:  # noqa: FBT001
-    """message_1 has method 0, suite 4 and the version, critical"""
+    """message_1 has method 0, suite 4 alone and the version, critical"""
     part = Part(side=Side.INITIATOR, pays=pays)
     prepare(stage, part)
     sent = first_message(stage, part) or b""
@@ -66,7 +63,7 @@ def test_own_message_1(stage: Stage, pays: bool) -> None:  # noqa: FBT001
     except Refusal as refusal:
         raise AssertionError(f"the wallet's message_1 is wrong: {refusal}") from refusal
     stage.equal(found.method, 0, "METHOD")
-    stage.equal(found.suites[-1], 4, "selected suite")
+    stage.equal(found.suites, (4,), "SUITES_I")
     versions = [item for item in found.ead if item.label == LABEL_VERSION]
     stage.equal(versions, [VERSION_OFFER], "items EPP version in EAD_1")
 
@@ -87,11 +84,10 @@ def test_method(stage: Stage, method: int) -> None:
 def refuse_suites(stage: Stage, suites_i: cbor.Item) -> None:
     """The wallet must answer this SUITES_I with its own suites."""
     attack = change_1(rebuilt(suites=cbor.encode(suites_i)), Code.SUITE)
-    answers = wrong_suites(stage, *(parse_suites(suites_i) or ()))
-    handshake_attack(stage, RESPONDER, replace(attack, answer=answers))
+    handshake_attack(stage, RESPONDER, replace(attack, answer=wrong_suites(stage)))
 
 
-@pytest.mark.requirement("EPP-SES-004", "EPP-SES-080")
+@pytest.mark.requirement("EPP-SES-004", "EPP-SES-061")
 @pytest.mark.parametrize(
     "suites_i", (1, 2, 3, 5, 6, 23, 24, 25, -21, (2, 3), (2, 3, 5)), ids=lambda found: f"{found}"
 )
@@ -100,7 +96,7 @@ def test_unsupported_suite(stage: Stage, suites_i: cbor.Item) -> None:
     refuse_suites(stage, suites_i)
 
 
-@pytest.mark.requirement("EPP-SES-005", "EPP-SES-080")
+@pytest.mark.requirement("EPP-SES-005", "EPP-SES-061")
 @pytest.mark.parametrize(
     "suites_i", ((4, 0), (4, 2), (2, 4, 3), (4, 5, 0), (4, 4), (2, 4, 4)), ids=lambda found: f"{found}"
 )
@@ -109,7 +105,7 @@ def test_suite_after_a_supported_one(stage: Stage, suites_i: cbor.Item) -> None:
     refuse_suites(stage, suites_i)
 
 
-@pytest.mark.requirement("EPP-SES-005", "EPP-SES-080")
+@pytest.mark.requirement("EPP-SES-005", "EPP-SES-061")
 @pytest.mark.needs("suite-0")
 @pytest.mark.parametrize("suites_i", ((0, 4), (2, 0, 4)), ids=lambda found: f"{found}")
 def test_suite_4_after_suite_0(stage: Stage, suites_i: cbor.Item) -> None:
@@ -170,18 +166,18 @@ def test_version_chosen(stage: Stage, offered: tuple[int, ...], part: Part) -> N
     meet(stage, part, manner=offers(*offered))
 
 
-@pytest.mark.requirement("EPP-SES-008", "EPP-SES-081")
+@pytest.mark.requirement("EPP-SES-008")
 @pytest.mark.parametrize("offered", ((2,), (2, 3), (255,)), ids=lambda found: f"{found}")
 def test_no_common_version(stage: Stage, offered: tuple[int, ...]) -> None:
     """A message_1 with no version that the wallet supports is refused"""
     handshake_attack(
         stage,
         RESPONDER,
-        Attack(codes=Code.VERSION, at="message_1", answer=ERROR_VERSION, manner=lambda *_: offers(*offered)),
+        Attack(codes=Code.VERSION, at="message_1", manner=lambda *_: offers(*offered)),
     )
 
 
-@pytest.mark.requirement("EPP-SES-008", "EPP-SES-081")
+@pytest.mark.requirement("EPP-SES-008")
 @pytest.mark.parametrize("others", ((), (Ead(label=7, value=b"\x81\x01"),)), ids=["no-item", "other-item"])
 def test_version_missing(stage: Stage, others: tuple[Ead, ...]) -> None:
     """A message_1 without the item EPP version is refused"""
@@ -191,7 +187,6 @@ def test_version_missing(stage: Stage, others: tuple[Ead, ...]) -> None:
         Attack(
             codes=Code.VERSION,
             at="message_1",
-            answer=ERROR_VERSION,
             manner=lambda *_: Manner(ead_1=others),
         ),
     )

@@ -37,8 +37,10 @@ ID_CRED: cbor.Map = {4: b"\x01"}
 MEMBER_BYTES = 20
 """Length of the whole item `EPP member`."""
 KEY_BYTES = 32
-REFUSED = cbor.encode_sequence(1, "refused")
-"""What every refused handshake message is answered with, but for suite and version (EPP-SES-016)."""
+PADDED = 256
+"""Length of a purse ID before it is sealed (EPP-PID-030)."""
+REFUSED = cbor.encode_sequence(1, "")
+"""What every refused handshake message is answered with, but for the suite (EPP-SES-016)."""
 
 
 def member_item(scheme_key: bytes, before: bytes) -> bytes:
@@ -178,7 +180,7 @@ def connect(stage: Stage, side: Side, *, peer: Identity | None = None, manner: M
 
 
 def party(stage: Stage, peer: Identity, manner: Manner) -> Party[PurseId]:
-    """The suite's purse as one side of EDHOC."""
+    """The suite's purse as one side of EDHOC; of EAD_2 it understands what belongs there, in any order."""
     sealed = purse_id_item(stage, peer.purse_id)
     return Party(
         suites=manner.suites,
@@ -189,15 +191,22 @@ def party(stage: Stage, peer: Identity, manner: Manner) -> Party[PurseId]:
         resolve=partial(_resolve, stage, manner),
         credential_ead=manner.purse_id if manner.purse_id is not None else (sealed,),
         credential_labels=frozenset({LABEL_PURSE_ID}),
-        ead_labels=frozenset({LABEL_VERSION, LABEL_MEMBER}),
+        # EPP-SES-010
+        ead_labels=frozenset({LABEL_VERSION}),
     )
 
 
-def purse_id_item(stage: Stage, purse_id: bytes, scheme_key: bytes | None = None) -> Ead:
-    """The item `EPP purse ID`, sealed under the world's scheme key or another (EPP-PID-008)."""
+def purse_id_item(
+    stage: Stage, purse_id: bytes, scheme_key: bytes | None = None, *, padded: bytes | None = None
+) -> Ead:
+    """The item `EPP purse ID`, sealed under the world's scheme key or another (EPP-PID-008, EPP-PID-030).
+
+    `padded`: what is sealed instead.
+    """
     nonce = stage.world.random(objects.SEALED_NONCE)
     key, iv = _sealing_key(scheme_key or stage.world.scheme_key, nonce)
-    sealed = nonce + aead.CHACHA20_POLY1305.seal(key, iv, b"", purse_id)
+    text = purse_id.ljust(PADDED, b"\0") if padded is None else padded
+    sealed = nonce + aead.CHACHA20_POLY1305.seal(key, iv, b"", text)
     return Ead(label=LABEL_PURSE_ID, value=sealed, critical=True)
 
 
@@ -225,7 +234,11 @@ def _as_responder(stage: Stage, peer: Identity, manner: Manner, message_1: bytes
     us = party(stage, peer, manner)
     message_1 = manner.hear(message_1) if manner.hear is not None else message_1
     with _ReadingWallet("message_1"):
-        read = replace(responder.read_message_1(replace(us, suites=(4, 0)), message_1), party=us)
+        reading = replace(us, suites=(4, 0), ead_labels=us.ead_labels | {LABEL_MEMBER})
+        # EPP-SES-010: EAD_3 knows no item but the purse ID
+        read = replace(
+            responder.read_message_1(reading, message_1), party=replace(us, ead_labels=frozenset())
+        )
         waiting, message_2 = responder.write_message_2(
             read, ephemeral=stage.world.random(32), ead=manner.ead_2
         )
@@ -278,9 +291,13 @@ def _resolve(stage: Stage, manner: Manner, id_cred: cbor.Map, ead: Sequence[Ead]
     nonce, ciphertext = sealed[: objects.SEALED_NONCE], sealed[objects.SEALED_NONCE :]
     key, iv = _sealing_key(stage.world.scheme_key, nonce)
     try:
-        purse_id = aead.CHACHA20_POLY1305.open(key, iv, b"", ciphertext)
+        padded = aead.CHACHA20_POLY1305.open(key, iv, b"", ciphertext)
     except aead.CannotOpen:
         raise Refusal(Code.AUTHENTICATION, "EPP-PID-008", "the sealed purse ID does not open") from None
+    purse_id, zeros = cbor.split(padded)
+    # EPP-PID-030
+    if len(padded) != PADDED or any(zeros):
+        raise Refusal(Code.AUTHENTICATION, "EPP-PID-030", "the purse ID is not padded to 256 bytes by zeros")
     claims = PurseId.decode(cose.parse(purse_id).payload)
     return Credential(cred=purse_id, public_key=claims.public_key, subject=claims)
 
@@ -293,7 +310,8 @@ def _sealing_key(scheme_key: bytes, nonce: bytes) -> tuple[bytes, bytes]:
 
 def _require_version(stage: Stage, ead: tuple[Ead, ...]) -> None:
     # EPP-SES-007
-    stage.equal(ead, (VERSION_CHOICE,), "EAD_2")
+    versions = [item for item in ead if item.label == LABEL_VERSION]
+    stage.equal(versions, [VERSION_CHOICE], "items EPP version in EAD_2")
 
 
 def _require_member(stage: Stage, message_1: bytes) -> None:

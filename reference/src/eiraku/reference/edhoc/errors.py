@@ -33,8 +33,8 @@ class PeerError(Refused):
         self.suites = suites
 
 
-def unspecified(text: str) -> bytes:
-    """Error with ERR_CODE 1 and `text` as ERR_INFO."""
+def unspecified(text: str = "") -> bytes:
+    """Error with ERR_CODE 1 and `text` as ERR_INFO; a purse says nothing (EPP-SES-016)."""
     return cbor.encode_sequence(UNSPECIFIED, text)
 
 

@@ -33,7 +33,9 @@ VERSIONS = (1,)
 def seal(scheme_key: bytes, nonce: bytes, purse_id: bytes) -> Ead:
     """The item for EAD_2 or EAD_3. `nonce`: 16 fresh random bytes; `scheme_key`: 32 bytes."""
     key, iv = _key(scheme_key, nonce)
-    sealed = nonce + CHACHA20_POLY1305.seal(key, iv, b"", purse_id)
+    # EPP-PID-030
+    padded = purse_id.ljust(objects.PURSE_ID_MAX, b"\0")
+    sealed = nonce + CHACHA20_POLY1305.seal(key, iv, b"", padded)
     # EPP-PID-008
     return Ead(label=LABEL_PURSE_ID, value=sealed, critical=True)
 
@@ -67,10 +69,23 @@ def unseal(scheme_key: bytes, sealed: bytes) -> bytes:
     nonce, ciphertext = sealed[: objects.SEALED_NONCE], sealed[objects.SEALED_NONCE :]
     key, iv = _key(scheme_key, nonce)
     try:
-        return CHACHA20_POLY1305.open(key, iv, b"", ciphertext)
+        padded = CHACHA20_POLY1305.open(key, iv, b"", ciphertext)
     except CannotOpen:
         # EPP-PID-010
         raise Refusal(Code.AUTHENTICATION, "EPP-PID-010", "sealed purse ID does not open") from None
+    return unpadded(padded)
+
+
+def unpadded(padded: bytes) -> bytes:
+    """The one item before the zero bytes. Raises Refusal(AUTHENTICATION)."""
+    try:
+        purse_id, rest = cbor.split(padded)
+    except Refusal as refusal:
+        raise Refusal(Code.AUTHENTICATION, "EPP-PID-031", f"purse ID: {refusal.detail}") from None
+    # EPP-PID-031
+    if any(rest):
+        raise Refusal(Code.AUTHENTICATION, "EPP-PID-031", "other bytes than zeros after the purse ID")
+    return purse_id
 
 
 def offer() -> Ead:

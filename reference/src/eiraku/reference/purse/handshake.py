@@ -32,7 +32,7 @@ from eiraku.spec.objects import PurseId
 from eiraku.spec.tables import Session, SessionEvent, Side
 
 SUITES = (4, 0)
-"""EDHOC cipher suites, most preferred first (EPP-SES-002)."""
+"""EDHOC cipher suites, most preferred first (EPP-SES-061)."""
 
 
 def answer(state: Handshaking, event: SessionEvent | None, data: bytes, env: Env) -> Answer:
@@ -259,11 +259,8 @@ def error(row: Session, refusal: Refusal) -> bytes:
     """What a refused handshake message is answered with."""
     match row, refusal:
         case Session.WAIT_MESSAGE_1, SuiteRefused():
-            # EPP-SES-004, EPP-SES-080
+            # EPP-SES-004, EPP-SES-061
             return errors.wrong_suite(refusal.suites)
-        case Session.WAIT_MESSAGE_1, _ if refusal.code is Code.VERSION:
-            # EPP-SES-081
-            return errors.unspecified("version")
         case _:
             # EPP-SES-016
-            return errors.unspecified("refused")
+            return errors.unspecified()

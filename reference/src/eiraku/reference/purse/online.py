@@ -25,7 +25,7 @@ from eiraku.reference.purse.state import (
     Write,
 )
 from eiraku.spec import centre_objects
-from eiraku.spec.centre_objects import Issue, SelfReport
+from eiraku.spec.centre_objects import Challenge, Issue, SelfReport
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import ISSUER_NUMBER, Role
 
@@ -141,12 +141,22 @@ def collect(purse: Ready, unit_ids: tuple[bytes, ...], env: Env) -> Step:
 # --- signed for a centre ---
 
 
+def check_challenge(purse: Ready, signed: bytes) -> Challenge:
+    """A challenge of the device centre to this purse. Raises Refusal."""
+    challenge = anchor.verify_challenge(purse.identity.anchor, signed)
+    # EPP-DEV-090
+    if challenge.number != purse.identity.claims.number:
+        raise Refusal(Code.AUTHENTICATION, "EPP-DEV-090", "challenge: to another purse")
+    # EPP-DEV-091
+    if challenge.epoch < purse.epoch:
+        detail = f"challenge: of epoch {challenge.epoch}, expected {purse.epoch} or later"
+        raise Refusal(Code.AUTHENTICATION, "EPP-DEV-091", detail)
+    return challenge
+
+
 def self_report(purse: Ready, challenge: bytes, env: Env) -> bytes:
-    """COSE_Sign1 of what this purse says of itself; `challenge`: 16 bytes. Raises Refusal."""
-    # EPP-DEV-006
-    if len(challenge) != 16:
-        detail = f"challenge: expected 16 bytes, found {len(challenge)}"
-        raise Refusal(Code.MALFORMED, "EPP-DEV-006", detail)
+    """COSE_Sign1 of what this purse says of itself, over a challenge as signed. Raises Refusal."""
+    asked = check_challenge(purse, challenge)
     ledger, identity = env.ledger, purse.identity
     held = sorted((unit.unit_id, unit.hop) for unit in ledger.summaries())
     pending = [(pending.transaction, pending.payee, pending.amount) for pending in ledger.pendings()]
@@ -158,7 +168,7 @@ def self_report(purse: Ready, challenge: bytes, env: Env) -> bytes:
         )
     totals = ledger.totals()
     report = SelfReport(
-        challenge=challenge,
+        challenge=asked.challenge,
         number=identity.claims.number,
         epoch=purse.epoch,
         units=tuple(held),

@@ -10,15 +10,16 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from eiraku.reference.crypto import cose
-from eiraku.spec.centre_objects import REQUEST_MAX, SelfReport
+from eiraku.spec.centre_objects import CONTEXT_CHALLENGE, REQUEST_MAX, Challenge, SelfReport
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import Role
 from eiraku.system.database import Database, batches
 from eiraku.system.device import inspection
 from eiraku.system.device.histories import last_deposit, units_known
 from eiraku.system.device.inspection import Finding, HeldBefore, UnitKnown
+from eiraku.system.device.keys import key_for
 from eiraku.system.device.purses import purse_row, registered
-from eiraku.system.device.schema import CENTRE, CHALLENGE, EVENT, FINDING, HELD, REPORT
+from eiraku.system.device.schema import CENTRE, CHALLENGE, EVENT, FINDING, HELD, REPORT, epoch_of
 from eiraku.system.issuing.history import History
 
 _WORDS = 500
@@ -32,14 +33,19 @@ class Inspections:
         self._random = random
 
     def challenge(self, number: bytes, history: History | None = None) -> bytes:
-        """A fresh challenge of 16 bytes for a self-report; an earlier one is void. Raises RegistryError.
+        """A fresh challenge for a self-report, as signed; an earlier one is void. Raises RegistryError.
 
         With `history`, only what was deposited before this challenge counts against the report.
         """
         deposits = None if history is None else last_deposit(history)
         with self._database.writing() as connection:
             purse_row(connection, number)
-            return _new_challenge(connection, number, self._random(16), deposits=deposits)
+            epoch = epoch_of(connection)
+            asked = Challenge(number=number, challenge=self._random(16), epoch=epoch)
+            # EPP-DEV-045
+            key = key_for(connection, epoch)
+            _keep(connection, asked, deposits=deposits)
+            return cose.sign(key.key, CONTEXT_CHALLENGE, asked.encode(), kid=key.kid)
 
     def inspect(self, number: bytes, signed_report: bytes, history: History | None) -> Sequence[Finding]:
         """Verify a self-report and compare it (EPP-DEV-007): what contradicts, both sides of it.
@@ -70,12 +76,16 @@ class Inspections:
         return sorted({unit_id for each in (report, before) if each for unit_id, _ in each.units})
 
 
-def _new_challenge(connection: Connection, number: bytes, challenge: bytes, *, deposits: int | None) -> bytes:
+def _keep(connection: Connection, asked: Challenge, *, deposits: int | None) -> None:
     """Keep a challenge; an earlier one of this purse is void (EPP-DEV-016, EPP-DEV-111)."""
-    connection.execute(CHALLENGE.delete().where(CHALLENGE.c.number == number))
-    row = {"number": number, "challenge": challenge, "at": _tick(connection), "deposits": deposits}
+    connection.execute(CHALLENGE.delete().where(CHALLENGE.c.number == asked.number))
+    row = {
+        "number": asked.number,
+        "challenge": asked.challenge,
+        "at": _tick(connection),
+        "deposits": deposits,
+    }
     connection.execute(CHALLENGE.insert().values(**row))
-    return challenge
 
 
 def _deposits_at_challenge(connection: Connection, number: bytes) -> int | None:

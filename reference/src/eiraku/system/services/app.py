@@ -7,7 +7,7 @@ line in the log, and an answer in the form of EPP-SVC-008.
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from ipaddress import ip_address
 from typing import Any
@@ -32,6 +32,12 @@ from eiraku.system.services.service import Service
 
 SESSION = "Eiraku-Session"
 REQUEST_ID = "Eiraku-Request"
+SECRET: Mapping[str | None, str] = {
+    SCHEME_KEYS: "EPP-SVC-031",
+    "challenge": "EPP-DEV-093",
+    "self-report": "EPP-DEV-093",
+}
+"""Methods that need TLS, and by which requirement."""
 _VAULT = re.compile(r"/vaults/[0-9a-f]{16}")
 QUIET = {"/health", "/metrics"}
 
@@ -249,9 +255,8 @@ def _requests(app: FastAPI, path: str, service: Service, office: Office) -> None
     async def carry_out(request: Request) -> Response:
         """A signed request."""
         signed = await read_body(request, kind=COSE, limit=REQUEST_MAX, seconds=office.settings.times.body)
-        # EPP-SVC-031
-        if method_of(signed) == SCHEME_KEYS:
-            _need_tls(request, "EPP-SVC-031")
+        if (rule := SECRET.get(method_of(signed))) is not None:
+            _need_tls(request, rule)
         return Response(await run_in_threadpool(service.request, signed), media_type=CBOR)
 
 

@@ -12,7 +12,6 @@ from eiraku.spec.centre_objects import (
     Case,
     Cases,
     CasesBody,
-    Challenge,
     Claim,
     ClaimState,
     IssueBody,
@@ -115,7 +114,7 @@ def device_centre(registry: Registry, issuer: Issuer, *, lifetime: int) -> Mappi
 
     def challenge(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         NoBody.decode(body)
-        return Challenge(challenge=registry.inspections.challenge(caller.number, issuer.history)).encode()
+        return registry.inspections.challenge(caller.number, issuer.history)
 
     def self_report(caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         # EPP-DEV-131

@@ -27,7 +27,6 @@ from eiraku.reference.purse.state import (
 from eiraku.reference.settings import SettingsError
 from eiraku.spec.centre_objects import (
     Balance,
-    Challenge,
     Claim,
     ClaimState,
     Enrolled,
@@ -215,7 +214,7 @@ class Wallet:
 
     def inspect(self) -> None:
         """Report to the device centre over a fresh challenge (EPP-DEV-006)."""
-        challenge = Challenge.decode(self.request(DEVICE_CENTRE, "challenge", ASKING)).challenge
+        challenge = self.request(DEVICE_CENTRE, "challenge", ASKING)
         self.request(DEVICE_CENTRE, "self-report", self.device.self_report(challenge))
 
     def claim(self) -> dict[str, str]:

@@ -19,7 +19,7 @@ from typing import Self
 
 from eiraku.reference.device import Device
 from eiraku.reference.purse.state import Order, PayOrder, ReceiveOrder, RedeliverOrder
-from eiraku.spec.centre_objects import Challenge, Claim, ClaimState, NoBody, RenewBody
+from eiraku.spec.centre_objects import Claim, ClaimState, NoBody, RenewBody
 from eiraku.spec.errors import Code, Refusal, Refused
 from eiraku.system.database import Database
 from eiraku.system.exchange import trust
@@ -238,9 +238,8 @@ class Vault:
     def inspect(self) -> None:
         """Send the device centre a self-report over a fresh challenge (EPP-DEV-006)."""
         with self.lock:
-            answer = self.outbox.ask(DEVICE_CENTRE, "challenge", NoBody().encode())
-            report = self.device.self_report(Challenge.decode(answer).challenge)
-            self.outbox.ask(DEVICE_CENTRE, "self-report", report)
+            challenge = self.outbox.ask(DEVICE_CENTRE, "challenge", NoBody().encode())
+            self.outbox.ask(DEVICE_CENTRE, "self-report", self.device.self_report(challenge))
 
     # --- units for others: each method raises as `Exchanging.carry_out` ---
 
