@@ -70,14 +70,11 @@ class TrustAnchor:
             # EPP-KEY-034
             device = keylists.device_keys(roots[0], bytes.fromhex(form.device_keys))
             money = keylists.money_keys(roots[1], bytes.fromhex(form.money_keys))
-            keylists.check_keys(device, roots=roots, other=())
-            keylists.check_keys(money, roots=roots, other=device.keys)
+            keylists.check_keys(device, roots=roots)
+            keylists.check_keys(money, roots=roots)
         except Refusal as refusal:
             raise AnchorError(f"anchor: {refusal}") from None
         scheme_keys = [bytes.fromhex(key) for key in form.scheme_keys]
-        # EPP-GEN-020
-        if len(scheme_keys) > key_lists.SCHEME_KEYS_MAX:
-            raise AnchorError(f"anchor: expected at most {key_lists.SCHEME_KEYS_MAX} scheme keys")
         _check_economies(form.economies)
         return cls(
             economies=frozenset(form.economies),
@@ -136,12 +133,12 @@ class TrustAnchor:
             device = keylists.device_keys(self.device_root, signed)
             if keylists.is_held(device, self.device):
                 return self
-            keylists.check_keys(device, roots=roots, other=self.money.keys)
+            keylists.check_keys(device, roots=roots)
             return replace(self, device=device)
         money = keylists.money_keys(self.money_root, signed)
         if keylists.is_held(money, self.money):
             return self
-        keylists.check_keys(money, roots=roots, other=self.device.keys)
+        keylists.check_keys(money, roots=roots)
         return replace(self, money=money)
 
     def with_scheme_key(self, key: bytes, epoch: int) -> "TrustAnchor":
@@ -151,6 +148,9 @@ class TrustAnchor:
         if name not in self.device.scheme:
             detail = "scheme key: not one of the key list that is held"
             raise Refusal(Code.KEYS_SIGNATURE, "EPP-KEY-048", detail)
+        # EPP-KEY-065
+        if self.device.scheme[name].is_over(epoch):
+            raise Refusal(Code.KEYS_STALE, "EPP-KEY-065", f"scheme key: over in epoch {epoch}")
         if name in self.scheme_keys:
             return self
         # EPP-KEY-049
@@ -179,7 +179,7 @@ class TrustAnchor:
         return {
             name: key
             for name, key in self.scheme_keys.items()
-            if name in named and named[name].valid_to >= epoch
+            if name in named and not named[name].is_over(epoch)
         }
 
 
@@ -315,6 +315,15 @@ def verify_bulletin(anchor: TrustAnchor, raw: bytes) -> Bulletin:
     if not cose.verify(public, objects.CONTEXT_BULLETIN, signed):
         raise Refusal(Code.BULLETIN_SIGNATURE, "EPP-BUL-001", "bulletin: signature does not verify")
     return bulletin
+
+
+def check_bulletin_epoch(anchor: TrustAnchor, bulletin: Bulletin) -> None:
+    """Not after the end of the device list and one epoch more. Raises Refusal(ANCHOR_EXPIRED)."""
+    last = anchor.device.expires + 1
+    # EPP-BUL-050
+    if bulletin.epoch > last:
+        detail = f"bulletin of epoch {bulletin.epoch}: the key list held reaches to {last}"
+        raise Refusal(Code.ANCHOR_EXPIRED, "EPP-BUL-050", detail)
 
 
 def signer(

@@ -61,7 +61,9 @@ class Collector:
     def take_bulletin(self, signed: bytes) -> bool:
         """Begin with a bulletin if it is newer than the one held and the one before. Raises Refusal."""
         # EPP-DEV-027
-        said = anchor.verify_bulletin(_identity(self.device).anchor, signed)
+        trusted = _identity(self.device).anchor
+        said = anchor.verify_bulletin(trusted, signed)
+        anchor.check_bulletin_epoch(trusted, said)
         bulletins.check_room(said, _identity(self.device).policy.max_bulletin)
         # EPP-DEV-028: a newer one replaces an older one, never the other way round
         if said.epoch <= max(epoch_of(self.device), self.epoch or 0):
