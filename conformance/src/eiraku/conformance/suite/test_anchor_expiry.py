@@ -128,6 +128,16 @@ def test_bulletin_beyond_the_device_list(stage: Stage, held: str) -> None:
 
 
 @pytest.mark.requirement("EPP-BUL-050")
+def test_list_of_the_issuing_centre_does_not_count(stage: Stage) -> None:
+    """How far a bulletin may reach is said by the device list alone."""
+    stage.begin()
+    accept_keys(stage, Centre.MONEY, listed(stage.world, Centre.MONEY, expires=EPOCH - 9))
+    accept_bulletin(stage, stage.world.bulletin(EPOCH + 5), EPOCH + 5)
+    accept_keys(stage, Centre.MONEY, listed(stage.world, Centre.MONEY, sequence=NEXT + 1))
+    flows.still_alive(stage)
+
+
+@pytest.mark.requirement("EPP-BUL-050")
 def test_delta_beyond_the_device_list(stage: Stage) -> None:
     """What is not a whole list is no way around."""
     world = stage.world
