@@ -221,8 +221,8 @@ AREA.edits(
         "keylists.check_keys(device, roots=roots)",
         (
             "keylists.check_keys(device, roots=roots)\n"
-            "            if not device.keys.keys().isdisjoint(self.money.keys):\n"
-            "                raise Refusal(Code.MALFORMED, 'EPP-KEY-060', 'again')"
+            "        if not device.keys.keys().isdisjoint(self.money.keys):\n"
+            "            raise Refusal(Code.MALFORMED, 'EPP-KEY-060', 'again')"
         ),
     ),
 )
