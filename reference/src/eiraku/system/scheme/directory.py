@@ -74,6 +74,17 @@ class Directory:
         """
         return trust_anchor(self.registry, self.issuer, every=every)
 
+    def lists_expire(self, wanted: int | None = None) -> int:
+        """The last epoch of key lists that are signed now. Raises DirectoryError for a later one."""
+        latest = min(self.registry.bulletins.epoch + self.settings.list_lifetime, EPOCH_MAX)
+        # EPP-DEV-071
+        if wanted is not None and wanted > latest:
+            raise DirectoryError(
+                f"expected lists that expire in epoch {latest} or sooner, found {wanted}; so far ahead can a "
+                "thief of the master key set the clock"
+            )
+        return latest if wanted is None else wanted
+
     def provisioning(self, private_key: bytes, purse_id: bytes) -> Provisioning:
         """What fills an empty purse. `private_key`: its seed of 32 bytes; `purse_id`: from the register."""
         return Provisioning(
@@ -147,6 +158,13 @@ class Directory:
 
         Raises RegistryError, DatabaseError.
         """
+        to = self.registry.bulletins.epoch + 1 if to is None else to
+        last = self.anchor().expires
+        # EPP-DEV-070, EPP-CEN-100
+        if to > last:
+            raise DirectoryError(
+                f"a key list expires with epoch {last}: sign the lists again first (keys --expires)"
+            )
         self.convict()
         signed = self.registry.bulletins.advance(to)
         self.settle()
@@ -249,7 +267,13 @@ def open_(path: Path, *, random: Random = secrets.token_bytes, read_only: bool =
             _url(path, settings.issuing_centre.database, new=False), ISSUING_SCHEMA, read_only=read_only
         )
         try:
-            issuer = Issuer(Office(issuing, public_keys=registry.purses.public_key, random=random))
+            office = Office(
+                issuing,
+                public_keys=registry.purses.public_key,
+                random=random,
+                is_doubtful=registry.keys.is_doubtful,
+            )
+            issuer = Issuer(office)
             if not read_only:
                 # The bulletin is published first: a loss of power may have come between.
                 issuer.office.advance(registry.bulletins.epoch)
@@ -319,7 +343,6 @@ def _fill(path: Path, settings: Settings, policy: str, random: Random) -> None:
             tier=7,
             holder=random(32),
             economy=settings.economies[0],
-            expires=EPOCH_MAX,
         ).close()
     finally:
         made.close()
