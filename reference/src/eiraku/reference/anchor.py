@@ -75,6 +75,9 @@ class TrustAnchor:
         except Refusal as refusal:
             raise AnchorError(f"anchor: {refusal}") from None
         scheme_keys = [bytes.fromhex(key) for key in form.scheme_keys]
+        # EPP-GEN-020
+        if len(scheme_keys) > key_lists.SCHEME_KEYS_MAX:
+            raise AnchorError(f"anchor: expected at most {key_lists.SCHEME_KEYS_MAX} scheme keys")
         _check_economies(form.economies)
         return cls(
             economies=frozenset(form.economies),
