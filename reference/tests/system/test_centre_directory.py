@@ -107,7 +107,7 @@ def test_keys_that_are_announced_are_in_the_anchor(tmp_path: Path) -> None:
 
 
 def test_lists_have_a_short_life(tmp_path: Path) -> None:
-    """EPP-DEV-070, EPP-DEV-071, EPP-CEN-100: no bulletin before both lists are signed again, and not for long."""
+    """EPP-DEV-070, EPP-DEV-071, EPP-CEN-100: no bulletin before both lists are signed again."""
     centres = made(tmp_path / "scheme", list_lifetime=3)
     roots = [
         directory.read_root(centres.path / name) for name in (directory.DEVICE_ROOT, directory.MONEY_ROOT)

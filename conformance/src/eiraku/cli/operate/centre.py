@@ -174,8 +174,7 @@ def cases(path: Path, *, out: Path | None) -> int:
             click.echo(f"{case.sequence}  epoch {case.epoch}  {case.kind}  {said}")
             if out is None or case.kind != "copy":
                 continue
-            purse = centres.registry.purses.lookup(case.purse)
-            evidence = case.evidence(b"" if purse is None else purse.purse_id)
+            evidence = case.evidence(centres.registry.purses.for_evidence(case.purse))
             file = out / f"case-{case.sequence}.json"
             file.write_bytes(evidence.to_json())
             click.echo(f"   {file}")

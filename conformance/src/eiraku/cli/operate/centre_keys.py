@@ -75,6 +75,10 @@ def revoke_key(path: Path, *, centre: str, kid: bytes | None, valid_from: int, r
             )
         elif centre == "device":
             successor = keys.revoke(signer, kid or b"", valid_from=valid_from, expires=expires)
+            if valid_from <= centres.registry.bulletins.epoch:
+                # EPP-DEV-075
+                centres.advance()
+                click.echo(f"published the bulletin of epoch {centres.registry.bulletins.epoch} under it")
         else:
             office = centres.issuer.office
             successor = office.revoke(signer, kid or b"", valid_from=valid_from, expires=expires).kid

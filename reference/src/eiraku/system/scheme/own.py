@@ -31,7 +31,7 @@ def renew(device: Device, registry: Registry, lifetime: int) -> None:
     identity = device.state.identity
     # EPP-CEN-101
     lasts = 2 * (identity.claims.expires - registry.bulletins.epoch) >= lifetime
-    if lasts and is_valid(identity.anchor, identity.purse_id):
+    if lasts and has_valid_purse_id(device):
         return
     number = identity.claims.number
     registered = registry.purses.lookup(number)
@@ -39,6 +39,13 @@ def renew(device: Device, registry: Registry, lifetime: int) -> None:
     if registered is not None and registered.active:
         expires = next_expiry(registry, identity.anchor, number, lifetime)
         accepted(device.take_purse_id(registry.purses.renew(number, expires)))
+
+
+def has_valid_purse_id(device: Device) -> bool:
+    """Whether peers that know the lists of a purse take its purse ID, but for its expiry."""
+    if not isinstance(device.state, Ready):
+        return False
+    return is_valid(device.state.identity.anchor, device.state.identity.purse_id)
 
 
 def is_valid(trusted: TrustAnchor, purse_id: bytes) -> bool:
