@@ -142,7 +142,7 @@ def test_the_scheme_key_changes(run: Watching, results: Results) -> None:
 
 @pytest.fixture(scope="module")
 def stolen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watching]:
-    """The same scheme, with fewer payments; after the rotation the master key and the scheme keys are revoked."""
+    """The same with fewer payments; after the rotation the master key and the scheme keys are revoked."""
     text = SCENARIO.replace("payments = 120", "payments = 60")
     text = text.replace(f"announced = {ANNOUNCED}", f"announced = {ANNOUNCED}\nrevoked = {REVOKED}")
     made = Watching(Scenario.from_toml(text), tmp_path_factory.mktemp("stolen"), Silent(), Bench())
@@ -152,7 +152,7 @@ def stolen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watching]:
 
 
 def test_a_stolen_master_key_costs_no_money(stolen: Watching) -> None:
-    """EPP-CRS-005, EPP-CEN-016, EPP-CEN-101, EPP-DEV-043: a rotation and a revocation, everything ends at home."""
+    """EPP-CRS-005, EPP-CEN-016, EPP-CEN-101, EPP-DEV-043: a rotation, a revocation, and all comes home."""
     results = stolen.go()
     assert results.good
     assert results.events["keys revoked in epoch"] == REVOKED

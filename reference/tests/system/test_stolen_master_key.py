@@ -245,3 +245,20 @@ def test_a_purse_id_under_a_void_key(bank: Bank) -> None:
     with pytest.raises(Refusal):
         verify_purse_id(bank.town.directory.anchor(), present.purse_id)
     assert not own.is_valid(bank.town.directory.anchor(), present.purse_id)
+
+
+def test_a_purse_id_for_evidence(bank: Bank) -> None:
+    """EPP-DEV-076: the same purse, certified anew under the successor of a void key; nothing is kept."""
+    registry, number = bank.town.registry, bank.town.numbers[VAULT]
+    present = registry.purses.lookup(number)
+    assert present is not None
+    assert registry.purses.for_evidence(number) == present.purse_id
+    assert registry.purses.for_evidence(bytes(8)) == b""
+    registry.purses.revoke(number, "copied")
+    void(bank)
+    again = registry.purses.for_evidence(number)
+    claims = verify_purse_id(bank.town.directory.anchor(), again).claims
+    assert (claims.number, claims.public_key, claims.expires) == (number, present.public_key, present.expires)
+    kept = registry.purses.lookup(number)
+    assert kept is not None
+    assert kept.purse_id == present.purse_id
