@@ -16,6 +16,8 @@ from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
 from eiraku.spec.centre_objects import Issue
 from eiraku.spec.objects import Role
+from eiraku.system.issuing.cases import layer_case, store_cases
+from eiraku.system.issuing.chain import UNVERIFIED, BadLayer
 from eiraku.system.issuing.counter import Counter
 from eiraku.system.scheme import directory
 from eiraku.system.scheme.settings import DEFAULT
@@ -312,3 +314,27 @@ def test_files_are_not_written_over(centre: Run, tmp_path: Path) -> None:
     assert centre("register", "--holder", "x", "--purse", tmp_path / "b")[0] == 2
     assert (tmp_path / "b").read_text() == "mine"
     assert json.loads(centre("status", "--json")[1])["epoch"] == 1
+
+
+def test_two_keys_for_one_number(centre: Run, tmp_path: Path) -> None:
+    """EPP-CEN-106: the operator is told of a victim of a stolen master key, in the status and among cases."""
+    victim, payee = bytes(7) + b"\x08", bytes(7) + b"\x09"
+    centres = directory.open_(tmp_path / "c")
+    vault = centres.make_purse(tmp_path / "vault.db", role=Role.VAULT, tier=2, holder=RANDOM(32), economy=392)
+    provision = vault.store.provision()
+    vault.close()
+    assert provision is not None
+    centres.issuer.accounts.fund(RANDOM(16), provision.number, 1)
+    ((unit, _),) = Issue.decode(centres.issuer.issues.issue(RANDOM(16), provision.number, 392, [1])).units
+    fault = BadLayer(payee, 2, UNVERIFIED, None, victim)
+    with centres.issuer.office.database.writing() as connection:
+        store_cases(connection, [layer_case(fault, RANDOM(32), unit, b"history", 1)])
+    centres.close()
+    told = (f"purse {victim.hex()} may have another one", f"({victim.hex()} may have two keys)")
+    assert not any(each in centre(order)[1] for each in told for order in ("status", "cases"))
+    kid = next(iter(json.loads(centre("status", "--json")[1])["device_keys"]))
+    assert centre("revoke-key", "device", kid)[0] == 0
+    assert told[0] in centre("status")[1]
+    assert told[1] in centre("cases")[1]
+    assert "two-keys" in centre("cases")[1]
+    assert json.loads(centre("status", "--json")[1])["two_keys"] == [victim.hex()]
