@@ -171,14 +171,17 @@ def test_which_units_are_doubtful(bank: Bank) -> None:
 
 VILLAGE = Town(("alice", "bob", "carol"))
 ANCHOR = VILLAGE.anchor
-NOTHING = {"valid_from": 1, "valid_to": 0}
 MONEY_VOID = replace(
     ANCHOR,
-    money=replace(ANCHOR.money, keys={k: replace(v, **NOTHING) for k, v in ANCHOR.money.keys.items()}),
+    money=replace(
+        ANCHOR.money, keys={k: replace(v, valid_from=1, valid_to=0) for k, v in ANCHOR.money.keys.items()}
+    ),
 )
 DEVICE_VOID = replace(
     ANCHOR,
-    device=replace(ANCHOR.device, keys={k: replace(v, **NOTHING) for k, v in ANCHOR.device.keys.items()}),
+    device=replace(
+        ANCHOR.device, keys={k: replace(v, valid_from=1, valid_to=0) for k, v in ANCHOR.device.keys.items()}
+    ),
 )
 
 
