@@ -179,7 +179,10 @@ def test_a_successor_of_the_scheme_key(registry: Registry) -> None:
 
 
 def test_a_revoked_scheme_key(registry: Registry) -> None:
-    """EPP-DEV-043"""
+    """EPP-DEV-043, EPP-DEV-073"""
+    registry.purses.recall(new(registry), "lost")
+    new(registry)
+    assert registry.keys.locked_out() == 1
     (old,) = registry.keys.scheme_keys()
     trusted = replace(anchor(registry), scheme_keys={scheme_key_id(old): old})
     registry.keys.revoke_scheme_keys(ROOTS.device, valid_from=NOW)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eiraku.reference.anchor import TrustAnchor, parse_purse_id, verify_purse_id
+from eiraku.reference.anchor import TrustAnchor, parse_purse_id, verify_bulletin, verify_purse_id
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.purse.state import Ready
 from eiraku.spec.errors import Refusal
@@ -105,7 +105,7 @@ def only_case(town: Town) -> Case:
 
 
 def test_the_payee_of_a_false_purse_is_not_blamed(town: Town) -> None:
-    """EPP-CEN-104, EPP-CEN-105: also if the key is revoked only after the case."""
+    """EPP-CEN-104, EPP-CEN-105, EPP-CEN-106: also if the key is revoked only after the case."""
     victim = town.numbers["bob"]
     (bad,) = town.bring(false_payer(town, "bob"))
     assert (bad.outcome, bad.convicted) == ("bad-history", None)
@@ -265,3 +265,13 @@ def test_a_purse_id_for_evidence(bank: Bank) -> None:
     kept = registry.purses.lookup(number)
     assert kept is not None
     assert kept.purse_id == present.purse_id
+
+
+def test_the_next_bulletin_comes_at_once(bank: Bank) -> None:
+    """EPP-DEV-075: who takes the new list first can take the newest bulletin."""
+    centres = bank.town.directory
+    root = directory.read_root(centres.path / directory.DEVICE_ROOT)
+    kid = next(iter(centres.registry.keys.announced().keys))
+    before = centres.registry.bulletins.epoch
+    centres.revoke_master_key(root, kid)
+    assert verify_bulletin(centres.anchor(), centres.registry.bulletins.signed()).epoch == before + 1

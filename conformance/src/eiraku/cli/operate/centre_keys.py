@@ -65,7 +65,7 @@ def revoke_key(path: Path, *, centre: str, kid: bytes | None, valid_from: int, r
     with opened(path) as centres:
         keys, expires, signer = centres.registry.keys, _expires(centres), _root(centres, centre, root)
         if centre == "scheme":
-            locked_out = centres.registry.purses.counts().get("active", 0)
+            locked_out = keys.locked_out()
             # EPP-DEV-073
             click.echo(
                 f"{locked_out} active purses open no session until they have fetched the next scheme key"
@@ -74,10 +74,9 @@ def revoke_key(path: Path, *, centre: str, kid: bytes | None, valid_from: int, r
                 signer, valid_from=max(valid_from, centres.registry.bulletins.epoch), expires=expires
             )
         elif centre == "device":
-            successor = keys.revoke(signer, kid or b"", valid_from=valid_from, expires=expires)
-            if valid_from <= centres.registry.bulletins.epoch:
-                # EPP-DEV-075
-                centres.advance()
+            before = centres.registry.bulletins.epoch
+            successor = centres.revoke_master_key(signer, kid or b"", valid_from=valid_from, expires=expires)
+            if centres.registry.bulletins.epoch > before:
                 click.echo(f"published the bulletin of epoch {centres.registry.bulletins.epoch} under it")
         else:
             office = centres.issuer.office

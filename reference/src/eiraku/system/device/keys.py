@@ -64,6 +64,13 @@ class Keys:
         with self._database.reading() as connection:
             return _first_permitted(connection, lifetime)
 
+    def locked_out(self) -> int:
+        """How many purses open no session after a revocation of the scheme keys, until they have the next."""
+        # EPP-DEV-073
+        active = select(func.count()).select_from(PURSE).where(PURSE.c.state == "active")
+        with self._database.reading() as connection:
+            return int(connection.execute(active).scalar_one())
+
     def is_doubtful(self, expires: int) -> bool:
         """Whether a void master key can have certified who had a unit that expires in this epoch."""
         # EPP-CEN-105

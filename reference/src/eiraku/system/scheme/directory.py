@@ -23,6 +23,7 @@ from pathlib import Path
 
 from eiraku.reference import keylists
 from eiraku.reference.anchor import TrustAnchor, parse_purse_id
+from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Device
 from eiraku.reference.policy import Policy
@@ -141,6 +142,21 @@ class Directory:
             known = ", ".join(map(str, self.settings.economies))
             raise RegistryError(f"economy {economy} is not of this scheme; name one of {known}")
 
+    def revoke_master_key(
+        self, root: SigningKey, kid: bytes, *, valid_from: int = 0, expires: int | None = None
+    ) -> bytes:
+        """Revoke a purse master key from an epoch on, and publish the next bulletin if it signed the newest;
+        the kid of its successor. Raises RegistryError, DirectoryError, DatabaseError.
+        """
+        successor = self.registry.keys.revoke(root, kid, valid_from=valid_from, expires=expires)
+        # EPP-DEV-075
+        if (
+            kid_of_bulletin(self.registry.bulletins.signed()) == kid
+            and valid_from <= self.registry.bulletins.epoch
+        ):
+            self.advance()
+        return successor
+
     def convict(self) -> Sequence[bytes]:
         """Revoke every purse of which the issuing centre has evidence of copying; their numbers."""
         # EPP-DEV-004
@@ -203,6 +219,11 @@ def trust_anchor(registry: Registry, issuer: Issuer, *, every: bool = False) -> 
         money_seal=issuer.office.seal,
         scheme_keys={scheme_key_id(key): key for key in registry.keys.scheme_keys()},
     )
+
+
+def kid_of_bulletin(signed: bytes) -> bytes | None:
+    """Under which key a bulletin is signed."""
+    return cose.parse(signed).kid
 
 
 def read_root(path: Path) -> SigningKey:
