@@ -16,6 +16,8 @@ from eiraku.reference.meeting import transfer
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder
 from eiraku.spec.centre_objects import Issue
 from eiraku.spec.objects import Role
+from eiraku.system.issuing.cases import layer_case, store_cases
+from eiraku.system.issuing.chain import UNVERIFIED, BadLayer
 from eiraku.system.issuing.counter import Counter
 from eiraku.system.scheme import directory
 from eiraku.system.scheme.settings import DEFAULT
@@ -131,8 +133,8 @@ def test_keys_are_rotated(centre: Run) -> None:
     assert "scheme_keys" not in anchor
     assert len(json.loads(centre("anchor", "--scheme-keys")[1])["scheme_keys"]) == 2
     said = centre("keys")[1]
-    assert "device keys: list 3, good to epoch 10001" in said
-    assert "issuing keys: list 2, good to epoch 10001" in said
+    assert "device keys: list 3, good to epoch 51" in said
+    assert "issuing keys: list 2, good to epoch 51" in said
 
 
 def test_keys_are_revoked_with_the_root_only(centre: Run, tmp_path: Path) -> None:
@@ -156,7 +158,13 @@ def test_keys_are_revoked_with_the_root_only(centre: Run, tmp_path: Path) -> Non
     ):
         order = ("revoke-key", which, *([] if kid is None else [kid]), "--root", tmp_path / root)
         code, said, err = centre(*order)
-        assert (code, said.startswith("its successor is ")) == (0, True), err
+        *first, last = said.splitlines()
+        assert (code, last.startswith("its successor is ")) == (0, True), err
+        # EPP-DEV-073: the counter's purse is there
+        cost = "1 active purses open no session until they have fetched the next scheme key"
+        # EPP-DEV-075
+        published = "published the bulletin of epoch 2 under it"
+        assert first == {"scheme": [cost], "device": [published]}.get(which, [])
     said = centre("keys", "--device", tmp_path / "list")[1]
     assert f"{kids['money_keys']}  void" in said, "the centre redeems what it issued under it"
     assert kids["device_keys"] not in said
@@ -164,8 +172,11 @@ def test_keys_are_revoked_with_the_root_only(centre: Run, tmp_path: Path) -> Non
     assert centre("bulletin", "--next")[0] == 0, "the successor signs"
     assert centre("revoke-key", "scheme", kids["money_keys"])[0] == 2
     files = ("--device-root", tmp_path / "away-device", "--money-root", tmp_path / "away-money")
-    assert "good to epoch 20000" in centre("keys", "--expires", 20000, *files)[1]
-    assert centre("keys", "--expires", 19999, *files)[0] == 1
+    # EPP-DEV-071
+    code, _, err = centre("keys", "--expires", 54, *files)
+    assert (code, "expected lists that expire in epoch 53 or sooner, found 54" in err) == (1, True)
+    assert "good to epoch 53" in centre("keys", "--expires", 53, *files)[1]
+    assert centre("keys", "--expires", 52, *files)[0] == 1
 
 
 def test_a_copier_is_convicted(
@@ -303,3 +314,27 @@ def test_files_are_not_written_over(centre: Run, tmp_path: Path) -> None:
     assert centre("register", "--holder", "x", "--purse", tmp_path / "b")[0] == 2
     assert (tmp_path / "b").read_text() == "mine"
     assert json.loads(centre("status", "--json")[1])["epoch"] == 1
+
+
+def test_two_keys_for_one_number(centre: Run, tmp_path: Path) -> None:
+    """EPP-CEN-106: the operator is told of a victim of a stolen master key, in the status and among cases."""
+    victim, payee = bytes(7) + b"\x08", bytes(7) + b"\x09"
+    centres = directory.open_(tmp_path / "c")
+    vault = centres.make_purse(tmp_path / "vault.db", role=Role.VAULT, tier=2, holder=RANDOM(32), economy=392)
+    provision = vault.store.provision()
+    vault.close()
+    assert provision is not None
+    centres.issuer.accounts.fund(RANDOM(16), provision.number, 1)
+    ((unit, _),) = Issue.decode(centres.issuer.issues.issue(RANDOM(16), provision.number, 392, [1])).units
+    fault = BadLayer(payee, 2, UNVERIFIED, None, victim)
+    with centres.issuer.office.database.writing() as connection:
+        store_cases(connection, [layer_case(fault, RANDOM(32), unit, b"history", 1)])
+    centres.close()
+    told = (f"purse {victim.hex()} may have another one", f"({victim.hex()} may have two keys)")
+    assert not any(each in centre(order)[1] for each in told for order in ("status", "cases"))
+    kid = next(iter(json.loads(centre("status", "--json")[1])["device_keys"]))
+    assert centre("revoke-key", "device", kid)[0] == 0
+    assert told[0] in centre("status")[1]
+    assert told[1] in centre("cases")[1]
+    assert "two-keys" in centre("cases")[1]
+    assert json.loads(centre("status", "--json")[1])["two_keys"] == [victim.hex()]

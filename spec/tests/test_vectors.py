@@ -55,6 +55,8 @@ IN_NO_CASE = {
     "EPP-GEN-018": "what must not be refused: no fault stands beside it",
     "EPP-GEN-019": "what must not be refused: no fault stands beside it",
     "EPP-KEY-041": "what must not be refused: no fault stands beside it",
+    "EPP-KEY-060": "what must not be refused: no fault stands beside it",
+    "EPP-KEY-069": "what must not be refused: no fault stands beside it",
     "EPP-POL-013": "what must not be refused: no fault stands beside it",
     "EPP-POL-014": "what must not be refused: no fault stands beside it",
     "EPP-BUL-018": "its inputs are longer than a file of vectors can bear",

@@ -44,6 +44,8 @@ export function checkUpdate(raw, anchor, policy, held) {
   // EPP-BUL-002
   if (held?.digest === digest) return held;
   if (held !== null && epoch <= held.epoch) throw new Refusal("bulletin-stale");
+  // EPP-BUL-050
+  if (epoch > anchor.lists.device.expires + 1) throw new Refusal("anchor-expired", "beyond the device list");
   // EPP-BUL-010
   if (described.length * CHUNK > policy.max_bulletin) throw new Refusal("too-large", "list");
   const list = byDelta ? applied(rest, held) : whole(rest, count, k, described);

@@ -9,7 +9,6 @@ import * as shape from "./shape.mjs";
 
 const MAX_SIZE = 4096;
 const MAX_SCHEME_KEYS = 4;
-const OTHER = { device: "money", money: "device" };
 
 const entries = (...parts) => shape.list(shape.tuple(...parts, shape.epoch, shape.epoch), 1, 32);
 const SHAPES = {
@@ -42,8 +41,8 @@ function readList(centre, raw, root) {
   };
 }
 
-/** EPP-KEY-027, EPP-KEY-029 to 032; `other`: the entries of the other centre. */
-function checkKeys({ list, entries }, anchor, other) {
+/** EPP-KEY-027, EPP-KEY-029 to 031. */
+function checkKeys({ list, entries }, anchor) {
   const kids = entries.map((entry) => entry.kid);
   const ids = list.scheme.map((entry) => entry.id);
   const unsound = (detail) => new Refusal("malformed", detail);
@@ -53,13 +52,19 @@ function checkKeys({ list, entries }, anchor, other) {
   if (entries.some(small)) throw unsound("history key");
   const roots = [anchor.device_root, anchor.money_root].map((root) => kidOf(hexBytes(root)));
   if (kids.some((kid) => roots.includes(kid))) throw unsound("a root");
-  if (kids.some((kid) => other.some((entry) => entry.kid === kid))) throw unsound("a key of the other centre");
 }
 
 /** EPP-GEN-010 */
 function checkEconomies(economies) {
   const wrong = economies.some((e) => !Number.isInteger(e) || e < 1 || e > 65535);
   if (wrong || economies.length === 0 || new Set(economies).size !== economies.length) throw new Refusal("provision", "economies");
+}
+
+/** EPP-GEN-020, EPP-KEY-066, EPP-KEY-067, EPP-KEY-068 */
+function checkSchemeKeys(held, list) {
+  const once = new Set(held).size === held.length;
+  const named = held.every((key) => list.scheme.some((entry) => entry.id === schemeKeyId(key)));
+  if (held.length > MAX_SCHEME_KEYS || held.length === 0 || !once || !named) throw new Refusal("provision", "scheme keys");
 }
 
 /** The anchor of a provisioning, verified. Refuses with `provision`. */
@@ -71,9 +76,9 @@ export function takeAnchor(given) {
   return as("provision", () => {
     const device = readList("device", hexBytes(given.device_keys), roots[0]);
     const money = readList("money", hexBytes(given.money_keys), roots[1]);
-    checkKeys(device, given, []);
-    checkKeys(money, given, device.entries);
-    if (given.scheme_keys.length > MAX_SCHEME_KEYS) throw new Refusal("provision", "scheme keys"); // EPP-GEN-020
+    checkKeys(device, given);
+    checkKeys(money, given);
+    checkSchemeKeys(given.scheme_keys, device.list);
     checkEconomies(given.economies);
     return {
       ...given, device_keys: device.entries, money_keys: money.entries,
@@ -88,19 +93,22 @@ export function withList(anchor, centre, raw) {
   const held = anchor.lists[centre];
   if (found.list.signed === held.signed) return null; // EPP-KEY-025
   if (found.list.sequence <= held.sequence) throw new Refusal("keys-stale"); // EPP-KEY-023, EPP-KEY-024
-  checkKeys(found, anchor, anchor[`${OTHER[centre]}_keys`]);
+  checkKeys(found, anchor);
   // EPP-KEY-037
   return { ...anchor, [`${centre}_keys`]: found.entries, lists: { ...anchor.lists, [centre]: found.list } };
 }
 
+// EPP-KEY-064
+const isOver = (entry, epoch) => !entry || entry.to < Math.max(epoch, entry.from);
 const entryOf = (anchor, key) => anchor.lists.device.scheme.find((entry) => entry.id === schemeKeyId(key));
 
 /** The anchor with another scheme key (hex), or null if it has that key. */
 export function withSchemeKey(anchor, key, epoch) {
   if (!entryOf(anchor, key)) throw new Refusal("keys-signature", "no such scheme key"); // EPP-KEY-048
+  if (isOver(entryOf(anchor, key), epoch)) throw new Refusal("keys-stale", "a scheme key that is over"); // EPP-KEY-065
   if (anchor.scheme_keys.includes(key)) return null;
   // EPP-KEY-049
-  const kept = anchor.scheme_keys.filter((held) => (entryOf(anchor, held)?.to ?? -1) >= epoch);
+  const kept = anchor.scheme_keys.filter((held) => !isOver(entryOf(anchor, held), epoch));
   if (kept.length === MAX_SCHEME_KEYS) throw new Refusal("capacity", "scheme keys");
   return { ...anchor, scheme_keys: [...kept, key] };
 }
@@ -109,7 +117,7 @@ export function withSchemeKey(anchor, key, epoch) {
 export function schemeKeysAt(anchor, epoch) {
   const named = anchor.scheme_keys
     .map((key) => ({ key, entry: entryOf(anchor, key) }))
-    .filter(({ entry }) => entry && epoch <= entry.to);
+    .filter(({ entry }) => !isOver(entry, epoch));
   const [first] = named
     .filter(({ entry }) => entry.from <= epoch)
     .sort((a, b) => b.entry.from - a.entry.from || (a.entry.id < b.entry.id ? -1 : 1));

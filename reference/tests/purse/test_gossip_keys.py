@@ -6,28 +6,32 @@ import pytest
 
 from eiraku.reference.centres.roots import ALWAYS, device_list, money_list
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.device import Accepted
+from eiraku.reference.device import Accepted, Rejected
 from eiraku.reference.gossip import Gossip, exchange, lists_of
+from eiraku.reference.purse.state import Ready, ReceiveOrder
+from eiraku.spec.bulletins import Whole
+from eiraku.spec.errors import Code
 from eiraku.spec.key_lists import Centre, scheme_key_id
-from eiraku.spec.news import AskBulletin, AskKeys, Done, Have, Keys, Nothing, Whose
+from eiraku.spec.news import AskBulletin, AskDelta, AskKeys, Done, Have, Keys, Nothing, Signed, Whose
+from eiraku.spec.tables import Side
 from eiraku.testing.purses import LAST_EPOCH, World
 
 pytestmark = pytest.mark.slow
 
 
-def device_keys(world: World, sequence: int) -> bytes:
+def device_keys(world: World, sequence: int, expires: int = LAST_EPOCH) -> bytes:
     return device_list(
         world.roots.device,
         sequence=sequence,
-        expires=LAST_EPOCH,
+        expires=expires,
         keys=[key.announced for key in world.device_centre.keys],
         scheme={scheme_key_id(world.scheme_key): ALWAYS},
     )
 
 
-def money_keys(world: World, sequence: int) -> bytes:
+def money_keys(world: World, sequence: int, expires: int = LAST_EPOCH) -> bytes:
     keys = [key.announced for key in world.issuing_centre.keys]
-    return money_list(world.roots.money, sequence=sequence, expires=LAST_EPOCH, keys=keys)
+    return money_list(world.roots.money, sequence=sequence, expires=expires, keys=keys)
 
 
 def purse(world: World, device: int = 1, money: int = 1, epoch: int = 10) -> Gossip:
@@ -78,6 +82,56 @@ def test_a_bulletin_under_a_successor_comes_after_the_list(world: World) -> None
     assert not isinstance(late.device.bulletin(world.bulletin(20)), Accepted)
     exchange(late, early)
     assert (lists_of(late.device), late.device.snapshot().epoch) == ((2, 1), 20)
+
+
+@pytest.mark.parametrize("begins", (True, False), ids=["asks", "is-asked"])
+def test_a_purse_whose_anchor_has_expired(world: World, begins: bool) -> None:  # noqa: FBT001
+    """EPP-KEY-061, EPP-KEY-062: it opens no session, learns all that is new, and passes on what it has."""
+    late, early = purse(world), purse(world, 3, 3, 14)
+    short = device_keys(world, 2, expires=10), money_keys(world, 2, expires=9)
+    for centre, signed in zip(Centre, short, strict=True):
+        assert isinstance(late.device.keys(centre, signed), Accepted)
+    assert isinstance(late.device.bulletin(world.bulletin(11)), Accepted)
+    late.device.order(ReceiveOrder())
+    opened = late.device.open(Side.RESPONDER)
+    assert isinstance(opened, Rejected)
+    assert opened.refusal.code is Code.ANCHOR_EXPIRED
+    behind = purse(world)
+    exchange(*((late, behind) if begins else (behind, late)))
+    assert lists_of(behind.device) == (2, 2)
+    exchange(*((late, early) if begins else (early, late)))
+    assert (*lists_of(late.device), late.device.snapshot().epoch) == (3, 3, 14)
+    assert isinstance(late.device.open(Side.RESPONDER), Accepted)
+
+
+def test_a_bulletin_that_the_list_does_not_reach(world: World) -> None:
+    """EPP-BUL-050, EPP-DEV-027: no chunk of it is asked for."""
+    late = purse(world)
+    assert isinstance(late.device.keys(Centre.DEVICE, device_keys(world, 9, expires=12)), Accepted)
+    for epoch, answer in ((14, Done()), (13, AskDelta(epoch=13, from_epoch=10))):
+        late.expect()
+        assert late.deliver(Have(epoch=epoch, device=1, money=1).encode()) == AskBulletin().encode()
+        signed = Whole.decode(world.bulletin(epoch, [bytes([7]) * 8])).signed
+        assert late.deliver(Signed(signed=signed).encode()) == answer.encode()
+
+
+def test_ways_back_without_a_session(world: World) -> None:
+    """EPP-KEY-063: requests are signed, and a purse ID is renewed, under an expired anchor."""
+    late = purse(world).device
+    assert isinstance(late.keys(Centre.MONEY, money_keys(world, 2, expires=9)), Accepted)
+    assert late.sign_request("device", "scheme-keys", 1, b"")
+    assert isinstance(late.state, Ready)
+    claims = late.state.identity.claims
+    renewed = world.device_centre.certify(
+        number=claims.number,
+        public_key=claims.public_key,
+        role=claims.role,
+        tier=claims.tier,
+        holder=claims.holder,
+        issued=10,
+        expires=claims.expires + 1,
+    )
+    assert isinstance(late.take_purse_id(renewed), Accepted)
 
 
 def test_a_peer_that_promises_what_it_has_not(world: World) -> None:

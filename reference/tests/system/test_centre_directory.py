@@ -106,6 +106,26 @@ def test_keys_that_are_announced_are_in_the_anchor(tmp_path: Path) -> None:
     centres.close()
 
 
+def test_lists_have_a_short_life(tmp_path: Path) -> None:
+    """EPP-DEV-070, EPP-DEV-071, EPP-CEN-100: no bulletin before both lists are signed again."""
+    centres = made(tmp_path / "scheme", list_lifetime=3)
+    roots = [
+        directory.read_root(centres.path / name) for name in (directory.DEVICE_ROOT, directory.MONEY_ROOT)
+    ]
+    assert centres.anchor().expires == centres.lists_expire() == 4
+    centres.advance(3)
+    centres.registry.keys.renew(roots[0], centres.lists_expire(6))
+    with pytest.raises(DirectoryError, match="a key list expires with epoch 4: sign the lists again first"):
+        centres.advance(5)
+    assert centres.registry.bulletins.epoch == 3
+    with pytest.raises(DirectoryError, match="expire in epoch 6 or sooner, found 7"):
+        centres.lists_expire(7)
+    centres.issuer.office.renew_list(roots[1], centres.lists_expire())
+    centres.advance(5)
+    assert DEFAULT.list_lifetime == 50
+    centres.close()
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     (

@@ -107,9 +107,12 @@ def test_the_unit_is_one_of_the_scheme() -> None:
         VILLAGE.unit(economy=1),
         VILLAGE.unit(seal=bytes(16)),
         VILLAGE.unit(value=3),
-        VILLAGE.unit(issued=101, expires=102),
     ):
         refused(replace(GOOD, unit=unit.unit), "EPP-CEN-021")
+    # EPP-CEN-102: its key counts at hop 0, where it convicts
+    late = VILLAGE.unit(issued=101, expires=102).unit
+    refused(replace(ISSUED_TWICE, unit=late), "EPP-CEN-102")
+    refused(replace(GOOD, unit=late), "EPP-CEN-080")
 
 
 def test_the_same_content_signed_again_is_no_evidence() -> None:

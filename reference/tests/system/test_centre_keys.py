@@ -102,6 +102,20 @@ def test_a_list_is_renewed(tmp_path: Path) -> None:
     short.database.close()
 
 
+def test_no_bulletin_after_the_end_of_the_list(tmp_path: Path) -> None:
+    """EPP-DEV-070"""
+    registry = made(f"sqlite:///{tmp_path / 'device.db'}", list_expires=NOW + 2)
+    registry.bulletins.advance(NOW + 1)
+    before = registry.bulletins.signed()
+    with pytest.raises(RegistryError, match=f"expires with epoch {NOW + 2}; sign the next one first"):
+        registry.bulletins.advance(NOW + 3)
+    assert registry.bulletins.signed() == before
+    registry.bulletins.advance(NOW + 2)
+    registry.keys.renew(ROOTS.device, NOW + 3)
+    registry.bulletins.advance()
+    registry.database.close()
+
+
 @pytest.mark.parametrize("valid_from", (0, 5, NOW, NOW + 3))
 def test_a_revoked_master_key(registry: Registry, valid_from: int) -> None:
     """EPP-DEV-043, EPP-DEV-045: a successor signs at once, and purses are renewed under it."""
@@ -133,8 +147,9 @@ def test_a_key_is_named_as_long_as_it_is_needed(tmp_path: Path) -> None:
     new(registry, expires=14, role=Role.VAULT)
     registry.keys.rotate(ROOTS.device, valid_from=NOW + 1, lifetime=0)
     for epoch, named in ((NOW + 2, True), (14, True), (15, False)):
+        registry.keys.renew(ROOTS.device, 10 * epoch)
         registry.bulletins.advance(epoch)
-        registry.keys.renew(ROOTS.device, epoch)
+        registry.keys.renew(ROOTS.device, 10 * epoch + 1)
         assert (kid in registry.keys.announced().keys) is named
     registry.database.close()
 
@@ -164,7 +179,10 @@ def test_a_successor_of_the_scheme_key(registry: Registry) -> None:
 
 
 def test_a_revoked_scheme_key(registry: Registry) -> None:
-    """EPP-DEV-043"""
+    """EPP-DEV-043, EPP-DEV-073"""
+    registry.purses.recall(new(registry), "lost")
+    new(registry)
+    assert registry.keys.locked_out() == 1
     (old,) = registry.keys.scheme_keys()
     trusted = replace(anchor(registry), scheme_keys={scheme_key_id(old): old})
     registry.keys.revoke_scheme_keys(ROOTS.device, valid_from=NOW)
@@ -176,13 +194,29 @@ def test_a_revoked_scheme_key(registry: Registry) -> None:
 
 
 def test_no_more_scheme_keys_than_a_purse_holds(registry: Registry) -> None:
-    """EPP-KEY-049"""
+    """EPP-DEV-074"""
     for valid_from in (40, 30, 20):
         registry.keys.rotate_scheme_key(ROOTS.device, valid_from=valid_from, lifetime=0)
     assert len(registry.keys.scheme_keys()) == 4
     with pytest.raises(RegistryError, match="a purse holds 4 scheme keys"):
         registry.keys.rotate_scheme_key(ROOTS.device, valid_from=15, lifetime=0)
     assert len(registry.keys.scheme_keys()) == 4
+
+
+@pytest.mark.parametrize(("people", "lifetime"), (((), 5), ((60,), 5), ((25, 31), 40)))
+def test_a_scheme_key_ends_after_everybody_had_the_next(
+    registry: Registry, people: tuple[int, ...], lifetime: int
+) -> None:
+    """EPP-DEV-072"""
+    for expires in people:
+        new(registry, expires=expires)
+    (old,) = registry.keys.scheme_keys()
+    permitted = registry.keys.first_permitted(lifetime)
+    name = registry.keys.rotate_scheme_key(ROOTS.device, valid_from=permitted, lifetime=lifetime)
+    scheme = registry.keys.announced().scheme
+    assert (
+        scheme[scheme_key_id(old)].valid_to >= scheme[name].valid_from >= permitted > max(people, default=0)
+    )
 
 
 # --- the issuing centre ---
@@ -263,3 +297,16 @@ def test_a_list_of_the_issuing_centre_is_renewed(town: Town) -> None:
     made = office.rotate(root, EPOCH + 2, earliest=0, expires=50)
     after = keylists.money_keys(root.public, office.renew_list(root, 60))
     assert (after.sequence, after.expires, set(after.keys)) == (3, 60, {*before.keys, made.kid})
+
+
+def test_no_unit_after_the_end_of_the_list(town: Town) -> None:
+    """EPP-CEN-100"""
+    office, root = town.issuer.office, town.roots.money
+    office.rotate(root, EPOCH + 9, earliest=0, expires=EPOCH + 1)
+    office.advance(EPOCH + 1)
+    town.issue([1])
+    office.advance(EPOCH + 2)
+    with pytest.raises(IssuerError, match="the key list has expired"):
+        town.issue([1])
+    office.renew_list(root, EPOCH + 5)
+    town.issue([1])

@@ -13,11 +13,13 @@ from eiraku.system.economy.results import Results
 from eiraku.system.economy.run import Run
 from eiraku.system.economy.scenario import Scenario
 from eiraku.system.economy.watching import Silent
+from eiraku.system.scheme.own import has_valid_purse_id
 from eiraku.testing.bench import Bench
 
 pytestmark = pytest.mark.slow
 
 ANNOUNCED, LAST = 2, 15
+REVOKED = 9
 FOR_A_KEY = {code.label for code in (Code.UNIT_SIGNATURE, Code.AUTHENTICATION, Code.ANCHOR_EXPIRED)}
 SCENARIO = f"""
 title = "Keys that change"
@@ -133,3 +135,34 @@ def test_the_scheme_key_changes(run: Watching, results: Results) -> None:
     assert len(run.scheme_keys[first - 1]) == 1
     used = set().union(*(run.scheme_keys[epoch] for epoch in range(first, LAST)))
     assert len(used) == 2
+
+
+# --- with a revocation ---
+
+
+@pytest.fixture(scope="module")
+def stolen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watching]:
+    """The same with fewer payments; after the rotation the master key and the scheme keys are revoked."""
+    text = SCENARIO.replace("payments = 120", "payments = 60")
+    text = text.replace(f"announced = {ANNOUNCED}", f"announced = {ANNOUNCED}\nrevoked = {REVOKED}")
+    made = Watching(Scenario.from_toml(text), tmp_path_factory.mktemp("stolen"), Silent(), Bench())
+    made.knew, made.kids, made.scheme_keys, made.key_refusals = {}, {}, {}, []
+    yield made
+    made.close()
+
+
+def test_a_stolen_master_key_costs_no_money(stolen: Watching) -> None:
+    """EPP-CRS-005, EPP-CEN-016, EPP-CEN-101, EPP-DEV-043: a rotation, a revocation, and all comes home."""
+    results = stolen.go()
+    assert results.good
+    assert results.events["keys revoked in epoch"] == REVOKED
+    assert results.events["successors used from epoch"] < LAST
+    last = results.series[-1]
+    assert (last.people, last.shops, last.banks, last.pending) == (0, 0, 0, 0)
+    assert last.expired == last.outstanding
+    assert last.funded == 5000
+    assert all(epoch >= REVOKED for _, epoch, living in stolen.key_refusals if living), (
+        "it cost nobody before"
+    )
+    for place in (*stolen.people.persons, stolen.scheme.centre, *(bank.place for bank in stolen.banks.all)):
+        assert has_valid_purse_id(stolen.places.device(place)), place.name

@@ -7,12 +7,14 @@ import pytest
 
 from eiraku.reference.anchor import parse_purse_id
 from eiraku.reference.device import Device
+from eiraku.reference.meeting import accepted
 from eiraku.reference.purse.state import Ready, RequestOrder
 from eiraku.spec.centre_objects import Renewed
 from eiraku.spec.errors import Refusal
+from eiraku.spec.key_lists import Centre
 from eiraku.system.exchange import trust
 from eiraku.system.exchange.outbox import Request
-from eiraku.system.scheme import directory
+from eiraku.system.scheme import directory, own
 from eiraku.testing.bank import Bank
 from eiraku.testing.town import Town
 
@@ -65,6 +67,22 @@ def test_a_vault_follows(bank: Bank) -> None:
     bank.vault.issue([4])
     customer = bank.town.purse()
     assert bank.meet(customer, RequestOrder(amount=4), 4) == ()
+
+
+def test_the_way_back_of_a_purse_that_is_locked_out(bank: Bank) -> None:
+    """EPP-SVC-090: under a void purse ID and without a scheme key in force it gets both."""
+    vault = bank.vault.device
+    change_everything(bank)
+    bank.town.directory.advance()
+    accepted(vault.keys(Centre.DEVICE, bank.town.registry.keys.newest()))
+    assert ready(vault).terms.scheme_key is None
+    assert not own.has_valid_purse_id(vault)
+    bank.vault.renew(ready(vault).identity.claims.expires + 1)
+    assert own.has_valid_purse_id(vault)
+    bank.vault.refresh()
+    assert ready(vault).terms.scheme_key == bank.town.registry.keys.scheme_keys()[0]
+    bank.vault.issue([4])
+    assert bank.meet(bank.town.purse(), RequestOrder(amount=4), 4) == ()
 
 
 def test_void_money_is_redeemed(bank: Bank) -> None:

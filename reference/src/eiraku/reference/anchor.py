@@ -71,8 +71,8 @@ class TrustAnchor:
             # EPP-KEY-034
             device = keylists.device_keys(roots[0], bytes.fromhex(form.device_keys))
             money = keylists.money_keys(roots[1], bytes.fromhex(form.money_keys))
-            keylists.check_keys(device, roots=roots, other=())
-            keylists.check_keys(money, roots=roots, other=device.keys)
+            keylists.check_keys(device, roots=roots)
+            keylists.check_keys(money, roots=roots)
         except Refusal as refusal:
             raise AnchorError(f"anchor: {refusal}") from None
         scheme_keys = [bytes.fromhex(key) for key in form.scheme_keys]
@@ -137,12 +137,12 @@ class TrustAnchor:
             device = keylists.device_keys(self.device_root, signed)
             if keylists.is_held(device, self.device):
                 return self
-            keylists.check_keys(device, roots=roots, other=self.money.keys)
+            keylists.check_keys(device, roots=roots)
             return replace(self, device=device)
         money = keylists.money_keys(self.money_root, signed)
         if keylists.is_held(money, self.money):
             return self
-        keylists.check_keys(money, roots=roots, other=self.device.keys)
+        keylists.check_keys(money, roots=roots)
         return replace(self, money=money)
 
     def with_scheme_key(self, key: bytes, epoch: int) -> "TrustAnchor":
@@ -152,6 +152,9 @@ class TrustAnchor:
         if name not in self.device.scheme:
             detail = "scheme key: not one of the key list that is held"
             raise Refusal(Code.KEYS_SIGNATURE, "EPP-KEY-048", detail)
+        # EPP-KEY-065
+        if self.device.scheme[name].is_over(epoch):
+            raise Refusal(Code.KEYS_STALE, "EPP-KEY-065", f"scheme key: over in epoch {epoch}")
         if name in self.scheme_keys:
             return self
         # EPP-KEY-049
@@ -180,7 +183,7 @@ class TrustAnchor:
         return {
             name: key
             for name, key in self.scheme_keys.items()
-            if name in named and named[name].valid_to >= epoch
+            if name in named and not named[name].is_over(epoch)
         }
 
 
@@ -218,7 +221,7 @@ def parse_unit(raw: bytes) -> SignedUnit:
 def check_unit_signature(anchor: TrustAnchor, unit: SignedUnit, *, at_any_epoch: bool = False) -> None:
     """Signed under a money key that was valid when the unit was issued. Raises Refusal(UNIT_SIGNATURE).
 
-    `at_any_epoch`: whenever it was issued, as a centre takes it (EPP-CEN-040).
+    `at_any_epoch`: whenever it was issued, as a centre takes it, and evidence names it (EPP-CEN-040, 021).
     """
     issued = None if at_any_epoch else unit.unit.issued
     public = signer(anchor.money_keys, unit.kid, issued, Code.UNIT_SIGNATURE, "unit")
@@ -248,10 +251,13 @@ def check_unit_value(unit: Unit) -> None:
         raise Refusal(Code.UNIT_VALUE, "EPP-UNI-007", f"unit: {unit.value} is not a denomination")
 
 
-def verify_unit(anchor: TrustAnchor, raw: bytes) -> SignedUnit:
-    """Shape, signature, seal, economy and value; not expiry, which depends on the epoch. Raises Refusal."""
+def verify_unit(anchor: TrustAnchor, raw: bytes, *, at_any_epoch: bool = False) -> SignedUnit:
+    """Shape, signature, seal, economy and value; not expiry, which depends on the epoch. Raises Refusal.
+
+    `at_any_epoch`: as in `check_unit_signature`.
+    """
     unit = parse_unit(raw)
-    check_unit_signature(anchor, unit)
+    check_unit_signature(anchor, unit, at_any_epoch=at_any_epoch)
     check_unit_seal(anchor, unit.unit)
     check_unit_economy(anchor, unit.unit)
     check_unit_value(unit.unit)
@@ -329,6 +335,15 @@ def verify_challenge(anchor: TrustAnchor, raw: bytes) -> Challenge:
     if not cose.verify(public, centre_objects.CONTEXT_CHALLENGE, signed):
         raise Refusal(Code.AUTHENTICATION, "EPP-DEV-089", "challenge: signature does not verify")
     return challenge
+
+
+def check_bulletin_epoch(anchor: TrustAnchor, bulletin: Bulletin) -> None:
+    """Not after the end of the device list and one epoch more. Raises Refusal(ANCHOR_EXPIRED)."""
+    last = anchor.device.expires + 1
+    # EPP-BUL-050
+    if bulletin.epoch > last:
+        detail = f"bulletin of epoch {bulletin.epoch}: the key list held reaches to {last}"
+        raise Refusal(Code.ANCHOR_EXPIRED, "EPP-BUL-050", detail)
 
 
 def signer(

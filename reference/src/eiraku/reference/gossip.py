@@ -170,7 +170,9 @@ class Gossip:
     def _begin(self, signed: bytes) -> News:
         """Begin to collect a bulletin: by the delta from the one held, or chunk by chunk. Raises Refusal."""
         # EPP-DEV-027
-        said = anchor.verify_bulletin(_identity(self.device).anchor, signed)
+        trusted = _identity(self.device).anchor
+        said = anchor.verify_bulletin(trusted, signed)
+        anchor.check_bulletin_epoch(trusted, said)
         bulletins.check_room(said, _identity(self.device).policy.max_bulletin)
         mine = epoch_of(self.device)
         if said.epoch <= mine:

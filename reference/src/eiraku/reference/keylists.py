@@ -30,6 +30,11 @@ class Validity:
         """Whether an epoch is one of them."""
         return self.valid_from <= epoch <= self.valid_to
 
+    def is_over(self, epoch: int) -> bool:
+        """Whether there is no such epoch, or all of them are before this one."""
+        # EPP-KEY-064
+        return self.valid_to < max(epoch, self.valid_from)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceKey(Validity):
@@ -126,10 +131,10 @@ def is_held(new: KeyList, held: KeyList) -> bool:
     return False
 
 
-def check_keys(new: DeviceList | MoneyList, *, roots: Iterable[bytes], other: Iterable[bytes]) -> None:
-    """Whether the keys of a list are sound. `roots`: 32 bytes each; `other`: kids of the other centre's list.
+def check_keys(new: DeviceList | MoneyList, *, roots: Iterable[bytes]) -> None:
+    """Whether the keys of a list are sound; they may be in the other centre's list too (EPP-KEY-060).
 
-    Raises Refusal(MALFORMED).
+    `roots`: 32 bytes each. Raises Refusal(MALFORMED).
     """
     # EPP-KEY-027
     if new.repeats:
@@ -143,9 +148,6 @@ def check_keys(new: DeviceList | MoneyList, *, roots: Iterable[bytes], other: It
     # EPP-KEY-031
     if not new.keys.keys().isdisjoint(map(ed25519.key_id, roots)):
         raise _unsound("EPP-KEY-031", "a root is among the keys")
-    # EPP-KEY-032
-    if not new.keys.keys().isdisjoint(other):
-        raise _unsound("EPP-KEY-032", "a key of the other centre is among the keys")
 
 
 def _verified(root: bytes, signed: bytes, kind: type[P], context: bytes) -> P:

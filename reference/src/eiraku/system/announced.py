@@ -58,7 +58,7 @@ def announce(
     last = before.expires if expires is None else expires
     signed = sign(sequence, last)
     try:
-        keylists.check_keys(read(root.public, signed), roots=(root.public,), other=())
+        keylists.check_keys(read(root.public, signed), roots=(root.public,))
     except Refusal as refusal:
         raise AnnouncedError(f"purses would refuse the key list: {refusal.detail}") from None
     # EPP-CEN-042, EPP-DEV-040: in the same durable write as the keys that it names

@@ -183,7 +183,7 @@ class Case(Record):
     """What the issuing centre found against a purse."""
 
     sequence: Sequence
-    kind: Annotated[str, OneOf(("copy", "bad-history", "unknown"))]
+    kind: Annotated[str, OneOf(("copy", "bad-history", "two-keys", "unknown"))]
     purse: Number
     unit_id: Digest
     hop: Hop

@@ -55,15 +55,11 @@ def _audit(centres: "Directory", workers: int) -> "Audit":
     from eiraku.system.issuing.audit import audit
     from eiraku.system.issuing.pools import local
 
-    def purse_id(number: bytes) -> bytes:
-        purse = centres.registry.purses.lookup(number)
-        return b"" if purse is None else purse.purse_id
-
     with local(workers) as executor, _progress() as progress:
         return audit(
             centres.issuer.office,
             anchor=centres.anchor(every=True),
-            purse_ids=purse_id,
+            purse_ids=centres.registry.purses.for_evidence,
             executor=executor,
             at_once=3 * workers,
             progress=progress,

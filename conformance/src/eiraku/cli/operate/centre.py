@@ -79,7 +79,10 @@ def status(path: Path, *, as_json: bool) -> int:
             "outstanding": {
                 str(economy): amount for economy, amount in sorted(issuer.history.outstanding().items())
             },
-            "cases": len(issuer.history.cases()),
+            "cases": len(found := issuer.history.cases()),
+            "two_keys": sorted(
+                {case.payer.hex() for case in found if case.payer and case.kind == "two-keys"}
+            ),
             "suspects": len(registry.suspects.after()),
         }
     if as_json:
@@ -94,6 +97,9 @@ def status(path: Path, *, as_json: bool) -> int:
     for economy, amount in facts["outstanding"].items():
         click.echo(f"outstanding  {amount} of economy {economy}")
     click.echo(f"cases        {facts['cases']}, suspects reported: {facts['suspects']}")
+    for number in facts["two_keys"]:
+        # EPP-CEN-106
+        click.echo(f"two keys     purse {number} may have another one, under a stolen master key")
     return 0
 
 
@@ -160,13 +166,15 @@ def cases(path: Path, *, out: Path | None) -> int:
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
         for case in found:
-            click.echo(
-                f"{case.sequence}  epoch {case.epoch}  {case.kind}  purse {case.purse.hex()}  {case.detail}"
+            # EPP-CEN-106
+            doubt = (
+                f" ({case.payer.hex()} may have two keys)" if case.payer and case.kind == "two-keys" else ""
             )
+            said = f"purse {case.purse.hex()}  {case.detail}{doubt}"
+            click.echo(f"{case.sequence}  epoch {case.epoch}  {case.kind}  {said}")
             if out is None or case.kind != "copy":
                 continue
-            purse = centres.registry.purses.lookup(case.purse)
-            evidence = case.evidence(b"" if purse is None else purse.purse_id)
+            evidence = case.evidence(centres.registry.purses.for_evidence(case.purse))
             file = out / f"case-{case.sequence}.json"
             file.write_bytes(evidence.to_json())
             click.echo(f"   {file}")

@@ -56,17 +56,28 @@ def rotate(path: Path, *, centre: str, valid_from: int, valid_to: int, root: Pat
 @ROOT
 @click.pass_obj
 def revoke_key(path: Path, *, centre: str, kid: bytes | None, valid_from: int, root: Path | None) -> int:
-    """Revoke the key KID (scheme: the scheme keys) from an epoch on; a successor is used at once."""
+    """Revoke the key KID (scheme: the scheme keys) from an epoch on; a successor is used at once.
+
+    Says first what it costs: without the scheme keys no purse opens a session until it has fetched the next.
+    """
     if (kid is None) != (centre == "scheme"):
         raise click.UsageError("name the KID of a device or money key; the scheme keys end all together")
     with opened(path) as centres:
         keys, expires, signer = centres.registry.keys, _expires(centres), _root(centres, centre, root)
         if centre == "scheme":
+            locked_out = keys.locked_out()
+            # EPP-DEV-073
+            click.echo(
+                f"{locked_out} active purses open no session until they have fetched the next scheme key"
+            )
             successor = keys.revoke_scheme_keys(
                 signer, valid_from=max(valid_from, centres.registry.bulletins.epoch), expires=expires
             )
         elif centre == "device":
-            successor = keys.revoke(signer, kid or b"", valid_from=valid_from, expires=expires)
+            before = centres.registry.bulletins.epoch
+            successor = centres.revoke_master_key(signer, kid or b"", valid_from=valid_from, expires=expires)
+            if centres.registry.bulletins.epoch > before:
+                click.echo(f"published the bulletin of epoch {centres.registry.bulletins.epoch} under it")
         else:
             office = centres.issuer.office
             successor = office.revoke(signer, kid or b"", valid_from=valid_from, expires=expires).kid
@@ -97,6 +108,7 @@ def keys(
         registry, office = centres.registry, centres.issuer.office
         if expires is not None:
             signers = (_root(centres, "device", device_root), _root(centres, "issuing", money_root))
+            centres.lists_expire(expires)
             registry.keys.renew(signers[0], expires)
             office.renew_list(signers[1], expires)
         found = centres.anchor()
@@ -127,5 +139,5 @@ def _root(centres: "Directory", centre: str, file: Path | None) -> "SigningKey":
 
 def _expires(centres: "Directory") -> int:
     """The end of the next lists: never sooner than that of the newest."""
-    last, newest = centres.registry.bulletins.epoch + centres.settings.list_lifetime, centres.anchor()
-    return min(max(last, newest.device.expires, newest.money.expires), 2**32 - 1)
+    newest = centres.anchor()
+    return max(centres.lists_expire(), newest.device.expires, newest.money.expires)

@@ -100,7 +100,10 @@ def renew(path: Path, *, number: bytes, expires: int | None, tier: int | None, p
     """Print a purse ID that is good for longer, and the newest key lists."""
     with opened(path) as centres:
         if expires is None:
-            expires = centres.registry.bulletins.epoch + centres.settings.purse_lifetime
+            from eiraku.system.scheme.own import next_expiry
+
+            lifetime = centres.settings.purse_lifetime
+            expires = next_expiry(centres.registry, centres.anchor(), number, lifetime)
         with _device(centres, purse) as device:
             from eiraku.spec.centre_objects import Renewed
             from eiraku.system.exchange.trust import take_renewed

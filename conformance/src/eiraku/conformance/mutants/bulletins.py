@@ -20,6 +20,7 @@ from eiraku.testing.patches import Patch, instead
 AREA = Area(__name__)
 _take, _check = holder.take_bulletin, holder.check_bulletin
 STALE = "if said.epoch <= held.epoch:"
+REACH = "anchor.check_bulletin_epoch(trusted, said)"
 SAME = "if update.signed == held.signed:"
 REFUSED = 'raise Refusal(Code.BULLETIN_STALE, "EPP-BUL-002", "again")'
 ROOM = "if len(bulletin.chunks) * CHUNK > room:"
@@ -65,6 +66,78 @@ AREA.edits(
     "Writes the bulletin that it holds already once more.",
     holder.take_bulletin,
     ("if bulletin is purse.bulletin:", "if False:"),
+)
+AREA.edits(
+    "EPP-BUL-050",
+    "takes_bulletins_beyond_its_device_list",
+    "Takes a bulletin of any epoch that the master key permits.",
+    anchor.check_bulletin_epoch,
+    ("if bulletin.epoch > last:", "if False:"),
+)
+AREA.edits(
+    "EPP-BUL-050",
+    "takes_no_bulletin_after_its_device_list",
+    "Refuses the bulletin of the first epoch after its device list, so that the list never ends.",
+    anchor.check_bulletin_epoch,
+    ("anchor.device.expires + 1", "anchor.device.expires"),
+    collateral={"EPP-KEY-043": "the check goes to that epoch", "EPP-KEY-044": "as before"},
+)
+AREA.edits(
+    "EPP-BUL-050",
+    "reaches_as_far_as_either_list",
+    "Takes no bulletin beyond the list of the issuing centre either.",
+    anchor.check_bulletin_epoch,
+    ("anchor.device.expires + 1", "anchor.expires + 1"),
+    collateral={"EPP-KEY-061": "news under an expired list", "EPP-KEY-044": "as before"},
+)
+AREA.edits(
+    "EPP-BUL-050",
+    "looks_only_at_whole_lists_that_are_too_far_ahead",
+    "Takes a delta to a bulletin beyond its device list.",
+    holder.check_bulletin,
+    (REACH, f"if isinstance(update, Whole): {REACH}"),
+)
+AREA.edits(
+    "EPP-BUL-050",
+    "judges_the_reach_before_what_it_holds",
+    "Refuses the bulletin that it holds if its device list does not reach that.",
+    holder.check_bulletin,
+    ("if held is not None:", f"{REACH}\n    if held is not None:"),
+)
+AREA.edits(
+    "EPP-BUL-050",
+    "judges_the_room_before_the_reach",
+    "Looks at the size of a list before the reach of its device list.",
+    holder.check_bulletin,
+    (REACH, f"bulletins.check_room(said, policy.max_bulletin)\n    {REACH}"),
+)
+AREA.edits(
+    "EPP-KEY-061",
+    "takes_no_bulletin_under_an_expired_anchor",
+    "Refuses bulletins when a key list that it holds has expired.",
+    holder.take_bulletin,
+    (
+        "if bulletin is purse.bulletin:",
+        (
+            "if bulletin is not purse.bulletin and purse.epoch > purse.identity.anchor.expires:\n"
+            "        raise Refusal(Code.ANCHOR_EXPIRED, 'EPP-KEY-061', 'again')\n"
+            "    if bulletin is purse.bulletin:"
+        ),
+    ),
+)
+AREA.edits(
+    "EPP-KEY-061",
+    "takes_no_scheme_key_under_an_expired_anchor",
+    "Refuses scheme keys when a key list that it holds has expired.",
+    holder.take_scheme_key,
+    (
+        "return _trusting(",
+        (
+            "if purse.epoch > purse.identity.anchor.expires:\n"
+            "        raise Refusal(Code.ANCHOR_EXPIRED, 'EPP-KEY-061', 'again')\n"
+            "    return _trusting("
+        ),
+    ),
 )
 
 

@@ -152,10 +152,7 @@ AREA.edits(
     TrustAnchor.with_keys,
     (
         "if keylists.is_held(device, self.device):",
-        (
-            "keylists.check_keys(device, roots=roots, other=self.money.keys)\n"
-            "        if keylists.is_held(device, self.device):"
-        ),
+        ("keylists.check_keys(device, roots=roots)\n        if keylists.is_held(device, self.device):"),
     ),
 )
 AREA.edits(
@@ -196,12 +193,6 @@ for _rule, _name, _summary, _test in (
         "Takes a key list with a root among its keys.",
         "if not new.keys.keys().isdisjoint(map(ed25519.key_id, roots)):",
     ),
-    (
-        "EPP-KEY-032",
-        "takes_keys_of_the_other_centre",
-        "Takes a key list with a key of the other centre.",
-        "if not new.keys.keys().isdisjoint(other):",
-    ),
 ):
     AREA.edits(
         _rule,
@@ -221,6 +212,21 @@ AREA.edits(
     collateral={"EPP-KEY-034": ANCHOR},
 )
 
+AREA.edits(
+    "EPP-KEY-060",
+    "refuses_keys_of_the_other_centre",
+    "Refuses a key list with a key that is in the list of the other centre.",
+    TrustAnchor.with_keys,
+    (
+        "keylists.check_keys(device, roots=roots)",
+        (
+            "keylists.check_keys(device, roots=roots)\n"
+            "        if not device.keys.keys().isdisjoint(self.money.keys):\n"
+            "            raise Refusal(Code.MALFORMED, 'EPP-KEY-060', 'again')"
+        ),
+    ),
+)
+
 # --- anchors ------------------------------------------------------------------------------------------------
 
 _from_mapping = TrustAnchor.from_mapping.__func__  # type: ignore[attr-defined]  # a class method has one
@@ -237,6 +243,6 @@ AREA.edits(
     "takes_any_keys_in_an_anchor",
     "Does not judge the keys of an anchor.",
     _from_mapping,
-    ("keylists.check_keys(device, roots=roots, other=())", "pass"),
-    ("keylists.check_keys(money, roots=roots, other=device.keys)", "pass"),
+    ("keylists.check_keys(device, roots=roots)", "pass"),
+    ("keylists.check_keys(money, roots=roots)", "pass"),
 )

@@ -60,6 +60,64 @@ AREA.edits(
     ("if len(scheme_keys) > key_lists.SCHEME_KEYS_MAX:", "if False:"),
 )
 AREA.edits(
+    "EPP-KEY-066",
+    "takes_an_anchor_without_a_scheme_key",
+    "Lets itself be provisioned without a scheme key.",
+    provisioning.check_scheme_keys,
+    ("if not keys:", "if False:"),
+)
+AREA.edits(
+    "EPP-KEY-067",
+    "takes_a_scheme_key_twice",
+    "Lets itself be provisioned with one scheme key twice.",
+    provisioning.check_scheme_keys,
+    ("if len(set(keys)) < len(keys):", "if False:"),
+)
+AREA.edits(
+    "EPP-KEY-068",
+    "takes_unknown_scheme_keys_in_an_anchor",
+    "Lets itself be provisioned with a scheme key that the device list does not name.",
+    provisioning.check_scheme_keys,
+    ("if not trusted.scheme_keys.keys() <= trusted.device.scheme.keys():", "if False:"),
+)
+AREA.edits(
+    "EPP-KEY-068",
+    "looks_at_one_scheme_key_of_an_anchor",
+    "Lets itself be provisioned if the device list names one of the scheme keys.",
+    provisioning.check_scheme_keys,
+    (
+        "if not trusted.scheme_keys.keys() <= trusted.device.scheme.keys():",
+        "if trusted.scheme_keys.keys().isdisjoint(trusted.device.scheme.keys()):",
+    ),
+)
+AREA.edits(
+    "EPP-KEY-069",
+    "refuses_an_anchor_for_a_scheme_key_that_is_void",
+    "Refuses to be provisioned with a scheme key that is void.",
+    provisioning.check_scheme_keys,
+    (
+        "if not trusted.scheme_keys.keys() <= trusted.device.scheme.keys():",
+        (
+            "named = trusted.device.scheme\n"
+            "    if not all(n in named and not named[n].is_over(0) for n in trusted.scheme_keys):"
+        ),
+    ),
+)
+AREA.edits(
+    "EPP-KEY-069",
+    "refuses_an_anchor_without_a_scheme_key_in_force",
+    "Refuses to be provisioned if no scheme key is in force by the bulletin.",
+    provisioning.provision,
+    (
+        "made = Provision(",
+        (
+            "if trusted.scheme_key_of_initiator(0 if bulletin is None else bulletin.epoch) is None:\n"
+            "        raise Refusal(Code.PROVISION, 'EPP-KEY-069', 'again')\n"
+            "    made = Provision("
+        ),
+    ),
+)
+AREA.edits(
     "EPP-GEN-011",
     "takes_any_purse_id",
     "Lets itself be provisioned with a purse ID that it could not verify.",

@@ -2,6 +2,7 @@
 
 from eiraku.conformance.mutants.registry import Area
 from eiraku.reference.anchor import TrustAnchor
+from eiraku.reference.keylists import Validity
 from eiraku.reference.purse import core, handshake
 
 AREA = Area(__name__)
@@ -88,6 +89,31 @@ AREA.edits(
     "Takes a scheme key that its device list does not name.",
     TrustAnchor.with_scheme_key,
     ("if name not in self.device.scheme:", "if False:"),
+)
+AREA.edits(
+    "EPP-KEY-064",
+    "answers_under_void_scheme_keys",
+    "Takes a void scheme key for one that is not over before its `to`.",
+    Validity.is_over,
+    ("max(epoch, self.valid_from)", "epoch"),
+    collateral={"EPP-KEY-065": "a void key is one of its cases"},
+)
+AREA.edits(
+    "EPP-KEY-065",
+    "takes_scheme_keys_that_are_over",
+    "Takes a scheme key that is over.",
+    TrustAnchor.with_scheme_key,
+    ("if self.device.scheme[name].is_over(epoch):", "if False:"),
+)
+AREA.edits(
+    "EPP-KEY-065",
+    "takes_held_scheme_keys_that_are_over",
+    "Takes a scheme key that is over if it holds it.",
+    TrustAnchor.with_scheme_key,
+    (
+        "if self.device.scheme[name].is_over(epoch):",
+        "if name not in self.scheme_keys and self.device.scheme[name].is_over(epoch):",
+    ),
 )
 AREA.edits(
     "EPP-KEY-049",

@@ -5,15 +5,18 @@ from typing import Any
 
 import pytest
 
+from eiraku.conformance.suite.key_lists import NEXT, accept_keys
 from eiraku.conformance.suite.test_provisioning import Spoilt, refuse_spoilt
 from eiraku.conformance.tester import edwards
 from eiraku.conformance.tester.flows import still_alive, take
 from eiraku.conformance.tester.stage import Stage
-from eiraku.conformance.tester.world import ECONOMY, OTHER_ECONOMY
+from eiraku.conformance.tester.world import ECONOMY, EPOCH, OTHER_ECONOMY
+from eiraku.reference.centres.roots import ALWAYS
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
-from eiraku.reference.keylists import DeviceKey, MoneyKey
+from eiraku.reference.keylists import DeviceKey, MoneyKey, Validity
 from eiraku.spec import key_lists
+from eiraku.spec.key_lists import Centre
 from eiraku.spec.tables import Side
 
 Change = Callable[[Stage, dict[str, Any]], None]
@@ -23,11 +26,30 @@ def _economies(*found: int) -> Change:
     return lambda _, given: given["anchor"].update(economies=list(found))
 
 
-def _scheme_keys(count: int) -> Change:
+def _scheme_keys(count: int, *, named: int | None = None, validity: Validity = ALWAYS) -> Change:
+    """So many scheme keys, of which the device list names the first `named`, all unless said otherwise."""
+
     def change(stage: Stage, given: dict[str, Any]) -> None:
-        given["anchor"]["scheme_keys"] += [stage.world.random(32) for _ in range(count - 1)]
+        world, keys = (
+            stage.world,
+            [stage.world.scheme_key, *(stage.world.random(32) for _ in range(count - 1))],
+        )
+        scheme = {key_lists.scheme_key_id(key): validity for key in keys[:named]}
+        given["anchor"].update(scheme_keys=keys, device_keys=world.device_keys(scheme=scheme))
 
     return change
+
+
+def _first_scheme_key_again(_: Stage, given: dict[str, Any]) -> None:
+    given["anchor"]["scheme_keys"] *= 2
+
+
+def _no_scheme_key(_: Stage, given: dict[str, Any]) -> None:
+    given["anchor"]["scheme_keys"] = []
+
+
+def _another_scheme_key(stage: Stage, given: dict[str, Any]) -> None:
+    given["anchor"]["scheme_keys"] = [stage.world.random(32)]
 
 
 CASES: dict[str, tuple[str, Change]] = {
@@ -37,6 +59,10 @@ CASES: dict[str, tuple[str, Change]] = {
     "economy-negative": ("EPP-GEN-010", _economies(ECONOMY, -1)),
     "economy-twice": ("EPP-GEN-010", _economies(ECONOMY, OTHER_ECONOMY, ECONOMY)),
     "five-scheme-keys": ("EPP-GEN-020", _scheme_keys(key_lists.SCHEME_KEYS_MAX + 1)),
+    "no-scheme-key": ("EPP-KEY-066", _no_scheme_key),
+    "scheme-key-twice": ("EPP-KEY-067", _first_scheme_key_again),
+    "scheme-key-that-is-not-named": ("EPP-KEY-068", _another_scheme_key),
+    "scheme-key-beside-one-that-is-named": ("EPP-KEY-068", _scheme_keys(2, named=1)),
 }
 
 
@@ -67,9 +93,36 @@ def test_anchor_without_fault(stage: Stage) -> None:
         other = fresh if number == 1 else mixed
         history = AgreementKey(world.random(32)).public
         money.append(MoneyKey(public=other, history=history, valid_from=7, valid_to=7))
-    given["anchor"].update(device_keys=world.device_keys(device), money_keys=world.money_keys(money))
-    _scheme_keys(key_lists.SCHEME_KEYS_MAX)(stage, given)
+    keys = [world.scheme_key, *(world.random(32) for _ in range(key_lists.SCHEME_KEYS_MAX - 1))]
+    scheme = dict.fromkeys(map(key_lists.scheme_key_id, keys), ALWAYS)
+    given["anchor"].update(
+        device_keys=world.device_keys(device, scheme=scheme),
+        money_keys=world.money_keys(money),
+        scheme_keys=keys,
+    )
     given["anchor"]["economies"] = [1, ECONOMY, 65535]
     stage.accepted(stage.wallet.provision(**given), "provision")
     take(stage, Side.RESPONDER, 4)
     still_alive(stage)
+
+
+@pytest.mark.requirement("EPP-KEY-069")
+@pytest.mark.parametrize(
+    "validity",
+    (
+        pytest.param(Validity(valid_from=0, valid_to=EPOCH - 1), id="over"),
+        pytest.param(Validity(valid_from=EPOCH, valid_to=EPOCH - 1), id="void"),
+        pytest.param(Validity(valid_from=EPOCH + 1, valid_to=EPOCH + 9), id="later"),
+    ),
+)
+def test_anchor_with_a_scheme_key_out_of_its_time(stage: Stage, validity: Validity) -> None:
+    """A wallet is provisioned also when no scheme key is in force, and can be given one"""
+    world, new = stage.world, stage.world.random(32)
+    given = world.provisioning([world.holding(4, holder=world.wallet.number)])
+    _scheme_keys(1, validity=validity)(stage, given)
+    stage.accepted(stage.wallet.provision(**given), "provision")
+    scheme = {key_lists.scheme_key_id(new): ALWAYS}
+    accept_keys(stage, Centre.DEVICE, world.device_keys(scheme=scheme, sequence=NEXT))
+    stage.order("scheme-key", key=new)
+    world.scheme_key = new
+    take(stage, Side.RESPONDER, 4)

@@ -20,6 +20,7 @@ from eiraku.conformance.suite.key_lists import (
 from eiraku.conformance.suite.negative_transfer import flip
 from eiraku.conformance.suite.test_key_lists import SHAPES, SIGNATURES
 from eiraku.conformance.suite.test_provisioning import Spoilt, refuse_spoilt
+from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.edwards import KEY_FORMS, CraftedKey
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, SEQUENCE, World
@@ -87,11 +88,6 @@ UNSOUND: dict[str, tuple[str, tuple[Centre, ...], Make]] = {
     "off-the-curve": ("EPP-KEY-029", BOTH, _more(public=lambda *_: OFF_THE_CURVE)),
     "own-root": ("EPP-KEY-031", BOTH, _more(public=lambda w, c: root(w, c).public)),
     "other-root": ("EPP-KEY-031", BOTH, _more(public=lambda w, c: root(w, OTHER[c]).public)),
-    "key-of-the-other-centre": (
-        "EPP-KEY-032",
-        BOTH,
-        _more(public=lambda w, c: operational(w, OTHER[c]).public),
-    ),
     **{
         f"key-{name}": (
             "EPP-KEY-029",
@@ -118,6 +114,19 @@ def test_unsound_list(stage: Stage, name: str, centre: Centre) -> None:
     stage.begin()
     refuse_keys(stage, centre, UNSOUND[name][2](stage.world, centre), Code.MALFORMED)
     accept_keys(stage, centre, _more(public=_fresh)(stage.world, centre))
+
+
+@CENTRES
+@pytest.mark.requirement("EPP-KEY-060")
+def test_key_that_both_centres_name(stage: Stage, centre: Centre) -> None:
+    """One centre cannot block the list of the other by naming its keys first, in an anchor or later."""
+    stage.begin()
+    accept_keys(
+        stage, centre, _more(public=lambda w, c: operational(w, OTHER[c]).public)(stage.world, centre)
+    )
+    flows.still_alive(stage)
+    accept_keys(stage, OTHER[centre], listed(stage.world, OTHER[centre]))
+    flows.still_alive(stage)
 
 
 # --- order --------------------------------------------------------------------------------------------------

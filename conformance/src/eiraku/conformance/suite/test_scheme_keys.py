@@ -233,3 +233,40 @@ def test_a_key_that_is_over_is_erased(stage: Stage) -> None:
     strange(stage, old)
     hand(stage, old)
     meets(stage, Side.RESPONDER, old)
+
+
+@pytest.mark.requirement("EPP-KEY-064")
+def test_void_key(stage: Stage) -> None:
+    """Under a void key a wallet does not answer, also when its epoch is not behind the entry's last."""
+    world = stage.world
+    old, new = two_keys(world)
+    stage.begin()
+    name(stage, {old: ALWAYS, new: ALWAYS})
+    hand(stage, new)
+    meets(stage, Side.RESPONDER, old)
+    name(stage, {old: Validity(valid_from=EPOCH + 9, valid_to=EPOCH + 8), new: ALWAYS}, NEXT + 1)
+    strange(stage, old)
+    meets(stage, Side.RESPONDER, new)
+
+
+OVER = {
+    "past": Validity(valid_from=0, valid_to=EPOCH - 1),
+    "void": Validity(valid_from=EPOCH + 9, valid_to=EPOCH + 8),
+}
+
+
+@pytest.mark.requirement("EPP-KEY-065")
+@pytest.mark.parametrize("held", (False, True), ids=["new", "held"])
+@pytest.mark.parametrize("why", tuple(OVER))
+def test_key_that_is_over_when_it_comes(stage: Stage, why: str, held: bool) -> None:  # noqa: FBT001
+    """A scheme key that is over is refused, whether or not the wallet has it, and one of this epoch taken."""
+    world = stage.world
+    old, new = two_keys(world)
+    late, last = (old, new) if held else (new, old)
+    stage.begin()
+    name(stage, {late: OVER[why], last: Validity(valid_from=0, valid_to=EPOCH)})
+    before = stage.state()
+    stage.refused(stage.act("scheme-key", key=late), Code.KEYS_STALE, "a scheme key that is over")
+    stage.unchanged(before, "a scheme key that is over")
+    hand(stage, last)
+    meets(stage, Side.RESPONDER, last)

@@ -117,6 +117,8 @@ def check_bulletin(
             raise Refusal(
                 Code.BULLETIN_STALE, "EPP-BUL-002", f"bulletin of epoch {said.epoch}, now {held.epoch}"
             )
+    # EPP-BUL-050
+    anchor.check_bulletin_epoch(trusted, said)
     # EPP-BUL-010
     bulletins.check_room(said, policy.max_bulletin)
     if isinstance(update, Whole):

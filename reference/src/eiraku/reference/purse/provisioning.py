@@ -1,5 +1,7 @@
 """Making a purse: everything given is verified, then stored in one write, or nothing is (EPP-GEN-005)."""
 
+from collections.abc import Sequence
+
 from eiraku.reference import anchor
 from eiraku.reference.anchor import AnchorError, TrustAnchor
 from eiraku.reference.crypto.ed25519 import SigningKey
@@ -48,6 +50,7 @@ def provision(state: PurseState, given: Provisioning) -> tuple[PurseState, tuple
     try:
         # EPP-KEY-033, EPP-KEY-034, EPP-GEN-020, EPP-GEN-010
         trusted = TrustAnchor.from_mapping(given.anchor)
+        check_scheme_keys(trusted, given.anchor["scheme_keys"])
         check_identity(trusted, given)
         holdings = tuple(check_holding(trusted, item) for item in given.holdings)
     except AnchorError as error:
@@ -86,6 +89,19 @@ def check_policy(policy: Policy) -> None:
     if name is not None:
         detail = f"{name}: {getattr(policy, name)}, at most {getattr(ROOM, name)} here"
         raise Refusal(Code.POLICY, "EPP-POL-018", detail)
+
+
+def check_scheme_keys(trusted: TrustAnchor, keys: Sequence[str]) -> None:
+    """One or more, each once, all of the device list; `keys` as given. Raises Refusal."""
+    # EPP-KEY-066
+    if not keys:
+        raise Refusal(Code.PROVISION, "EPP-KEY-066", "anchor: expected a scheme key, found none")
+    # EPP-KEY-067
+    if len(set(keys)) < len(keys):
+        raise Refusal(Code.PROVISION, "EPP-KEY-067", "anchor: one scheme key is there twice")
+    # EPP-KEY-068; EPP-KEY-069: in which epochs it is valid does not matter
+    if not trusted.scheme_keys.keys() <= trusted.device.scheme.keys():
+        raise Refusal(Code.PROVISION, "EPP-KEY-068", "anchor: a scheme key is not one of the key list")
 
 
 def check_identity(trusted: TrustAnchor, given: Provisioning) -> None:

@@ -10,9 +10,10 @@ from eiraku.reference.crypto import cose
 from eiraku.spec import bulletins, objects, revoked, shape
 from eiraku.spec.bulletins import DELTA_MAX, Bulletin, Changed, CodedList, Delta, Whole
 from eiraku.spec.revoked import CHUNK, Coded, RevokedList
+from eiraku.system import announced
 from eiraku.system.database import Database
 from eiraku.system.device.keys import RegistryError, key_for
-from eiraku.system.device.schema import BULLETIN, CENTRE, CHUNKS, PURSE, epoch_of
+from eiraku.system.device.schema import BULLETIN, CENTRE, CHUNKS, KEY_LIST, PURSE, epoch_of
 
 DELTAS = 32
 """From how many of the last bulletins there is a delta, unless the operator says otherwise (EPP-DEV-029)."""
@@ -92,6 +93,12 @@ class Bulletins:
 def publish(connection: Connection, epoch: int) -> bytes:
     """Sign the bulletin of `epoch` and store it with its list; the bulletin. Raises RegistryError."""
     centre = connection.execute(select(CENTRE)).one()
+    last = announced.newest(connection, KEY_LIST).expires
+    # EPP-DEV-070
+    if epoch > last:
+        raise RegistryError(
+            f"the key list expires with epoch {last}; sign the next one first (keys --expires)"
+        )
     listed = _revoked(connection, epoch)
     # EPP-DEV-012
     room = centre.max_bulletin // CHUNK

@@ -64,6 +64,22 @@ class Keys:
         with self._database.reading() as connection:
             return _first_permitted(connection, lifetime)
 
+    def locked_out(self) -> int:
+        """How many purses open no session after a revocation of the scheme keys, until they have the next."""
+        # EPP-DEV-073
+        active = select(func.count()).select_from(PURSE).where(PURSE.c.state == "active")
+        with self._database.reading() as connection:
+            return int(connection.execute(active).scalar_one())
+
+    def is_doubtful(self, expires: int) -> bool:
+        """Whether a void master key can have certified who had a unit that expires in this epoch."""
+        # EPP-CEN-105
+        void = select(MASTER_KEY.c.kid).where(
+            MASTER_KEY.c.valid_from > MASTER_KEY.c.valid_to, MASTER_KEY.c.valid_from <= expires
+        )
+        with self._database.reading() as connection:
+            return connection.execute(void.limit(1)).first() is not None
+
     # --- changes ---
 
     def rotate(
@@ -108,7 +124,7 @@ class Keys:
         """
         with self._database.writing() as connection:
             _permit(connection, valid_from, lifetime)
-            # EPP-DEV-049
+            # EPP-DEV-049, EPP-DEV-072
             last = min(valid_from + lifetime, shape.EPOCH_MAX)
             return self._end_scheme_keys(connection, root, last, valid_from, expires)
 
@@ -134,6 +150,7 @@ class Keys:
         connection.execute(SCHEME_KEY.update().where(running).values(valid_to=last))
         name = new_scheme_key(connection, self._random(32), valid_from=valid_from)
         if len(_scheme_keys(connection)) > SCHEME_KEYS_MAX:
+            # EPP-DEV-074
             raise RegistryError(f"a purse holds {SCHEME_KEYS_MAX} scheme keys; wait until one has ended")
         publish_keys(connection, root, expires)
         return name

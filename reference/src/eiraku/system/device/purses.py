@@ -6,13 +6,14 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from eiraku.reference.anchor import parse_purse_id
 from eiraku.reference.crypto import cose, ed25519
 from eiraku.spec import objects
 from eiraku.spec.errors import Refusal
 from eiraku.spec.objects import PurseId, Role
 from eiraku.system.database import Database
 from eiraku.system.device.keys import RegistryError, key_for
-from eiraku.system.device.schema import EVENT, PURSE, epoch_of
+from eiraku.system.device.schema import EVENT, MASTER_KEY, PURSE, epoch_of
 
 NUMBER_MAX = 2**63 - 1
 NOTE = 500
@@ -160,6 +161,28 @@ class Purses:
             if known is not None:
                 self._keys[number] = known
         return known
+
+    def for_evidence(self, number: bytes) -> bytes:
+        """A signed purse ID of a registered purse that is valid under the newest list; empty for others.
+
+        The present one, or the same purse certified anew under a successor.
+        """
+        with self._database.reading() as connection:
+            row = connection.execute(select(PURSE).where(PURSE.c.number == number)).one_or_none()
+            if row is None:
+                return b""
+            good = select(MASTER_KEY.c.kid).where(
+                MASTER_KEY.c.kid == parse_purse_id(row.purse_id).signed.kid,
+                MASTER_KEY.c.valid_from <= row.issued,
+                MASTER_KEY.c.valid_to >= row.issued,
+            )
+            if connection.execute(good).first() is not None:
+                return bytes(row.purse_id)
+            # EPP-DEV-076
+            epoch = epoch_of(connection)
+            claims = {name: getattr(row, name) for name in ("role", "tier", "holder", "economy", "reserved")}
+            last = max(row.expires, epoch)
+            return self._certify(connection, number, row.public_key, issued=epoch, expires=last, **claims)
 
     def known(
         self, *, state: str | None = None, role: Role | None = None, after: bytes = b"", limit: int = 1000

@@ -16,6 +16,7 @@ from eiraku.system.economy.meetings import NO_ANSWER, Meetings, Outcome
 from eiraku.system.economy.places import Place, Places
 from eiraku.system.economy.scenario import Scenario
 from eiraku.system.economy.scheme import Scheme
+from eiraku.system.scheme.own import has_valid_purse_id
 
 UNITS = 64
 """Units in one session: what the policy allows."""
@@ -49,7 +50,8 @@ class Banking:
         # EPP-SVC-032, EPP-SVC-033
         self.scheme.tell(device)
         device.bulletin(bulletin)
-        if place.renew - self.scheme.epoch <= self.scenario.policy.purse_lifetime // 3:
+        late = place.renew - self.scheme.epoch <= self.scenario.policy.purse_lifetime // 3
+        if late or not has_valid_purse_id(device):
             self.scheme.renew(place)
 
     def pay_in(self, place: Place, *, keep_below: int = 0) -> str:

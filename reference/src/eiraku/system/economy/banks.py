@@ -128,6 +128,7 @@ class Banks:
         """Ask for the newest bulletin, and send what reports there are."""
         try:
             bank.vault.refresh()
+            self.scheme.keep(bank.place)
             bank.vault.send_reports()
         except ServiceUnreachable:
             return

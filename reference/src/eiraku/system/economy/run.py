@@ -180,6 +180,10 @@ class Run:
     # --- an epoch ---
 
     def _new_epoch(self) -> None:
+        if self.scheme.epoch + 1 == self.scenario.rotation.revoked:
+            # Before the bulletin, which the successor signs.
+            self.scheme.revoke()
+            self.meetings.events["keys revoked in epoch"] = self.scheme.epoch + 1
         self.bulletin = self.scheme.advance()
         self.truth.epoch = self.meetings.epoch = self.scheme.epoch
         self.refunded += self.scheme.refund()

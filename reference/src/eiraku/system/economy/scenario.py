@@ -92,9 +92,12 @@ class Cheating(Table, frozen=True, kw_only=True):
 
 
 class Rotation(Table, frozen=True, kw_only=True):
-    """Keys that change within a run: the epoch in which successors of all of them are announced; 0: never."""
+    """Keys that change within a run: the epoch in which successors of all of them are announced, and the one
+    in which the purse master key and the scheme keys are revoked; 0: never.
+    """
 
     announced: Annotated[int, Meta(ge=0, le=EPOCHS_MAX)] = 0
+    revoked: Annotated[int, Meta(ge=0, le=EPOCHS_MAX)] = 0
 
 
 class Denominations(Table, frozen=True, kw_only=True):

@@ -38,6 +38,7 @@ from eiraku.system.issuing.issuer import Issuer
 from eiraku.system.issuing.office import Office
 from eiraku.system.issuing.schema import SCHEMA as ISSUING_SCHEMA
 from eiraku.system.issuing.schema import Rules
+from eiraku.system.scheme import own
 from eiraku.system.scheme.directory import trust_anchor
 
 FIRST_EPOCH = 1
@@ -225,7 +226,8 @@ class Scheme:
         registered = self.registry.purses.lookup(place.number)
         if registered is None or not registered.active:
             return False
-        expires = self.epoch + self.scenario.policy.purse_lifetime
+        lifetime, trusted = self.scenario.policy.purse_lifetime, self.anchor
+        expires = own.next_expiry(self.registry, trusted, place.number, lifetime)
         if expires <= registered.expires:
             return True
         device, signed = self.places.device(place), self.registry.purses.renew(place.number, expires)
@@ -234,6 +236,10 @@ class Scheme:
         if isinstance(device.take_purse_id(signed), Accepted):
             place.renew = expires
         return True
+
+    def keep(self, place: Place) -> None:
+        """Renew the purse of a bank if its purse ID is void."""
+        own.renew(self.places.device(place), self.registry, 0)
 
     def tell(self, device: Device) -> None:
         """Give a purse the newest key lists, and the scheme keys that it lacks."""
@@ -261,6 +267,15 @@ class Scheme:
         keys.rotate_scheme_key(self.roots.device, valid_from=first, lifetime=lifetime)
         self.issuer.office.rotate(self.roots.money, first, earliest=first)
         return first
+
+    def revoke(self) -> None:
+        """The purse master key that signs now, from its first epoch on, and the scheme keys at once."""
+        keys = self.registry.keys
+        named = keys.announced().keys
+        now = [kid for kid, key in named.items() if key.covers(self.epoch)]
+        # EPP-DEV-043
+        keys.revoke(self.roots.device, max(now, key=lambda kid: named[kid].valid_from), valid_from=0)
+        keys.revoke_scheme_keys(self.roots.device, valid_from=self.epoch)
 
     # --- money out ---
 
@@ -318,8 +333,7 @@ class Scheme:
             self.cases[case.kind] += 1
             if case.kind != COPY:
                 continue
-            registered = self.registry.purses.lookup(case.purse)
-            written = case.evidence(b"" if registered is None else registered.purse_id).to_json()
+            written = case.evidence(self.registry.purses.for_evidence(case.purse)).to_json()
             try:
                 # EPP-CEN-005: read and verified with public keys, as anybody would
                 convicted = Evidence.from_json(written).verify(self.anchor).number

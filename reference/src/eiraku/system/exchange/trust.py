@@ -40,7 +40,7 @@ def lacks_scheme_keys(device: Device) -> bool:
         return False
     trusted, epoch = device.state.identity.anchor, device.state.epoch
     # EPP-SVC-033
-    named = {name for name, each in trusted.device.scheme.items() if each.valid_to >= epoch}
+    named = {name for name, each in trusted.device.scheme.items() if not each.is_over(epoch)}
     return not named <= trusted.scheme_keys.keys()
 
 

@@ -13,6 +13,7 @@ from eiraku.system.issuing.schema import CASE, IssuerError, read_endorsement, wr
 
 COPY = "copy"
 BAD_HISTORY = "bad-history"
+TWO_KEYS = "two-keys"
 UNKNOWN = "unknown"
 NOT_ISSUED = "under our key, and not in the history database"
 
@@ -23,8 +24,9 @@ class Case:
 
     `kind`: `copy` (`first`, `second`: two endorsements that `purse` signed for the unit and hop),
     `bad-history` (`history`: what was deposited; `second`: the endorsement by which `purse` gave the bad
-    layer away, if there is one), or `unknown` (a unit under our key that the history database does not
-    have; `purse`: eight zero bytes). `unit`: as signed.
+    layer away, if there is one), `two-keys` (the same, but the fault may be a second key of `payer`), or
+    `unknown` (a unit under our key that the history database does not have; `purse`: eight zero bytes).
+    `unit`: as signed.
     """
 
     sequence: int
@@ -38,6 +40,7 @@ class Case:
     first: Endorsement | None
     second: Endorsement | None
     history: bytes | None
+    payer: bytes | None
 
     def evidence(self, purse_id: bytes) -> Evidence:
         """The evidence of a copy, for a file. `purse_id`: of `purse`, as signed; empty at hop 0.
@@ -66,6 +69,7 @@ def read_case(row: Row[Any]) -> Case:
         first=None if row.first is None else read_endorsement(row.first, row.hop),
         second=None if row.second is None else read_endorsement(row.second, _second_hop(row)),
         history=row.history,
+        payer=row.payer,
     )
 
 
@@ -102,6 +106,7 @@ def layer_case(fault: BadLayer, unit_id: bytes, unit: bytes, history: bytes, epo
         detail=fault.reason,
         second=endorsed,
         history=history,
+        payer=fault.payer,
     )
 
 
@@ -130,6 +135,7 @@ def _row(
     first: bytes | None = None,
     second: bytes | None = None,
     history: bytes | None = None,
+    payer: bytes | None = None,
 ) -> dict[str, Any]:
     return {
         "kind": kind,
@@ -142,6 +148,7 @@ def _row(
         "first": first,
         "second": second,
         "history": history,
+        "payer": payer,
     }
 
 

@@ -24,6 +24,9 @@ from eiraku.spec.objects import EndorsementPayload, Layer
 NOT_HOME = "not given to a purse of the centre"
 GIVEN_ON = "given on by a purse of the centre"
 """Reasons of `BadLayer` that are the centre's own fault."""
+UNREGISTERED = "its payer is not registered"
+UNVERIFIED = "its endorsement does not verify"
+"""Reasons that may be the fault of who had a master key (EPP-CEN-104)."""
 
 PublicKeys = Callable[[bytes], bytes | None]
 """The public key (32 bytes) that the device centre registered for a purse number; None: not registered."""
@@ -75,18 +78,27 @@ class BadLayer(Refused):
 
     `purse`: the number that made the layer, `objects.ISSUER_NUMBER` for the issuing centre with its own
     purses; `hop`: the layer's; `endorsed`: the verified endorsement by which `purse` gave the layer away,
-    None for the outermost layer of a deposit.
+    None for the outermost layer of a deposit; `payer`: the purse that endorsed the layer, if it is not
+    registered, or not with the key that signed (EPP-CEN-104).
     """
 
-    def __init__(self, purse: bytes, hop: int, reason: str, endorsed: Endorsement | None = None) -> None:
+    def __init__(
+        self,
+        purse: bytes,
+        hop: int,
+        reason: str,
+        endorsed: Endorsement | None = None,
+        payer: bytes | None = None,
+    ) -> None:
         super().__init__(f"layer of hop {hop}, made by {purse.hex()}: {reason}")
         self.purse = purse
         self.hop = hop
         self.reason = reason
         self.endorsed = endorsed
+        self.payer = payer
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.purse, self.hop, self.reason, self.endorsed)
+        return type(self), (self.purse, self.hop, self.reason, self.endorsed, self.payer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +240,9 @@ class Opener:
             )
             problem = _problem(unit.unit_id, endorsement, key.public, self.public_keys)
             if problem:
-                raise BadLayer(maker, at, problem, over)
+                # EPP-CEN-104
+                payer = layer.payer if problem in (UNREGISTERED, UNVERIFIED) and at else None
+                raise BadLayer(maker, at, problem, over, payer)
             # EPP-CEN-052
             if at == 0 and layer.inner:
                 raise BadLayer(maker, at, "has another layer inside", over)
@@ -272,7 +286,7 @@ def _problem(unit_id: bytes, endorsement: Endorsement, unit_key: bytes, public_k
     else:
         public = public_keys(endorsement.payer)
     if public is None:
-        return "its payer is not registered"
+        return UNREGISTERED
     if not is_endorsed(public, endorsement.payload(unit_id), endorsement.signature):
-        return "its endorsement does not verify"
+        return UNVERIFIED
     return ""

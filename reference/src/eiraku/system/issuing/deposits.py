@@ -66,7 +66,8 @@ class Opened:
 class Deposited:
     """What became of one unit: `credited`, `repeated`, `copy`, `bad-history`, `late` or `unknown`.
 
-    `convicted`: the purse of which this deposit gave evidence of a double spend, or that made the bad layer.
+    `convicted`: the purse of which this deposit gave evidence of a double spend, or that made the bad layer, if no
+    other key of a purse can be the fault.
     """
 
     unit_id: bytes
@@ -163,7 +164,9 @@ class _Writing:
             case BadLayer():
                 # EPP-CEN-003
                 case = layer_case(found, opened.unit_id, opened.unit, opened.history, epoch)
-                return self._suspect(opened, BAD_HISTORY, case, found.purse)
+                # EPP-CEN-104
+                maker = found.purse if found.payer is None else None
+                return self._suspect(opened, BAD_HISTORY, case, maker)
             case Refusal():
                 return self._unknown(opened, str(found))
         unit = self.units.get(found.unit_id)

@@ -92,9 +92,9 @@ class Evidence:
 
     def verify(self, anchor: TrustAnchor) -> Convicted:
         """Who is convicted. Raises EvidenceError if nobody is. The scheme key is not used (EPP-CEN-082)."""
-        # EPP-CEN-021
-        unit = _verified("EPP-CEN-021", lambda: verify_unit(anchor, self.unit))
         first, second = self.first, self.second
+        # EPP-CEN-021
+        unit = _verified("EPP-CEN-021", lambda: verify_unit(anchor, self.unit, at_any_epoch=True))
         # EPP-CEN-022
         if (first.payer, first.hop) != (second.payer, second.hop):
             raise EvidenceError("EPP-CEN-022", "expected endorsements of one payer at one hop")
@@ -105,9 +105,12 @@ class Evidence:
             # EPP-CEN-024
             if first.payer != objects.ISSUER_NUMBER or self.purse_id:
                 raise EvidenceError("EPP-CEN-024", "expected the issuing centre, and no purse ID, at hop 0")
+            # EPP-CEN-102
+            if not anchor.money_keys[unit.kid].covers(unit.unit.issued):
+                raise EvidenceError("EPP-CEN-102", "the unit was issued outside the validity of its key")
             rule, public, number = "EPP-CEN-081", anchor.money_keys[unit.kid].public, None
         else:
-            # EPP-CEN-023
+            # EPP-CEN-023, EPP-CEN-103
             if not self.purse_id:
                 raise EvidenceError(
                     "EPP-CEN-023", "the signer's purse ID is missing; ask the device centre for it"

@@ -1,13 +1,14 @@
 """The history database of the issuing centre (S-13), as read: units, paths, cases, bookings, sums."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
+from eiraku.reference.anchor import parse_unit
 from eiraku.system.database import DatabaseError
-from eiraku.system.issuing.cases import COPY, Case, read_case
+from eiraku.system.issuing.cases import COPY, TWO_KEYS, Case, read_case
 from eiraku.system.issuing.chain import Chain
 from eiraku.system.issuing.office import Office
 from eiraku.system.issuing.schema import (
@@ -90,7 +91,13 @@ class History:
         """Cases with a greater sequence than `after`. Raises DatabaseError."""
         with self.database.reading() as connection:
             query = select(CASE).where(CASE.c.sequence > after).order_by(CASE.c.sequence)
-            return tuple(read_case(row) for row in connection.execute(query))
+            return tuple(self._judged(read_case(row)) for row in connection.execute(query))
+
+    def _judged(self, case: Case) -> Case:
+        """With another kind while a second key of a purse may be the fault."""
+        # EPP-CEN-105
+        doubtful = case.payer is not None and self._office.is_doubtful(parse_unit(case.unit).unit.expires)
+        return replace(case, kind=TWO_KEYS) if doubtful else case
 
     def convicted(self) -> frozenset[bytes]:
         """Numbers of all purses with evidence of a double spend (EPP-CEN-005). Raises DatabaseError."""

@@ -75,7 +75,7 @@ class Issues:
             transaction = office.random(16)
             units = _sign(
                 connection=connection,
-                key=office.signing_key(centre.epoch),
+                key=office.signing_key(connection, centre.epoch),
                 centre=centre,
                 vault=vault,
                 transaction=transaction,

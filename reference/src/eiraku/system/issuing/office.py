@@ -31,6 +31,8 @@ from eiraku.system.issuing.schema import (
     Rules,
 )
 
+IsDoubtful = Callable[[int], bool]
+"""Whether a master key is doubtful for a unit that expires in an epoch (EPP-CEN-105)."""
 Random = Callable[[int], bytes]
 """So many fresh random bytes."""
 
@@ -38,10 +40,21 @@ Random = Callable[[int], bytes]
 class Office:
     """An open database of an issuing centre, and what it knows of itself."""
 
-    def __init__(self, database: Database, *, public_keys: PublicKeys, random: Random) -> None:
-        """Open. `public_keys`: of registered purses, by number. Raises DatabaseError."""
+    def __init__(
+        self,
+        database: Database,
+        *,
+        public_keys: PublicKeys,
+        random: Random,
+        is_doubtful: IsDoubtful = lambda _: False,
+    ) -> None:
+        """Open. `public_keys`: of registered purses, by number; `is_doubtful`: without it no master key is.
+
+        Raises DatabaseError.
+        """
         self.database = _of_a_centre(database)
         self.public_keys = public_keys
+        self.is_doubtful = is_doubtful
         self.random = random
         self.books = BOOKS
         self._revision = -1
@@ -285,8 +298,14 @@ class Office:
     def _revise(self, connection: Connection, revision: int) -> None:
         connection.execute(CENTRE.update().values(revision=revision + 1))
 
-    def signing_key(self, epoch: int) -> MoneyKey:
+    def signing_key(self, connection: Connection, epoch: int) -> MoneyKey:
         """The newest key that may sign in this epoch, as of `refresh`. Raises IssuerError."""
+        last = announced.newest(connection, KEY_LIST).expires
+        # EPP-CEN-100
+        if epoch > last:
+            raise IssuerError(
+                f"the key list has expired with epoch {last}; sign the next one (keys --expires)"
+            )
         # EPP-KEY-009, EPP-CEN-044
         valid = [key for key in self._keys if key.valid_from <= epoch <= key.valid_to]
         if not valid:

@@ -184,6 +184,7 @@ CASE = Table(
     Column("first", LargeBinary),
     Column("second", LargeBinary),
     Column("history", LargeBinary),
+    Column("payer", LargeBinary(8)),
     UniqueConstraint("unit_id", "kind", "purse", "hop"),
 )
 BOOKING = Table(
@@ -198,7 +199,7 @@ BOOKING = Table(
 )
 BOOKS = Books.declare(METADATA, floors={"vault": 0, "outstanding": 0})
 
-SCHEMA = Schema(name="issuing centre", version=2, metadata=METADATA)
+SCHEMA = Schema(name="issuing centre", version=3, metadata=METADATA)
 
 ENDORSEMENT_LENGTH = 128
 

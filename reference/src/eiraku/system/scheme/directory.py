@@ -23,6 +23,7 @@ from pathlib import Path
 
 from eiraku.reference import keylists
 from eiraku.reference.anchor import TrustAnchor, parse_purse_id
+from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Device
 from eiraku.reference.policy import Policy
@@ -73,6 +74,17 @@ class Directory:
         `every`: also the money keys whose units are all closed, for old evidence.
         """
         return trust_anchor(self.registry, self.issuer, every=every)
+
+    def lists_expire(self, wanted: int | None = None) -> int:
+        """The last epoch of key lists that are signed now. Raises DirectoryError for a later one."""
+        latest = min(self.registry.bulletins.epoch + self.settings.list_lifetime, EPOCH_MAX)
+        # EPP-DEV-071
+        if wanted is not None and wanted > latest:
+            raise DirectoryError(
+                f"expected lists that expire in epoch {latest} or sooner, found {wanted}; so far ahead can a "
+                "thief of the master key set the clock"
+            )
+        return latest if wanted is None else wanted
 
     def provisioning(self, private_key: bytes, purse_id: bytes) -> Provisioning:
         """What fills an empty purse. `private_key`: its seed of 32 bytes; `purse_id`: from the register."""
@@ -130,6 +142,21 @@ class Directory:
             known = ", ".join(map(str, self.settings.economies))
             raise RegistryError(f"economy {economy} is not of this scheme; name one of {known}")
 
+    def revoke_master_key(
+        self, root: SigningKey, kid: bytes, *, valid_from: int = 0, expires: int | None = None
+    ) -> bytes:
+        """Revoke a purse master key from an epoch on, and publish the next bulletin if it signed the newest;
+        the kid of its successor. Raises RegistryError, DirectoryError, DatabaseError.
+        """
+        successor = self.registry.keys.revoke(root, kid, valid_from=valid_from, expires=expires)
+        # EPP-DEV-075
+        if (
+            kid_of_bulletin(self.registry.bulletins.signed()) == kid
+            and valid_from <= self.registry.bulletins.epoch
+        ):
+            self.advance()
+        return successor
+
     def convict(self) -> Sequence[bytes]:
         """Revoke every purse of which the issuing centre has evidence of a double spend; their numbers."""
         # EPP-DEV-004
@@ -147,6 +174,13 @@ class Directory:
 
         Raises RegistryError, DatabaseError.
         """
+        to = self.registry.bulletins.epoch + 1 if to is None else to
+        last = self.anchor().expires
+        # EPP-DEV-070, EPP-CEN-100
+        if to > last:
+            raise DirectoryError(
+                f"a key list expires with epoch {last}: sign the lists again first (keys --expires)"
+            )
         self.convict()
         signed = self.registry.bulletins.advance(to)
         self.settle()
@@ -185,6 +219,11 @@ def trust_anchor(registry: Registry, issuer: Issuer, *, every: bool = False) -> 
         money_seal=issuer.office.seal,
         scheme_keys={scheme_key_id(key): key for key in registry.keys.scheme_keys()},
     )
+
+
+def kid_of_bulletin(signed: bytes) -> bytes | None:
+    """Under which key a bulletin is signed."""
+    return cose.parse(signed).kid
 
 
 def read_root(path: Path) -> SigningKey:
@@ -249,7 +288,13 @@ def open_(path: Path, *, random: Random = secrets.token_bytes, read_only: bool =
             _url(path, settings.issuing_centre.database, new=False), ISSUING_SCHEMA, read_only=read_only
         )
         try:
-            issuer = Issuer(Office(issuing, public_keys=registry.purses.public_key, random=random))
+            office = Office(
+                issuing,
+                public_keys=registry.purses.public_key,
+                random=random,
+                is_doubtful=registry.keys.is_doubtful,
+            )
+            issuer = Issuer(office)
             if not read_only:
                 # The bulletin is published first: a loss of power may have come between.
                 issuer.office.advance(registry.bulletins.epoch)
@@ -319,7 +364,6 @@ def _fill(path: Path, settings: Settings, policy: str, random: Random) -> None:
             tier=7,
             holder=random(32),
             economy=settings.economies[0],
-            expires=EPOCH_MAX,
         ).close()
     finally:
         made.close()

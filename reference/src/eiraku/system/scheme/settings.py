@@ -15,7 +15,7 @@ economies = {economies}
 first_epoch = {first_epoch}
 purse_lifetime = {purse_lifetime}    # a purse ID is good for so long, unless said otherwise
 key_lifetime = {key_lifetime}      # and a master key of the device centre
-list_lifetime = {list_lifetime}      # and the first key lists, and so the anchors with them
+list_lifetime = {list_lifetime}      # and key lists: so far ahead can a thief of a master key set the clock
 
 [device_centre]
 database = "{device_centre.database}"
@@ -91,7 +91,7 @@ DEFAULT = Settings(
     first_epoch=1,
     purse_lifetime=1000,
     key_lifetime=100_000,
-    list_lifetime=10_000,
+    list_lifetime=50,
     device_centre=DeviceCentre(database="device.db", deltas=32),
     issuing_centre=IssuingCentre(
         database="issuing.db", unit_lifetime=500, redemption_grace=30, claim_grace=60, max_hops=20

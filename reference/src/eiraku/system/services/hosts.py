@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from eiraku.reference.device import Result
+from eiraku.reference.device import Device, Result
 from eiraku.reference.meeting import accepted
 from eiraku.reference.purse.state import ReceiveOrder
 from eiraku.spec.errors import Refusal
@@ -17,13 +17,22 @@ from eiraku.system.issuing.counter import Counter
 class CounterHost:
     """Implements `sessions.Host`: units that come home are deposited before the next session begins.
 
-    `news`: lists and bulletin; `scheme_keys`: those that a purse should have.
+    `news`: lists and bulletin; `scheme_keys`: those that a purse should have; `renew`: a later purse ID, if
+    it is time.
     """
 
-    def __init__(self, counter: Counter, news: News, scheme_keys: Callable[[], Sequence[bytes]]) -> None:
+    def __init__(
+        self,
+        counter: Counter,
+        news: News,
+        *,
+        scheme_keys: Callable[[], Sequence[bytes]],
+        renew: Callable[[Device], None],
+    ) -> None:
         self._counter = counter
         self._news = news
         self._scheme_keys = scheme_keys
+        self._renew = renew
 
     def begin(self, order: int | None, payee: bytes | None) -> None:  # noqa: ARG002 - of `Host`
         """See `sessions.Host`."""
@@ -39,6 +48,8 @@ class CounterHost:
             if lacks_scheme_keys(device):
                 for key in self._scheme_keys():
                     accepted(device.scheme_key(key))
+            # EPP-CEN-101
+            self._renew(device)
         done(device.order(ReceiveOrder()))
         done(device.open(Side.RESPONDER))
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from eiraku.spec.key_lists import Centre
 from eiraku.system.device.registry import Registry
 from eiraku.system.exchange.sessions import Host, SessionLimits, SessionTable
 from eiraku.system.issuing.counter import Counter
 from eiraku.system.issuing.issuer import Issuer
+from eiraku.system.scheme import own
 from eiraku.system.services import methods
 from eiraku.system.services.hosts import CounterHost
 from eiraku.system.services.journal import Journal
@@ -53,9 +55,13 @@ class Maker:
         """Both centres, by audience. `lifetime`: most epochs of a renewed purse ID."""
         issuing = methods.issuing_centre(self.issuer, self.registry)
         device = methods.device_centre(self.registry, self.issuer, lifetime=lifetime)
+        host = CounterHost(
+            counter,
+            self,
+            scheme_keys=self.registry.keys.scheme_keys,
+            renew=partial(own.renew, registry=self.registry, lifetime=lifetime),
+        )
         return {
-            ISSUING_CENTRE: self.service(
-                ISSUING_CENTRE, issuing, CounterHost(counter, self, self.registry.keys.scheme_keys)
-            ),
+            ISSUING_CENTRE: self.service(ISSUING_CENTRE, issuing, host),
             DEVICE_CENTRE: self.service(DEVICE_CENTRE, device, None),
         }
