@@ -13,7 +13,7 @@ from eiraku.spec.errors import Unavailable
 
 APPLICATION = 0x45505031
 """SQLite application_id of a purse: "EPP1"."""
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 _TABLES = """
 CREATE TABLE purse (
@@ -26,12 +26,12 @@ CREATE TABLE holding (
     issued INTEGER NOT NULL, expires INTEGER NOT NULL, max_hops INTEGER NOT NULL, hop INTEGER NOT NULL,
     history BLOB NOT NULL, size INTEGER NOT NULL);
 CREATE INDEX holding_choice ON holding (value, size, unit_id, expires, hop, max_hops, kid, issued);
-CREATE TABLE held (id INTEGER PRIMARY KEY CHECK (id = 1), count INTEGER NOT NULL, value INTEGER NOT NULL);
-INSERT INTO held VALUES (1, 0, 0);
-CREATE TRIGGER holding_came AFTER INSERT ON holding
-    BEGIN UPDATE held SET count = count + 1, value = value + new.value; END;
-CREATE TRIGGER holding_went AFTER DELETE ON holding
-    BEGIN UPDATE held SET count = count - 1, value = value - old.value; END;
+CREATE TABLE held (expires INTEGER PRIMARY KEY, count INTEGER NOT NULL, value INTEGER NOT NULL);
+CREATE TRIGGER holding_came AFTER INSERT ON holding BEGIN
+    INSERT INTO held VALUES (new.expires, 1, new.value)
+    ON CONFLICT DO UPDATE SET count = count + 1, value = value + excluded.value; END;
+CREATE TRIGGER holding_went AFTER DELETE ON holding BEGIN
+    UPDATE held SET count = count - 1, value = value - old.value WHERE expires = old.expires; END;
 CREATE TABLE pending (
     tx BLOB PRIMARY KEY, payee BLOB NOT NULL, amount INTEGER NOT NULL, offer BLOB NOT NULL,
     endorsements BLOB NOT NULL, unit_ids BLOB NOT NULL, expires INTEGER NOT NULL);

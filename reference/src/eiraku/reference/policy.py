@@ -15,7 +15,6 @@ from msgspec import Meta
 
 from eiraku.reference.settings import SettingsError, Table
 from eiraku.spec import cbor, objects
-from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.objects import HOP_MAX, Role
 from eiraku.spec.revoked import CHUNK, CHUNKS_MAX
 from eiraku.spec.shape import AMOUNT_MAX, EPOCH_MAX
@@ -88,13 +87,6 @@ class Bounds:
 
     least: int
     most: int
-
-    def check(self, amount: int, *, least: str, most: str) -> None:
-        """Within both; each is named with its requirement. Raises Refusal(AMOUNT_LIMIT)."""
-        if amount > self.most:
-            raise Refusal(Code.AMOUNT_LIMIT, most, f"{amount} is above the limit of {self.most}")
-        if amount < self.least:
-            raise Refusal(Code.AMOUNT_LIMIT, least, f"{amount} is below the least amount, {self.least}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

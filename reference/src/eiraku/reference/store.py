@@ -46,6 +46,8 @@ from eiraku.reference.purse.select import unit_size
 
 # Each table in the order of its primary key, so that equal content has an equal digest.
 _PENDING = "SELECT tx, payee, amount, offer, endorsements, unit_ids, expires FROM pending"
+# EPP-CRS-030: the value is an epoch less the claim grace.
+_PENDS = "expires >= ?"
 _SETTLED = "SELECT tx, payee, amount, offer_digest, receipt, expires FROM settled"
 _CREDITED = "SELECT payer, tx, amount, offer_digest, receipt, expires FROM credited"
 _HOLDING = "SELECT unit_id, unit, kid, value, issued, expires, max_hops, hop, history, size FROM holding"
@@ -54,7 +56,6 @@ _CONTENT = (
     "SELECT signed, delta FROM bulletin",
     "SELECT position, data FROM chunk ORDER BY position",
     _HOLDING + " ORDER BY unit_id",
-    "SELECT count, value FROM held",
     _PENDING + " ORDER BY tx",
     "SELECT unit_id, tx FROM pending_unit ORDER BY unit_id",
     _SETTLED + " ORDER BY tx",
@@ -270,15 +271,16 @@ class Store:
         """See `Ledger`."""
         return Offerable(self.read, epoch, max_hops, keys, among)
 
-    def total(self) -> tuple[int, int]:
+    def total(self, epoch: int = 0) -> tuple[int, int]:
         """See `Ledger`."""
-        count, value = self._one("SELECT count, value FROM held")
+        query = "SELECT coalesce(sum(count), 0), coalesce(sum(value), 0) FROM held WHERE expires >= ?"
+        count, value = self._one(query, epoch)
         return count, value
 
-    def pending_units(self) -> int:
+    def pending_units(self, epoch: int = 0) -> int:
         """See `Ledger`."""
-        row = self._one("SELECT count(*) FROM pending_unit")
-        return 0 if row is None else int(row[0])
+        query = "SELECT count(*) FROM pending_unit NATURAL JOIN pending WHERE " + _PENDS
+        return int(self._one(query, epoch - self._grace())[0])
 
     def is_held(self, unit_id: bytes) -> bool:
         """See `Ledger`."""
@@ -305,28 +307,39 @@ class Store:
         # EPP-CRS-022
         query = "SELECT coalesce(sum(count), 0) FROM counted WHERE name = ? AND expires >= ?"
         count = int(self.read(query, "settled" if table == "given" else table, epoch)[0][0])
-        return count + (int(self._one("SELECT count(*) FROM pending")[0]) if table == "given" else 0)
+        if table != "given":
+            return count
+        pending = self._one("SELECT count(*) FROM pending WHERE " + _PENDS, epoch - self._grace())
+        return count + int(pending[0])
 
-    def pending(self, transaction: bytes) -> Pending | None:
+    def _grace(self) -> int:
+        """Epochs after the last unit of a pending transaction in which it can still be claimed."""
+        provision = self.provision()
+        return 0 if provision is None else provision.policy.claim_grace
+
+    def pending(self, transaction: bytes, epoch: int = 0) -> Pending | None:
         """See `Ledger`."""
-        return next(self._pendings(_PENDING + " WHERE tx = ?", transaction), None)
+        query = f"{_PENDING} WHERE tx = ? AND {_PENDS}"
+        return next(self._pendings(query, transaction, epoch - self._grace()), None)
 
     def credit(self, payer: bytes, transaction: bytes) -> Credit | None:
         """See `Ledger`."""
         return next(self._credits(_CREDITED + " WHERE payer = ? AND tx = ?", payer, transaction), None)
 
-    def pendings(self) -> tuple[Pending, ...]:
+    def pendings(self, epoch: int = 0) -> tuple[Pending, ...]:
         """See `Ledger`."""
-        return tuple(self._pendings(_PENDING + " ORDER BY tx"))
+        return tuple(self._pendings(f"{_PENDING} WHERE {_PENDS} ORDER BY tx", epoch - self._grace()))
 
-    def totals(self) -> Totals:
+    def totals(self, epoch: int) -> Totals:
         """See `Ledger`."""
         row = self._one(
             "SELECT (SELECT coalesce(sum(given), 0) FROM purse),"
-            " (SELECT coalesce(sum(amount), 0) FROM credited), (SELECT coalesce(sum(amount), 0) FROM settled)"
+            " (SELECT coalesce(sum(amount), 0) FROM credited), (SELECT coalesce(sum(amount), 0) FROM settled),"
+            f" (SELECT coalesce(sum(amount), 0) FROM pending WHERE NOT {_PENDS})",
+            epoch - self._grace(),
         )
-        given, credited, settled = row
-        return Totals(given=given, credited=credited, settled=settled)
+        given, credited, settled, lapsed = row
+        return Totals(given=given, credited=credited, settled=settled + lapsed)
 
     def digest(self) -> bytes:
         """See `Ledger`: equal if and only if the content is."""

@@ -108,6 +108,15 @@ UNIT_FAULTS = (
         "EPP-HIS-004",
         spoils=False,
     ),
+)
+"""Faults of one unit by itself."""
+
+SUM_FAULTS = (
+    Fault(
+        code=Code.SUM,
+        plan=lambda plan: replace(plan, sum_off=1),
+        requirements=("EPP-TRF-042",),
+    ),
     Fault(
         code=Code.UNIT_HELD,
         unit=lambda unit: replace(unit, place=Place.HELD),
@@ -120,15 +129,6 @@ UNIT_FAULTS = (
         requirements=("EPP-TRF-041",),
         needs_good_unit=True,
     ),
-)
-"""Faults of one unit."""
-
-SUM_FAULTS = (
-    Fault(
-        code=Code.SUM,
-        plan=lambda plan: replace(plan, sum_off=1),
-        requirements=("EPP-TRF-042",),
-    ),
     Fault(
         code=Code.CAPACITY,
         plan=lambda plan: replace(plan, capacity_slack=-1),
@@ -140,7 +140,7 @@ SUM_FAULTS = (
         requirements=("EPP-TRF-044",),
     ),
 )
-"""Faults of the whole offer that are looked for after its units."""
+"""Faults that are looked for after the units by themselves: of the whole offer, of what the wallet knows."""
 
 FAULTS = (*OFFER_FAULTS, *UNIT_FAULTS, *SUM_FAULTS)
 

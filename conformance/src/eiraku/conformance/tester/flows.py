@@ -18,6 +18,8 @@ from eiraku.spec.objects import ReceiptPayload
 from eiraku.spec.tables import Side
 
 REFERENCE = "till 7"
+OF_HOLDINGS = frozenset({Code.UNIT_HELD, Code.UNIT_SEEN, Code.CAPACITY, Code.BALANCE_LIMIT})
+"""Codes that say what a payee holds, has seen or has room for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,9 +210,13 @@ def take(stage: Stage, side: Side, amount: int, *, peer: Identity | None = None)
 
 
 def expect_reject(talk: Talk, answer: Answer, code: Code, what: str, index: int | None = None) -> None:
-    """The wallet must have refused a message of an open session: code, REJECT on the wire, session closed."""
+    """The wallet must have refused a message of an open session: code, REJECT on the wire, session closed.
+
+    `index`: of the unit at fault. What the wallet holds is no business of its peer (EPP-ERR-030).
+    """
+    told = Reject(code=Code.NOT_TAKEN, index=None) if code in OF_HOLDINGS else Reject(code=code, index=index)
     talk.stage.refused(answer.reply, code, what)
-    talk.stage.equal(answer.message, Reject(code=code, index=index), f"answer to {what}")
+    talk.stage.equal(answer.message, told, f"answer to {what}")
     talk.stage.equal(answer.reply.session, "closed", f"session after {what}")
 
 

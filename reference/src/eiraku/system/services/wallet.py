@@ -165,7 +165,7 @@ class Wallet:
                 accepted(self.device.order(order))
                 self._session()
             except Refusal as refusal:
-                if last or refusal.code is not Code.UNIT_HELD or not self._finish_pay_out():
+                if last or refusal.code is not Code.NOT_TAKEN or not self._finish_pay_out():
                     raise
             else:
                 return
