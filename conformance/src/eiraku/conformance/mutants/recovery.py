@@ -32,6 +32,7 @@ from eiraku.reference.purse.state import (
     Send,
     SessionState,
     Write,
+    Terms,
 )
 from eiraku.reference.store import Store
 from eiraku.spec import cbor, messages, objects
@@ -150,12 +151,12 @@ def refunds_itself() -> Sequence[Patch]:
 
 def redelivering(
     other: Callable[[Pending, Offer, Env], Redeliver],
-) -> Callable[[RedeliverOrder, Env], Answer]:
+) -> Callable[[RedeliverOrder, Terms, Env], Answer]:
     """`payer.redeliver`, with another message; it is still the pending transaction that is paid."""
 
-    def redeliver(order: RedeliverOrder, env: Env) -> Answer:
-        answer = _redeliver(order, env)
-        pending = payer.to_redeliver(order, env.ledger)
+    def redeliver(order: RedeliverOrder, terms: Terms, env: Env) -> Answer:
+        answer = _redeliver(order, terms, env)
+        pending = payer.to_redeliver(order, terms, env.ledger)
         offer = messages.decode(pending.offer)
         if not isinstance(offer, Offer):
             return answer
@@ -244,7 +245,7 @@ AREA.edits(
     "takes_any_order_to_redeliver",
     "Takes an order to redeliver a transaction that is not pending.",
     holder.check_order,
-    ("payer.to_redeliver(order, env.ledger)", "pass"),
+    ("payer.to_redeliver(order, purse.terms, env.ledger)", "pass"),
 )
 
 

@@ -46,6 +46,7 @@ AREAS = (
     "recovery",
     "memory",
     "room",
+    "purses",
     "policies",
     "privacy",
     "gross",

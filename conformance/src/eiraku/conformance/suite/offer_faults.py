@@ -111,12 +111,7 @@ UNIT_FAULTS = (
 )
 """Faults of one unit by itself."""
 
-SUM_FAULTS = (
-    Fault(
-        code=Code.SUM,
-        plan=lambda plan: replace(plan, sum_off=1),
-        requirements=("EPP-TRF-042",),
-    ),
+KNOWN_FAULTS = (
     Fault(
         code=Code.UNIT_HELD,
         unit=lambda unit: replace(unit, place=Place.HELD),
@@ -129,6 +124,16 @@ SUM_FAULTS = (
         requirements=("EPP-TRF-041",),
         needs_good_unit=True,
     ),
+)
+"""Faults of one unit that the wallet alone knows."""
+
+SUM_FAULTS = (
+    Fault(
+        code=Code.SUM,
+        plan=lambda plan: replace(plan, sum_off=1),
+        requirements=("EPP-TRF-042",),
+    ),
+    *KNOWN_FAULTS,
     Fault(
         code=Code.CAPACITY,
         plan=lambda plan: replace(plan, capacity_slack=-1),

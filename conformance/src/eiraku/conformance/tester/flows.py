@@ -127,10 +127,19 @@ def give(
 
 
 def meet_payer(
-    stage: Stage, side: Side, amount: int, *, peer: Identity | None = None, manner: Manner = RIGHT
+    stage: Stage,
+    side: Side,
+    amount: int,
+    *,
+    peer: Identity | None = None,
+    manner: Manner = RIGHT,
+    named: bool = False,
 ) -> tuple[Talk, Offer]:
-    """A session in which the wallet, playing `side`, has just made a right OFFER of `amount`."""
-    stage.order("pay", amount=amount)
+    """A session in which the wallet, playing `side`, has just made a right OFFER of `amount`.
+
+    `named`: its order names the peer (EPP-TRF-080).
+    """
+    stage.order("pay", amount=amount, **({"payee": (peer or stage.world.peer).number} if named else {}))
     talk = connect(stage, side, peer=peer, manner=manner)
     if side is Side.INITIATOR:
         offer = talk.opening
@@ -198,9 +207,11 @@ def receipt_of(talk: Talk, offer: Offer, offered: bytes | None = None) -> Receip
     return Receipt(transaction=offer.transaction, signature=signature)
 
 
-def take(stage: Stage, side: Side, amount: int, *, peer: Identity | None = None) -> Payment:
+def take(
+    stage: Stage, side: Side, amount: int, *, peer: Identity | None = None, named: bool = False
+) -> Payment:
     """The wallet pays the suite's purse; everything must go well. Returns what the wallet paid with."""
-    talk, offer = meet_payer(stage, side, amount, peer=peer)
+    talk, offer = meet_payer(stage, side, amount, peer=peer, named=named)
     payment = expect_pay(talk, offer, talk.send(accept_of(offer)))
     stage.accepted(talk.send(receipt_of(talk, offer)).reply, "RECEIPT", "closed")
     return payment
