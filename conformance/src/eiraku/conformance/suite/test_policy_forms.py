@@ -9,6 +9,7 @@ import pytest
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.policies import TABLES, least_record, policy
 from eiraku.conformance.tester.stage import Stage
+from eiraku.conformance.tester.world import EPOCH, LAST_EPOCH
 from eiraku.spec.errors import Code
 from eiraku.spec.tables import Side
 
@@ -242,7 +243,7 @@ VALID: dict[str, Change] = {
     "highest-tier": _put("balance_limits", "7", value=2**53 - 1),
     "limit-0": _put("operations", 1, "limits", value={"0": 0, "1": 1}),
     "no-limits-for-an-operation": _put("operations", 1, "limits", value={}),
-    "longest-life": _put("min_life", value=2**32 - 1),
+    "long-life": _put("min_life", value=LAST_EPOCH - EPOCH),
     "longest-grace": _put("claim_grace", value=2**32 - 1),
     "no-grace": _put("claim_grace", value=0),
     "greatest-least-amount": _put("operations", 2, "min_amount", value=2**53 - 1),
