@@ -5,6 +5,7 @@ import pytest
 from eiraku.conformance.suite.memory import refuse_offer
 from eiraku.conformance.suite.payer import own, paid, redeliver, settle_by_redelivery
 from eiraku.conformance.suite.sides import SIDES
+from eiraku.conformance.suite.test_key_changes import revoke_money
 from eiraku.conformance.suite.test_transfer_orders import refuse_order
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.policies import policy
@@ -121,3 +122,17 @@ def test_expired_units_and_the_balance_limit(stage: Stage, side: Side) -> None:
     refuse_offer(stage, world.holding(1), Code.BALANCE_LIMIT)
     flows.take(stage, side, 2)
     flows.give(stage, side, [world.holding(2)])
+
+
+@SIDES
+@pytest.mark.requirement("EPP-CRS-032", "EPP-KEY-039")
+def test_units_of_a_void_key_take_room(stage: Stage, side: Side) -> None:
+    """A unit that only the centre takes any more still counts, for the capacity and for the balance limit."""
+    world = stage.world
+    for limits, code in (({"capacity": 2}, Code.CAPACITY), ({"balance_limits": {1: 12}}, Code.BALANCE_LIMIT)):
+        world.policy = policy(**limits)  # type: ignore[arg-type]
+        stage.begin([*own(world, (8,), issued=95), *own(world, (4,), issued=90)])
+        revoke_money(stage, 94)
+        refuse_offer(stage, world.holding(1, issued=90), code)
+        flows.take(stage, side, 4)
+        flows.give(stage, side, [world.holding(1, issued=90)])
