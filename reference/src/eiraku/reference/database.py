@@ -5,9 +5,12 @@ A torn write of the log is recognised by its checksums and rolled back at the ne
 for as long as it is open: two programs with one purse could both offer the same unit.
 """
 
+import json
 import os
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from eiraku.spec.errors import Unavailable
 
@@ -124,3 +127,14 @@ def _advice(path: Path, error: sqlite3.Error) -> str:
             return f"{path}: damaged ({error}); restore it, or recall the purse"
         case _:
             return f"{path}: cannot be opened ({error}); check the disk and the permissions"
+
+
+def text(fields: Mapping[str, Any]) -> str:
+    """JSON, in one way for each content."""
+    return json.dumps(fields, sort_keys=True)
+
+
+def expect(found: int, wanted: int) -> None:
+    """Raise IntegrityError unless so many rows moved."""
+    if found != wanted:
+        raise sqlite3.IntegrityError(f"expected {wanted} rows to move, found {found}")

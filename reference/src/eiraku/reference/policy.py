@@ -50,9 +50,7 @@ class _OperationForm(Table, frozen=True, kw_only=True):
             for index, role in enumerate(roles):
                 if role in roles[:index]:
                     raise SettingsError(f"{field}[{index}]", f"each role once, found {role!r} again")
-        # EPP-POL-030
-        if self.min_amount > 1 and not {"vault", "centre"}.isdisjoint(self.payee):
-            raise SettingsError("min_amount", f"1 where a vault or centre is paid, found {self.min_amount}")
+        _redeemable(self)
         _never_falling(self.limits, "limits")
 
 
@@ -264,6 +262,13 @@ def _roomy(form: _PolicyForm) -> None:
     if form.max_record < least:
         expected = f"at least {least}, for a unit after {form.max_hops} moves; found {form.max_record}"
         raise SettingsError("max_record", expected)
+
+
+def _redeemable(form: _OperationForm) -> None:
+    """Raises SettingsError."""
+    # EPP-POL-030
+    if form.min_amount > 1 and not {"vault", "centre"}.isdisjoint(form.payee):
+        raise SettingsError("min_amount", f"1 where a vault or the centre is paid, found {form.min_amount}")
 
 
 def _unambiguous(operations: Iterable[_OperationForm]) -> None:

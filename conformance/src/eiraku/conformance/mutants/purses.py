@@ -1,4 +1,4 @@
-"""Mutants of chapters 7 to 10: whom it pays, what its peer learns, what comes to nothing, what is too little."""
+"""Mutants of chapters 7 to 10: whom it pays, what its peer learns, what lapses, what is too little."""
 
 from collections.abc import Sequence
 
@@ -209,7 +209,12 @@ AREA.edits(
     "excludes_the_least_life",
     "Refuses a unit that is good for exactly `min_life` epochs more.",
     payee.check_money,
-    (LIFE, LIFE.replace("> unit", ">= unit").replace("not homeward and ", "not homeward and terms.identity.policy.min_life and ")),
+    (
+        LIFE,
+        LIFE.replace("> unit", ">= unit").replace(
+            "not homeward and ", "not homeward and terms.identity.policy.min_life and "
+        ),
+    ),
 )
 ALIVE = "terms.epoch if homeward else terms.epoch + policy.min_life"
 AREA.edits(
@@ -268,13 +273,16 @@ AREA.edits(
     "EPP-POL-030",
     "takes_least_amounts_of_the_way_home",
     "Takes a policy with which small rests cannot be redeemed.",
-    policy_module._OperationForm.__post_init__,
-    ("if self.min_amount > 1 and", "if False and"),
+    policy_module._redeemable,
+    ("if form.min_amount > 1 and", "if False and"),
 )
 AREA.edits(
     "EPP-POL-031",
     "refuses_least_amounts_above_a_limit",
     "Refuses a policy in which a tier's limit is less than the least amount.",
-    policy_module._OperationForm.__post_init__,
-    ("if self.min_amount > 1 and", "if any(v < self.min_amount for v in self.limits.values() if v) or self.min_amount > 1 and"),
+    policy_module._redeemable,
+    (
+        "if form.min_amount > 1 and",
+        "if any(v < form.min_amount for v in form.limits.values()) or form.min_amount > 1 and",
+    ),
 )

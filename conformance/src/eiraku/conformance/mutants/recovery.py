@@ -31,8 +31,8 @@ from eiraku.reference.purse.state import (
     Refuse,
     Send,
     SessionState,
-    Write,
     Terms,
+    Write,
 )
 from eiraku.reference.store import Store
 from eiraku.spec import cbor, messages, objects

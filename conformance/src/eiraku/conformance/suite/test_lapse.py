@@ -25,10 +25,12 @@ def _epoch(stage: Stage, epoch: int) -> None:
 @GRACES
 @pytest.mark.requirement("EPP-CRS-030", "EPP-CRS-022", "EPP-CRS-013", "EPP-ERR-001")
 def test_pending_transaction_that_lapses(stage: Stage, side: Side, grace: int) -> None:
-    """It is pending in its last epoch, that of its last unit and the claim grace, and in the next it is not."""
+    """It is pending up to the last epoch of its units and the claim grace, and in the next it is not."""
     world = stage.world
     world.policy = policy(max_given=1, claim_grace=grace)
-    stage.begin([*own(world, (16,), expires=EPOCH), *own(world, (8,), expires=EPOCH + 2), *own(world, (1, 2))])
+    stage.begin(
+        [*own(world, (16,), expires=EPOCH), *own(world, (8,), expires=EPOCH + 2), *own(world, (1, 2))]
+    )
     _, lost = paid(stage, side, 24)
     last = min(EPOCH + 2 + grace, EPOCH + 50)
     _epoch(stage, last)

@@ -104,9 +104,7 @@ def test_life_of_a_unit_that_is_offered(stage: Stage, side: Side) -> None:
 @SIDES
 @HOMES
 @pytest.mark.requirement("EPP-TRF-084", "EPP-TRF-012")
-def test_vault_and_centre_are_offered_units_in_their_last_epoch(
-    stage: Stage, side: Side, role: Role
-) -> None:
+def test_vault_and_centre_are_offered_units_in_their_last_epoch(stage: Stage, side: Side, role: Role) -> None:
     """A vault and the centre are offered units that have not expired, however soon they will."""
     world = stage.world
     world.policy = policy(min_life=3)

@@ -64,7 +64,8 @@ def policy(
     own: Mapping[int, int] | None = None,
 ) -> dict[str, Any]:
     """A policy with the operations of the suite's own: transfers between holders from `min_amount` up to the
-    limits `transfer`, pay-in and pay-out between a holder and a vault, and redemption, up to the limits `own`.
+    limits `transfer`, pay-in and pay-out between a holder and a vault, and redemption, up to the limits
+    `own`.
     """
     ample = {1: PLENTY}
     home = own or ample

@@ -186,7 +186,7 @@ def check_copy(link: Link, unit: SignedUnit, index: int, hop: int, ledger: Ledge
         # EPP-CEN-010: to a centre a unit can come back at any hop
         check_new(ledger, unit.unit_id, None if redeems else hop)
     except Refusal as refusal:
-        if is_copy(refusal, ledger, unit.unit_id, hop):
+        if is_copy(ledger, unit.unit_id, hop):
             raise SuspectUnit(refusal, index, purse=link.peer.number, unit_id=unit.unit_id) from None
         raise UnitRefusal(refusal, index) from None
 
@@ -256,7 +256,7 @@ def check_room(terms: Terms, ledger: Ledger, *, count: int, new: int, balance: i
         raise Refusal(Code.BALANCE_LIMIT, "EPP-TRF-044", f"balance of {balance}, at most {limit}")
 
 
-def is_copy(refusal: Refusal, ledger: Ledger, unit_id: bytes, hop: int) -> bool:
+def is_copy(ledger: Ledger, unit_id: bytes, hop: int) -> bool:
     """Whether a refused unit can only be a copy: not one that comes back before it is settled."""
     # EPP-VLT-013
     last = ledger.last_seen(unit_id)
