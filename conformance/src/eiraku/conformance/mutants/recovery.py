@@ -208,8 +208,8 @@ def endorses_anew() -> Sequence[Patch]:
             endorsements=tuple(units.endorse(key, move) for move in moves),
         )
 
-    def redeliver(order: RedeliverOrder, env: Env) -> Answer:
-        answer = redelivering(anew)(order, env)
+    def redeliver(order: RedeliverOrder, terms: Terms, env: Env) -> Answer:
+        answer = redelivering(anew)(order, terms, env)
         sent = messages.decode(answer.say or b"")
         if not isinstance(sent, Redeliver) or not isinstance(answer.data, payer.Paid):
             return answer
@@ -233,9 +233,9 @@ def redelivers_once() -> Sequence[Patch]:
             raise Refusal(Code.UNKNOWN_TRANSACTION, "EPP-CRS-008", "delivered once already")
         check(purse, order, env)
 
-    def redeliver(order: RedeliverOrder, env: Env) -> Answer:
+    def redeliver(order: RedeliverOrder, terms: Terms, env: Env) -> Answer:
         done.add(order.transaction)
-        return _redeliver(order, env)
+        return _redeliver(order, terms, env)
 
     return [instead(holder.check_order, check_order), instead(payer.redeliver, redeliver)]
 

@@ -132,7 +132,7 @@ def test_units_of_a_void_key_take_room(stage: Stage, side: Side) -> None:
     """A unit that only the centre takes any more still counts, for the capacity and for the balance limit."""
     world = stage.world
     for limits, code in (({"capacity": 2}, Code.CAPACITY), ({"balance_limits": {1: 12}}, Code.BALANCE_LIMIT)):
-        world.policy = policy(**limits)  # type: ignore[arg-type]
+        world.policy = policy(**limits)
         stage.begin([*own(world, (8,), issued=95), *own(world, (4,), issued=90)])
         revoke_money(stage, 94)
         refuse_offer(stage, world.holding(1, issued=90), code)
