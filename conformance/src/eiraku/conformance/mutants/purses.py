@@ -187,6 +187,14 @@ AREA.edits(
     (LAST, "epoch"),
 )
 
+AREA.edits(
+    "EPP-CRS-034",
+    "counts_dead_money",
+    "Compares units that have expired with the balance limit too.",
+    payee.make_room,
+    ("balance=balance + amount", "balance=ledger.total()[1] + amount"),
+)
+
 # --- life ---------------------------------------------------------------------------------------------------
 
 LIFE = "if not homeward and terms.epoch + terms.identity.policy.min_life > unit.expires:"

@@ -112,7 +112,7 @@ def test_expired_units_leave_room(stage: Stage, side: Side) -> None:
 
 
 @SIDES
-@pytest.mark.requirement("EPP-CRS-032", "EPP-TRF-044")
+@pytest.mark.requirement("EPP-CRS-034", "EPP-TRF-044")
 def test_expired_units_and_the_balance_limit(stage: Stage, side: Side) -> None:
     """The balance limit is for money that can be spent."""
     world = stage.world
@@ -127,7 +127,7 @@ def test_expired_units_and_the_balance_limit(stage: Stage, side: Side) -> None:
 
 
 @SIDES
-@pytest.mark.requirement("EPP-CRS-032", "EPP-KEY-039")
+@pytest.mark.requirement("EPP-CRS-032", "EPP-CRS-034", "EPP-KEY-039")
 def test_units_of_a_void_key_take_room(stage: Stage, side: Side) -> None:
     """A unit that only the centre takes any more still counts, for the capacity and for the balance limit."""
     world = stage.world

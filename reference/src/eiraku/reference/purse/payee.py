@@ -227,7 +227,7 @@ def check_new(ledger: Ledger, unit_id: bytes, hop: int | None) -> None:
 
 def make_room(terms: Terms, offered: Sequence[SignedUnit], amount: int, ledger: Ledger) -> None:
     """Room for these units of an amount, in one more transaction. Raises Refusal."""
-    # EPP-CRS-032
+    # EPP-CRS-032, EPP-CRS-034
     count, balance = ledger.total(terms.epoch)
     new = sum(ledger.last_seen(unit.unit_id) is None for unit in offered)
     count += ledger.pending_units(terms.epoch) + len(offered)
