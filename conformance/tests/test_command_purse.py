@@ -71,7 +71,7 @@ def test_every_command(eiraku: Eiraku) -> None:
         (("bob", "pay-out", "100000"), 1, "insufficient-funds"),
         (("bob", "pay", "1", "alice"), 1, "insufficient-funds"),
         (("alice", "renew", "--expires", "99999"), 1, "not-allowed"),
-        (("alice", "pay", "1", "bob", "--payee", "0102030405060708"), 1, "wrong-payee"),
+        (("alice", "pay", "4", "bob", "--payee", "0102030405060708"), 1, "wrong-payee"),
         (("alice", "pay", "1", "bob", "--payee", "0102"), 2, "16 hexadecimal digits"),
         (("bob", "pay", "1", "bob"), 2, "another purse"),
         (("bob", "pay", "1", "nobody"), 2, "expected a purse"),
