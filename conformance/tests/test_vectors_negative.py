@@ -385,7 +385,8 @@ def every() -> list[Any]:
 
 def test_every_code_is_there_and_valid_cases_beside_them() -> None:
     found = Counter(case.code for case in every())
-    assert {code.label for code in Code} == found.keys() - {None}
+    # EPP-ERR-030: a case has the code that the holder learns, not what the peer is told instead
+    assert {code.label for code in Code if code is not Code.NOT_TAKEN} == found.keys() - {None}
     assert found.total() >= 1500
     assert found[None] >= 150
     assert all(count > 1 for count in found.values())
