@@ -50,6 +50,10 @@ def test_every_command(eiraku: Eiraku) -> None:
     # EPP-SVC-010, EPP-SVC-011, EPP-SVC-012
     assert eiraku("alice", "pay-out", "5000") == "5000 came; balance 5000\n"
     assert eiraku("alice", "pay", "1234", "bob") == "1234 went; balance 3766\n"
+    number = re.search(r"purse +(\w{16}), ", eiraku("bob", "show"))
+    assert number is not None
+    assert eiraku("alice", "pay", "4", "bob", "--payee", number[1]) == "4 went; balance 3762\n"
+    assert eiraku("bob", "pay", "4", "alice").startswith("4 went")
     assert eiraku("bob", "receive", "10", "alice") == "10 came; balance 1244\n"
     assert eiraku("bob", "pay-in", "1024") == "1024 went; balance 220\n"
     assert eiraku("bob", "pay-in") == "220 went; balance 0\n"
@@ -67,6 +71,8 @@ def test_every_command(eiraku: Eiraku) -> None:
         (("bob", "pay-out", "100000"), 1, "insufficient-funds"),
         (("bob", "pay", "1", "alice"), 1, "insufficient-funds"),
         (("alice", "renew", "--expires", "99999"), 1, "not-allowed"),
+        (("alice", "pay", "4", "bob", "--payee", "0102030405060708"), 1, "wrong-payee"),
+        (("alice", "pay", "1", "bob", "--payee", "0102"), 2, "16 hexadecimal digits"),
         (("bob", "pay", "1", "bob"), 2, "another purse"),
         (("bob", "pay", "1", "nobody"), 2, "expected a purse"),
         (("carol", "show"), 2, "expected a purse"),

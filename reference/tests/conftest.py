@@ -35,6 +35,8 @@ max_record = 65535
 max_given = 1024
 max_credited = 1024
 max_seen = 4096
+min_life = 0
+claim_grace = 5
 [balance_limits]
 1 = 100
 2 = 2000
@@ -43,18 +45,21 @@ name = "transfer"
 payer = ["person"]
 payee = ["person", "vault"]
 same_holder = false
+min_amount = 1
 limits = { 1 = 50, 2 = 1024 }
 [[operations]]
 name = "own"
 payer = ["person"]
 payee = ["person"]
 same_holder = true
+min_amount = 1
 limits = { 1 = 65, 2 = 1500 }
 [[operations]]
 name = "redemption"
 payer = ["vault"]
 payee = ["centre"]
 same_holder = false
+min_amount = 1
 limits = { 2 = 2000 }
 """
 

@@ -59,6 +59,7 @@ IN_NO_CASE = {
     "EPP-KEY-069": "what must not be refused: no fault stands beside it",
     "EPP-POL-013": "what must not be refused: no fault stands beside it",
     "EPP-POL-014": "what must not be refused: no fault stands beside it",
+    "EPP-POL-031": "what must not be refused: no fault stands beside it",
     "EPP-BUL-018": "its inputs are longer than a file of vectors can bear",
     "EPP-POL-018": "depends on what the purse has room for",
     "EPP-SES-087": "an error of the peer is not refused",

@@ -79,7 +79,7 @@ export class Adapter {
 
   #act(request) {
     const actions = {
-      pay: () => this.purse.pay(request.amount),
+      pay: () => this.purse.pay(request.amount, request.payee),
       request: () => this.purse.request(request.amount, request.reference),
       receive: () => this.purse.receive(),
       redeliver: () => this.purse.redeliver(request.transaction),

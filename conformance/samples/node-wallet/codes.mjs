@@ -7,6 +7,7 @@ const NAMES = [
   "history-size", "unit-held", "unit-seen", "sum", "capacity", "balance-limit", "transaction", "endorsement",
   "receipt", "insufficient-funds", "no-exact-change", "declined", "bulletin-signature", "bulletin-stale",
   "unknown-transaction", "not-provisioned", "policy", "provision", "keys-signature", "keys-stale", "anchor-expired",
+  "wrong-payee", "not-taken",
 ];
 
 /** Wire number of each code. */
@@ -17,6 +18,14 @@ export const LOCAL = new Set([
   "record", "insufficient-funds", "no-exact-change", "declined", "bulletin-signature", "bulletin-stale",
   "unknown-transaction", "not-provisioned", "policy", "provision", "keys-signature", "keys-stale", "anchor-expired",
 ]);
+
+const OF_HOLDINGS = ["unit-held", "unit-seen", "capacity", "balance-limit"];
+
+/** What the peer is told instead of a refusal: [code, index] (EPP-TRF-007, EPP-ERR-002, EPP-ERR-030, EPP-TRF-066). */
+export function told({ code, index, wire }) {
+  if (OF_HOLDINGS.includes(code)) return ["not-taken", null];
+  return [wire ?? (LOCAL.has(code) ? "transaction" : code), index];
+}
 
 /** The input of a peer, or the order of the holder, is refused. Every other exception is our own fault. */
 export class Refusal extends Error {

@@ -230,6 +230,8 @@ export class Handshake {
     const { kind, payee } = this.purpose;
     // EPP-SES-024
     if (kind === "redeliver" && payee !== peer.number.toString("hex")) throw new Refusal("transaction", "other payee");
+    // EPP-TRF-080
+    if (kind === "pay" && payee !== null && payee !== peer.number.toString("hex")) throw new Refusal("wrong-payee");
     this.peer = peer;
   }
 }

@@ -19,6 +19,7 @@ import { operationFor } from "./policy.mjs";
 import { Purse } from "./purse.mjs";
 import { Records } from "./records.mjs";
 import { has } from "./revoked.mjs";
+import { lastEpoch } from "./room.mjs";
 import { newTransfer, stored } from "./transfer.mjs";
 
 const bytes = (text) => Buffer.from(text, "hex");
@@ -58,7 +59,7 @@ function drawing(values, f) {
 /** A store in memory: the state that a vector gives. */
 class Memory {
   constructor(purse, { holdings = [], pending = [], credited = [], settled = [], seen = [] } = {}) {
-    const unitsOf = (p) => parseOffer(bytes(p.offer)).units.map(({ unit }) => parseUnit(unit).id);
+    const unitsOf = (p) => parseOffer(bytes(p.offer)).units.map(({ unit }) => parseUnit(unit));
     const { purse_id, private_key, policy, bulletin } = purse ?? {};
     const anchor = purse ? takeAnchor(purse.anchor) : null;
     // EPP-KEY-042: the bulletin held stays in force when its key is revoked.
@@ -69,7 +70,7 @@ class Memory {
       bulletin: bulletin ? kept(checkUpdate(bytes(bulletin), before, policy, null)) : null,
       units: Object.fromEntries(holdings.map(({ unit, hop, history }) => stored(bytes(unit), hop, bytes(history)))),
       pending: Object.fromEntries(pending.map((p) => [p.transaction,
-        { payee: p.payee, amount: p.amount, offer: p.offer, signatures: p.endorsements, units: unitsOf(p) }])),
+        { payee: p.payee, amount: p.amount, offer: p.offer, signatures: p.endorsements, units: unitsOf(p).map(({ id }) => id), expires: lastEpoch(unitsOf(p)) }])),
       settled: Object.fromEntries(settled.map(({ transaction, ...rest }) => [transaction, rest])),
       credited: Object.fromEntries(credited.map((c) => [`${c.payer}/${c.transaction}`,
         { transaction: c.transaction, payer: c.payer, amount: c.amount, digest: c.offer_digest, receipt: c.receipt, expires: c.expires }])),
@@ -94,7 +95,7 @@ function ownOf(purse, { state }) {
 }
 
 const purposeOf = ({ action, ...rest }, state) =>
-  ({ kind: action, ...rest, payee: action === "redeliver" ? state.pending[rest.transaction].payee : undefined });
+  ({ kind: action, ...rest, payee: action === "redeliver" ? state.pending[rest.transaction].payee : rest.payee ?? null });
 
 function handshake(group, input, purse) {
   return drawing([group.ephemeral_private_key, group.nonce], () => {
@@ -139,10 +140,10 @@ function transfer(group, input, purse) {
   return code(() => session.receive(bytes(input)));
 }
 
-function order({ memory, purpose }, { action, amount, reference, transaction, role }, purse) {
+function order({ memory, purpose }, { action, amount, payee, reference, transaction, role }, purse) {
   const wallet = new Purse(new Memory(purse, memory));
   const orders = {
-    pay: () => wallet.pay(amount), request: () => wallet.request(amount, reference), receive: () => wallet.receive(),
+    pay: () => wallet.pay(amount, payee), request: () => wallet.request(amount, reference), receive: () => wallet.receive(),
     redeliver: () => wallet.redeliver(transaction), open: () => wallet.open(role),
   };
   if (purpose !== null) wallet.purpose = purposeOf(purpose, wallet.store.state);

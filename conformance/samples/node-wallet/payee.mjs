@@ -79,7 +79,7 @@ export class Payee {
     return this.#credit(this.#check(message.offer, offer, null), message.signatures);
   }
 
-  /** EPP-TRF-030 to 044; `requested` is null where any amount will do. */
+  /** The checks of an OFFER, in their order; `requested` is null where any amount will do. */
   #check(raw, offer, requested) {
     const { self, policy, epoch } = this.own;
     const { state } = this.store;
@@ -87,6 +87,8 @@ export class Payee {
     if (offer.amount === 0 || (requested !== null && offer.amount !== requested)) throw new Refusal("amount");
     // EPP-TRF-031
     if (offer.amount > transferLimit(this.operation, this.payer, self)) throw new Refusal("amount-limit");
+    // EPP-TRF-087
+    if (offer.amount < this.operation.min_amount) throw new Refusal("amount-limit");
     // EPP-TRF-032
     if (offer.units.length === 0 || offer.units.length > policy.max_units) throw new Refusal("unit-count");
     const ids = new Set();
@@ -101,28 +103,27 @@ export class Payee {
     const units = offer.units.map((offered, index) => atUnit(index, () => this.#checkUnit(offered)));
     // EPP-TRF-042
     if (units.reduce((sum, u) => sum + u.value, 0) !== offer.amount) throw new Refusal("sum");
-    const held = Object.values(state.units);
-    const pending = Object.values(state.pending).reduce((n, p) => n + p.units.length, 0);
+    units.forEach((unit, index) => atUnit(index, () => this.#checkNew(unit)));
+    const held = room.held(state, policy, epoch);
     // EPP-TRF-043
-    if (held.length + pending + units.length > policy.capacity) throw new Refusal("capacity");
+    if (held.count + units.length > policy.capacity) throw new Refusal("capacity");
     // EPP-TRF-062
     if (room.credited(state, epoch) >= policy.max_credited) throw new Refusal("capacity", "credited");
     const unseen = units.filter((u) => !(u.id in state.seen)).length;
     // EPP-TRF-063
     if (room.seen(state, epoch) + unseen > policy.max_seen) throw new Refusal("capacity", "seen");
-    const balance = held.reduce((sum, u) => sum + u.value, 0);
     // EPP-TRF-044
-    if (balance + offer.amount > balanceLimit(policy, self.tier)) throw new Refusal("balance-limit");
+    if (held.value + offer.amount > balanceLimit(policy, self.tier)) throw new Refusal("balance-limit");
     return { transaction: offer.transaction, amount: offer.amount, units, digest: sha256(raw) };
   }
 
-  /** EPP-TRF-035 to 041 */
+  /** EPP-TRF-035 to 039 */
   #checkUnit(offered) {
     const { anchor, self, policy, epoch } = this.own;
-    const { state } = this.store;
     const unit = money.parseUnit(offered.unit);
     const key = money.verifyUnit(unit, anchor, self.role === CENTRE);
-    if (epoch > unit.expires) throw new Refusal("unit-expired"); // EPP-UNI-005
+    // EPP-UNI-005, EPP-TRF-083
+    if (epoch + (self.role < VAULT ? policy.min_life : 0) > unit.expires) throw new Refusal("unit-expired");
     money.checkValue(unit);
     const hop = offered.hop + 1;
     // EPP-HIS-005
@@ -130,11 +131,15 @@ export class Payee {
     if (hop > limit) throw new Refusal("hop-limit");
     // EPP-HIS-004
     if (offered.history.length !== money.historySize(offered.hop)) throw new Refusal("history-size");
-    const pending = Object.values(state.pending).some((p) => p.units.includes(unit.id));
-    if (unit.id in state.units || pending) throw new Refusal("unit-held"); // EPP-TRF-040
-    // EPP-TRF-041
-    if (unit.id in state.seen && hop <= state.seen[unit.id].hop) throw new Refusal("unit-seen");
     return { ...unit, hop, history: offered.history, historyKey: Buffer.from(key.history, "hex") };
+  }
+
+  /** EPP-TRF-040 and 041 */
+  #checkNew(unit) {
+    const { state } = this.store;
+    const pending = Object.values(state.pending).some((p) => p.units.includes(unit.id));
+    if (unit.id in state.units || pending) throw new Refusal("unit-held");
+    if (unit.id in state.seen && unit.hop <= state.seen[unit.id].hop) throw new Refusal("unit-seen");
   }
 
   /** EPP-TRF-047 to 050, EPP-CRS-002 */

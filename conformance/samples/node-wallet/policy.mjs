@@ -46,24 +46,28 @@ function sizes(policy) {
 
 /** Refuse an invalid policy with `policy` (EPP-POL-001, EPP-POL-006 to EPP-POL-018). */
 export function checkPolicy(policy) {
-  names(policy, ["max_units", "max_hops", ...SIZES, "balance_limits", "operations"], "policy");
+  names(policy, ["max_units", "max_hops", ...SIZES, "min_life", "claim_grace", "balance_limits", "operations"], "policy");
   range(policy.max_units, 1, 64, "max_units");
   range(policy.capacity, 1, 65535, "capacity");
   range(policy.max_bulletin, 4096, 1048576, "max_bulletin");
   range(policy.max_hops, 1, 255, "max_hops");
   range(policy.max_record, 1, 65535, "max_record");
   for (const name of ["max_given", "max_credited", "max_seen"]) range(policy[name], 1, 0xffffffff, name);
+  for (const name of ["min_life", "claim_grace"]) range(policy[name], 0, 0xffffffff, name);
   sizes(policy);
   limits(policy.balance_limits, "balance_limits");
   if (!Array.isArray(policy.operations)) fail("operations");
   const taken = new Set();
   for (const operation of policy.operations) {
-    names(operation, ["name", "payer", "payee", "same_holder", "limits"], "operation");
+    names(operation, ["name", "payer", "payee", "same_holder", "min_amount", "limits"], "operation");
     // EPP-POL-012
     if (typeof operation.name !== "string" || operation.name === "") fail("name of operation");
     if (typeof operation.same_holder !== "boolean") fail("same_holder");
     roles(operation.payer, "payer");
     roles(operation.payee, "payee");
+    range(operation.min_amount, 1, Number.MAX_SAFE_INTEGER, "min_amount");
+    // EPP-POL-030
+    if (operation.min_amount > 1 && operation.payee.some((role) => ROLES.get(role) >= 3)) fail("min_amount of the way home");
     limits(operation.limits, "limits");
     const pairs = new Set(
       operation.payer.flatMap((a) => operation.payee.map((b) => `${a} ${b} ${operation.same_holder}`)),
@@ -101,5 +105,9 @@ export const highestLimit = (policy, self, side) =>
     0,
     ...policy.operations.filter((o) => o[side].includes(roleName(self.role))).map((o) => limitOf(o.limits, self.tier)),
   );
+
+/** Least amount for this purse as `side` in any operation (EPP-TRF-085, EPP-TRF-088). */
+export const leastAmount = (policy, self, side) =>
+  Math.min(...policy.operations.filter((o) => o[side].includes(roleName(self.role))).map((o) => o.min_amount));
 
 export const balanceLimit = (policy, tier) => limitOf(policy.balance_limits, tier);

@@ -2,7 +2,7 @@
 // dropped by restart(); everything durable is in the store.
 import { checkUpdate, restored, stored as kept } from "./bulletin.mjs";
 import { choose } from "./choose.mjs";
-import { LOCAL, Refusal, as } from "./codes.mjs";
+import { Refusal, as, told } from "./codes.mjs";
 import { beginsWithInteger } from "./edhoc.mjs";
 import { Handshake } from "./handshake.mjs";
 import { checkPurseId, parsePurseId } from "./identity.mjs";
@@ -10,7 +10,7 @@ import { edPublic } from "./keys.mjs";
 import { schemeKeysAt, takeAnchor, withList, withSchemeKey } from "./keylists.mjs";
 import { reject } from "./messages.mjs";
 import { checkValue, historySize, parseUnit, verifyUnit } from "./money.mjs";
-import { checkPolicy, highestLimit, mayPayCentre } from "./policy.mjs";
+import { checkPolicy, highestLimit, leastAmount, mayPayCentre } from "./policy.mjs";
 import { Records } from "./records.mjs";
 import { has } from "./revoked.mjs";
 import * as room from "./room.mjs";
@@ -74,22 +74,24 @@ export class Purse {
     this.session = null;
   }
 
-  /** An order to pay (EPP-TRF-010, EPP-TRF-061, EPP-TRF-011). */
-  pay(amount) {
+  /** An order to pay, whoever is met or the purse `payee` (EPP-TRF-010, EPP-TRF-085, EPP-TRF-061, EPP-TRF-011). */
+  pay(amount, payee = null) {
     const { anchor, policy } = this.#provisioned();
     if (amount === 0) throw new Refusal("amount", "zero");
     if (amount > highestLimit(policy, this.#own().self, "payer")) throw new Refusal("amount-limit");
-    if (room.given(this.store.state, this.epoch()) >= policy.max_given) throw new Refusal("capacity", "given");
+    if (amount < leastAmount(policy, this.#own().self, "payer")) throw new Refusal("amount-limit");
+    if (room.given(this.store.state, policy, this.epoch()) >= policy.max_given) throw new Refusal("capacity", "given");
     const toCentre = mayPayCentre(policy, this.#own().self); // EPP-KEY-040
     choose(spendable(this.store.state, this.epoch(), anchor, toCentre), amount, policy);
-    this.purpose = { kind: "pay", amount };
+    this.purpose = { kind: "pay", amount, payee };
   }
 
-  /** EPP-TRF-029, EPP-TRF-068, EPP-TRF-067 */
+  /** EPP-TRF-029, EPP-TRF-068, EPP-TRF-088, EPP-TRF-067 */
   request(amount, reference) {
     const { policy } = this.#provisioned();
     if (amount === 0 || amount > Number.MAX_SAFE_INTEGER) throw new Refusal("amount", "outside the range");
     if (amount > highestLimit(policy, this.#own().self, "payee")) throw new Refusal("amount-limit");
+    if (amount < leastAmount(policy, this.#own().self, "payee")) throw new Refusal("amount-limit");
     shape.text(0, 64)(reference);
     if (!reference.isWellFormed()) throw new Refusal("malformed", "reference");
     this.purpose = { kind: "request", amount, reference };
@@ -101,8 +103,10 @@ export class Purse {
   }
 
   redeliver(transaction) {
-    const pending = this.#provisioned().pending[transaction];
-    if (!pending) throw new Refusal("unknown-transaction"); // EPP-CRS-009
+    const { pending: all, policy } = this.#provisioned();
+    const pending = all[transaction];
+    // EPP-CRS-009, EPP-CRS-030
+    if (!pending || room.lapsed(pending, policy, this.epoch())) throw new Refusal("unknown-transaction");
     this.purpose = { kind: "redeliver", transaction, payee: pending.payee };
   }
 
@@ -172,7 +176,7 @@ export class Purse {
       this.session = null;
       if (error instanceof Refusal && error.out === undefined) {
         // EPP-TRF-007, EPP-TRF-117, EPP-ERR-002
-        error.out = session.records.seal(reject(error.wire ?? (LOCAL.has(error.code) ? "transaction" : error.code), error.index));
+        error.out = session.records.seal(reject(...told(error)));
       }
       throw error;
     }
@@ -198,13 +202,13 @@ export class Purse {
 
   /** The durable state as the adapter reports it. */
   report() {
-    const { units, pending, credited, settled } = this.store.state;
+    const { units, pending, credited, settled, policy } = this.store.state;
     const list = Object.entries(units);
     return {
       balance: list.reduce((sum, [, unit]) => sum + unit.value, 0),
       epoch: this.epoch(),
       units: list.map(([unit_id, { value, hop }]) => ({ unit_id, value, hop })),
-      pending: Object.entries(pending).map(([transaction, p]) => ({
+      pending: Object.entries(pending).filter(([, p]) => !room.lapsed(p, policy, this.epoch())).map(([transaction, p]) => ({
         transaction, payee: p.payee, amount: p.amount, units: p.units,
       })),
       credited: Object.values(credited).map(({ transaction, payer, amount }) => ({ transaction, payer, amount })),

@@ -7,8 +7,20 @@ export const ROOM = {
 
 const counting = (table, epoch) => Object.values(table).filter((entry) => epoch <= entry.expires).length;
 
-/** Transactions given away that count: pending ones always, settled ones until their last unit has expired. */
-export const given = (state, epoch) => Object.keys(state.pending).length + counting(state.settled, epoch);
+/** EPP-CRS-030 */
+export const lapsed = (pending, policy, epoch) => epoch > pending.expires + policy.claim_grace;
+
+const pendings = (state, policy, epoch) => Object.values(state.pending).filter((p) => !lapsed(p, policy, epoch));
+
+/** Transactions given away that count: pending ones until they lapse, settled ones until their last unit has expired. */
+export const given = (state, policy, epoch) => pendings(state, policy, epoch).length + counting(state.settled, epoch);
+
+/** Spendable and pending units that count against the capacity, and the value of the spendable ones (EPP-CRS-032). */
+export function held(state, policy, epoch) {
+  const here = Object.values(state.units).filter((unit) => epoch <= unit.expires);
+  const away = pendings(state, policy, epoch).reduce((n, p) => n + p.units.length, 0);
+  return { count: here.length + away, value: here.reduce((sum, unit) => sum + unit.value, 0) };
+}
 
 /** Credited transactions that count. */
 export const credited = (state, epoch) => counting(state.credited, epoch);

@@ -60,9 +60,12 @@ class Payer {
     const { amount } = this.purpose;
     // EPP-TRF-014
     if (amount > transferLimit(this.operation, self, this.payee)) throw new Refusal("amount-limit");
+    // EPP-TRF-086
+    if (amount < this.operation.min_amount) throw new Refusal("amount-limit");
     const anyHop = this.payee.role >= RECEIVES_AT_ANY_HOP;
+    const alive = anyHop ? epoch : epoch + policy.min_life; // EPP-TRF-084
     // EPP-TRF-012
-    const fit = spendable(this.store.state, epoch, anchor, this.payee.role === CENTRE).filter(
+    const fit = spendable(this.store.state, alive, anchor, this.payee.role === CENTRE).filter(
       (u) => anyHop || u.hop + 1 <= Math.min(u.maxHops, policy.max_hops),
     );
     try {

@@ -41,8 +41,8 @@ const ANCHOR = {
   device_seal: SEAL.toString("hex"), money_seal: SEAL.toString("hex"), scheme_keys: [schemeKey],
 };
 const POLICY = {
-  max_units: 8, capacity: 20, max_bulletin: 8192, max_hops: 10, max_record: 65535, max_given: 50, max_credited: 50, max_seen: 100, balance_limits: { 0: 100000 },
-  operations: [{ name: "transfer", payer: ["person"], payee: ["person", "merchant"], same_holder: false, limits: { 0: 5000 } }],
+  max_units: 8, capacity: 20, max_bulletin: 8192, max_hops: 10, max_record: 65535, max_given: 50, max_credited: 50, max_seen: 100, min_life: 0, claim_grace: 5, balance_limits: { 0: 100000 },
+  operations: [{ name: "transfer", payer: ["person"], payee: ["person", "merchant"], same_holder: false, min_amount: 1, limits: { 0: 5000 } }],
 };
 const WIDE = { max_units: 64, max_record: 65535 };
 let serial = 0;

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from eiraku.reference import policy as policies
-from eiraku.reference.policy import Policy
+from eiraku.reference.policy import Bounds, Policy
 from eiraku.reference.settings import SettingsError
 from eiraku.spec.objects import Role
 from eiraku.spec.shape import AMOUNT_MAX
@@ -29,6 +29,8 @@ max_record = 32768
 max_given = 1024
 max_credited = 1024
 max_seen = 4096
+min_life = 2
+claim_grace = 60
 [balance_limits]
 0 = 100000
 1 = 1000000
@@ -37,24 +39,27 @@ name = "transfer"
 payer = ["person", "merchant"]
 payee = ["person", "merchant"]
 same_holder = false
+min_amount = 100
 limits = {0 = 20000, 1 = 200000}
 [[operations]]
 name = "pay-out"
 payer = ["vault"]
 payee = ["person", "merchant"]
 same_holder = true
+min_amount = 1
 limits = {0 = 100000, 1 = 1000000}
 """
     policy = Policy.from_toml(text)
     transfer = policy.operation(Role.PERSON, Role.MERCHANT, same_holder=False)
     assert transfer is not None
-    assert policy.limit(transfer, 0, 1) == 20000
-    assert policy.limit(transfer, 1, 1) == 200000
-    assert policy.limit(transfer, 1, 2) == 0
+    assert policy.bounds(transfer, 0, 1) == Bounds(least=100, most=20000)
+    assert policy.bounds(transfer, 1, 1) == Bounds(least=100, most=200000)
+    assert policy.bounds(transfer, 1, 2) == Bounds(least=100, most=0)
     assert policy.operation(Role.PERSON, Role.MERCHANT, same_holder=True) is None
     assert policy.operation(Role.VAULT, Role.PERSON, same_holder=False) is None
-    assert policy.highest_limit(Role.VAULT, 1) == 1000000
-    assert policy.highest_limit(Role.CENTRE, 1) == 0
+    assert policy.payer_bounds(Role.VAULT, 1) == Bounds(least=1, most=1000000)
+    assert policy.payer_bounds(Role.CENTRE, 1) == Bounds(least=1, most=0)
+    assert policy.payee_bounds(Role.PERSON, 1) == Bounds(least=1, most=1000000)
     assert policy.balance_limit(7) == 0
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from eiraku.reference.device import Accepted, Rejected, Result
 from eiraku.reference.meeting import transfer
+from eiraku.reference.policy import Bounds
 from eiraku.reference.purse import handshake
 from eiraku.reference.purse.state import PayOrder, ReceiveOrder, RedeliverOrder, RequestOrder
 from eiraku.spec import tables
@@ -105,7 +106,7 @@ def test_a_request_for_another_amount(world: World, crook: Crooks, amount: int) 
 
 def test_both_sides_hold_the_limit(strict: World) -> None:
     payer, payee = strict.purse([32, 16, 2, 1]), strict.purse(tier=1)
-    lax = strict.purse([32, 16, 2, 1], patches=[(handshake, "judge", lambda *_: 10**6)])
+    lax = strict.purse([32, 16, 2, 1], patches=[(handshake, "judge", lambda *_: Bounds(least=1, most=10**6))])
     honest = transfer(payer.device, PayOrder(amount=51), payee.device, RECEIVE)
     assert honest.codes == ["amount-limit"]
     assert isinstance(honest.initiator[-1], Rejected), "the payer's own check"

@@ -86,10 +86,38 @@ def test_the_store_counts_as_the_rows_say(tmp_path: Path) -> None:
     assert bob.device.store.settlements()
     for member in (alice, bob):
         store = member.device.store
-        for epoch in range(EPOCH - 1, EPOCH + 9):
+        grace = policy.default().claim_grace
+        for epoch in (*range(EPOCH - 1, EPOCH + 9), *range(EPOCH + grace - 1, EPOCH + grace + 9)):
+            waiting = store.read("SELECT count(*) FROM pending WHERE expires >= ?", epoch - grace)[0][0]
+            assert len(store.pendings(epoch)) == waiting
+            held = store.read(
+                "SELECT count(*), coalesce(sum(value), 0) FROM holding WHERE expires >= ?", epoch
+            )
+            assert store.total(epoch) == held[0]
             for table, name in TABLES.items():
                 rows = store.read(f"SELECT count(*) FROM {name} WHERE expires >= ?", epoch)[0][0]
-                assert store.entries(table, epoch) == rows + len(store.pendings()) * (table == "given")
+                assert store.entries(table, epoch) == rows + waiting * (table == "given")
+
+
+def test_reports_before_and_after_a_lapse(tmp_path: Path) -> None:
+    """EPP-CRS-030, EPP-DEV-017, EPP-DEV-018: the totals balance, and none falls."""
+    world = world_of(tmp_path, claim_grace=3)
+    alice = world.purse([world.unit(8, expires=EPOCH), world.unit(4)])
+    bob = world.purse()
+    transfer(alice.device, PayOrder(amount=8), bob.device, ReceiveOrder(), lambda n, m: m if n != 8 else None)
+    (lost,) = alice.device.snapshot().pending
+    reports = []
+    for epoch in (EPOCH + 3, EPOCH + 4):
+        assert isinstance(alice.device.bulletin(world.bulletin(epoch)), Accepted)
+        signed = alice.device.self_report(bytes(16))
+        reports.append(SelfReport.decode(cose.parse(signed).payload))
+    for report in reports:
+        pending = sum(amount for _, _, amount in report.pending)
+        assert report.given + report.credited - report.settled - pending == report.balance == 4
+    assert [(r.settled, r.pending) for r in reports] == [(0, ((lost.transaction, bob.number, 8),)), (8, ())]
+    refused = alice.device.order(RedeliverOrder(transaction=lost.transaction))
+    assert isinstance(refused, Rejected)
+    assert refused.refusal.code.label == "unknown-transaction"
 
 
 def test_the_default_policy_fits() -> None:

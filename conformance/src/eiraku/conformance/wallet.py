@@ -229,7 +229,8 @@ def factory() -> ReferenceWallet:
 def _order(request: dict[str, Any]) -> Order:
     match request["action"]:
         case "pay":
-            return PayOrder(amount=request["amount"])
+            payee = request.get("payee")
+            return PayOrder(amount=request["amount"], payee=None if payee is None else bytes.fromhex(payee))
         case "request":
             return RequestOrder(amount=request["amount"], reference=request["reference"])
         case "redeliver":

@@ -34,6 +34,7 @@ TITLES = {
     "recovery": "Crash safety: redelivery",
     "memory": "Crash safety: memory",
     "room": "Room: tables and what counts in them",
+    "purses": "Peers: whom it pays, what they learn, what they can block",
     "policies": "Policy",
     "privacy": "Privacy",
     "gross": "Gross",

@@ -5,15 +5,18 @@ A torn write of the log is recognised by its checksums and rolled back at the ne
 for as long as it is open: two programs with one purse could both offer the same unit.
 """
 
+import json
 import os
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from eiraku.spec.errors import Unavailable
 
 APPLICATION = 0x45505031
 """SQLite application_id of a purse: "EPP1"."""
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 _TABLES = """
 CREATE TABLE purse (
@@ -26,12 +29,12 @@ CREATE TABLE holding (
     issued INTEGER NOT NULL, expires INTEGER NOT NULL, max_hops INTEGER NOT NULL, hop INTEGER NOT NULL,
     history BLOB NOT NULL, size INTEGER NOT NULL);
 CREATE INDEX holding_choice ON holding (value, size, unit_id, expires, hop, max_hops, kid, issued);
-CREATE TABLE held (id INTEGER PRIMARY KEY CHECK (id = 1), count INTEGER NOT NULL, value INTEGER NOT NULL);
-INSERT INTO held VALUES (1, 0, 0);
-CREATE TRIGGER holding_came AFTER INSERT ON holding
-    BEGIN UPDATE held SET count = count + 1, value = value + new.value; END;
-CREATE TRIGGER holding_went AFTER DELETE ON holding
-    BEGIN UPDATE held SET count = count - 1, value = value - old.value; END;
+CREATE TABLE held (expires INTEGER PRIMARY KEY, count INTEGER NOT NULL, value INTEGER NOT NULL);
+CREATE TRIGGER holding_came AFTER INSERT ON holding BEGIN
+    INSERT INTO held VALUES (new.expires, 1, new.value)
+    ON CONFLICT DO UPDATE SET count = count + 1, value = value + excluded.value; END;
+CREATE TRIGGER holding_went AFTER DELETE ON holding BEGIN
+    UPDATE held SET count = count - 1, value = value - old.value WHERE expires = old.expires; END;
 CREATE TABLE pending (
     tx BLOB PRIMARY KEY, payee BLOB NOT NULL, amount INTEGER NOT NULL, offer BLOB NOT NULL,
     endorsements BLOB NOT NULL, unit_ids BLOB NOT NULL, expires INTEGER NOT NULL);
@@ -124,3 +127,14 @@ def _advice(path: Path, error: sqlite3.Error) -> str:
             return f"{path}: damaged ({error}); restore it, or recall the purse"
         case _:
             return f"{path}: cannot be opened ({error}); check the disk and the permissions"
+
+
+def text(fields: Mapping[str, Any]) -> str:
+    """JSON, in one way for each content."""
+    return json.dumps(fields, sort_keys=True)
+
+
+def expect(found: int, wanted: int) -> None:
+    """Raise IntegrityError unless so many rows moved."""
+    if found != wanted:
+        raise sqlite3.IntegrityError(f"expected {wanted} rows to move, found {found}")

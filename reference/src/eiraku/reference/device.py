@@ -156,11 +156,12 @@ class Device:
     def snapshot(self) -> Snapshot:
         """What there is now."""
         _, balance = self.store.total()
+        epoch = self._state.epoch if isinstance(self._state, Ready) else 0
         return Snapshot(
             balance=balance,
-            epoch=self._state.epoch if isinstance(self._state, Ready) else 0,
+            epoch=epoch,
             units=self.store.summaries(),
-            pending=self.store.pendings(),
+            pending=self.store.pendings(epoch),
             credited=self.store.credits(),
             settled=self.store.settlements(),
             writes=self.store.writes,

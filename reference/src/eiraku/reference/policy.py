@@ -4,7 +4,7 @@
 given. Amounts are in minor units, tiers are 0 to 7.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib import resources
 from itertools import pairwise, product
@@ -17,7 +17,7 @@ from eiraku.reference.settings import SettingsError, Table
 from eiraku.spec import cbor, objects
 from eiraku.spec.objects import HOP_MAX, Role
 from eiraku.spec.revoked import CHUNK, CHUNKS_MAX
-from eiraku.spec.shape import AMOUNT_MAX
+from eiraku.spec.shape import AMOUNT_MAX, EPOCH_MAX
 
 ENTRIES_MAX = 2**32 - 1
 """Greatest number of entries of a table."""
@@ -27,6 +27,7 @@ _Tier = Literal["0", "1", "2", "3", "4", "5", "6", "7"]
 # EPP-POL-007
 _Limits = Mapping[_Tier, Annotated[int, Meta(ge=0, le=AMOUNT_MAX)]]
 _Entries = Annotated[int, Meta(ge=1, le=ENTRIES_MAX)]
+_Epochs = Annotated[int, Meta(ge=0, le=EPOCH_MAX)]
 _Roles = Annotated[tuple[Literal["person", "merchant", "vault", "centre"], ...], Meta(min_length=1)]
 
 
@@ -38,6 +39,7 @@ class _OperationForm(Table, frozen=True, kw_only=True):
     payer: _Roles
     payee: _Roles
     same_holder: bool
+    min_amount: Annotated[int, Meta(ge=1, le=AMOUNT_MAX)]
     limits: _Limits
 
     def __post_init__(self) -> None:
@@ -48,6 +50,7 @@ class _OperationForm(Table, frozen=True, kw_only=True):
             for index, role in enumerate(roles):
                 if role in roles[:index]:
                     raise SettingsError(f"{field}[{index}]", f"each role once, found {role!r} again")
+        _redeemable(self)
         _never_falling(self.limits, "limits")
 
 
@@ -64,6 +67,8 @@ class _PolicyForm(Table, frozen=True, kw_only=True):
     max_given: _Entries
     max_credited: _Entries
     max_seen: _Entries
+    min_life: _Epochs
+    claim_grace: _Epochs
     balance_limits: _Limits
     operations: tuple[_OperationForm, ...]
 
@@ -75,13 +80,22 @@ class _PolicyForm(Table, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Least and largest amount, inclusive (EPP-POL-004, EPP-POL-032)."""
+
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One kind of transfer: which roles, one holder or two, and the largest amount for each tier."""
+    """One kind of transfer: which roles, one holder or two, least amount, largest amount for each tier."""
 
     name: str
     payer: frozenset[Role]
     payee: frozenset[Role]
     same_holder: bool
+    min_amount: int
     limits: Mapping[int, int]
 
     def limit(self, tier: int) -> int:
@@ -105,10 +119,14 @@ class Room:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy(Room):
-    """A valid policy: most units in one transfer, most moves of a unit after its issue, and the room."""
+    """A valid policy: most units in one transfer, most moves of a unit after its issue, the room, and in
+    epochs how long a unit that is taken must live, and how long after it dies it can be claimed.
+    """
 
     max_units: int
     max_hops: int
+    min_life: int
+    claim_grace: int
     balance_limits: Mapping[int, int]
     operations: tuple[Operation, ...]
 
@@ -141,6 +159,8 @@ class Policy(Room):
             max_given=form.max_given,
             max_credited=form.max_credited,
             max_seen=form.max_seen,
+            min_life=form.min_life,
+            claim_grace=form.claim_grace,
             balance_limits=_by_tier(form.balance_limits),
             operations=tuple(
                 Operation(
@@ -148,6 +168,7 @@ class Policy(Room):
                     payer=_roles(operation.payer),
                     payee=_roles(operation.payee),
                     same_holder=operation.same_holder,
+                    min_amount=operation.min_amount,
                     limits=_by_tier(operation.limits),
                 )
                 for operation in form.operations
@@ -165,6 +186,8 @@ class Policy(Room):
             "max_given": self.max_given,
             "max_credited": self.max_credited,
             "max_seen": self.max_seen,
+            "min_life": self.min_life,
+            "claim_grace": self.claim_grace,
             "balance_limits": {str(tier): limit for tier, limit in self.balance_limits.items()},
             "operations": [
                 {
@@ -172,6 +195,7 @@ class Policy(Room):
                     "payer": [role.name.lower() for role in sorted(operation.payer)],
                     "payee": [role.name.lower() for role in sorted(operation.payee)],
                     "same_holder": operation.same_holder,
+                    "min_amount": operation.min_amount,
                     "limits": {str(tier): limit for tier, limit in operation.limits.items()},
                 }
                 for operation in self.operations
@@ -190,23 +214,23 @@ class Policy(Room):
         """Whether any operation applies between purses of these roles, of one holder or of two."""
         return any(self.operation(payer, payee, same_holder=same) for same in (False, True))
 
-    def limit(self, operation: Operation, *tiers: int) -> int:
-        """Largest amount of a transfer between purses of these tiers, inclusive (EPP-POL-004)."""
+    def bounds(self, operation: Operation, *tiers: int) -> Bounds:
+        """Of a transfer between purses of these tiers."""
         # EPP-POL-005
-        return min(operation.limit(tier) for tier in tiers)
+        return Bounds(least=operation.min_amount, most=min(operation.limit(tier) for tier in tiers))
 
     def exceeded(self, room: Room) -> str | None:
         """The name of what this policy asks for more of than there is room for; None if there is enough."""
         names = (field.name for field in fields(Room))
         return next((name for name in names if getattr(self, name) > getattr(room, name)), None)
 
-    def highest_limit(self, payer: Role, tier: int) -> int:
-        """Largest amount that a payer may set before it knows the payee (EPP-TRF-010)."""
-        return max((op.limit(tier) for op in self.operations if payer in op.payer), default=0)
+    def payer_bounds(self, payer: Role, tier: int) -> Bounds:
+        """What a payer may set before it knows the payee (EPP-TRF-010, EPP-TRF-085)."""
+        return _open([op for op in self.operations if payer in op.payer], tier)
 
-    def highest_request(self, payee: Role, tier: int) -> int:
-        """Largest amount that a payee may ask for before it knows the payer (EPP-TRF-068)."""
-        return max((op.limit(tier) for op in self.operations if payee in op.payee), default=0)
+    def payee_bounds(self, payee: Role, tier: int) -> Bounds:
+        """What a payee may ask for before it knows the payer (EPP-TRF-068, EPP-TRF-088)."""
+        return _open([op for op in self.operations if payee in op.payee], tier)
 
     def balance_limit(self, tier: int) -> int:
         """Largest balance for a tier, inclusive."""
@@ -240,6 +264,13 @@ def _roomy(form: _PolicyForm) -> None:
         raise SettingsError("max_record", expected)
 
 
+def _redeemable(form: _OperationForm) -> None:
+    """Raises SettingsError."""
+    # EPP-POL-030
+    if form.min_amount > 1 and not {"vault", "centre"}.isdisjoint(form.payee):
+        raise SettingsError("min_amount", f"1 where a vault or the centre is paid, found {form.min_amount}")
+
+
 def _unambiguous(operations: Iterable[_OperationForm]) -> None:
     """Raises SettingsError."""
     # EPP-POL-008
@@ -259,6 +290,12 @@ def _never_falling(limits: _Limits, where: str) -> None:
         if other < limit:
             expected = f"at least {limit}, the limit of tier {low}; found {other}"
             raise SettingsError(f"{where}.{high}", expected)
+
+
+def _open(operations: Sequence[Operation], tier: int) -> Bounds:
+    """What any of these operations allows a tier."""
+    least = min((operation.min_amount for operation in operations), default=1)
+    return Bounds(least=least, most=max((operation.limit(tier) for operation in operations), default=0))
 
 
 def _by_tier(limits: _Limits) -> dict[int, int]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from eiraku.reference.anchor import TrustAnchor
-from eiraku.reference.database import StoreError, connect
+from eiraku.reference.database import StoreError, connect, expect, text
 from eiraku.reference.keylists import MoneyKey
 from eiraku.reference.offerable import Offerable
 from eiraku.reference.policy import Policy
@@ -54,7 +54,6 @@ _CONTENT = (
     "SELECT signed, delta FROM bulletin",
     "SELECT position, data FROM chunk ORDER BY position",
     _HOLDING + " ORDER BY unit_id",
-    "SELECT count, value FROM held",
     _PENDING + " ORDER BY tx",
     "SELECT unit_id, tx FROM pending_unit ORDER BY unit_id",
     _SETTLED + " ORDER BY tx",
@@ -120,7 +119,7 @@ class Store:
                 self._replace_bulletin(change.bulletin)
             case AnchorChanged():
                 self._provision = None
-                self._db.execute("UPDATE purse SET anchor = ?", (_text(change.anchor.to_mapping()),))
+                self._db.execute("UPDATE purse SET anchor = ?", (text(change.anchor.to_mapping()),))
             case PaymentPending():
                 self._move_to_pending(change.pending)
             case PaymentSettled():
@@ -145,7 +144,7 @@ class Store:
 
     def _insert_provision(self, provision: Provision, given: int) -> None:
         keys = (provision.number, provision.private_key, provision.purse_id)
-        rules = (_text(provision.anchor.to_mapping()), _text(provision.policy.to_mapping()))
+        rules = (text(provision.anchor.to_mapping()), text(provision.policy.to_mapping()))
         self._insert("purse", (1, *keys, *rules, given))
 
     def _add(self, holdings: Sequence[Holding]) -> None:
@@ -165,7 +164,7 @@ class Store:
     def _remove(self, unit_ids: Sequence[bytes]) -> None:
         ids = [(unit_id,) for unit_id in unit_ids]
         gone = self._db.executemany("DELETE FROM holding WHERE unit_id = ?", ids)
-        _expect(gone.rowcount, len(ids))
+        expect(gone.rowcount, len(ids))
 
     def _move_to_pending(self, p: Pending) -> None:
         ids = [(unit_id,) for unit_id in p.unit_ids]
@@ -188,7 +187,7 @@ class Store:
         self._db.execute("DELETE FROM pending_unit WHERE tx = ?", (s.transaction,))
         query = "DELETE FROM pending WHERE tx = ? RETURNING expires"
         gone = self._db.execute(query, (s.transaction,)).fetchall()
-        _expect(len(gone), 1)
+        expect(len(gone), 1)
         self._insert("settled", (s.transaction, s.payee, s.amount, s.offer_digest, s.receipt, gone[0][0]))
 
     def _insert(self, table: str, row: tuple[Any, ...]) -> None:
@@ -270,15 +269,16 @@ class Store:
         """See `Ledger`."""
         return Offerable(self.read, epoch, max_hops, keys, among)
 
-    def total(self) -> tuple[int, int]:
+    def total(self, epoch: int = 0) -> tuple[int, int]:
         """See `Ledger`."""
-        count, value = self._one("SELECT count, value FROM held")
+        query = "SELECT coalesce(sum(count), 0), coalesce(sum(value), 0) FROM held WHERE expires >= ?"
+        count, value = self._one(query, epoch)
         return count, value
 
-    def pending_units(self) -> int:
+    def pending_units(self, epoch: int = 0) -> int:
         """See `Ledger`."""
-        row = self._one("SELECT count(*) FROM pending_unit")
-        return 0 if row is None else int(row[0])
+        query = "SELECT count(*) FROM pending_unit NATURAL JOIN pending WHERE expires >= ?"
+        return int(self._one(query, epoch - self._grace())[0])
 
     def is_held(self, unit_id: bytes) -> bool:
         """See `Ledger`."""
@@ -305,28 +305,39 @@ class Store:
         # EPP-CRS-022
         query = "SELECT coalesce(sum(count), 0) FROM counted WHERE name = ? AND expires >= ?"
         count = int(self.read(query, "settled" if table == "given" else table, epoch)[0][0])
-        return count + (int(self._one("SELECT count(*) FROM pending")[0]) if table == "given" else 0)
+        if table != "given":
+            return count
+        query = "SELECT count(*) FROM pending WHERE expires >= ?"
+        return count + int(self._one(query, epoch - self._grace())[0])
 
-    def pending(self, transaction: bytes) -> Pending | None:
+    def _grace(self) -> int:
+        """Epochs after those of the units of a pending transaction in which it can be claimed."""
+        provision = self.provision()
+        return 0 if provision is None else provision.policy.claim_grace
+
+    def pending(self, transaction: bytes, epoch: int = 0) -> Pending | None:
         """See `Ledger`."""
-        return next(self._pendings(_PENDING + " WHERE tx = ?", transaction), None)
+        query = _PENDING + " WHERE tx = ? AND expires >= ?"
+        return next(self._pendings(query, transaction, epoch - self._grace()), None)
+
+    def pendings(self, epoch: int = 0) -> tuple[Pending, ...]:
+        """See `Ledger`."""
+        return tuple(self._pendings(_PENDING + " WHERE expires >= ? ORDER BY tx", epoch - self._grace()))
 
     def credit(self, payer: bytes, transaction: bytes) -> Credit | None:
         """See `Ledger`."""
         return next(self._credits(_CREDITED + " WHERE payer = ? AND tx = ?", payer, transaction), None)
 
-    def pendings(self) -> tuple[Pending, ...]:
+    def totals(self, epoch: int) -> Totals:
         """See `Ledger`."""
-        return tuple(self._pendings(_PENDING + " ORDER BY tx"))
-
-    def totals(self) -> Totals:
-        """See `Ledger`."""
-        row = self._one(
+        given, credited, settled, lapsed = self._one(
             "SELECT (SELECT coalesce(sum(given), 0) FROM purse),"
-            " (SELECT coalesce(sum(amount), 0) FROM credited), (SELECT coalesce(sum(amount), 0) FROM settled)"
+            " (SELECT coalesce(sum(amount), 0) FROM credited),"
+            " (SELECT coalesce(sum(amount), 0) FROM settled),"
+            " (SELECT coalesce(sum(amount), 0) FROM pending WHERE expires < ?)",
+            epoch - self._grace(),
         )
-        given, credited, settled = row
-        return Totals(given=given, credited=credited, settled=settled)
+        return Totals(given=given, credited=credited, settled=settled + lapsed)
 
     def digest(self) -> bytes:
         """See `Ledger`: equal if and only if the content is."""
@@ -385,14 +396,5 @@ class Store:
         return rows[0] if rows else None
 
 
-def _text(fields: Mapping[str, Any]) -> str:
-    return json.dumps(fields, sort_keys=True)
-
-
 def _cut(raw: bytes, length: int) -> tuple[bytes, ...]:
     return tuple(raw[i : i + length] for i in range(0, len(raw), length))
-
-
-def _expect(found: int, wanted: int) -> None:
-    if found != wanted:
-        raise sqlite3.IntegrityError(f"expected {wanted} rows to move, found {found}")

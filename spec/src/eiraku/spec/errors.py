@@ -65,6 +65,8 @@ class Code(IntEnum):
     KEYS_SIGNATURE = 40
     KEYS_STALE = 41
     ANCHOR_EXPIRED = 42
+    WRONG_PAYEE = 43
+    NOT_TAKEN = 44
 
     @property
     def label(self) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eiraku.cli.failures import told
-from eiraku.cli.options import system_packages
+from eiraku.cli.options import Hex, system_packages
 from eiraku.spec.errors import EirakuError, Misuse, Unavailable
 
 if TYPE_CHECKING:
@@ -97,12 +97,13 @@ def pay_in(file: Path, *, amount: int | None) -> int:
 @main.command()
 @click.argument("amount", type=_AMOUNT)
 @click.argument("other", type=_FILE)
+@click.option("--payee", type=Hex(8), help="Number of the purse that is meant; no other is paid.")
 @click.pass_obj
-def pay(file: Path, *, amount: int, other: Path) -> int:
+def pay(file: Path, *, amount: int, other: Path, payee: bytes | None) -> int:
     """Pay AMOUNT to the purse in the file OTHER; offline, no service is asked."""
     _two(file, other)
-    with _open(file) as payer, _open(other) as payee:
-        went = payer.pay(amount, payee)
+    with _open(file) as payer, _open(other) as met:
+        went = payer.pay(amount, met, payee=payee)
         _tell(f"{went} went", went, amount, payer)
     return 0
 

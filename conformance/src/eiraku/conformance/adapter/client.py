@@ -223,7 +223,7 @@ class Wallet:
         )
 
     def act(self, action: str, **fields: Any) -> Reply:
-        """The user's order: pay(amount), request(amount, reference), receive, redeliver(transaction),
+        """The user's order: pay(amount, payee), request(amount, reference), receive, redeliver(transaction),
         bulletin(bulletin).
         """
         return _reply(self._ask("act", {"action": action, **fields}))

@@ -61,12 +61,13 @@ class Provision(Wire, frozen=True, kw_only=True):
 
 
 class ActPay(Wire, frozen=True, kw_only=True):
-    """The user agrees to pay ``amount`` minor units in the next session."""
+    """The user agrees to pay ``amount`` minor units in the next session, to ``payee`` if one is named."""
 
     seq: Seq
     verb: Literal["act"]
     action: Literal["pay"]
     amount: Count
+    payee: Hex8 | msgspec.UnsetType = msgspec.UNSET
 
 
 class ActRequest(Wire, frozen=True, kw_only=True):

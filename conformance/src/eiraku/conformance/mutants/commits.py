@@ -237,8 +237,8 @@ def counts_pending_units() -> Sequence[Patch]:
     """Counts pending units in the balance."""
     total = Store.total
 
-    def more(store: Store) -> tuple[int, int]:
-        count, balance = total(store)
+    def more(store: Store, epoch: int = 0) -> tuple[int, int]:
+        count, balance = total(store, epoch)
         return count, balance + sum(pending.amount for pending in store.pendings())
 
     return [instead(Store.total, more)]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from eiraku.conformance.mutants.registry import Area
 from eiraku.reference import anchor
 from eiraku.reference.crypto import cose
-from eiraku.reference.policy import Policy
+from eiraku.reference.policy import Bounds, Policy
 from eiraku.reference.purse import core, handshake, holder, payee, payer
 from eiraku.testing.patches import Patch, edit, instead
 
@@ -45,12 +45,13 @@ def accepts_everything() -> Sequence[Patch]:
         handshake.check_no_version,
         holder.check_amount,
         payee.check_unit,
+        payee.check_copy,
         payee.check_room,
     )
     return [
         *(instead(check, nothing) for check in silent),
         instead(cose.verify_detached, yes),
-        instead(Policy.limit, lambda *_: 1 << 53),
+        instead(Policy.bounds, lambda *_: Bounds(least=0, most=1 << 53)),
         edit(
             handshake.judge,
             ("if terms.epoch > peer.expires:", "if False:"),
@@ -62,7 +63,7 @@ def accepts_everything() -> Sequence[Patch]:
         edit(
             payer.offer,
             ("if requested not in (None, amount):", "if False:"),
-            ("if amount > link.limit:", "if False:"),
+            ("if amount > link.bounds.most:", "if False:"),
         ),
         edit(
             payee.check_offer,

@@ -334,8 +334,8 @@ AREA.edits(
     handshake.judge,
     ("if operation is None:", "if False:"),
     (
-        "return policy.limit(operation, payer.tier, payee.tier)",
-        "return 1 << 53 if operation is None else policy.limit(operation, payer.tier, payee.tier)",
+        "return policy.bounds(operation, payer.tier, payee.tier)",
+        "return 1 << 53 if operation is None else policy.bounds(operation, payer.tier, payee.tier)",
     ),
 )
 AREA.edits(

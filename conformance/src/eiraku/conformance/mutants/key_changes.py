@@ -188,7 +188,7 @@ AREA.edits(
     "refuses_to_redeem_what_is_void",
     "As a centre refuses units issued outside the validity of their key.",
     payee.check_money,
-    ("redeems = terms.identity.claims.role is Role.CENTRE", "redeems = False"),
+    ("redeems = role is Role.CENTRE", "redeems = False"),
 )
 AREA.edits(
     "EPP-KEY-037",
@@ -196,7 +196,7 @@ AREA.edits(
     "As a vault takes units issued outside the validity of their key, as a centre does.",
     payee.check_money,
     (
-        "redeems = terms.identity.claims.role is Role.CENTRE",
-        "redeems = terms.identity.claims.role in (Role.CENTRE, Role.VAULT)",
+        "redeems = role is Role.CENTRE",
+        "redeems = role in (Role.CENTRE, Role.VAULT)",
     ),
 )

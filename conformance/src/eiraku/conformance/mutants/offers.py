@@ -33,7 +33,7 @@ AREA.edits(
     "ignores_the_payees_limit",
     "As payee does not look at limits.",
     payee.check_offer,
-    ("offer.amount > link.limit", "False"),
+    ("offer.amount > link.bounds.most", "False"),
 )
 AREA.edits(
     "EPP-TRF-032",
@@ -87,6 +87,10 @@ ECONOMY = """    # EPP-TRF-037, EPP-UNI-004
 """
 EXPIRY = """    if terms.epoch > unit.expires:
         raise Refusal(Code.UNIT_EXPIRED, "EPP-UNI-005", f"expired after epoch {unit.expires}")
+    homeward = role in (Role.VAULT, Role.CENTRE)
+    # EPP-TRF-083, EPP-POL-032
+    if not homeward and terms.epoch + terms.identity.policy.min_life > unit.expires:
+        raise Refusal(Code.UNIT_EXPIRED, "EPP-TRF-083", f"expires soon, in epoch {unit.expires}")
 """
 VALUE = """    # EPP-TRF-038, EPP-UNI-007
     anchor.check_unit_value(unit)
@@ -228,7 +232,7 @@ AREA.edits(
     "counts_only_the_bundle",
     "Compares only the units of the OFFER with its capacity, not those that it holds.",
     payee.make_room,
-    ("count += ledger.pending_units() + len(offered)", "count = len(offered)"),
+    ("count += ledger.pending_units(terms.epoch) + len(offered)", "count = len(offered)"),
 )
 AREA.edits(
     "EPP-TRF-044",

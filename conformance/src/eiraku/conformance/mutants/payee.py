@@ -33,7 +33,7 @@ AREA.edits(
     "requests_more_than_anybody_may_pay",
     "Takes an order to request more than the policy allows it to be paid in any operation.",
     holder.check_request,
-    ("if order.amount > highest:", "if False:"),
+    ("if order.amount > bounds.most:", "if False:"),
 )
 
 

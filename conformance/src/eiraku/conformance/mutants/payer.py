@@ -40,7 +40,7 @@ AREA.edits(
     "ignores_limits_of_orders",
     "Takes an order to pay more than the policy allows in any operation.",
     holder.check_amount,
-    ("if amount > highest:", "if False:"),
+    ("if amount > bounds.most:", "if False:"),
 )
 
 
@@ -151,7 +151,7 @@ AREA.edits(
     "offers_expired_units",
     "Offers units that have expired.",
     payer.choose,
-    ("epoch=terms.epoch", "epoch=0"),
+    ("epoch=alive", "epoch=0"),
 )
 AREA.edits(
     "EPP-TRF-012",
@@ -187,7 +187,7 @@ AREA.edits(
     "ignores_the_payers_limit",
     "As payer does not look at limits.",
     payer.offer,
-    ("if amount > link.limit:", "if False:"),
+    ("if amount > link.bounds.most:", "if False:"),
 )
 
 # --- ACCEPT -------------------------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ from eiraku.testing.patches import Patch, edit
 AREA = Area(__name__)
 OPERATION = "operation = policy.operation(payer.role, payee.role, same_holder=same)"
 SAME_HOLDER = "same = payer.holder == payee.holder"
-TIERS = "policy.limit(operation, payer.tier, payee.tier)"
-OFFERED_LIMIT = "offer.amount > link.limit"
+TIERS = "policy.bounds(operation, payer.tier, payee.tier)"
+OFFERED_LIMIT = "offer.amount > link.bounds.most"
 TIERS_OF_A_POLICY = frozenset("01234567")
 PLENTY = (1 << 53) - 1
 _read, _unambiguous = policy_module._read, policy_module._unambiguous
@@ -202,8 +202,8 @@ AREA.edits(
 def excludes_the_amount_limit() -> Sequence[Patch]:
     """Refuses an amount equal to the limit."""
     return [
-        edit(payer.offer, ("amount > link.limit", "amount >= link.limit")),
-        edit(payee.check_offer, (OFFERED_LIMIT, "offer.amount >= link.limit")),
+        edit(payer.offer, ("amount > link.bounds.most", "amount >= link.bounds.most")),
+        edit(payee.check_offer, (OFFERED_LIMIT, "offer.amount >= link.bounds.most")),
     ]
 
 
@@ -240,19 +240,19 @@ AREA.edits(
     "lets_amounts_exceed_by_one",
     "As payee takes one minor unit more than the limit.",
     payee.check_offer,
-    (OFFERED_LIMIT, "offer.amount > link.limit + 1"),
+    (OFFERED_LIMIT, "offer.amount > link.bounds.most + 1"),
 )
 AREA.edits(
     "EPP-POL-005",
     "knows_only_its_own_tier",
     "Takes the limit for its own tier, whatever the peer's.",
     handshake.judge,
-    (TIERS, "policy.limit(operation, own.tier)"),
+    (TIERS, "policy.bounds(operation, own.tier)"),
 )
 AREA.edits(
     "EPP-POL-005",
     "takes_the_greater_limit",
     "Takes the greater of the limits for the two tiers.",
     handshake.judge,
-    (TIERS, "policy.limit(operation, max(payer.tier, payee.tier))"),
+    (TIERS, "policy.bounds(operation, max(payer.tier, payee.tier))"),
 )

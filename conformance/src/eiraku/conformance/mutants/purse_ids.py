@@ -7,6 +7,7 @@ from eiraku.conformance.mutants.registry import Area
 from eiraku.reference.edhoc import initiator, responder
 from eiraku.reference.edhoc.messages import Ead, Plaintext
 from eiraku.reference.edhoc.party import Credential, Party, SubjectT, identify
+from eiraku.reference.policy import Bounds
 from eiraku.reference.purse import credential, handshake
 from eiraku.reference.purse.state import Env, Order, Terms
 from eiraku.spec import objects, shape
@@ -170,7 +171,7 @@ def remembers_peers() -> Sequence[Patch]:
     judge = handshake.judge
     known: dict[bytes, PurseId] = {}
 
-    def as_first_met(terms: Terms, order: Order, peer: PurseId, env: Env) -> int:
+    def as_first_met(terms: Terms, order: Order, peer: PurseId, env: Env) -> Bounds:
         first = known.setdefault(peer.number, peer)
         kept = replace(first, expires=peer.expires, public_key=peer.public_key)
         return judge(terms, order, kept, env)

@@ -31,6 +31,7 @@ from eiraku.reference.purse.state import (
     Refuse,
     Send,
     SessionState,
+    Terms,
     Write,
 )
 from eiraku.reference.store import Store
@@ -150,12 +151,12 @@ def refunds_itself() -> Sequence[Patch]:
 
 def redelivering(
     other: Callable[[Pending, Offer, Env], Redeliver],
-) -> Callable[[RedeliverOrder, Env], Answer]:
+) -> Callable[[RedeliverOrder, Terms, Env], Answer]:
     """`payer.redeliver`, with another message; it is still the pending transaction that is paid."""
 
-    def redeliver(order: RedeliverOrder, env: Env) -> Answer:
-        answer = _redeliver(order, env)
-        pending = payer.to_redeliver(order, env.ledger)
+    def redeliver(order: RedeliverOrder, terms: Terms, env: Env) -> Answer:
+        answer = _redeliver(order, terms, env)
+        pending = payer.to_redeliver(order, terms, env.ledger)
         offer = messages.decode(pending.offer)
         if not isinstance(offer, Offer):
             return answer
@@ -207,8 +208,8 @@ def endorses_anew() -> Sequence[Patch]:
             endorsements=tuple(units.endorse(key, move) for move in moves),
         )
 
-    def redeliver(order: RedeliverOrder, env: Env) -> Answer:
-        answer = redelivering(anew)(order, env)
+    def redeliver(order: RedeliverOrder, terms: Terms, env: Env) -> Answer:
+        answer = redelivering(anew)(order, terms, env)
         sent = messages.decode(answer.say or b"")
         if not isinstance(sent, Redeliver) or not isinstance(answer.data, payer.Paid):
             return answer
@@ -232,9 +233,9 @@ def redelivers_once() -> Sequence[Patch]:
             raise Refusal(Code.UNKNOWN_TRANSACTION, "EPP-CRS-008", "delivered once already")
         check(purse, order, env)
 
-    def redeliver(order: RedeliverOrder, env: Env) -> Answer:
+    def redeliver(order: RedeliverOrder, terms: Terms, env: Env) -> Answer:
         done.add(order.transaction)
-        return _redeliver(order, env)
+        return _redeliver(order, terms, env)
 
     return [instead(holder.check_order, check_order), instead(payer.redeliver, redeliver)]
 
@@ -244,7 +245,7 @@ AREA.edits(
     "takes_any_order_to_redeliver",
     "Takes an order to redeliver a transaction that is not pending.",
     holder.check_order,
-    ("payer.to_redeliver(order, env.ledger)", "pass"),
+    ("payer.to_redeliver(order, purse.terms, env.ledger)", "pass"),
 )
 
 

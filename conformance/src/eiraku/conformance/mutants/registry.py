@@ -47,6 +47,7 @@ AREAS = (
     "recovery",
     "memory",
     "room",
+    "purses",
     "policies",
     "privacy",
     "gross",

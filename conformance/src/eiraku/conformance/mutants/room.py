@@ -85,7 +85,7 @@ AREA.edits(
     "does_not_count_pending_payments",
     "Counts settled transactions only.",
     Store.entries,
-    ('if table == "given" else 0', "if False else 0"),
+    ('if table != "given":', "if True:"),
 )
 AREA.edits(
     "EPP-CRS-022",

@@ -140,7 +140,7 @@ AREA.edits(
         ),
     ),
 )
-INDEX = "refusal.index if isinstance(refusal, UnitRefusal) else None"
+INDEX = "refusal.index if isinstance(refusal, UnitRefusal) and code is not Code.NOT_TAKEN else None"
 AREA.edits(
     "EPP-TRF-007",
     "rejects_silently",
@@ -174,7 +174,7 @@ AREA.edits(
     "counts_units_from_one",
     "Counts the position of the unit at fault from 1.",
     core.refuse,
-    (INDEX, "refusal.index + 1 if isinstance(refusal, UnitRefusal) else None"),
+    (INDEX, INDEX.replace("refusal.index", "refusal.index + 1", 1)),
 )
 
 # --- codes --------------------------------------------------------------------------------------------------

@@ -108,6 +108,10 @@ UNIT_FAULTS = (
         "EPP-HIS-004",
         spoils=False,
     ),
+)
+"""Faults of one unit by itself."""
+
+KNOWN_FAULTS = (
     Fault(
         code=Code.UNIT_HELD,
         unit=lambda unit: replace(unit, place=Place.HELD),
@@ -121,7 +125,7 @@ UNIT_FAULTS = (
         needs_good_unit=True,
     ),
 )
-"""Faults of one unit."""
+"""Faults of one unit that the wallet alone knows."""
 
 SUM_FAULTS = (
     Fault(
@@ -129,6 +133,7 @@ SUM_FAULTS = (
         plan=lambda plan: replace(plan, sum_off=1),
         requirements=("EPP-TRF-042",),
     ),
+    *KNOWN_FAULTS,
     Fault(
         code=Code.CAPACITY,
         plan=lambda plan: replace(plan, capacity_slack=-1),
@@ -140,7 +145,7 @@ SUM_FAULTS = (
         requirements=("EPP-TRF-044",),
     ),
 )
-"""Faults of the whole offer that are looked for after its units."""
+"""Faults that are looked for after the units by themselves: of the whole offer, of what the wallet knows."""
 
 FAULTS = (*OFFER_FAULTS, *UNIT_FAULTS, *SUM_FAULTS)
 

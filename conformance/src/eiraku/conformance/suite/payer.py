@@ -24,6 +24,7 @@ LOCAL = frozenset(
         Code.NOT_PROVISIONED,
         Code.POLICY,
         Code.PROVISION,
+        *flows.OF_HOLDINGS,
     }
 )
 """Codes that are never sent (chapter 10)."""

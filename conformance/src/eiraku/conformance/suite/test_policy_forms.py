@@ -9,6 +9,7 @@ import pytest
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.policies import TABLES, least_record, policy
 from eiraku.conformance.tester.stage import Stage
+from eiraku.conformance.tester.world import EPOCH, LAST_EPOCH
 from eiraku.spec.errors import Code
 from eiraku.spec.tables import Side
 
@@ -46,6 +47,7 @@ def _add(**fields: Any) -> Change:
 
 
 TABLES_OF_ENTRIES = ("max_given", "max_credited", "max_seen")
+EPOCHS = ("min_life", "claim_grace")
 NAMES = (
     "max_units",
     "capacity",
@@ -53,10 +55,11 @@ NAMES = (
     "max_hops",
     "max_record",
     *TABLES_OF_ENTRIES,
+    *EPOCHS,
     "balance_limits",
     "operations",
 )
-OPERATION_NAMES = ("name", "payer", "payee", "same_holder", "limits")
+OPERATION_NAMES = ("name", "payer", "payee", "same_holder", "min_amount", "limits")
 
 NAMING: dict[str, Change] = {
     **{f"without-{name}": _drop(name) for name in NAMES},
@@ -80,6 +83,11 @@ RANGES: dict[str, Change] = {
     "max-record-65536": _put("max_record", value=65536),
     **{f"{name}-0": _put(name, value=0) for name in TABLES_OF_ENTRIES},
     **{f"{name}-2^32": _put(name, value=2**32) for name in TABLES_OF_ENTRIES},
+    **{f"{name}-negative": _put(name, value=-1) for name in EPOCHS},
+    **{f"{name}-2^32": _put(name, value=2**32) for name in EPOCHS},
+    "min-amount-0": _put("operations", 0, "min_amount", value=0),
+    "min-amount-2^53": _put("operations", 0, "min_amount", value=2**53),
+    "min-amount-text": _put("operations", 0, "min_amount", value="5"),
     "balance-limits-a-list": _put("balance_limits", value=[2000, 2000]),
     "payer-a-text": _put("operations", 0, "payer", value="person"),
     "same-holder-a-number": _put("operations", 0, "same_holder", value=0),
@@ -120,7 +128,15 @@ TIERS_AT_FAULT: dict[str, Change] = {
     "balance-limit-of-tier-01": _put("balance_limits", "01", value=10**6),
     "limit-of-tier-8": _put("operations", 0, "limits", "8", value=10**6),
 }
+AWAY_FROM_HOME: dict[str, Change] = {
+    "min-amount-of-pay-in": _put("operations", 1, "min_amount", value=2),
+    "min-amount-of-redemption": _put("operations", 3, "min_amount", value=2),
+    "min-amount-to-persons-and-vaults": _add(
+        payer=["vault"], payee=["person", "vault"], min_amount=2**53 - 1, same_holder=False
+    ),
+}
 DEFECTS = {
+    **dict.fromkeys(AWAY_FROM_HOME, "EPP-POL-030"),
     **dict.fromkeys(NAMING, "EPP-POL-001"),
     **dict.fromkeys(RANGES, "EPP-POL-006"),
     **dict.fromkeys(LIMITS_AT_FAULT, "EPP-POL-007"),
@@ -135,6 +151,7 @@ DEFECTS = {
 }
 """What is wrong with a policy, and the requirement that demands that it is refused."""
 CHANGES: dict[str, Change] = {
+    **AWAY_FROM_HOME,
     **NAMING,
     **RANGES,
     **LIMITS_AT_FAULT,
@@ -226,6 +243,10 @@ VALID: dict[str, Change] = {
     "highest-tier": _put("balance_limits", "7", value=2**53 - 1),
     "limit-0": _put("operations", 1, "limits", value={"0": 0, "1": 1}),
     "no-limits-for-an-operation": _put("operations", 1, "limits", value={}),
+    "long-life": _put("min_life", value=LAST_EPOCH - EPOCH),
+    "longest-grace": _put("claim_grace", value=2**32 - 1),
+    "no-grace": _put("claim_grace", value=0),
+    "greatest-least-amount": _put("operations", 2, "min_amount", value=2**53 - 1),
     "same-pair-for-one-holder": _add(same_holder=True),
     "other-pair": _add(payer=["vault"], payee=["vault"]),
 }

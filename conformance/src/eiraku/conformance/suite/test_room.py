@@ -50,7 +50,7 @@ def test_given_transactions(stage: Stage, side: Side) -> None:
 @SIDES
 @pytest.mark.requirement("EPP-CRS-022", "EPP-TRF-061")
 def test_given_transactions_that_count(stage: Stage, side: Side) -> None:
-    """A settled transaction counts until the last of its units has expired, a pending one for ever."""
+    """A settled transaction counts until the last of its units has expired, a pending one longer."""
     world = stage.world
     world.policy = policy(max_given=3)
     old = own(world, (16, 8, 4), expires=EPOCH)
@@ -70,7 +70,7 @@ def test_given_transactions_that_count(stage: Stage, side: Side) -> None:
 
 
 @SIDES
-@pytest.mark.requirement("EPP-TRF-062", "EPP-CRS-022", "EPP-POL-004", "EPP-ERR-001")
+@pytest.mark.requirement("EPP-TRF-062", "EPP-CRS-022", "EPP-POL-004", "EPP-ERR-001", "EPP-ERR-030")
 def test_credited_transactions(stage: Stage, side: Side) -> None:
     """A payee credits as many transactions as `max_credited` says, of whatever payers, and not one more."""
     world = stage.world
@@ -108,7 +108,7 @@ def test_credited_transactions_that_count(stage: Stage, side: Side) -> None:
 
 
 @SIDES
-@pytest.mark.requirement("EPP-CRS-023", "EPP-CRS-010")
+@pytest.mark.requirement("EPP-CRS-023", "EPP-CRS-010", "EPP-ERR-030")
 def test_redelivery_to_a_full_purse(stage: Stage, side: Side) -> None:
     """With every table full, what is credited gets its receipt again; what is not is refused."""
     world = stage.world
@@ -131,7 +131,7 @@ def test_redelivery_to_a_full_purse(stage: Stage, side: Side) -> None:
 
 
 @SIDES
-@pytest.mark.requirement("EPP-TRF-063", "EPP-CRS-022", "EPP-POL-004", "EPP-ERR-001")
+@pytest.mark.requirement("EPP-TRF-063", "EPP-CRS-022", "EPP-POL-004", "EPP-ERR-001", "EPP-ERR-030")
 def test_seen_units(stage: Stage, side: Side) -> None:
     """A payee sees as many units as `max_seen` says; one that it has seen comes back, no new one does."""
     world = stage.world

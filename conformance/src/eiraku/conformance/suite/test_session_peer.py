@@ -176,6 +176,8 @@ class Fault:
     """Its EAD has a critical item that nobody knows."""
     other_payee: bool = False
     """It is not the one to whom the wallet is to redeliver."""
+    not_named: bool = False
+    """It is not the one whom the wallet is to pay."""
 
 
 FAULTS: dict[str, Fault] = {
@@ -191,10 +193,15 @@ FAULTS: dict[str, Fault] = {
     "revocation": Fault(code=Code.PURSE_REVOKED, claims={}, revoked=True),
     "role-pair": Fault(code=Code.ROLE_PAIR, claims={"role": Role.VAULT}),
     "payee": Fault(code=Code.TRANSACTION, claims={}, other_payee=True),
+    "named-payee": Fault(code=Code.WRONG_PAYEE, claims={}, not_named=True),
 }
 """In the order in which they are checked (EPP-SES-025)."""
 
-PAIRS = [pair for pair in combinations(FAULTS, 2) if FAULTS[pair[0]].code is not FAULTS[pair[1]].code]
+PAIRS = [
+    pair
+    for pair in combinations(FAULTS, 2)
+    if FAULTS[pair[0]].code is not FAULTS[pair[1]].code and not FAULTS[pair[0]].other_payee
+]
 
 REVOKED = (1 << 60).to_bytes(8, "big")
 
@@ -205,13 +212,13 @@ REVOKED = (1 << 60).to_bytes(8, "big")
 def test_order_of_checks(stage: Stage, pair: tuple[str, str], side: Side) -> None:
     """Of two faults of a peer the first in the order decides the code"""
     faults = [FAULTS[name] for name in pair]
-    redelivers = faults[1].other_payee
-    part = Part(side=side, pays=redelivers)
+    named = faults[1].not_named
+    part = Part(side=side, pays=named or faults[1].other_payee)
     bulletin = stage.world.bulletin(revoked=[REVOKED])
     payee = stage.world.purse()
-    _purpose(stage, part, payee, bulletin)
+    _purpose(stage, part, payee, bulletin, named=named)
     connect(stage, side, peer=payee)
-    _purpose(stage, part, payee, bulletin)
+    _purpose(stage, part, payee, bulletin, named=named)
     before = stage.state()
     peer = _culprit(stage, faults)
     other = SigningKey(stage.world.random(32))
@@ -226,8 +233,11 @@ def test_order_of_checks(stage: Stage, pair: tuple[str, str], side: Side) -> Non
     still_alive(stage)
 
 
-def _purpose(stage: Stage, part: Part, payee: Identity, bulletin: bytes) -> None:
-    if part.pays:
+def _purpose(stage: Stage, part: Part, payee: Identity, bulletin: bytes, *, named: bool) -> None:
+    if named:
+        stage.begin(money(stage, part), bulletin=bulletin)
+        stage.order("pay", amount=AMOUNT, payee=payee.number)
+    elif part.pays:
         stage.order("redeliver", transaction=leave_pending(stage, payee, bulletin=bulletin))
     else:
         prepare(stage, part, bulletin=bulletin)

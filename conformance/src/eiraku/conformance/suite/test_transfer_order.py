@@ -6,7 +6,7 @@ from itertools import combinations, pairwise
 import pytest
 
 from eiraku.conformance.suite.negative_transfer import Plan, UnitPlan, refuse_offer
-from eiraku.conformance.suite.offer_faults import FAULTS, UNIT_FAULTS, Fault, together
+from eiraku.conformance.suite.offer_faults import FAULTS, KNOWN_FAULTS, UNIT_FAULTS, Fault, together
 from eiraku.conformance.suite.sides import BOTH_SIDES
 from eiraku.conformance.tester.stage import Stage
 
@@ -53,7 +53,7 @@ def test_two_faults(stage: Stage, first: Fault, second: Fault, number: int) -> N
             id=f"{early.name}-after-{late.name}",
             marks=pytest.mark.requirement(*early.requirements),
         )
-        for number, (early, late) in enumerate(pairwise(UNIT_FAULTS))
+        for number, (early, late) in enumerate([*pairwise(UNIT_FAULTS), KNOWN_FAULTS])
     ],
 )
 def test_faults_of_two_units(stage: Stage, early: Fault, late: Fault, number: int) -> None:
@@ -63,10 +63,23 @@ def test_faults_of_two_units(stage: Stage, early: Fault, late: Fault, number: in
 
 
 @ORDER
-@pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.name) for fault in UNIT_FAULTS])
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, id=fault.name) for fault in (*UNIT_FAULTS, *KNOWN_FAULTS)]
+)
 def test_same_fault_in_several_units(stage: Stage, fault: Fault) -> None:
     """Where several units have the same fault, the index is that of the first."""
     units = tuple(UnitPlan(value=1 << n, hop=1) for n in (7, 6, 5, 4))
     right = replace(PLAN, units=units)
     wrong = fault.into(fault.into(fault.into(right, 1), 2), 3)
     refuse_offer(stage, BOTH_SIDES[0], wrong, fault.code, 1, right=right)
+
+
+@pytest.mark.requirement("EPP-ERR-031", "EPP-TRF-046")
+@pytest.mark.parametrize("known", [pytest.param(fault, id=fault.name) for fault in KNOWN_FAULTS])
+@pytest.mark.parametrize(
+    ("seen", "number"), [pytest.param(f, n, id=f.name) for n, f in enumerate(UNIT_FAULTS)]
+)
+def test_probe_of_a_unit(stage: Stage, known: Fault, seen: Fault, number: int) -> None:
+    """A unit that is or was here is not told from another while the OFFER has a fault that its payer sees."""
+    wrong = seen.into(known.into(PLAN, 0), 2)
+    refuse_offer(stage, BOTH_SIDES[number % 2], wrong, seen.code, 2, right=PLAN)

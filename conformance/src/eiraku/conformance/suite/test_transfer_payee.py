@@ -277,7 +277,7 @@ def test_offer_of_nothing(stage: Stage, units: int) -> None:
     refuse_offer(stage, Side.RESPONDER, Plan(units=RIGHT.units[:units], amount=0), Code.AMOUNT)
 
 
-@pytest.mark.requirement("EPP-TRF-043", "EPP-TRF-044", "EPP-POL-004")
+@pytest.mark.requirement("EPP-TRF-043", "EPP-TRF-044", "EPP-POL-004", "EPP-ERR-030")
 @pytest.mark.parametrize(
     ("limits", "code"),
     (
@@ -341,7 +341,7 @@ def test_transaction_is_one_payment(stage: Stage, side: Side) -> None:
 
 
 @SIDES
-@pytest.mark.requirement("EPP-TRF-034", "EPP-TRF-040", "EPP-TRF-041")
+@pytest.mark.requirement("EPP-TRF-034", "EPP-TRF-040", "EPP-TRF-041", "EPP-ERR-030")
 def test_copy_of_a_unit_paid_earlier(stage: Stage, side: Side) -> None:
     """The old copy of a unit is refused while the wallet holds it, and after it has paid it on."""
     world = stage.world

@@ -18,6 +18,8 @@ from eiraku.spec.objects import ReceiptPayload
 from eiraku.spec.tables import Side
 
 REFERENCE = "till 7"
+OF_HOLDINGS = frozenset({Code.UNIT_HELD, Code.UNIT_SEEN, Code.CAPACITY, Code.BALANCE_LIMIT})
+"""Codes that say what a payee holds, has seen or has room for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,10 +127,19 @@ def give(
 
 
 def meet_payer(
-    stage: Stage, side: Side, amount: int, *, peer: Identity | None = None, manner: Manner = RIGHT
+    stage: Stage,
+    side: Side,
+    amount: int,
+    *,
+    peer: Identity | None = None,
+    manner: Manner = RIGHT,
+    named: bool = False,
 ) -> tuple[Talk, Offer]:
-    """A session in which the wallet, playing `side`, has just made a right OFFER of `amount`."""
-    stage.order("pay", amount=amount)
+    """A session in which the wallet, playing `side`, has just made a right OFFER of `amount`.
+
+    `named`: its order names the peer (EPP-TRF-080).
+    """
+    stage.order("pay", amount=amount, **({"payee": (peer or stage.world.peer).number} if named else {}))
     talk = connect(stage, side, peer=peer, manner=manner)
     if side is Side.INITIATOR:
         offer = talk.opening
@@ -196,9 +207,11 @@ def receipt_of(talk: Talk, offer: Offer, offered: bytes | None = None) -> Receip
     return Receipt(transaction=offer.transaction, signature=signature)
 
 
-def take(stage: Stage, side: Side, amount: int, *, peer: Identity | None = None) -> Payment:
+def take(
+    stage: Stage, side: Side, amount: int, *, peer: Identity | None = None, named: bool = False
+) -> Payment:
     """The wallet pays the suite's purse; everything must go well. Returns what the wallet paid with."""
-    talk, offer = meet_payer(stage, side, amount, peer=peer)
+    talk, offer = meet_payer(stage, side, amount, peer=peer, named=named)
     payment = expect_pay(talk, offer, talk.send(accept_of(offer)))
     stage.accepted(talk.send(receipt_of(talk, offer)).reply, "RECEIPT", "closed")
     return payment
@@ -208,9 +221,13 @@ def take(stage: Stage, side: Side, amount: int, *, peer: Identity | None = None)
 
 
 def expect_reject(talk: Talk, answer: Answer, code: Code, what: str, index: int | None = None) -> None:
-    """The wallet must have refused a message of an open session: code, REJECT on the wire, session closed."""
+    """The wallet must have refused a message of an open session: code, REJECT on the wire, session closed.
+
+    `index`: of the unit at fault. What the wallet holds is no business of its peer (EPP-ERR-030).
+    """
+    told = Reject(code=Code.NOT_TAKEN, index=None) if code in OF_HOLDINGS else Reject(code=code, index=index)
     talk.stage.refused(answer.reply, code, what)
-    talk.stage.equal(answer.message, Reject(code=code, index=index), f"answer to {what}")
+    talk.stage.equal(answer.message, told, f"answer to {what}")
     talk.stage.equal(answer.reply.session, "closed", f"session after {what}")
 
 

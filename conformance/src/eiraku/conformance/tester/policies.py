@@ -27,14 +27,16 @@ def operation(
     payee: tuple[str, ...],
     *,
     same_holder: bool,
+    min_amount: int = 1,
     limits: Mapping[int, int],
 ) -> dict[str, Any]:
-    """One operation in JSON form; `limits` in minor units by tier."""
+    """One operation in JSON form; `min_amount`, and `limits` by tier, in minor units."""
     return {
         "name": name,
         "payer": list(payer),
         "payee": list(payee),
         "same_holder": same_holder,
+        "min_amount": min_amount,
         "limits": by_tier(limits),
     }
 
@@ -54,12 +56,16 @@ def policy(
     max_given: int = 64,
     max_credited: int = 64,
     max_seen: int | None = None,
+    min_life: int = 0,
+    claim_grace: int = 3,
+    min_amount: int = 1,
     balance_limits: Mapping[int, int] | None = None,
     transfer: Mapping[int, int] | None = None,
     own: Mapping[int, int] | None = None,
 ) -> dict[str, Any]:
-    """A policy with the operations of the suite's own: transfers between holders up to the limits `transfer`,
-    pay-in and pay-out between a holder and a vault, and redemption, up to the limits `own`.
+    """A policy with the operations of the suite's own: transfers between holders from `min_amount` up to the
+    limits `transfer`, pay-in and pay-out between a holder and a vault, and redemption, up to the limits
+    `own`.
     """
     ample = {1: PLENTY}
     home = own or ample
@@ -72,9 +78,18 @@ def policy(
         "max_given": max_given,
         "max_credited": max_credited,
         "max_seen": 4 * capacity if max_seen is None else max_seen,
+        "min_life": min_life,
+        "claim_grace": claim_grace,
         "balance_limits": by_tier(balance_limits or ample),
         "operations": [
-            operation("transfer", PURSES, PURSES, same_holder=False, limits=transfer or ample),
+            operation(
+                "transfer",
+                PURSES,
+                PURSES,
+                same_holder=False,
+                min_amount=min_amount,
+                limits=transfer or ample,
+            ),
             operation("pay-in", PURSES, ("vault",), same_holder=True, limits=home),
             operation("pay-out", ("vault",), PURSES, same_holder=True, limits=home),
             operation("redemption", (*PURSES, "vault"), ("centre",), same_holder=False, limits=home),

@@ -78,8 +78,10 @@ def record(suite: int, secret: tuple[bytes, bytes], number: int, most: int) -> J
 def unit(trusted: anchor.TrustAnchor, epoch: int) -> Judge:
     """Verify a unit, in the order of a payee."""
     # Of a payee nothing else is looked at.
-    claims = SimpleNamespace(role=Role.PERSON)
-    terms: Any = SimpleNamespace(identity=SimpleNamespace(anchor=trusted, claims=claims), epoch=epoch)
+    identity = SimpleNamespace(
+        anchor=trusted, claims=SimpleNamespace(role=Role.PERSON), policy=SimpleNamespace(min_life=0)
+    )
+    terms: Any = SimpleNamespace(identity=identity, epoch=epoch)
     return lambda data: payee.check_money(terms, anchor.parse_unit(data))
 
 

@@ -190,7 +190,8 @@ def purpose(order: Order) -> Json:
     """What the holder has set."""
     match order:
         case PayOrder():
-            return {"action": "pay", "amount": order.amount}
+            named = {} if order.payee is None else {"payee": order.payee.hex()}
+            return {"action": "pay", "amount": order.amount, **named}
         case RequestOrder():
             return {"action": "request", "amount": order.amount, "reference": order.reference}
         case RedeliverOrder():

@@ -65,6 +65,11 @@ Turn: TypeAlias = tuple[SessionState, tuple[Effect, ...]]
 LOCAL: dict[Code, Code | None] = {
     Code.RECORD: None,
     Code.UNKNOWN_TRANSACTION: Code.TRANSACTION,
+    # EPP-ERR-030
+    Code.UNIT_HELD: Code.NOT_TAKEN,
+    Code.UNIT_SEEN: Code.NOT_TAKEN,
+    Code.CAPACITY: Code.NOT_TAKEN,
+    Code.BALANCE_LIMIT: Code.NOT_TAKEN,
 }
 
 
@@ -215,7 +220,7 @@ def speak(link: Link, order: Order, env: Env) -> Answer:
         case PayOrder() | PayUnitsOrder():
             return payer.offer(link, order, None, env)
         case RedeliverOrder():
-            return payer.redeliver(order, env)
+            return payer.redeliver(order, link.terms, env)
         case RequestOrder():
             return payee.request(order)
         case ReceiveOrder():  # absent from the table START, so never opened
@@ -332,7 +337,8 @@ def refuse(link: Link, refusal: Refusal) -> Turn:
     code = Code.AMOUNT if isinstance(refusal, CannotOffer) else LOCAL.get(refusal.code, refusal.code)
     if code is None:
         return NoSession(), (Refuse(refusal=refusal),)
-    index = refusal.index if isinstance(refusal, UnitRefusal) else None
+    # EPP-ERR-030
+    index = refusal.index if isinstance(refusal, UnitRefusal) and code is not Code.NOT_TAKEN else None
     # EPP-TRF-007, EPP-TRF-112
     _, answer = say(link, Reject(code=int(code), index=index).encode())
     return NoSession(), (answer, Refuse(refusal=refusal))

@@ -11,6 +11,7 @@ from eiraku.reference.edhoc import messages as edhoc_messages
 from eiraku.reference.edhoc.errors import SuiteRefused
 from eiraku.reference.edhoc.messages import Ead
 from eiraku.reference.edhoc.party import Credential, Established, Party
+from eiraku.reference.policy import Bounds
 from eiraku.reference.purse import credential
 from eiraku.reference.purse.state import (
     Answer,
@@ -82,17 +83,17 @@ def on_message_2(state: Handshaking, waiting: WaitMessage2, data: bytes, env: En
     message = initiator.read_message_2(waiting.edhoc, data)
     # EPP-SES-009, EPP-SES-083
     credential.check_choice(credential.only(message.ead))
-    limit = judge(state.terms, state.order, message.peer.subject, env)
+    bounds = judge(state.terms, state.order, message.peer.subject, env)
     following, message_3 = initiator.write_message_3(message)
-    return Answer(data=WaitMessage4(edhoc=following, limit=limit), say=message_3)
+    return Answer(data=WaitMessage4(edhoc=following, bounds=bounds), say=message_3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitMessage4(Data):
-    """Initiator, message_3 sent. `limit`: of the operation, for both tiers."""
+    """Initiator, message_3 sent. `bounds`: of the operation, for both tiers."""
 
     edhoc: initiator.WaitMessage4[PurseId]
-    limit: int
+    bounds: Bounds
 
 
 def on_message_4(state: Handshaking, waiting: WaitMessage4, data: bytes) -> Answer:
@@ -105,7 +106,7 @@ def on_message_4(state: Handshaking, waiting: WaitMessage4, data: bytes) -> Answ
         purpose=state.order.purpose,
         peer=done.peer.subject,
         channel=channel(done, waiting.edhoc.suite.aead, Side.INITIATOR, state.terms),
-        limit=waiting.limit,
+        bounds=waiting.bounds,
     )
     return Answer(data=link)
 
@@ -143,7 +144,7 @@ def on_message_3(state: Handshaking, waiting: WaitMessage3, data: bytes, env: En
     """The initiator's purse ID and signature; message_4 opens the session. Raises Refusal, PeerError."""
     message = responder.read_message_3(waiting.edhoc, data)
     check_no_version(message.ead)
-    limit = judge(state.terms, state.order, message.peer.subject, env)
+    bounds = judge(state.terms, state.order, message.peer.subject, env)
     # EPP-SES-014
     done, message_4 = responder.write_message_4(message)
     link = Link(
@@ -151,7 +152,7 @@ def on_message_3(state: Handshaking, waiting: WaitMessage3, data: bytes, env: En
         purpose=state.order.purpose,
         peer=message.peer.subject,
         channel=channel(done, message.suite.aead, Side.RESPONDER, state.terms),
-        limit=limit,
+        bounds=bounds,
     )
     return Answer(data=link, say=message_4)
 
@@ -203,8 +204,8 @@ def resolve(terms: Terms, scheme_key: bytes, id_cred: cbor.Map, ead: Sequence[Ea
     return Credential(cred=raw, public_key=purse_id.claims.public_key, subject=purse_id.claims)
 
 
-def judge(terms: Terms, order: Order, peer: PurseId, env: Env) -> int:
-    """The rest of EPP-SES-025, once the handshake's signature is verified; the limit of the operation."""
+def judge(terms: Terms, order: Order, peer: PurseId, env: Env) -> Bounds:
+    """The rest of EPP-SES-025, once the handshake's signature is verified; the bounds of the operation."""
     own, policy = terms.identity.claims, terms.identity.policy
     # EPP-PID-004: valid up to and in its last epoch; `issued` is not compared (EPP-PID-005)
     if terms.epoch > peer.expires:
@@ -229,12 +230,15 @@ def judge(terms: Terms, order: Order, peer: PurseId, env: Env) -> int:
             f"policy: nothing from {payer.role.name} to {payee.role.name}, same holder: {same}",
         )
     if isinstance(order, RedeliverOrder):
-        pending = env.ledger.pending(order.transaction)
+        pending = env.ledger.pending(order.transaction, terms.epoch)
         # EPP-SES-024
         if pending is None or pending.payee != peer.number:
             raise Refusal(Code.TRANSACTION, "EPP-SES-024", "peer: not the payee of the pending transaction")
+    # EPP-TRF-080
+    elif isinstance(order, PayOrder | PayUnitsOrder) and order.payee not in (None, peer.number):
+        raise Refusal(Code.WRONG_PAYEE, "EPP-TRF-080", f"peer: purse {peer.number.hex()}, not the one named")
     # EPP-POL-005
-    return policy.limit(operation, payer.tier, payee.tier)
+    return policy.bounds(operation, payer.tier, payee.tier)
 
 
 def check_no_version(ead: Sequence[Ead]) -> None:

@@ -40,20 +40,23 @@ def check_order(purse: Ready, order: Order, env: Env) -> None:
         case RequestOrder():
             check_request(purse.identity, order)
         case RedeliverOrder():
-            payer.to_redeliver(order, env.ledger)
+            payer.to_redeliver(order, purse.terms, env.ledger)
         case ReceiveOrder():
             pass
 
 
 def check_amount(identity: Identity, amount: int) -> None:
-    """Something, and within what any operation allows. Raises Refusal."""
+    """Something, and what some operation allows. Raises Refusal."""
     # EPP-TRF-010
     if amount <= 0:
         raise Refusal(Code.AMOUNT, "EPP-TRF-010", "nothing to pay")
-    highest = identity.policy.highest_limit(identity.claims.role, identity.claims.tier)
+    bounds = identity.policy.payer_bounds(identity.claims.role, identity.claims.tier)
     # EPP-TRF-010
-    if amount > highest:
-        raise Refusal(Code.AMOUNT_LIMIT, "EPP-TRF-010", f"{amount} is above the limit of {highest}")
+    if amount > bounds.most:
+        raise Refusal(Code.AMOUNT_LIMIT, "EPP-TRF-010", f"{amount} is above the limit of {bounds.most}")
+    # EPP-TRF-085, EPP-POL-032
+    if amount < bounds.least:
+        raise Refusal(Code.AMOUNT_LIMIT, "EPP-TRF-085", f"{amount} is below the least of {bounds.least}")
 
 
 def check_request(identity: Identity, order: RequestOrder) -> None:
@@ -61,11 +64,15 @@ def check_request(identity: Identity, order: RequestOrder) -> None:
     # EPP-TRF-029
     if not 0 < order.amount <= shape.AMOUNT_MAX:
         raise Refusal(Code.AMOUNT, "EPP-TRF-029", f"cannot request {order.amount}")
-    highest = identity.policy.highest_request(identity.claims.role, identity.claims.tier)
+    bounds = identity.policy.payee_bounds(identity.claims.role, identity.claims.tier)
     # EPP-TRF-068
-    if order.amount > highest:
-        detail = f"{order.amount} is above the limit of {highest}"
+    if order.amount > bounds.most:
+        detail = f"{order.amount} is above the limit of {bounds.most}"
         raise Refusal(Code.AMOUNT_LIMIT, "EPP-TRF-068", detail)
+    # EPP-TRF-088, EPP-POL-032
+    if order.amount < bounds.least:
+        detail = f"{order.amount} is below the least of {bounds.least}"
+        raise Refusal(Code.AMOUNT_LIMIT, "EPP-TRF-088", detail)
     # EPP-TRF-067
     if len(order.reference.encode()) > messages.REFERENCE_MAX:
         raise Refusal(Code.MALFORMED, "EPP-TRF-067", "reference: longer than 64 bytes")

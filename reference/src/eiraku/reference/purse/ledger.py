@@ -89,7 +89,7 @@ class Provision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """Sums of amounts since the purse was made: given at its making, credited, settled (EPP-DEV-006)."""
+    """Sums of amounts since the purse was made: given at its making, credited, settled or lapsed."""
 
     given: int
     credited: int
@@ -212,11 +212,11 @@ class Ledger(Protocol):
         `among`: these units and no others.
         """
 
-    def total(self) -> tuple[int, int]:
-        """(number of spendable units, sum of their values)."""
+    def total(self, epoch: int = 0) -> tuple[int, int]:
+        """(number, sum of the values) of the spendable units that have not expired by an epoch."""
 
-    def pending_units(self) -> int:
-        """Number of units that are pending."""
+    def pending_units(self, epoch: int = 0) -> int:
+        """Number of units that are pending in an epoch (EPP-CRS-032)."""
 
     def is_held(self, unit_id: bytes) -> bool:
         """Whether a unit is here, spendable or pending."""
@@ -230,17 +230,17 @@ class Ledger(Protocol):
     def entries(self, table: Kept, epoch: int) -> int:
         """How many entries of a table count in an epoch (EPP-CRS-022)."""
 
-    def pending(self, transaction: bytes) -> Pending | None:
-        """A transaction that is pending."""
+    def pending(self, transaction: bytes, epoch: int = 0) -> Pending | None:
+        """A transaction that is pending in an epoch: it has not lapsed (EPP-CRS-030)."""
 
-    def pendings(self) -> Sequence[Pending]:
-        """Every pending transaction, by transaction."""
+    def pendings(self, epoch: int = 0) -> Sequence[Pending]:
+        """Every transaction that is pending in an epoch, by transaction."""
 
     def credit(self, payer: bytes, transaction: bytes) -> Credit | None:
         """A transaction credited from this payer."""
 
-    def totals(self) -> Totals:
-        """What went through the purse since it was made."""
+    def totals(self, epoch: int) -> Totals:
+        """What went through the purse since it was made, up to an epoch."""
 
     def digest(self) -> bytes:
         """SHA-256 over all durable content, 32 bytes."""

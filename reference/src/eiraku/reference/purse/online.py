@@ -159,14 +159,14 @@ def self_report(purse: Ready, challenge: bytes, env: Env) -> bytes:
     asked = check_challenge(purse, challenge)
     ledger, identity = env.ledger, purse.identity
     held = sorted((unit.unit_id, unit.hop) for unit in ledger.summaries())
-    pending = [(pending.transaction, pending.payee, pending.amount) for pending in ledger.pendings()]
+    pending = [(p.transaction, p.payee, p.amount) for p in ledger.pendings(purse.epoch)]
     most = centre_objects.REPORTED_MAX
     # EPP-DEV-006
     if max(len(held), len(pending)) > most:
         raise Refusal(
             Code.TOO_LARGE, "EPP-DEV-006", f"more than {most} units or pending transactions to report"
         )
-    totals = ledger.totals()
+    totals = ledger.totals(purse.epoch)
     report = SelfReport(
         challenge=asked.challenge,
         number=identity.claims.number,

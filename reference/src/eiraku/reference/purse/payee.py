@@ -93,14 +93,19 @@ def on_pay(link: Link, state: Accepted, pay: Pay, env: Env) -> Answer:
 
 
 def check_offer(link: Link, offer: Offer, encoded: bytes, requested: int | None, ledger: Ledger) -> Accepted:
-    """The checks on an OFFER, in the order of EPP-TRF-030 to EPP-TRF-044. Raises Refusal."""
+    """The checks on an OFFER, in the order of chapter 7, "Payee". Raises Refusal."""
     identity = link.terms.identity
     # EPP-TRF-030
     if offer.amount == 0 or requested not in (None, offer.amount):
         raise Refusal(Code.AMOUNT, "EPP-TRF-030", f"peer offers {offer.amount}, requested: {requested}")
     # EPP-TRF-031, EPP-POL-004
-    if offer.amount > link.limit:
-        raise Refusal(Code.AMOUNT_LIMIT, "EPP-TRF-031", f"{offer.amount} is above the limit of {link.limit}")
+    if offer.amount > link.bounds.most:
+        detail = f"{offer.amount} is above the limit of {link.bounds.most}"
+        raise Refusal(Code.AMOUNT_LIMIT, "EPP-TRF-031", detail)
+    # EPP-TRF-087, EPP-POL-032
+    if offer.amount < link.bounds.least:
+        detail = f"{offer.amount} is below the least of {link.bounds.least}"
+        raise Refusal(Code.AMOUNT_LIMIT, "EPP-TRF-087", detail)
     most = identity.policy.max_units
     # EPP-TRF-032, EPP-POL-004
     if not 1 <= len(offer.units) <= most:
@@ -110,23 +115,23 @@ def check_offer(link: Link, offer: Offer, encoded: bytes, requested: int | None,
     # EPP-TRF-034
     if ledger.credit(link.peer.number, offer.transaction) is not None:
         raise Refusal(Code.TRANSACTION, "EPP-TRF-034", "this transaction is credited already")
-    # EPP-TRF-035 to EPP-TRF-041: all of them for the first unit, then for the second, and so on
+    # EPP-TRF-035 to EPP-TRF-039: all of them for the first unit, then for the second, and so on
     checked: list[tuple[SignedUnit, OfferedUnit]] = []
     for index, (unit, offered) in enumerate(zip(shapes, offer.units, strict=True)):
         if isinstance(unit, Refusal):
             raise UnitRefusal(unit, index)
         try:
-            check_unit(link.terms, unit, offered, ledger)
+            check_unit(link.terms, unit, offered)
         except Refusal as refusal:
-            if is_copy(refusal, ledger, unit.unit_id, offered.hop + 1):
-                peer = link.peer.number
-                raise SuspectUnit(refusal, index, purse=peer, unit_id=unit.unit_id) from None
             raise UnitRefusal(refusal, index) from None
         checked.append((unit, offered))
     total = sum(unit.unit.value for unit, _ in checked)
     # EPP-TRF-042
     if total != offer.amount:
         raise Refusal(Code.SUM, "EPP-TRF-042", f"units of {total} for an amount of {offer.amount}")
+    # EPP-TRF-040, EPP-TRF-041: what the peer cannot know comes last (EPP-ERR-031)
+    for index, (unit, offered) in enumerate(checked):
+        check_copy(link, unit, index, offered.hop + 1, ledger)
     make_room(link.terms, [unit for unit, _ in checked], total, ledger)
     return Accepted(
         transaction=offer.transaction,
@@ -156,8 +161,8 @@ def distinct(raw: list[bytes]) -> list[SignedUnit | Refusal]:
     return shapes
 
 
-def check_unit(terms: Terms, signed: SignedUnit, offered: OfferedUnit, ledger: Ledger) -> None:
-    """The checks on a unit after its shape, in the order of EPP-TRF-036 to 041. Raises Refusal."""
+def check_unit(terms: Terms, signed: SignedUnit, offered: OfferedUnit) -> None:
+    """The checks on a unit by itself after its shape, in the order of EPP-TRF-036 to 039. Raises Refusal."""
     identity, unit, hop = terms.identity, signed.unit, offered.hop + 1
     # EPP-TRF-036 to EPP-TRF-038
     check_money(terms, signed)
@@ -172,15 +177,26 @@ def check_unit(terms: Terms, signed: SignedUnit, offered: OfferedUnit, ledger: L
     if size != expected:
         detail = f"history of {size} bytes, {expected} belong to hop {offered.hop}"
         raise Refusal(Code.HISTORY_SIZE, "EPP-HIS-004", detail)
-    # EPP-CEN-010: to a centre a unit can come back at any hop
-    check_new(ledger, signed.unit_id, None if identity.claims.role is Role.CENTRE else hop)
+
+
+def check_copy(link: Link, unit: SignedUnit, index: int, hop: int, ledger: Ledger) -> None:
+    """That a unit offered for a hop is neither here nor a replay. Raises UnitRefusal."""
+    redeems = link.terms.identity.claims.role is Role.CENTRE
+    try:
+        # EPP-CEN-010: to a centre a unit can come back at any hop
+        check_new(ledger, unit.unit_id, None if redeems else hop)
+    except Refusal as refusal:
+        if is_copy(ledger, unit.unit_id, hop):
+            raise SuspectUnit(refusal, index, purse=link.peer.number, unit_id=unit.unit_id) from None
+        raise UnitRefusal(refusal, index) from None
 
 
 def check_money(terms: Terms, signed: SignedUnit) -> None:
     """That a unit is good money, in the order of EPP-TRF-036 to 038. Raises Refusal."""
     trusted, unit = terms.identity.anchor, signed.unit
+    role = terms.identity.claims.role
     # EPP-CEN-040
-    redeems = terms.identity.claims.role is Role.CENTRE
+    redeems = role is Role.CENTRE
     # EPP-TRF-036, EPP-UNI-002
     anchor.check_unit_signature(trusted, signed, at_any_epoch=redeems)
     # EPP-TRF-037, EPP-UNI-003
@@ -190,6 +206,10 @@ def check_money(terms: Terms, signed: SignedUnit) -> None:
     # EPP-TRF-038, EPP-UNI-005: good up to and in its last epoch; `issued` is not compared (EPP-UNI-006)
     if terms.epoch > unit.expires:
         raise Refusal(Code.UNIT_EXPIRED, "EPP-UNI-005", f"expired after epoch {unit.expires}")
+    homeward = role in (Role.VAULT, Role.CENTRE)
+    # EPP-TRF-083, EPP-POL-032
+    if not homeward and terms.epoch + terms.identity.policy.min_life > unit.expires:
+        raise Refusal(Code.UNIT_EXPIRED, "EPP-TRF-083", f"expires soon, in epoch {unit.expires}")
     # EPP-TRF-038, EPP-UNI-007
     anchor.check_unit_value(unit)
 
@@ -207,9 +227,10 @@ def check_new(ledger: Ledger, unit_id: bytes, hop: int | None) -> None:
 
 def make_room(terms: Terms, offered: Sequence[SignedUnit], amount: int, ledger: Ledger) -> None:
     """Room for these units of an amount, in one more transaction. Raises Refusal."""
-    count, balance = ledger.total()
+    # EPP-CRS-032, EPP-CRS-034
+    count, balance = ledger.total(terms.epoch)
     new = sum(ledger.last_seen(unit.unit_id) is None for unit in offered)
-    count += ledger.pending_units() + len(offered)
+    count += ledger.pending_units(terms.epoch) + len(offered)
     check_room(terms, ledger, count=count, new=new, balance=balance + amount)
 
 
@@ -235,11 +256,9 @@ def check_room(terms: Terms, ledger: Ledger, *, count: int, new: int, balance: i
         raise Refusal(Code.BALANCE_LIMIT, "EPP-TRF-044", f"balance of {balance}, at most {limit}")
 
 
-def is_copy(refusal: Refusal, ledger: Ledger, unit_id: bytes, hop: int) -> bool:
+def is_copy(ledger: Ledger, unit_id: bytes, hop: int) -> bool:
     """Whether a refused unit can only be a copy: not one that comes back before it is settled."""
     # EPP-VLT-013
-    if refusal.code not in (Code.UNIT_HELD, Code.UNIT_SEEN):
-        return False
     last = ledger.last_seen(unit_id)
     return (last is not None and hop <= last) or ledger.is_spendable(unit_id)
 

@@ -50,11 +50,13 @@ def choose(
     identity = terms.identity
     policy = identity.policy
     homeward = payee in (None, Role.VAULT, Role.CENTRE)
+    # EPP-TRF-011, EPP-TRF-084
+    alive = terms.epoch if homeward else terms.epoch + policy.min_life
     # EPP-KEY-040
     redeems = payee is Role.CENTRE if payee else policy.permits(identity.claims.role, Role.CENTRE)
     stock = ledger.offerable(
         # EPP-TRF-012
-        epoch=terms.epoch,
+        epoch=alive,
         max_hops=None if homeward else policy.max_hops,
         # EPP-KEY-039
         keys=None if redeems else identity.anchor.money_keys,
@@ -97,7 +99,7 @@ class WaitRequest(Data):
 def on_request(link: Link, state: WaitRequest, request: Request, env: Env) -> Answer:
     """REQUEST: offer, or deliver again whatever the amount asked for. Raises Refusal."""
     if isinstance(state.order, RedeliverOrder):
-        return redeliver(state.order, env)
+        return redeliver(state.order, link.terms, env)
     return offer(link, state.order, request.amount, env)
 
 
@@ -108,8 +110,11 @@ def offer(link: Link, order: PayOrder | PayUnitsOrder, requested: int | None, en
     if requested not in (None, amount):
         raise Refusal(Code.AMOUNT, "EPP-TRF-013", f"peer requests {requested}, holder pays {amount}")
     # EPP-TRF-014, EPP-POL-004
-    if amount > link.limit:
-        raise Refusal(Code.AMOUNT_LIMIT, "EPP-TRF-014", f"{amount} is above the limit of {link.limit}")
+    if amount > link.bounds.most:
+        raise Refusal(Code.AMOUNT_LIMIT, "EPP-TRF-014", f"{amount} is above the limit of {link.bounds.most}")
+    # EPP-TRF-086, EPP-POL-032
+    if amount < link.bounds.least:
+        raise Refusal(Code.AMOUNT_LIMIT, "EPP-TRF-086", f"{amount} is below the least of {link.bounds.least}")
     terms = link.terms
     holdings = choose_for(order, amount, env.ledger, link)
     message = Offer(
@@ -170,18 +175,18 @@ def on_accept(link: Link, state: Offered, accept: Accept) -> Answer:
     return Answer(data=paid, say=pay.encode(), change=PaymentPending(pending=pending))
 
 
-def to_redeliver(order: RedeliverOrder, ledger: Ledger) -> Pending:
+def to_redeliver(order: RedeliverOrder, terms: Terms, ledger: Ledger) -> Pending:
     """The transaction to deliver again. Raises Refusal(UNKNOWN_TRANSACTION)."""
-    pending = ledger.pending(order.transaction)
-    # EPP-CRS-009
+    pending = ledger.pending(order.transaction, terms.epoch)
+    # EPP-CRS-009, EPP-CRS-030
     if pending is None:
         raise Refusal(Code.UNKNOWN_TRANSACTION, "EPP-CRS-009", "this transaction is not pending")
     return pending
 
 
-def redeliver(order: RedeliverOrder, env: Env) -> Answer:
+def redeliver(order: RedeliverOrder, terms: Terms, env: Env) -> Answer:
     """Send a pending transaction again, exactly as it was committed. Raises Refusal."""
-    pending = to_redeliver(order, env.ledger)
+    pending = to_redeliver(order, terms, env.ledger)
     digest = messages.offer_digest(pending.offer)
     paid = Paid(transaction=pending.transaction, amount=pending.amount, offer_digest=digest)
     # EPP-CRS-007

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.crypto.ed25519 import SigningKey
-from eiraku.reference.policy import Policy
+from eiraku.reference.policy import Bounds, Policy
 from eiraku.reference.purse.ledger import Change, Ledger, StoredBulletin
 from eiraku.reference.records import Channel
 from eiraku.spec.bulletins import Bulletin
@@ -63,10 +63,11 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayOrder:
-    """Pay this amount."""
+    """Pay this amount. `payee`: the number of the purse that is to have it; None: whoever is met."""
 
     purpose: ClassVar = Purpose.PAY
     amount: int
+    payee: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,7 @@ class PayUnitsOrder:
 
     purpose: ClassVar = Purpose.PAY
     unit_ids: frozenset[bytes]
+    payee: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,13 +277,13 @@ class Data:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link(Data):
-    """What every open session has: the authenticated peer, the records, the limit of the operation."""
+    """What every open session has: the authenticated peer, the records, the bounds of the operation."""
 
     terms: Terms
     purpose: Purpose
     peer: PurseId
     channel: Channel
-    limit: int
+    bounds: Bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -245,7 +245,8 @@ def transfer() -> forms.Transfer:
         Request(amount=example.AMOUNT + 1, reference=""),
         Reject(code=int(Code.AMOUNT), index=None),
     )
-    refused_unit = (*pay[:2], Reject(code=int(Code.UNIT_HELD), index=1))
+    refused_unit = (*pay[:2], Reject(code=int(Code.UNIT_EXPIRED), index=1))
+    not_taken = (*pay[:2], Reject(code=int(Code.NOT_TAKEN), index=None))
     return forms.Transfer(
         schema="transfer.schema.json",
         title="EPP/1: transfers from purse A to purse B, each message as plaintext and as record",
@@ -255,7 +256,8 @@ def transfer() -> forms.Transfer:
             _told("payment-suite-0", "The same in suite 0.", 0, pay),
             _told("redelivery", "RECEIPT was lost: A delivers again; B gives the same receipt.", 4, again),
             _told("reject-of-a-request", "A pays another amount: no unit is at fault.", 4, refused_request),
-            _told("reject-of-a-unit", "B holds the second unit already.", 4, refused_unit),
+            _told("reject-of-a-unit", "The second unit has expired by B's epoch.", 4, refused_unit),
+            _told("not-taken", "B does not take what is offered, and keeps to itself why.", 4, not_taken),
         ),
     )
 

@@ -45,6 +45,7 @@ class Rules(Table, frozen=True, kw_only=True):
     """Each once, in the order that was written."""
     transfer_limit: Amount = 5000
     unit_lifetime: Annotated[int, Meta(ge=4, le=EPOCHS_MAX)] = 16
+    min_life: UpTo100 = 0
     redemption_grace: UpTo100 = 2
     claim_grace: Annotated[int, Meta(ge=1, le=100)] = 4
     purse_lifetime: Annotated[int, Meta(ge=4, le=10 * EPOCHS_MAX)] = 15
@@ -198,6 +199,8 @@ class Scenario(Table, frozen=True, kw_only=True):
                 "max_given": 2**24,
                 "max_credited": 2**24,
                 "max_seen": 2**24,
+                "min_life": self.policy.min_life,
+                "claim_grace": self.policy.claim_grace,
                 "balance_limits": {"2": 2**50},
                 "operations": [
                     {
@@ -205,6 +208,7 @@ class Scenario(Table, frozen=True, kw_only=True):
                         "payer": payer,
                         "payee": payee,
                         "same_holder": same,
+                        "min_amount": 1,
                         "limits": {"2": limit},
                     }
                     for name, payer, payee, limit in operations

@@ -66,8 +66,8 @@ class Opened:
 class Deposited:
     """What became of one unit: `credited`, `repeated`, `copy`, `bad-history`, `late` or `unknown`.
 
-    `convicted`: the purse of which this deposit gave evidence of a double spend, or that made the bad layer, if no
-    other key of a purse can be the fault.
+    `convicted`: the purse of which this deposit gave evidence of a double spend, or that made the bad layer,
+    if no other key of a purse can be the fault.
     """
 
     unit_id: bytes

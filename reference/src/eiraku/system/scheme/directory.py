@@ -28,6 +28,7 @@ from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Device
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse.state import Provisioning
+from eiraku.reference.settings import SettingsError
 from eiraku.reference.store import Store
 from eiraku.spec.errors import exhausted
 from eiraku.spec.key_lists import scheme_key_id
@@ -248,7 +249,10 @@ def create(
     """
     if policy is None:
         policy = (resources.files("eiraku.reference") / "default_policy.toml").read_text("utf-8")
-    Policy.from_toml(policy)
+    least = settings.issuing_centre.claim_grace
+    # EPP-CRS-030: a purse gives up no payment that can be claimed
+    if Policy.from_toml(policy).claim_grace < least:
+        raise SettingsError("claim_grace", f"in the policy at least {least}, that of the issuing centre")
     try:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise DirectoryError(f"{path}: expected a new or an empty folder; name another one")

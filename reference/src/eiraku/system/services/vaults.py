@@ -86,7 +86,8 @@ class OpenVault:
     def _pending(self, caller: Caller, _request_id: bytes, body: bytes) -> bytes:
         self._own(caller)
         NoBody.decode(body)
-        waiting = [p.amount for p in self.device.store.pendings() if p.payee == caller.number]
+        pendings = self.device.store.pendings(self.vault.epoch)
+        waiting = [p.amount for p in pendings if p.payee == caller.number]
         # What is pending for this purse goes before any amount: see `Vault.begin`.
         return PendingSession(name=self._session(caller, waiting[0]) if waiting else None).encode()
 

@@ -164,7 +164,7 @@ class Wallet:
                 accepted(self.device.order(order))
                 self._session()
             except Refusal as refusal:
-                if last or refusal.code is not Code.UNIT_HELD or not self._finish_pay_out():
+                if last or refusal.code is not Code.NOT_TAKEN or not self._finish_pay_out():
                     raise
             else:
                 return
@@ -189,13 +189,16 @@ class Wallet:
 
     # --- with another purse, offline ---
 
-    def pay(self, amount: int, other: "Wallet") -> int:
-        """Hand `amount` to another purse; what went, which may be a payment left from before."""
-        return _between(self, other, amount, meet_as=(self, other))
+    def pay(self, amount: int, other: "Wallet", *, payee: bytes | None = None) -> int:
+        """Hand `amount` to another purse; what went, which may be a payment left from before.
+
+        `payee`: the number that it must have, 8 bytes; None: whatever it is.
+        """
+        return _between(self, other, PayOrder(amount=amount, payee=payee), meet_as=(self, other))
 
     def receive(self, amount: int, other: "Wallet") -> int:
         """Ask another purse for `amount`; what came, which may be a payment left from before."""
-        return _between(other, self, amount, meet_as=(self, other))
+        return _between(other, self, PayOrder(amount=amount), meet_as=(self, other))
 
     # --- with the centres ---
 
@@ -284,7 +287,7 @@ class Wallet:
         self.close()
 
 
-def _between(payer: Wallet, payee: Wallet, amount: int, *, meet_as: tuple[Wallet, Wallet]) -> int:
+def _between(payer: Wallet, payee: Wallet, order: PayOrder, *, meet_as: tuple[Wallet, Wallet]) -> int:
     """Sessions of two purses that are both here; the first of `meet_as` speaks first.
 
     What one of them has pending for the other is delivered again first: until then the other one's units
@@ -294,11 +297,11 @@ def _between(payer: Wallet, payee: Wallet, amount: int, *, meet_as: tuple[Wallet
     for giver, taker in ((payee, payer), (payer, payee)):
         for pending in giver.snapshot().pending:
             if pending.payee == taker.claims.number:
-                _meet(giver, RedeliverOrder(transaction=pending.transaction), taker, amount, meet_as)
+                _meet(giver, RedeliverOrder(transaction=pending.transaction), taker, order.amount, meet_as)
     went = sum(s.amount for s in payer.snapshot().settled if s.transaction not in before)
     if not went:
-        _meet(payer, PayOrder(amount=amount), payee, amount, meet_as)
-        went = amount
+        _meet(payer, order, payee, order.amount, meet_as)
+        went = order.amount
     return went
 
 

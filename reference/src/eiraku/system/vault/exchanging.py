@@ -104,9 +104,9 @@ class Exchanging:
         """Bring the stock to what the policy wants; False if it is."""
 
         def plan() -> Exchange | None:
-            store = self.purse.device.store
-            count, _ = store.total()
-            room = self.purse.identity.policy.capacity - count - store.pending_units()
+            store, epoch = self.purse.device.store, self.purse.epoch
+            count, _ = store.total(epoch)
+            room = self.purse.identity.policy.capacity - count - store.pending_units(epoch)
             return vault_stock.restock(
                 self.shelf(), vault_policy=self.policy, account=self.account(), room=room
             )
@@ -163,7 +163,7 @@ class Exchanging:
         """Deliver again what is pending to the centre; the first refusal, which stops nothing else."""
         first: Refusal | PeerRefused | None = None
         claimed = self._progress.claimed()
-        for pending in self.purse.device.store.pendings():
+        for pending in self.purse.device.store.pendings(self.purse.epoch):
             if pending.payee in self._progress.centres and pending.transaction not in claimed:
                 try:
                     self._peers.meet(self._centre, RedeliverOrder(transaction=pending.transaction))
@@ -173,10 +173,10 @@ class Exchanging:
 
     def _room(self, plan: Exchange) -> None:
         """An issue that will not be taken is not asked for. Raises Refusal."""
-        store = self.purse.device.store
-        home = {unit.unit_id: unit.value for unit in store.summaries()}
-        count, balance = store.total()
-        count += store.pending_units() + len(plan.values) - len(plan.home)
+        store, epoch = self.purse.device.store, self.purse.epoch
+        home = {unit.unit_id: unit.value for unit in store.summaries() if unit.expires >= epoch}
+        count, balance = store.total(epoch)
+        count += store.pending_units(epoch) + len(plan.values) - len(plan.home)
         balance += sum(plan.values) - sum(home[unit_id] for unit_id in plan.home)
         # EPP-VLT-009
         check_room(self.purse.ready.terms, store, count=count, new=len(plan.values), balance=balance)

@@ -46,4 +46,5 @@ class VaultPurse:
 
     def pending_for(self, payee: bytes | None) -> Pending | None:
         """A payment to that purse without a receipt."""
-        return next((each for each in self.device.store.pendings() if each.payee == payee), None)
+        pendings = self.device.store.pendings(self.epoch)
+        return next((each for each in pendings if each.payee == payee), None)

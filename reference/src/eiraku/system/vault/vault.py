@@ -275,8 +275,8 @@ class Vault:
         Raises Refusal for one that is not pending, ServiceRefused, ServiceUnreachable.
         """
         with self.lock:
-            pending = self.device.store.pending(transaction)
-            # EPP-CRS-009
+            pending = self.device.store.pending(transaction, self.purse.epoch)
+            # EPP-CRS-009, EPP-CRS-030
             if pending is None:
                 raise Refusal(Code.UNKNOWN_TRANSACTION, "EPP-CRS-009", "this transaction is not pending")
             body = Claim(

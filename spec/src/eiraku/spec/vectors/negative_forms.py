@@ -186,6 +186,7 @@ class Purpose(Form, frozen=True, kw_only=True, omit_defaults=True):
 
     action: Literal["pay", "request", "receive", "redeliver"]
     amount: int | None = None
+    payee: Hex8 | None = None
     reference: str | None = None
     transaction: Hex16 | None = None
 
@@ -273,6 +274,7 @@ class Order(Form, frozen=True, kw_only=True, omit_defaults=True):
 
     action: Literal["pay", "request", "receive", "redeliver", "open"]
     amount: int | None = None
+    payee: Hex8 | None = None
     reference: str | None = None
     transaction: Hex16 | None = None
     role: Side | None = None
