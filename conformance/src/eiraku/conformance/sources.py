@@ -1,7 +1,7 @@
 """What the suite is made of, in one digest, so that a statement names the judge as well as the wallet.
 
-The digest is that of a list as ``sha256sum`` writes it, sorted: a line for each file of the packages that have
-a part in a verdict, with its path from the folder ``eiraku``.
+The digest is that of a list as ``sha256sum`` writes it, sorted: a line for each file of the packages that
+have a part in a verdict, with its path from the folder ``eiraku``.
 """
 
 import functools

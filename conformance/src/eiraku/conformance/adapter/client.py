@@ -33,7 +33,7 @@ from eiraku.conformance.adapter.responses import (
 )
 from eiraku.conformance.adapter.transcript import Transcript
 from eiraku.conformance.adapter.transports import Selector, Transport, parse_selector
-from eiraku.conformance.adapter.wire import MAX_LINE, Role
+from eiraku.conformance.adapter.wire import MAX_LINE, Role, to_wire
 from eiraku.conformance.results import KNOWN_CAPABILITIES, Exchange, WalletInfo
 
 TRACE_LENGTH: Final = 24
@@ -361,19 +361,6 @@ class Wallet:
             transport, self._transport = self._transport, None
             transport.close(grace)
             self._stderr = transport.stderr()
-
-
-def to_wire(value: Any) -> Any:
-    """``value`` with every byte string as hex and every mapping and sequence as JSON has them."""
-    if isinstance(value, str | int | None):
-        return value
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value).hex()
-    if isinstance(value, list | tuple):
-        return [to_wire(item) for item in value]
-    if isinstance(value, Mapping):
-        return {key: to_wire(item) for key, item in value.items()}
-    return value
 
 
 def _reply(response: Response) -> Reply:
