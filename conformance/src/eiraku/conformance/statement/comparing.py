@@ -36,7 +36,7 @@ def _facts(statement: Statement) -> Iterator[tuple[str, str]]:
     yield from ((f"check {name}", "warned") for name in predicate.warned_tests)
     yield from ((f"check {name}", "failed") for name in predicate.failed_tests)
     yield from ((f"count {outcome}", str(count)) for outcome, count in details.counts.items())
-    yield "reasons", "; ".join(details.reasons)
+    yield "reasons", "; ".join(details.reasons) or "none"
     covered = details.not_covered
     yield from ((f"not tested: {reason}", str(count)) for reason, count in covered.not_tested.items())
     yield "word of the wallet", "; ".join(covered.word_of_the_wallet)
