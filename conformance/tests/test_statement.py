@@ -11,8 +11,10 @@ import pytest
 
 from eiraku.conformance import CATALOGUE, sources
 from eiraku.conformance.adapter.client import Wallet
+from eiraku.conformance.adapter.errors import AdapterFailure
 from eiraku.conformance.adapter.schema import stored_schema
 from eiraku.conformance.adapter.transcript import Transcript
+from eiraku.conformance.adapter.transports import Selector
 from eiraku.conformance.findings import stored_catalogue
 from eiraku.conformance.results import Level, Outcome, Run
 from eiraku.conformance.statement import content, envelope
@@ -193,23 +195,50 @@ def test_a_statement_is_about_something() -> None:
 
 
 def test_the_transcript_forgets_numbers_and_nothing_else() -> None:
-    def digest(request: dict[str, object], answer: bytes, fields: dict[str, object] | None) -> str:
+    def digest(request: bytes, answer: bytes, fields: dict[str, object] | None) -> str:
         transcript = Transcript()
         transcript.request(request)
         transcript.answer(answer, fields)
         return transcript.digest()
 
-    one = digest({"seq": 1, "verb": "reset"}, b"", {"seq": 1, "outcome": "accepted"})
-    assert one == digest({"verb": "reset", "seq": 7}, b"other", {"outcome": "accepted", "seq": 9})
+    one = digest(b'{"seq":1,"verb":"reset"}', b"", {"seq": 1, "outcome": "accepted"})
+    assert one == digest(b'{"seq":17,"verb":"reset"}', b"other", {"outcome": "accepted", "seq": 9})
     others = {
-        digest({"seq": 1, "verb": "state"}, b"", {"seq": 1, "outcome": "accepted"}),
-        digest({"seq": 1, "verb": "reset"}, b"", {"seq": 1, "outcome": "rejected"}),
-        digest({"seq": 1, "verb": "reset"}, b"", None),
-        digest({"seq": 1, "verb": "reset"}, b"no JSON", None),
+        digest(b'{"seq":1,"verb":"state"}', b"", {"seq": 1, "outcome": "accepted"}),
+        digest(b'{"seq":1,"verb":"reset"}', b"", {"seq": 1, "outcome": "rejected"}),
+        digest(b'{"seq":1,"verb":"reset"}', b"", None),
+        digest(b'{"seq":1,"verb":"reset"}', b"no JSON", None),
         Transcript().digest(),
     }
     assert one not in others
     assert len(others) == 5
+
+
+@pytest.mark.parametrize("line", (b'{"seq":1,"outcome":"accepted","writes":%d}' % 2**70, b"[" * 5000, b"{"))
+def test_whatever_a_wallet_says_has_a_digest(line: bytes) -> None:
+    class Says:
+        def exchange(self, _: bytes, timeout: float) -> bytes:
+            assert timeout
+            return line
+
+        def stderr(self) -> str:
+            return ""
+
+        def close(self, grace: float) -> None:
+            assert grace >= 0
+
+    wallet = Wallet(Selector(text="", kind="", open=Says))
+    wallet.connect()
+    silent = wallet.transcript
+    with pytest.raises(AdapterFailure):
+        wallet.state()
+    assert wallet.transcript != silent
+
+
+def test_a_number_of_any_size_has_a_digest() -> None:
+    transcript = Transcript()
+    transcript.answer(b"", {"writes": 2**70, "detail": "\udc00"})
+    assert transcript.digest() != Transcript().digest()
 
 
 def test_a_deterministic_wallet_says_the_same_after_a_reset() -> None:

@@ -319,17 +319,18 @@ class Wallet:
             )
         if timeout is None:
             timeout = 2 * self._timeout if verb in _SLOW_VERBS else self._timeout
-        self._transcript.request(request)
+        self._transcript.request(line)
         answer = b""
-        found = None
+        understood = None
         try:
             answer = self._exchange(verb, line, timeout)
             found = parse_object(answer)
             response = check_response(verb, found)
+            understood = found
         except ProtocolError as error:
             raise self._fail(AdapterError(f"{verb}: {error}")) from error
         finally:
-            self._transcript.answer(answer, found)
+            self._transcript.answer(answer, understood)
         if response.seq != self._seq:
             raise self._fail(AdapterError(f"{verb}: expected seq {self._seq}, found {response.seq}"))
         return response

@@ -5,11 +5,11 @@ which checks it served before. What is left depends on the seed alone if the wal
 """
 
 import hashlib
+import json
 from typing import Any
 
-import msgspec
-
-_CANONICAL = msgspec.json.Encoder(order="sorted")
+# Takes whatever a wallet may say in the form of the protocol, also numbers beyond 64 bits.
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 class Transcript:
@@ -18,13 +18,15 @@ class Transcript:
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
 
-    def request(self, fields: dict[str, Any]) -> None:
-        """A line to the wallet, as the fields in it."""
-        self._add(_without_number(fields))
+    def request(self, line: bytes) -> None:
+        """A line to the wallet, whose first field is the number."""
+        self._add(b"{" + line.partition(b",")[2])
 
     def answer(self, line: bytes, fields: dict[str, Any] | None = None) -> None:
-        """The wallet's line, and the fields in it if it is an object; no bytes if there was no answer."""
-        self._add(line if fields is None else _without_number(fields))
+        """The wallet's line, empty if there was none, and the fields in it if it follows the protocol."""
+        if fields is not None:
+            line = _CANONICAL.encode({name: fields[name] for name in fields if name != "seq"}).encode()
+        self._add(line)
 
     def digest(self) -> str:
         """Of what was added so far, hex."""
@@ -33,7 +35,3 @@ class Transcript:
     def _add(self, content: bytes) -> None:
         self._hash.update(len(content).to_bytes(8, "big"))
         self._hash.update(content)
-
-
-def _without_number(fields: dict[str, Any]) -> bytes:
-    return _CANONICAL.encode({name: value for name, value in fields.items() if name != "seq"})
