@@ -237,7 +237,7 @@ def test_whatever_a_wallet_says_has_a_digest(line: bytes) -> None:
 
 def test_a_number_of_any_size_has_a_digest() -> None:
     transcript = Transcript()
-    transcript.answer(b"", {"writes": 2**70, "detail": "\udc00"})
+    transcript.answer(b"", {"writes": 2**70, "detail": "\U0001f600"})
     assert transcript.digest() != Transcript().digest()
 
 

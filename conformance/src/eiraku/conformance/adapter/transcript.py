@@ -5,11 +5,11 @@ which checks it served before. What is left depends on the seed alone if the wal
 """
 
 import hashlib
-import json
 from typing import Any
 
-# Takes whatever a wallet may say in the form of the protocol, also numbers beyond 64 bits.
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+import msgspec
+
+_CANONICAL = msgspec.json.Encoder(order="sorted")
 
 
 class Transcript:
@@ -25,7 +25,7 @@ class Transcript:
     def answer(self, line: bytes, fields: dict[str, Any] | None = None) -> None:
         """The wallet's line, empty if there was none, and the fields in it if it follows the protocol."""
         if fields is not None:
-            line = _CANONICAL.encode({name: fields[name] for name in fields if name != "seq"}).encode()
+            line = _CANONICAL.encode({name: fields[name] for name in fields if name != "seq"})
         self._add(line)
 
     def digest(self) -> str:
