@@ -54,7 +54,7 @@ def verify(*, file: Path, key: Path, subject: tuple[Path, ...], report: Path | N
     ]
     if reported is not None:
         faults += _against(statement, reported)
-    if statement.predicate.eiraku.verdict is not Verdict.CONFORMANT:
+    if statement.predicate.result == "FAILED" or statement.predicate.eiraku.verdict is not Verdict.CONFORMANT:
         faults.append("the wallet is non-conformant: " + "; ".join(statement.predicate.eiraku.reasons))
     _print(statement, found)
     click.echo("The signature is good.")
