@@ -37,7 +37,12 @@ class Toy:
     def do_start(self, request: dict[str, Any]) -> dict[str, Any]:
         if not request["protocol"]["min"] <= 1 <= request["protocol"]["max"]:
             return {"outcome": "errored", "detail": "version"}
-        declared = {"half": ALL[:2], "curious": [*ALL, "time-travel"]}.get(HOW, ALL)
+        declared = {
+            "half": ALL[:2],
+            "curious": [*ALL, "time-travel"],
+            "deterministic": [*ALL, "deterministic"],
+            "moody": [*ALL, "deterministic"],
+        }.get(HOW, ALL)
         version = 7 if HOW == "future" else 1
         return accepted(protocol=version, name="Toy", version="1.0", capabilities=declared, room=ROOM)
 
@@ -72,7 +77,8 @@ class Toy:
         return {"outcome": "rejected", "code": "unexpected-message", "out": None, "session": "closed"}
 
     def do_state(self, _: dict[str, Any]) -> dict[str, Any]:
-        digest = hashlib.sha256(repr((self.purse, self.units)).encode()).hexdigest()
+        mood = os.urandom(8) if HOW == "moody" else b""
+        digest = hashlib.sha256(repr((self.purse, self.units, mood)).encode()).hexdigest()
         units = [{"unit_id": unit, "value": 1, "hop": 0} for unit in self.units]
         return accepted(
             balance=len(units),

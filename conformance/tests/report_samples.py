@@ -102,6 +102,8 @@ def sample(
     fields = {
         "suite_version": "0.1.0",
         "suite": "eiraku.conformance.suite",
+        "sources": "11" * 32,
+        "adapter_schema": "22" * 32,
         "requirement_set": requirement_set(),
         "wallet": WalletInfo(name="Sample wallet", version="2.3", protocol=1, capabilities=CAPABILITIES),
         "selector": "cmd:./my-wallet --adapter",

@@ -55,6 +55,8 @@ def run(*extra: CheckResult, capabilities: tuple[str, ...] = MANDATORY, **fields
     given.setdefault("catalogue", parts(given["results"]))
     return Run(
         suite_version="1",
+        sources="11",
+        adapter_schema="22",
         requirement_set=RequirementSet(version="EPP/1", digest="00", requirements=REQUIREMENTS),
         seed="00" * 32,
         started="2026-11-22T00:00:00Z",

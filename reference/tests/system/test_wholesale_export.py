@@ -7,9 +7,10 @@ import pytest
 
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec.errors import Refused
+from eiraku.spec.merkle import ProofError
 from eiraku.spec.wholesale_objects import Entry, Kind
 from eiraku.system.wholesale import checkpoint, export, vectors
-from eiraku.system.wholesale.errors import CheckpointError, EntryError, ProofError
+from eiraku.system.wholesale.errors import CheckpointError, EntryError
 from eiraku.system.wholesale.note import Trust
 from eiraku.system.wholesale.register import Register
 from eiraku.system.wholesale.vectors import JAPAN

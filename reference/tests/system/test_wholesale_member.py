@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eiraku.spec.errors import Misuse
+from eiraku.spec.merkle import ProofError
 from eiraku.spec.wholesale_objects import Checkpoint, Kind
 from eiraku.system.database import Database
 from eiraku.system.wholesale import export, member, register, vectors
 from eiraku.system.wholesale.checkpoint import Evidence
-from eiraku.system.wholesale.errors import CheckpointError, EntryError, EvidenceError, ProofError
+from eiraku.system.wholesale.errors import CheckpointError, EntryError, EvidenceError
 from eiraku.system.wholesale.member import ForkFoundError, Member
 from eiraku.system.wholesale.register import Register
 from eiraku.system.wholesale.vectors import JAPAN, SINGAPORE, THAILAND

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eiraku.system.wholesale import merkle, vectors
-from eiraku.system.wholesale.errors import ProofError
-from eiraku.system.wholesale.merkle import Node, Range
+from eiraku.spec import merkle
+from eiraku.spec.merkle import Node, ProofError, Range
+from eiraku.system.wholesale import vectors
 
 FILE = Path(__file__).parents[3] / "spec/src/eiraku/spec/vectors/wholesale.json"
 LEAVES = tuple(bytes([index]) for index in range(70))

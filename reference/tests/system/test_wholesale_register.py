@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eiraku.spec import merkle
 from eiraku.spec.errors import Misuse
 from eiraku.spec.wholesale_objects import Entry, Kind
 from eiraku.system.database import Database
-from eiraku.system.wholesale import accounts, checkpoint, merkle, schema, vectors
+from eiraku.system.wholesale import accounts, checkpoint, schema, vectors
 from eiraku.system.wholesale.accounts import Standing
 from eiraku.system.wholesale.errors import PostingError
 from eiraku.system.wholesale.register import SCHEMA, Register

@@ -6,7 +6,7 @@ from importlib import metadata
 
 import msgspec
 
-from eiraku.conformance import CATALOGUE, SUITE_PACKAGE
+from eiraku.conformance import CATALOGUE, SUITE_PACKAGE, sources
 from eiraku.conformance.results import (
     Check,
     CheckResult,
@@ -62,6 +62,8 @@ class Findings:
         return Run(
             suite_version=suite_version(),
             suite=conditions.suite,
+            sources=sources.digest(),
+            adapter_schema=sources.adapter_schema(),
             catalogue=stored_catalogue() if conditions.suite == SUITE_PACKAGE else {},
             certifying=conditions.certifying,
             requirement_set=requirement_set(),

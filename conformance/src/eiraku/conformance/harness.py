@@ -179,6 +179,7 @@ class Harness:
         if self._failed_starts >= _GIVE_UP:
             item.session.shouldstop = _NO_START
         self.wallet.take_failures()
+        self.wallet.clear_trace()
         if trial.check.needs:
             wallet = self.running_wallet()
             missing = [name for name in trial.check.needs if not wallet.declares(name)]
@@ -251,6 +252,7 @@ class Harness:
                 needs=check.needs,
                 outcome=trial.outcome,
                 seconds=round(trial.seconds, 4),
+                transcript=self.wallet.transcript,
                 reason=trial.reason,
                 evidence=evidence,
             ),

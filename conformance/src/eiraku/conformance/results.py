@@ -148,6 +148,8 @@ class CheckResult(Model, frozen=True, kw_only=True):
     needs: tuple[str, ...] = ()
     outcome: Outcome
     seconds: float = 0.0
+    transcript: str = ""
+    """SHA-256, hex, of all exchanges with the wallet; empty if the check was not run."""
     reason: str = ""
     """One line; never empty unless the outcome is PASS."""
     deselected: bool = False
@@ -228,6 +230,10 @@ class Run(Model, frozen=True, kw_only=True):
     suite_version: str
     suite: str
     """``eiraku.conformance.suite``, or the folder of another suite; another one never certifies."""
+    sources: str
+    """SHA-256, hex, of the files of the suite: see `eiraku.conformance.sources`."""
+    adapter_schema: str
+    """SHA-256, hex, of the schema of the adapter protocol."""
     catalogue: dict[str, Part]
     """What the suite consists of, by module, whatever was run of it; empty for another suite."""
     certifying: bool
@@ -261,6 +267,11 @@ def parts(checks: Iterable[Check | CheckResult]) -> dict[str, Part]:
         module = check.id.partition("::")[0]
         lines.setdefault(module, []).append(f"{check.id} {check.level} {' '.join(check.requirements)}\n")
     return {module: _part(sorted(found)) for module, found in sorted(lines.items())}
+
+
+def catalogue_file(catalogue: dict[str, Part]) -> bytes:
+    """The bytes of ``catalogue.json``."""
+    return msgspec.json.format(msgspec.json.encode(catalogue), indent=1) + b"\n"
 
 
 def _part(lines: list[str]) -> Part:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import pytest
 
-from eiraku.conformance import HARNESS, SUITE_FOLDER
+from eiraku.conformance import HARNESS, SUITE_FOLDER, sources
 from eiraku.conformance.adapter.client import Wallet
 from eiraku.conformance.adapter.errors import AdapterFailure
 from eiraku.conformance.catalogue import matches
@@ -169,6 +169,8 @@ def execute(plan: Plan, watcher: Watcher) -> Run:
         catalogue = collect(plan.suite)
         narrowing, chosen = select(plan, catalogue)
         few = len(chosen) <= _FEW
+    # Of the files as they are before any of them judges.
+    sources.digest()
     observer = _Observer(watcher)
     arguments = [
         *base_arguments(plan.suite),

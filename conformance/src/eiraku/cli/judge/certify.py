@@ -25,6 +25,7 @@ from eiraku.spec.errors import EirakuError, Unavailable
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from eiraku.cli.judge.signing import Order
     from eiraku.conformance.runner import Plan
 
 
@@ -85,6 +86,20 @@ def reference_selector() -> str:
     default=None,
     help="A folder of your own checks instead of the suite; never certifies.",
 )
+@click.option(
+    "--statement",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    metavar="KEY",
+    help="Sign the result of a complete run with this Ed25519 key (PEM): statement.json beside the reports.",
+)
+@click.option(
+    "--subject",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A file of the wallet that the statement is about; for each file once.",
+)
 @timeout_option
 def main(
     *,
@@ -97,6 +112,8 @@ def main(
     policy: Path | None,
     expected_failures: Path | None,
     suite: Path | None,
+    statement: Path | None,
+    subject: tuple[Path, ...],
     timeout: float,
 ) -> int:
     """Judge the wallet at SELECTOR: cmd:PROGRAM ARGS, tcp:HOST:PORT or python:MODULE:FACTORY.
@@ -107,29 +124,46 @@ def main(
     expectations = _read_expectations(expected_failures)
     if policy is not None:
         _check_policy(policy)
+    from eiraku.cli.judge import signing
     from eiraku.conformance.runner import Plan
+    from eiraku.conformance.statement.content import FILE
     from eiraku.report.files import prepare
 
-    prepare(report)
     selector = selector or reference_selector()
+    order = signing.order(
+        statement,
+        subject,
+        limit=signing.limit(selector=selector, level=Level(level), only=only, suite=suite, policy=policy),
+        seed=seed,
+    )
+    prepare(report)
+    # That of an earlier run says nothing about this one.
+    with told():
+        (report / FILE).unlink(missing_ok=True)
     plan = Plan(
         selector=selector,
         level=Level(level),
         seed=seed,
         timeout=timeout,
         only=only,
-        workers=workers or _workers(selector, Level(level)),
+        workers=workers or usual_workers(selector, Level(level)),
         suite=suite,
         policy=policy,
     )
     with _terminal() as console, sigterm_as_interrupt():
-        return _certify(plan, report, expectations, console)
+        return _certify(plan, report, expectations, order, console)
 
 
 def _certify(
-    plan: "Plan", folder: Path, expectations: tuple[Expectation, ...] | None, console: "Console"
+    plan: "Plan",
+    folder: Path,
+    expectations: tuple[Expectation, ...] | None,
+    order: "Order | None",
+    console: "Console",
 ) -> int:
+    from eiraku.cli.judge import signing
     from eiraku.conformance import runner
+    from eiraku.conformance.statement.content import FILE
     from eiraku.report.certify import terminal
     from eiraku.report.certify.writing import write_all
 
@@ -145,8 +179,16 @@ def _certify(
         if expectations is not None:
             gate = compare(run, expectations, datetime.now(UTC).date())
             run = msgspec.structs.replace(run, gate=gate)
-        terminal.print_run(run, console, files=write_all(run, folder))
-        return verdict(run).exit_code
+        files = write_all(run, folder)
+        unsigned = "" if order is None else signing.fulfil(order, run, folder)
+        if order is not None and not unsigned:
+            files.append(folder / FILE)
+        terminal.print_run(run, console, files=files)
+        code = verdict(run).exit_code
+        if unsigned:
+            click.echo(f"not signed: {unsigned}", err=True)
+            return code or 3
+        return code
 
 
 def _introduce(plan: "Plan", wallet: WalletInfo | AdapterFailure, count: int, console: "Console") -> None:
@@ -161,7 +203,8 @@ def _introduce(plan: "Plan", wallet: WalletInfo | AdapterFailure, count: int, co
     console.print(line, highlight=False, markup=False)
 
 
-def _workers(selector: str, level: Level) -> int:
+def usual_workers(selector: str, level: Level) -> int:
+    """How many processes run the checks if nobody says so."""
     # A server may well take one connection at a time, and then the second worker would wait for ever. Smoke
     # is over before a second process has collected the suite.
     one = selector.startswith("tcp:") or level is Level.SMOKE or (os.cpu_count() or 1) < 2

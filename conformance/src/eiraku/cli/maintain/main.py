@@ -168,13 +168,11 @@ def witnesses_(*, write: bool) -> int:
 @_command("catalogue")
 def catalogue_(*, write: bool) -> int:
     """What the suite consists of, by module: catalogue.json."""
-    import msgspec
-
     from eiraku.conformance import CATALOGUE
-    from eiraku.conformance.results import parts
+    from eiraku.conformance.results import catalogue_file, parts
     from eiraku.conformance.runner import collect
 
-    content = msgspec.json.format(msgspec.json.encode(parts(collect().values())), indent=1) + b"\n"
+    content = catalogue_file(parts(collect().values()))
     return settle("catalogue", [exactly(CATALOGUE, content)], [], write=write)
 
 

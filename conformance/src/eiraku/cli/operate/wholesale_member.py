@@ -84,9 +84,10 @@ def follow(
     Exit code 1: LOG does not continue what was accepted before; if that shows a fork of the operator's log,
     the evidence is written.
     """
-    from eiraku.system.wholesale import export, merkle
+    from eiraku.spec import merkle
+    from eiraku.spec.merkle import Range
+    from eiraku.system.wholesale import export
     from eiraku.system.wholesale.member import SCHEMA, Member
-    from eiraku.system.wholesale.merkle import Range
     from eiraku.system.wholesale.note import Trust
 
     exported = files.read(log)

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
+from eiraku.spec import merkle
 from eiraku.spec.wholesale_objects import Entry, Kind
 from eiraku.system.database import Database
-from eiraku.system.wholesale import merkle, schema
+from eiraku.system.wholesale import schema
 from eiraku.system.wholesale.register import SCHEMA, Register
 
 POSTINGS = 500

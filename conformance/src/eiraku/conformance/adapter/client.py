@@ -31,8 +31,9 @@ from eiraku.conformance.adapter.responses import (
     Started,
     StateReport,
 )
+from eiraku.conformance.adapter.transcript import Transcript
 from eiraku.conformance.adapter.transports import Selector, Transport, parse_selector
-from eiraku.conformance.adapter.wire import MAX_LINE, Role
+from eiraku.conformance.adapter.wire import MAX_LINE, Role, to_wire
 from eiraku.conformance.results import KNOWN_CAPABILITIES, Exchange, WalletInfo
 
 TRACE_LENGTH: Final = 24
@@ -116,6 +117,7 @@ class Wallet:
         self._trace: deque[tuple[int, bytes, bytes, float]] = deque(maxlen=TRACE_LENGTH)
         """Of each exchange the number, both lines and the seconds: most are never shown to anybody."""
         self._times: dict[str, list[float]] = {}
+        self._transcript = Transcript()
         self.info: WalletInfo | None = None
         """What the wallet said of itself when it was last started; None before that."""
         self.starts = 0
@@ -271,9 +273,15 @@ class Wallet:
             for seq, line, answer, seconds in self._trace
         )
 
+    @property
+    def transcript(self) -> str:
+        """Digest of all exchanges since `clear_trace`: see `Transcript`."""
+        return self._transcript.digest()
+
     def clear_trace(self) -> None:
         """Forget the exchanges so far."""
         self._trace.clear()
+        self._transcript = Transcript()
 
     def take_times(self) -> dict[str, list[float]]:
         """Round-trip times in seconds by verb since the last call."""
@@ -311,12 +319,18 @@ class Wallet:
             )
         if timeout is None:
             timeout = 2 * self._timeout if verb in _SLOW_VERBS else self._timeout
-        answer = self._exchange(verb, line, timeout)
+        self._transcript.request(line)
+        answer = b""
+        understood = None
         try:
+            answer = self._exchange(verb, line, timeout)
             found = parse_object(answer)
             response = check_response(verb, found)
+            understood = found
         except ProtocolError as error:
             raise self._fail(AdapterError(f"{verb}: {error}")) from error
+        finally:
+            self._transcript.answer(answer, understood)
         if response.seq != self._seq:
             raise self._fail(AdapterError(f"{verb}: expected seq {self._seq}, found {response.seq}"))
         return response
@@ -348,19 +362,6 @@ class Wallet:
             transport, self._transport = self._transport, None
             transport.close(grace)
             self._stderr = transport.stderr()
-
-
-def to_wire(value: Any) -> Any:
-    """``value`` with every byte string as hex and every mapping and sequence as JSON has them."""
-    if isinstance(value, str | int | None):
-        return value
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value).hex()
-    if isinstance(value, list | tuple):
-        return [to_wire(item) for item in value]
-    if isinstance(value, Mapping):
-        return {key: to_wire(item) for key, item in value.items()}
-    return value
 
 
 def _reply(response: Response) -> Reply:

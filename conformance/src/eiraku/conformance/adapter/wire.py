@@ -1,6 +1,7 @@
 """The types both directions of the adapter protocol are made of."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -24,3 +25,16 @@ SessionState = Literal["open", "closed"]
 
 class Wire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every object of the protocol."""
+
+
+def to_wire(value: Any) -> Any:
+    """``value`` with every byte string as hex and every mapping and sequence as JSON has them."""
+    if isinstance(value, str | int | None):
+        return value
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).hex()
+    if isinstance(value, list | tuple):
+        return [to_wire(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: to_wire(item) for key, item in value.items()}
+    return value

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from eiraku.conformance.adapter.client import to_wire
+from eiraku.conformance.adapter.wire import to_wire
 from eiraku.conformance.results import Level
 from eiraku.conformance.suite import odd_claims
 from eiraku.conformance.suite.odd_encodings import chosen

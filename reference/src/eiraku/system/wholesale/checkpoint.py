@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eiraku.reference.crypto.ed25519 import SigningKey
+from eiraku.spec import merkle
 from eiraku.spec.errors import Refusal, Refused
+from eiraku.spec.merkle import ProofError, Range
 from eiraku.spec.signed_note import Note
 from eiraku.spec.wholesale_objects import Checkpoint, Entry
-from eiraku.system.wholesale import merkle, note, written
-from eiraku.system.wholesale.errors import CheckpointError, EvidenceError, ProofError
-from eiraku.system.wholesale.merkle import Range
+from eiraku.system.wholesale import note, written
+from eiraku.system.wholesale.errors import CheckpointError, EvidenceError
 from eiraku.system.wholesale.note import Trust, VerifierKey
 
 FORMAT = "EPP/1 fork"

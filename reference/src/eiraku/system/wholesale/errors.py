@@ -15,10 +15,6 @@ class BrokenBooksError(Refused):
     """The balances contradict each other; nothing was changed."""
 
 
-class ProofError(Refused):
-    """A proof that does not show what it should."""
-
-
 class CheckpointError(Refused):
     """A checkpoint that cannot be accepted."""
 

@@ -8,13 +8,14 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from eiraku.spec import merkle
 from eiraku.spec.errors import Refused
+from eiraku.spec.merkle import Range
 from eiraku.spec.wholesale_objects import Checkpoint, Entry
-from eiraku.system.wholesale import accounts, checkpoint, merkle, written
+from eiraku.system.wholesale import accounts, checkpoint, written
 from eiraku.system.wholesale.accounts import Replay, Standing
 from eiraku.system.wholesale.checkpoint import Evidence
 from eiraku.system.wholesale.errors import CheckpointError, EntryError, EvidenceError
-from eiraku.system.wholesale.merkle import Range
 from eiraku.system.wholesale.note import Trust, VerifierKey
 from eiraku.system.wholesale.register import Register
 

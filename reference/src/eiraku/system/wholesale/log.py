@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Column, Connection, Integer, LargeBinary, MetaData, Table, func, select
 
+from eiraku.spec import merkle
 from eiraku.spec.errors import Refused
-from eiraku.system.wholesale import merkle
-from eiraku.system.wholesale.merkle import Node, Range
+from eiraku.spec.merkle import Node, Range
 
 _KEY = BigInteger().with_variant(Integer, "sqlite")  # an SQLite INTEGER has 64 bits, and only it is a row id
 _PIECE = 1000

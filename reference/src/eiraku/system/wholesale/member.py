@@ -20,14 +20,16 @@ from sqlalchemy import (
     select,
 )
 
+from eiraku.spec import merkle
 from eiraku.spec.errors import Misuse, Refused
+from eiraku.spec.merkle import ProofError
 from eiraku.spec.signed_note import Note
 from eiraku.spec.wholesale_objects import Checkpoint, Entry
 from eiraku.system.database import Database, Schema
-from eiraku.system.wholesale import accounts, checkpoint, merkle
+from eiraku.system.wholesale import accounts, checkpoint
 from eiraku.system.wholesale.accounts import Replay, Standing
 from eiraku.system.wholesale.checkpoint import Evidence
-from eiraku.system.wholesale.errors import CheckpointError, ProofError
+from eiraku.system.wholesale.errors import CheckpointError
 from eiraku.system.wholesale.log import Log
 from eiraku.system.wholesale.note import SignatureType, Trust, VerifierKey
 

@@ -9,12 +9,16 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from eiraku.spec.errors import Refused
 from eiraku.spec.wholesale_objects import SIZE_MAX
-from eiraku.system.wholesale.errors import ProofError
 
 HASH = 32
 EMPTY = hashlib.sha256(b"").digest()
 """Root of a tree without leaves."""
+
+
+class ProofError(Refused):
+    """A proof that does not show what it should."""
 
 
 class Node(NamedTuple):
