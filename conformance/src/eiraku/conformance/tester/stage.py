@@ -9,6 +9,7 @@ from typing import Any, Literal
 from eiraku.conformance.adapter.client import Reply, State, Wallet
 from eiraku.conformance.classify import NoRoom
 from eiraku.conformance.evidence import EvidenceNotes
+from eiraku.conformance.tester.layers import Layers
 from eiraku.conformance.tester.policies import TABLES
 from eiraku.conformance.tester.world import World
 from eiraku.spec.errors import Code
@@ -27,6 +28,9 @@ class Stage:
         self.wallet = wallet
         self.world = world
         self.evidence = evidence
+        self.layers = Layers()
+        self.history_keys = dict(world.history_keys)
+        """By kid, as the last session began."""
 
     # --- preparation ----------------------------------------------------------------------------------
 
@@ -42,6 +46,7 @@ class Stage:
 
         Raises NoRoom if the policy is one that it cannot hold.
         """
+        self.layers.clear()
         for name in TABLES:
             if self.world.policy[name] > self.room(name):
                 wanted = self.world.policy[name]
@@ -78,6 +83,7 @@ class Stage:
 
     def open(self, side: Side) -> Reply:
         """Begin a session in the given role."""
+        self.history_keys = dict(self.world.history_keys)
         reply = self.wallet.open("initiator" if side is Side.INITIATOR else "responder")
         self.evidence.step("holder", WALLET, f"open as {side.value}", outcome=str(reply))
         if reply.out is not None:
