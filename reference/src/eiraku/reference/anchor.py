@@ -247,10 +247,13 @@ def check_unit_value(unit: Unit) -> None:
         raise Refusal(Code.UNIT_VALUE, "EPP-UNI-007", f"unit: {unit.value} is not a denomination")
 
 
-def verify_unit(anchor: TrustAnchor, raw: bytes) -> SignedUnit:
-    """Shape, signature, seal, economy and value; not expiry, which depends on the epoch. Raises Refusal."""
+def verify_unit(anchor: TrustAnchor, raw: bytes, *, at_any_epoch: bool = False) -> SignedUnit:
+    """Shape, signature, seal, economy and value; not expiry, which depends on the epoch. Raises Refusal.
+
+    `at_any_epoch`: as in `check_unit_signature`.
+    """
     unit = parse_unit(raw)
-    check_unit_signature(anchor, unit)
+    check_unit_signature(anchor, unit, at_any_epoch=at_any_epoch)
     check_unit_seal(anchor, unit.unit)
     check_unit_economy(anchor, unit.unit)
     check_unit_value(unit.unit)
