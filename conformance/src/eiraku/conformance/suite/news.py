@@ -239,9 +239,7 @@ NEWS = {
     ),
     "other-history-keys": _list(Centre.MONEY, _other_history, _pays_on),
     "scheme-key-over": replace(
-        _list(
-            Centre.DEVICE, lambda world: [key.announced for key in world.device.keys], _no_scheme_key
-        ),
+        _list(Centre.DEVICE, lambda world: [key.announced for key in world.device.keys], _no_scheme_key),
         make=lambda world, scenario: _keys(
             Centre.DEVICE,
             lambda w: [key.announced for key in w.device.keys],

@@ -5,6 +5,7 @@ from collections.abc import Container, Iterable, Mapping
 import pytest
 
 from eiraku.conformance.suite.journey import FLOWS, PAYMENTS, Flow, Lost
+from eiraku.conformance.suite.negative_session import RESPONDER, Attack, refused_in_handshake
 from eiraku.conformance.suite.news import (
     EXPIRED,
     EXPIRY,
@@ -16,7 +17,6 @@ from eiraku.conformance.suite.news import (
     When,
     prepared,
 )
-from eiraku.conformance.suite.negative_session import RESPONDER, Attack, refused_in_handshake
 from eiraku.conformance.suite.test_scheme_keys import hand, meets, name, two_keys
 from eiraku.conformance.tester.peer import Manner
 from eiraku.conformance.tester.stage import Stage
@@ -27,9 +27,7 @@ from eiraku.spec.tables import Side
 ALL_EXPIRED = {"all-expired": EXPIRED}
 
 
-def _moments(
-    flows: Iterable[Flow], kinds: Mapping[str, News], standard: Container[str]
-) -> Iterable[object]:
+def _moments(flows: Iterable[Flow], kinds: Mapping[str, News], standard: Container[str]) -> Iterable[object]:
     """Parameters: every news before every message to the wallet in these flows. `standard`: the kinds that
     are tried at that level, in payments.
     """

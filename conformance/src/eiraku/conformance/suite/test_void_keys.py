@@ -17,7 +17,14 @@ from eiraku.conformance.suite.key_lists import (
     signed,
 )
 from eiraku.conformance.suite.memory import refuse_offer
-from eiraku.conformance.suite.negative_session import PARTS, Attack, Part, money, refused_in_handshake, set_purpose
+from eiraku.conformance.suite.negative_session import (
+    PARTS,
+    Attack,
+    Part,
+    money,
+    refused_in_handshake,
+    set_purpose,
+)
 from eiraku.conformance.suite.payer import own
 from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.suite.test_key_contents import SMALL_ORDER
@@ -121,7 +128,11 @@ def test_void_key_that_is_unsound(stage: Stage, centre: Centre, fault: str) -> N
     stage.begin()
     wrong = _entry(world, centre, FAULTS[fault][1](world, centre), (1, 0))
     refuse_keys(stage, centre, _with(world, centre, wrong), Code.MALFORMED)
-    accept_keys(stage, centre, _with(world, centre, _entry(world, centre, SigningKey(world.random(32)).public, (1, 0))))
+    accept_keys(
+        stage,
+        centre,
+        _with(world, centre, _entry(world, centre, SigningKey(world.random(32)).public, (1, 0))),
+    )
 
 
 @pytest.mark.requirement("EPP-KEY-030")

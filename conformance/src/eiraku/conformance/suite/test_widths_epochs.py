@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from eiraku.conformance.suite.key_lists import NEXT, accept_keys, listed
+from eiraku.conformance.suite.key_lists import accept_keys, listed
 from eiraku.conformance.suite.memory import refuse_offer, repeat
 from eiraku.conformance.suite.negative_session import Attack, Part, refused_in_handshake, set_purpose
 from eiraku.conformance.suite.payer import own
@@ -167,8 +167,8 @@ def _first(present: Present) -> Field:
     return Field(
         rules=("EPP-KEY-009",),
         bits=EPOCHS,
-        right=lambda stage, base: present(stage, base + 5, base, EPOCH_MAX, True),  # noqa: FBT003
-        wrong=lambda stage, base: present(stage, 5, base + 1, EPOCH_MAX, False),  # noqa: FBT003
+        right=lambda stage, base: present(stage, base + 5, base, EPOCH_MAX, True),
+        wrong=lambda stage, base: present(stage, 5, base + 1, EPOCH_MAX, False),
     )
 
 
@@ -177,8 +177,8 @@ def _last(present: Present) -> Field:
     return Field(
         rules=("EPP-KEY-009",),
         bits=EPOCHS,
-        right=lambda stage, base: present(stage, 5, 0, base + 3, True),  # noqa: FBT003
-        wrong=lambda stage, base: present(stage, base + 5, 0, 9, False),  # noqa: FBT003
+        right=lambda stage, base: present(stage, 5, 0, base + 3, True),
+        wrong=lambda stage, base: present(stage, base + 5, 0, 9, False),
     )
 
 

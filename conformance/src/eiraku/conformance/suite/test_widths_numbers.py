@@ -169,7 +169,13 @@ def _comes_back(stage: Stage, base: int) -> None:
 
 
 def _comes_back_too_early(stage: Stage, base: int) -> None:
-    for first, back in ((base, 99), (base, base), (base - 1, base - 1), (base + 100, base + 1), (base + 8, 10)):
+    for first, back in (
+        (base, 99),
+        (base, base),
+        (base - 1, base - 1),
+        (base + 100, base + 1),
+        (base + 8, 10),
+    ):
         refuse_offer(stage, _moved(stage, first, back), Code.UNIT_SEEN, 0)
 
 
@@ -315,7 +321,9 @@ LABELS = {"padding": 0, "version": LABEL_VERSION, "member": LABEL_MEMBER, "purse
             number,
             label + (1 << bits),
             id=f"message_{number}-{name}+2^{bits}",
-            marks=pytest.mark.level("standard" if bits in OFTEN and number == 1 + (at + at // 4) % 4 else "full"),
+            marks=pytest.mark.level(
+                "standard" if bits in OFTEN and number == 1 + (at + at // 4) % 4 else "full"
+            ),
         )
         for at, (name, label, bits) in enumerate(
             (name, label, bits) for bits in (8, 16, 31, 32, 63) for name, label in LABELS.items()
