@@ -1,4 +1,4 @@
-"""News that reaches a wallet while a session is open: what it changes for the next session, and nothing for this one."""
+"""News that reaches a wallet while a session is open: all for the next session, nothing for this one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace

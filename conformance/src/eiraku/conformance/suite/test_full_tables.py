@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -24,16 +25,18 @@ MOST = 64
 """Entries of a table that are tried: as many, or all that the wallet has room for."""
 ONCE = pytest.mark.parametrize(
     "side",
-    [
+    (
         pytest.param(Side.RESPONDER, id="responder"),
         pytest.param(Side.INITIATOR, id="initiator", marks=pytest.mark.level("full")),
-    ],
+    ),
 )
 
 
 def _full(stage: Stage, held: int = 0) -> tuple[int, list[OfferedUnit]]:
     """The wallet has tables of as many entries as are tried, and so many units to begin with; both."""
-    sizes = {name: min(MOST, stage.room(name)) for name in ("capacity", "max_given", "max_credited")}
+    sizes: dict[str, Any] = {
+        name: min(MOST, stage.room(name)) for name in ("capacity", "max_given", "max_credited")
+    }
     count = min(sizes.values())
     seen = min(2 * MOST, stage.room("max_seen"))
     stage.world.policy = policy(

@@ -49,7 +49,7 @@ def _now(world: World, keys: tuple[MoneyKey, ...]) -> None:
 @pytest.mark.requirement("EPP-HIS-003", "EPP-KEY-010")
 @pytest.mark.parametrize("order", ("as-listed", "reversed"))
 def test_each_unit_under_its_own(stage: Stage, side: Side, order: str) -> None:
-    """Of several money keys a unit is sealed for the history key beside its own, in whatever order they stand."""
+    """A unit is sealed for the history key beside its own of several, in whatever order they stand."""
     world = stage.world
     _several(world)
     if order == "reversed":
@@ -67,7 +67,7 @@ def test_each_unit_under_its_own(stage: Stage, side: Side, order: str) -> None:
 @RESTARTED
 @pytest.mark.requirement("EPP-KEY-037", "EPP-HIS-003")
 def test_list_gives_other_history_keys(stage: Stage, side: Side, restarted: bool) -> None:  # noqa: FBT001
-    """What is credited after a list is sealed for the history keys of that list, also if they only change places."""
+    """What is credited after a list is sealed for its history keys, also if they only change places."""
     world = stage.world
     _several(world)
     stage.begin()
@@ -92,7 +92,7 @@ def test_list_gives_other_history_keys(stage: Stage, side: Side, restarted: bool
 @SIDES
 @pytest.mark.requirement("EPP-KEY-037", "EPP-HIS-003")
 def test_unit_comes_back_after_a_list(stage: Stage, side: Side) -> None:
-    """A unit that comes back after a list is sealed for the history key of that list, over what was sealed before."""
+    """A unit that comes back after a list is sealed for the history key of that list."""
     world = stage.world
     stage.begin()
     flows.give(stage, side, [world.holding(4)])

@@ -44,7 +44,7 @@ def _too_large(talk: Talk, plaintext: bytes) -> None:
 @pytest.mark.parametrize("suite", SUITES)
 @pytest.mark.parametrize("more", SURPLUS)
 def test_offer_longer_than_a_record(stage: Stage, suite: int, more: int) -> None:
-    """An OFFER of `max_record` bytes is taken under each suite; one that is a few bytes longer is not decrypted."""
+    """An OFFER of `max_record` bytes is taken under each suite, and one a few bytes longer refused."""
     world = stage.world
     manner = Manner(suites=(suite,))
     units = [world.holding(1 << n, hop=2) for n in range(4)]

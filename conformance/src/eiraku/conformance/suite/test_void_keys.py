@@ -1,4 +1,4 @@
-"""Void entries of key lists (`from` after `to`), under every rule about lists, windows and choices (chapter 3)."""
+"""Void entries of key lists (`from` after `to`), under every rule about lists, windows and choices."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -205,7 +205,8 @@ def _different(stage: Stage, base: int, *names: str) -> None:
     world = stage.world
     stage.begin()
     first = world.holding(4, number=5, issue=5)
-    others = [world.holding(4, **{"number": 5, "issue": 5, name: base + 5}) for name in names]
+    changes: list[dict[str, Any]] = [{"number": 5, "issue": 5, name: base + 5} for name in names]
+    others = [world.holding(4, **change) for change in changes]
     flows.give(stage, PAYEE, [first, *others])
     held = {unit.unit_id for unit in stage.state().units}
     stage.equal(held, {identifier(unit) for unit in (first, *others)}, "units held")
@@ -291,7 +292,7 @@ def test_table_of_many_entries(stage: Stage, size: str, bits: int) -> None:
     """A policy with a large table is kept to as a whole, or refused if it is larger than was declared."""
     world = stage.world
     most = (1 << bits) + 1
-    sizes = {"capacity": 8, "max_given": 8, "max_credited": 8, "max_seen": 8, size: most}
+    sizes: dict[str, Any] = {"capacity": 8, "max_given": 8, "max_credited": 8, "max_seen": 8, size: most}
     sizes["max_seen"] = max(sizes["max_seen"], sizes["capacity"])
     world.policy = policy(**sizes)
     held = own(world, (1, 1))

@@ -1,8 +1,8 @@
 """Numbers that do not fit into 8, 16 or 32 bits: what a wallet that keeps only the low bits would do.
 
-A `Field` is a number that a wallet reads or compares. `right` presents numbers that are right as a whole, while their
-low bits would be wrong; `wrong` the reverse. Both get 2^n as `base`: the low n bits of `base` + m are m, and as a signed
-number of n + 1 bits it is negative.
+A `Field` is a number that a wallet reads or compares. `right` presents numbers that are right as a whole,
+while their low bits would be wrong; `wrong` the reverse. Both get 2^n as `base`: the low n bits of `base` + m
+are m, and as a signed number of n + 1 bits it is negative.
 """
 
 from collections.abc import Callable, Iterable, Mapping
