@@ -36,6 +36,9 @@ TITLES = {
     "room": "Room: tables and what counts in them",
     "policies": "Policy",
     "privacy": "Privacy",
+    "widths": "Numbers of which only the low bits are kept",
+    "news": "Keys and bulletins that come in a session; void keys; history keys",
+    "bounds": "Tables and sizes at their bounds",
     "gross": "Gross",
 }
 WITHOUT = {

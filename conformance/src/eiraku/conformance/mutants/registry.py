@@ -49,6 +49,9 @@ AREAS = (
     "room",
     "policies",
     "privacy",
+    "widths",
+    "news",
+    "bounds",
     "gross",
 )
 """Modules of this package that declare mutants; also the parts of the kill matrix."""

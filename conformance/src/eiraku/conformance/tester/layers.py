@@ -1,8 +1,8 @@
 """The layers that the wallet seals: what each must hold, and the history key under which it must open.
 
-The suite has the history keys of the issuing centre. So it notes each unit that the wallet has credited,
-and opens the layer when the wallet offers the unit, in every check. That the wallet did not change what was inside
-is seen from its bytes, so the layers further in need not be opened again.
+The suite has the history keys of the issuing centre. So it notes each unit that the wallet has credited, and
+opens the layer when the wallet offers the unit, in every check. That the wallet did not change what was
+inside is seen from its bytes, so the layers further in need not be opened again.
 """
 
 import hashlib
