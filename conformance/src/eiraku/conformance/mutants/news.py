@@ -42,14 +42,14 @@ def ends_its_session_for_a_scheme_key(purse: Ready, key: bytes) -> Step:
 
 
 @AREA.replaces("EPP-BUL-004", (holder, "take_bulletin"))
-def keeps_bulletins_in_memory_in_a_session(purse: Ready, given: bytes) -> Step:
+def stores_no_bulletin_in_a_session(purse: Ready, given: bytes) -> Step:
     """Does not store a bulletin that comes in an open session."""
     after, effects = _take_bulletin(purse, given)
     return after, () if isinstance(after.session, Open) else effects
 
 
 @AREA.replaces("EPP-BUL-004", (holder, "take_bulletin"))
-def judges_the_peer_by_a_later_bulletin(purse: Ready, given: bytes) -> Step:
+def judges_by_a_later_bulletin(purse: Ready, given: bytes) -> Step:
     """As responder that waits for message_1 goes on with the bulletin that comes."""
     after, effects = _take_bulletin(purse, given)
     if isinstance(after.session, Handshaking) and after.session.row is Session.WAIT_MESSAGE_1:
@@ -82,7 +82,7 @@ AREA.edits(
 )
 AREA.edits(
     "EPP-GEN-014",
-    "provisions_a_centre_like_everybody",
+    "provisions_a_centre_like_others",
     "Refuses to be provisioned as a centre with a unit issued outside the validity of its key.",
     provisioning.check_holding,
     ("role is Role.CENTRE", "False"),
@@ -118,7 +118,7 @@ AREA.edits(
 
 
 @AREA.replaces("EPP-KEY-037", (TrustAnchor, "with_keys"))
-def mixes_up_history_keys_of_a_new_list(self: TrustAnchor, centre: Centre, signed: bytes) -> TrustAnchor:
+def mixes_up_history_keys(self: TrustAnchor, centre: Centre, signed: bytes) -> TrustAnchor:
     """In a list that comes later gives each unit key the history key of the next entry."""
     after = _with_keys(self, centre, signed)
     if after.money is self.money:

@@ -43,7 +43,7 @@ AREA.edits(
 )
 AREA.edits(
     "EPP-KEY-043",
-    "keeps_16_bits_of_the_expiry_of_a_list",
+    "keeps_16_bits_of_list_expiry",
     "Keeps 16 bits of the last epoch of its key lists.",
     core.open_session,
     ("if terms.epoch > expires:", "if terms.epoch & 0xFFFF > expires & 0xFFFF:"),
@@ -51,7 +51,7 @@ AREA.edits(
 )
 AREA.edits(
     "EPP-KEY-046",
-    "keeps_8_bits_of_the_end_of_a_scheme_key",
+    "keeps_8_bits_of_a_scheme_key",
     "Keeps 8 bits of the last epoch of a scheme key.",
     TrustAnchor._lasting,
     ("named[name].valid_to >= epoch", "named[name].valid_to & 0xFF >= epoch & 0xFF"),
@@ -59,31 +59,30 @@ AREA.edits(
 )
 AREA.edits(
     "EPP-UNI-005",
-    "keeps_signed_16_bits_of_the_expiry_of_a_unit",
+    "keeps_16_bits_of_unit_expiry",
     "Takes the last epoch of a unit for a signed number of 16 bits.",
     payee.check_money,
     ("if terms.epoch > unit.expires:", f"if terms.epoch > {SIGNED_16.format('unit.expires')}:"),
     collateral={"*": "units of epochs without end"},
 )
 AREA.edits(
-    "EPP-CRS-016",
-    "keeps_16_bits_of_the_expiry_of_what_is_kept",
+    "EPP-CRS-022",
+    "counts_entries_by_16_bits",
     "Counts what is kept by 16 bits of the epochs.",
     Store.entries,
     ("AND expires >= ?", "AND expires & 65535 >= ? & 65535"),
-    expected=("EPP-CRS-022",),
     collateral={"EPP-CRS-016": "what counts no longer is forgotten"},
 )
 AREA.edits(
     "EPP-BUL-021",
-    "keeps_8_bits_of_the_epoch_of_a_delta",
+    "keeps_8_bits_of_a_delta_epoch",
     "Keeps 8 bits of the epoch from which a delta goes on.",
     bulletins.changed,
     ("if change.from_epoch != epoch:", "if epoch is None or (change.from_epoch ^ epoch) & 0xFF:"),
 )
 AREA.edits(
     "EPP-TRF-013",
-    "keeps_32_bits_of_what_is_requested",
+    "keeps_32_bits_of_a_request",
     "Compares 32 bits of the amount requested with the order.",
     payer.offer,
     (
@@ -94,7 +93,7 @@ AREA.edits(
 )
 AREA.edits(
     "EPP-TRF-031",
-    "keeps_signed_32_bits_of_an_amount",
+    "keeps_32_bits_of_an_amount",
     "Takes the amount of an OFFER for a signed number of 32 bits when it looks at limits.",
     payee.check_offer,
     (
