@@ -154,7 +154,6 @@ def _other_history(world: World) -> list[Any]:
     """Every unit key gets another history key; the world goes on under these."""
     changed = tuple(replace(key, history_key=AgreementKey(world.random(32))) for key in world.issuing.keys)
     world.issuing = replace(world.issuing, keys=changed)
-    world.history_keys.update((key.kid, key.history_key) for key in changed)
     return [key.announced for key in changed]
 
 

@@ -105,7 +105,6 @@ def known_keys(world: World) -> None:
     current = MoneyKey(
         unit_key=unit_key, history_key=money_key.history_key, valid_from=50, valid_to=LAST_EPOCH
     )
-    world.history_keys[current.kid] = current.history_key
     master = PurseMasterKey(key=device_key, valid_from=50, valid_to=LAST_EPOCH)
     world.issuing = replace(world.issuing, keys=(*world.issuing.keys[:-1], current))
     world.device = replace(world.device, keys=(*world.device.keys[:-1], master))

@@ -42,7 +42,6 @@ def _others(world: World) -> tuple[MoneyKey, ...]:
 
 def _now(world: World, keys: tuple[MoneyKey, ...]) -> None:
     world.issuing = replace(world.issuing, keys=keys)
-    world.history_keys.update((key.kid, key.history_key) for key in keys)
 
 
 @SIDES

@@ -12,6 +12,7 @@ from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.tester.layers import Layers
 from eiraku.conformance.tester.policies import TABLES
 from eiraku.conformance.tester.world import World
+from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.tables import Side
@@ -29,7 +30,7 @@ class Stage:
         self.world = world
         self.evidence = evidence
         self.layers = Layers()
-        self.history_keys = dict(world.history_keys)
+        self.history_keys: dict[bytes, AgreementKey] = {}
         """By kid, as the last session began."""
 
     # --- preparation ----------------------------------------------------------------------------------
@@ -83,7 +84,8 @@ class Stage:
 
     def open(self, side: Side) -> Reply:
         """Begin a session in the given role."""
-        self.history_keys = dict(self.world.history_keys)
+        current = {key.kid: key.history_key for key in self.world.issuing.keys}
+        self.history_keys = {**self.world.history_keys, **current}
         reply = self.wallet.open("initiator" if side is Side.INITIATOR else "responder")
         self.evidence.step("holder", WALLET, f"open as {side.value}", outcome=str(reply))
         if reply.out is not None:
