@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from eiraku.cli.judge.mutants import main as command
 from eiraku.conformance import runner
+from eiraku.conformance.adapter.client import Wallet
 from eiraku.conformance.adapter.errors import SelectorError
 from eiraku.conformance.adapter.transports import parse_selector
 from eiraku.conformance.mutants.gate import CONTROLS, Breadth, chosen, is_control, judge, named
@@ -44,7 +45,15 @@ def test_each_mutant_is_declared_rightly(name: str) -> None:
     assert mutant.summary.endswith(".")
     assert name.isidentifier()
     assert all(mutant.collateral.values())
-    assert mutant.wallet().name == f"mutant {name}"
+    assert f"mutant {name}".startswith(mutant.wallet().name)
+
+
+@pytest.mark.parametrize("name", mutants())
+def test_each_mutant_starts(name: str) -> None:
+    """One that does not would fail every check, and so pass for found out."""
+    wallet = Wallet(find(name).selector)
+    wallet.start()
+    wallet.close()
 
 
 def test_mutants_come_in_the_order_of_areas() -> None:

@@ -47,15 +47,16 @@ export class Purse {
     if (this.store.state.purse !== null) throw new Refusal("provision", "provisioned already");
     checkPolicy(policy);
     const anchor = takeAnchor(given);
-    as("provision", () => {
+    const self = as("provision", () => {
       const self = checkPurseId(hexBytes(purse.purse_id), anchor);
       if (self.number.toString("hex") !== purse.number) throw new Refusal("provision", "number");
       if (!edPublic(hexBytes(purse.private_key)).equals(self.publicKey)) throw new Refusal("provision", "private key");
+      return self;
     });
     const units = as("provision", () =>
       holdings.map(({ unit, hop, history }) => {
         const parsed = parseUnit(hexBytes(unit));
-        verifyUnit(parsed, anchor);
+        verifyUnit(parsed, anchor, self.role === 4); // EPP-KEY-009
         checkValue(parsed);
         // EPP-GEN-015
         if (hop > 255 || hexBytes(history).length !== historySize(hop)) throw new Refusal("history-size");

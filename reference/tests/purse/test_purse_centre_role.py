@@ -1,5 +1,6 @@
 """The purse of a centre takes copies (EPP-CEN-010) and is collected from (EPP-CEN-063); who is suspect."""
 
+from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -66,6 +67,20 @@ def test_collecting_twice_changes_nothing(world: World) -> None:
     before = centre.device.snapshot()
     centre.device.collect([ids[0], bytes(32)])
     assert centre.device.snapshot() == before
+
+
+@pytest.mark.parametrize("role", Role)
+def test_only_a_centre_begins_with_units_outside_their_key(world: World, role: Role) -> None:
+    """EPP-GEN-014, EPP-KEY-009."""
+    (key,) = world.issuing_centre.keys
+    given = world.provisioning([4], role=role)
+    world.issuing_centre = replace(world.issuing_centre, keys=(replace(key, valid_from=1, valid_to=0),))
+    given = replace(given, anchor=world.anchor.to_mapping())
+    if role is Role.CENTRE:
+        assert world.purse(provisioning=given).balance == 4
+    else:
+        with pytest.raises(ValueError, match="provision"):
+            world.purse(provisioning=given)
 
 
 @pytest.mark.parametrize("role", (Role.PERSON, Role.MERCHANT, Role.VAULT))

@@ -37,6 +37,9 @@ TITLES = {
     "purses": "Peers: whom it pays, what they learn, what they can block",
     "policies": "Policy",
     "privacy": "Privacy",
+    "widths": "Numbers of which only the low bits are kept",
+    "news": "Keys and bulletins that come in a session; void keys; history keys",
+    "bounds": "Tables and sizes at their bounds",
     "gross": "Gross",
 }
 WITHOUT = {

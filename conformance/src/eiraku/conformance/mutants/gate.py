@@ -204,6 +204,8 @@ class _Loop:
         results: list[CheckResult] = []
         harness.listener = results.append
         harness.judge_another(mutant.selector)
+        # A wallet that does not start fails every check, and would pass for found out.
+        harness.running_wallet()
         for item, following in zip(items, [*items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         return judge(mutant, results, time.monotonic() - start)

@@ -149,7 +149,10 @@ AREA.edits(
     "takes_any_holdings",
     "Lets itself be provisioned with units that do not verify.",
     provisioning.check_holding,
-    ("anchor.verify_unit(trusted, item.unit)", "anchor.parse_unit(item.unit)"),
+    (
+        "anchor.verify_unit(trusted, item.unit, at_any_epoch=role is Role.CENTRE)",
+        "anchor.parse_unit(item.unit)",
+    ),
 )
 AREA.edits(
     "EPP-GEN-015",

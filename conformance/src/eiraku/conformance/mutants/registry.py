@@ -50,6 +50,9 @@ AREAS = (
     "purses",
     "policies",
     "privacy",
+    "widths",
+    "news",
+    "bounds",
     "gross",
 )
 """Modules of this package that declare mutants; also the parts of the kill matrix."""

@@ -11,6 +11,15 @@ EVERY_FLOW = "every flow meets it, and these go on to where it shows"
 _ROWS: tuple[tuple[str, str, str], ...] = (
     ("*", "campaign::*", "random flows meet most defects sooner or later"),
     (
+        "*",
+        (
+            "widths_epochs::* widths_numbers::* news_in_sessions::* void_keys::* history_keys::* "
+            "full_tables::* sizes::*"
+        ),
+        "whole flows at unusual moments, which meet most defects too",
+    ),
+    ("EPP-HIS-003", "*", "whoever is paid with what the wallet received opens its layers"),
+    (
         "EPP-ENC-*",
         (
             "EPP-TRF-002 EPP-REC-006 EPP-PID-001 EPP-UNI-001 EPP-TRF-035 EPP-TRF-046 errors::* "

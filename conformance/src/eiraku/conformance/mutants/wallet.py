@@ -9,6 +9,9 @@ from eiraku.testing.patches import Patch, patched
 Make = Callable[[], Sequence[Patch]]
 """Makes the patches of one wallet; a defect that remembers something gets its memory here."""
 
+NAME_MAX = 40
+"""Of the name of a wallet (`Started`): with a longer one it would not start, and seem to be found out."""
+
 
 class MutantWallet(ReferenceWallet):
     """A wallet with a defect.
@@ -19,7 +22,7 @@ class MutantWallet(ReferenceWallet):
 
     def __init__(self, name: str, make: Make) -> None:
         super().__init__()
-        self.name = f"mutant {name}"
+        self.name = f"mutant {name}"[:NAME_MAX]
         self._patches = make()
 
     def handle(self, request: dict[str, Any]) -> Response:

@@ -108,6 +108,9 @@ def expect_receipt(talk: Talk, offer: Offer, answer: Answer) -> Receipt:
         talk.wallet_id.public_key, objects.CONTEXT_RECEIPT, payload.encode(), answer.message.signature
     )
     stage.require(good, "a signature that verifies", answer.message.signature.hex(), "signature of RECEIPT")
+    stage.layers.credited(
+        offer, payer=talk.peer, payee=talk.wallet_id.number, history_keys=stage.history_keys
+    )
     return answer.message
 
 
@@ -154,7 +157,9 @@ def meet_payer(
 
 
 def check_offer(stage: Stage, offer: Offer, amount: int) -> None:
-    """The wallet's OFFER must be of the amount, in units that it holds (EPP-TRF-012)."""
+    """The wallet's OFFER must be of the amount, in units that it holds (EPP-TRF-012), each layer that it made
+    readable for the centre (EPP-HIS-003).
+    """
     held = {unit.unit_id: unit for unit in stage.state().units}
     stage.equal(offer.amount, amount, "amount of OFFER")
     stage.equal(sum(map(value, offer.units)), amount, "sum of the units offered")
@@ -163,6 +168,7 @@ def check_offer(stage: Stage, offer: Offer, amount: int) -> None:
         stage.require(mine is not None, "a spendable unit", identifier(unit).hex(), "unit offered")
         stage.equal(unit.hop, mine.hop if mine else None, "hop of a unit offered")
         stage.equal(len(unit.history), objects.history_size(unit.hop), "size of a history offered")
+    stage.equal(stage.layers.wrong(offer.units), None, "fault of a layer that the wallet made")
 
 
 def accept_of(offer: Offer) -> Accept:

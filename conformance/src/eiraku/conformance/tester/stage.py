@@ -9,8 +9,10 @@ from typing import Any, Literal
 from eiraku.conformance.adapter.client import Reply, State, Wallet
 from eiraku.conformance.classify import NoRoom
 from eiraku.conformance.evidence import EvidenceNotes
+from eiraku.conformance.tester.layers import Layers
 from eiraku.conformance.tester.policies import TABLES
 from eiraku.conformance.tester.world import World
+from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.tables import Side
@@ -27,6 +29,9 @@ class Stage:
         self.wallet = wallet
         self.world = world
         self.evidence = evidence
+        self.layers = Layers()
+        self.history_keys: dict[bytes, AgreementKey] = {}
+        """By kid, as the last session began."""
 
     # --- preparation ----------------------------------------------------------------------------------
 
@@ -42,6 +47,7 @@ class Stage:
 
         Raises NoRoom if the policy is one that it cannot hold.
         """
+        self.layers.clear()
         for name in TABLES:
             if self.world.policy[name] > self.room(name):
                 wanted = self.world.policy[name]
@@ -78,6 +84,8 @@ class Stage:
 
     def open(self, side: Side) -> Reply:
         """Begin a session in the given role."""
+        current = {key.kid: key.history_key for key in self.world.issuing.keys}
+        self.history_keys = {**self.world.history_keys, **current}
         reply = self.wallet.open("initiator" if side is Side.INITIATOR else "responder")
         self.evidence.step("holder", WALLET, f"open as {side.value}", outcome=str(reply))
         if reply.out is not None:

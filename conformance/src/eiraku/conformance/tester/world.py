@@ -27,7 +27,7 @@ LAST_EPOCH = 200
 """Purse IDs, units and keys of the world are valid up to this epoch, and from epoch 1."""
 SEQUENCE = 5
 LIST_EXPIRES = 250
-"""Of both key lists of the anchor."""
+"""Of both key lists of the anchor, unless a check wants another (`World.list_expires`)."""
 ECONOMY = 392
 OTHER_ECONOMY = 702
 FOREIGN_ECONOMY = 840
@@ -59,6 +59,11 @@ class World:
         self.policy = policy
         self.scheme_key = self.random(32)
         self.roots = Roots(device=SigningKey(self.random(32)), money=SigningKey(self.random(32)))
+        self.list_expires = LIST_EXPIRES
+        self.last_epoch = LAST_EPOCH
+        """In which purse IDs and units expire unless a check says otherwise."""
+        self.history_keys: dict[bytes, AgreementKey] = {}
+        """The private history key of each money key that was made here, by its kid."""
         self.device = DeviceCentre(
             keys=(self.master_key(1, 60), self.master_key(50, LAST_EPOCH)),
             seal=self.random(16),
@@ -85,7 +90,7 @@ class World:
             holder=self.random(32),
             economy=ECONOMY,
             issued=90,
-            expires=LAST_EPOCH,
+            expires=self.last_epoch,
             seal=self.device.seal,
         )
         return replace(base, **changes)
@@ -116,7 +121,7 @@ class World:
             value=value,
             economy=ECONOMY,
             issued=90,
-            expires=LAST_EPOCH,
+            expires=self.last_epoch,
             max_hops=10,
             seal=self.issuing.seal,
         )
@@ -188,14 +193,14 @@ class World:
         *,
         scheme: Mapping[bytes, Validity] | None = None,
         sequence: int = SEQUENCE,
-        expires: int = LIST_EXPIRES,
+        expires: int | None = None,
         root: SigningKey | None = None,
     ) -> bytes:
         """A key list of the device centre: by default the one of the anchor. `scheme`: by identifier."""
         return device_list(
             root or self.roots.device,
             sequence=sequence,
-            expires=expires,
+            expires=self.list_expires if expires is None else expires,
             keys=[key.announced for key in self.device.keys] if keys is None else keys,
             scheme={scheme_key_id(self.scheme_key): ALWAYS} if scheme is None else scheme,
         )
@@ -205,14 +210,14 @@ class World:
         keys: Iterable[keylists.MoneyKey] | None = None,
         *,
         sequence: int = SEQUENCE,
-        expires: int = LIST_EXPIRES,
+        expires: int | None = None,
         root: SigningKey | None = None,
     ) -> bytes:
         """A key list of the issuing centre: by default the one of the anchor."""
         return money_list(
             root or self.roots.money,
             sequence=sequence,
-            expires=expires,
+            expires=self.list_expires if expires is None else expires,
             keys=[key.announced for key in self.issuing.keys] if keys is None else keys,
         )
 
@@ -239,12 +244,14 @@ class World:
 
     def money_key(self, valid_from: int, valid_to: int) -> MoneyKey:
         """A new key of the issuing centre, which the world does not use yet."""
-        return MoneyKey(
+        made = MoneyKey(
             unit_key=SigningKey(self.random(32)),
             history_key=AgreementKey(self.random(32)),
             valid_from=valid_from,
             valid_to=valid_to,
         )
+        self.history_keys[made.kid] = made.history_key
+        return made
 
 
 def identifier(held: OfferedUnit) -> bytes:

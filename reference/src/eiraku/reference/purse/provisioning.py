@@ -22,6 +22,7 @@ from eiraku.reference.settings import SettingsError
 from eiraku.spec import objects
 from eiraku.spec.errors import Code, Refusal
 from eiraku.spec.messages import OfferedUnit
+from eiraku.spec.objects import Role
 
 RULE = "EPP-GEN-008"
 """For a fault of the anchor, which has many rules of its own."""
@@ -52,7 +53,8 @@ def provision(state: PurseState, given: Provisioning) -> tuple[PurseState, tuple
         trusted = TrustAnchor.from_mapping(given.anchor)
         check_scheme_keys(trusted, given.anchor["scheme_keys"])
         check_identity(trusted, given)
-        holdings = tuple(check_holding(trusted, item) for item in given.holdings)
+        role = anchor.parse_purse_id(given.purse_id).claims.role
+        holdings = tuple(check_holding(trusted, role, item) for item in given.holdings)
     except AnchorError as error:
         raise Refusal(Code.PROVISION, RULE, str(error)) from None
     except Refusal as refusal:
@@ -116,10 +118,10 @@ def check_identity(trusted: TrustAnchor, given: Provisioning) -> None:
         raise Refusal(Code.PROVISION, "EPP-GEN-013", "number: not that of the purse ID")
 
 
-def check_holding(trusted: TrustAnchor, item: OfferedUnit) -> Holding:
+def check_holding(trusted: TrustAnchor, role: Role, item: OfferedUnit) -> Holding:
     """A unit to begin with; one that has expired is no fault, it is only not spent. Raises Refusal."""
-    # EPP-GEN-014; EPP-GEN-018: expiry is not looked at
-    unit = anchor.verify_unit(trusted, item.unit)
+    # EPP-GEN-014; EPP-GEN-018: expiry is not looked at; EPP-KEY-009, EPP-CEN-040
+    unit = anchor.verify_unit(trusted, item.unit, at_any_epoch=role is Role.CENTRE)
     # EPP-GEN-015, EPP-HIS-004
     if not 0 <= item.hop <= objects.HOP_MAX or len(item.history) != objects.history_size(item.hop):
         raise Refusal(Code.HISTORY_SIZE, "EPP-HIS-004", "holdings: history does not fit the hop")
