@@ -4,9 +4,9 @@ from eiraku.conformance.mutants.registry import Area
 from eiraku.reference import keylists
 from eiraku.reference.crypto import cose
 from eiraku.reference.edhoc import messages
-from eiraku.reference.purse import holder, payer
+from eiraku.reference.purse import payer
 from eiraku.reference.purse.ledger import Ledger, Pending
-from eiraku.reference.purse.state import RedeliverOrder
+from eiraku.reference.purse.state import RedeliverOrder, Terms
 from eiraku.reference.records import Channel
 from eiraku.reference.store import Store
 from eiraku.spec.errors import Code, Refusal
@@ -57,12 +57,12 @@ AREA.edits(
 
 
 @AREA.replaces("EPP-CRS-008", (payer, "to_redeliver"))
-def redelivers_nothing_expired(order: RedeliverOrder, ledger: Ledger) -> Pending:
+def redelivers_nothing_expired(order: RedeliverOrder, terms: Terms, ledger: Ledger) -> Pending:
     """Refuses to redeliver a transaction whose units have all expired."""
-    pending = _to_redeliver(order, ledger)
-    held, offer = ledger.bulletin(), Offer.decode(pending.offer)
+    pending = _to_redeliver(order, terms, ledger)
+    offer = Offer.decode(pending.offer)
     last = max(Unit.decode(cose.parse(unit.unit).payload).expires for unit in offer.units)
-    if held is not None and holder.restored(held).epoch > last:
+    if terms.epoch > last:
         raise Refusal(Code.UNKNOWN_TRANSACTION, "EPP-CRS-009", "expired")
     return pending
 
