@@ -81,6 +81,14 @@ def test_a_text_that_is_accepted_is_the_only_one_of_its_checkpoint(more: str, at
 GOOD: tuple[Any, ...] = (bytes(16), 3, 7, 392, 702, 5)
 
 
+# EPP-WHS-040
+@pytest.mark.parametrize("entry", ((*GOOD[:5], 0), (bytes(16), 0, 7, 392, 392, 5)))
+def test_only_a_member_that_joins_brings_nothing(entry: tuple[Any, ...]) -> None:
+    with pytest.raises(Refusal) as refused:
+        Entry.decode(cbor.encode(entry))
+    assert (refused.value.code, refused.value.requirement) == (Code.MALFORMED, "EPP-WHS-040")
+
+
 # EPP-WHS-008
 @pytest.mark.parametrize(
     ("place", "value"),
@@ -94,7 +102,6 @@ GOOD: tuple[Any, ...] = (bytes(16), 3, 7, 392, 702, 5)
         (3, 65536),
         (4, 0),
         (4, None),
-        (5, 0),
         (5, -1),
         (5, 2**53),
         (5, True),

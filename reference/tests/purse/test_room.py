@@ -109,7 +109,7 @@ def test_reports_before_and_after_a_lapse(tmp_path: Path) -> None:
     reports = []
     for epoch in (EPOCH + 3, EPOCH + 4):
         assert isinstance(alice.device.bulletin(world.bulletin(epoch)), Accepted)
-        signed = alice.device.self_report(bytes(16))
+        signed = alice.device.self_report(world.challenge(alice.number, epoch=epoch))
         reports.append(SelfReport.decode(cose.parse(signed).payload))
     for report in reports:
         pending = sum(amount for _, _, amount in report.pending)
