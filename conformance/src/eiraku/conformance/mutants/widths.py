@@ -54,7 +54,7 @@ AREA.edits(
     "keeps_8_bits_of_a_scheme_key",
     "Keeps 8 bits of the last epoch of a scheme key.",
     TrustAnchor._lasting,
-    ("named[name].valid_to >= epoch", "named[name].valid_to & 0xFF >= epoch & 0xFF"),
+    ("not named[name].is_over(epoch)", "named[name].valid_to & 0xFF >= epoch & 0xFF"),
     collateral={"EPP-KEY-049": "what is over is erased"},
 )
 AREA.edits(
@@ -97,8 +97,8 @@ AREA.edits(
     "Takes the amount of an OFFER for a signed number of 32 bits when it looks at limits.",
     payee.check_offer,
     (
-        "if offer.amount > link.limit:",
-        "if ((offer.amount & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000 > link.limit:",
+        "if offer.amount > link.bounds.most:",
+        "if ((offer.amount & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000 > link.bounds.most:",
     ),
     collateral={"EPP-TRF-010": "the check tries each limit", "EPP-TRF-068": "the check tries each limit"},
 )
