@@ -75,6 +75,7 @@ COMMANDS = {
     "list": (("list",), "eiraku.conformance.runner.collect"),
     "explain": (("explain", "EPP-GEN-001"), "eiraku.spec.registry.by_id"),
     "mutants": (("mutants", "some"), "eiraku.conformance.mutants.registry.mutants"),
+    "statement": (("statement", "show", "anchor.json"), "eiraku.conformance.statement.envelope.read"),
     "prove": (("prove", "--evidence"), "eiraku.models.library.subjects"),
     "evidence": (
         ("evidence", "verify", "anchor.json", "--anchor", "anchor.json"),

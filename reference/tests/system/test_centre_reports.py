@@ -10,7 +10,7 @@ from cddl_verifier import Validator
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Device
-from eiraku.spec.centre_objects import CONTEXT_SELF_REPORT, Challenge, NoBody, SelfReport
+from eiraku.spec.centre_objects import CONTEXT_SELF_REPORT, NoBody, SelfReport
 from eiraku.spec.errors import Code, Refusal
 from eiraku.system.device.inspection import Finding
 from eiraku.system.device.keys import RegistryError
@@ -123,7 +123,7 @@ def test_the_purse_is_not_told_what_was_found(town: Town) -> None:
     assert caller is not None
     centre = methods.device_centre(town.registry, town.issuer, lifetime=1)
     for wrong in (0, 1):
-        challenge = Challenge.decode(centre["challenge"].handler(caller, b"", NoBody().encode())).challenge
+        challenge = centre["challenge"].handler(caller, b"", NoBody().encode())
         report = SelfReport.decode(cose.parse(person.self_report(challenge)).payload)
         lie = signed(person, replace(report, balance=report.balance + wrong))
         answers.append(centre["self-report"].handler(caller, b"", lie))

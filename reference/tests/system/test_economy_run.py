@@ -255,7 +255,7 @@ def test_a_session_that_makes_money_is_noticed(started: Run, monkeypatch: pytest
     payer, payee = started.people.persons[:2]
     store = started.places.device(payee).store
     honest = store.total
-    monkeypatch.setattr(store, "total", lambda: (honest()[0], honest()[1] * 2))
+    monkeypatch.setattr(store, "total", lambda *epoch: (honest(*epoch)[0], honest(*epoch)[1] * 2))
     with pytest.raises(ConservationError, match="together"):
         started.meetings.pay(payer, payee, 3)
 

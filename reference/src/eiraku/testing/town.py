@@ -61,6 +61,8 @@ LAST_EPOCH = 100
 ECONOMY = 392
 OTHER_ECONOMY = 410
 EPOCH = 1
+LIST_LIFETIME = 10_000
+"""Epochs: tests go on to far epochs, and only those about lists sign them again."""
 RULES = Rules(redemption_grace=2, claim_grace=4, unit_lifetime=10, max_hops=8)
 
 
@@ -164,7 +166,7 @@ class Town:
         self.folder = folder
         path = folder / "scheme"
         if not path.exists():
-            changed = DEFAULT.changed(**settings)
+            changed = DEFAULT.changed(**{"list_lifetime": LIST_LIFETIME, **settings})
             folders.create(path, settings=changed, policy=policy, random=self.random).close()
             (path / schemes.SETTINGS).write_text(services, encoding="utf-8")
         self.scheme = schemes.open_(path, random=self.random, clock=map(float, count()).__next__)

@@ -59,6 +59,7 @@ AREA.edits(
     "Takes a unit that has expired.",
     payee.check_money,
     (EXPIRED, "False"),
+    ("policy.min_life > unit.expires", "policy.min_life > unit.expires >= terms.epoch"),
 )
 AREA.edits(
     "EPP-UNI-005",
