@@ -11,7 +11,7 @@ import { CONTEXT, verifyDetached } from "./cose.mjs";
 import { oneByteString } from "./edhoc.mjs";
 import { Handshake } from "./handshake.mjs";
 import { ID_CRED, checkPurseId, openPurseId, parsePurseId } from "./identity.mjs";
-import { schemeKeysAt, takeAnchor } from "./keylists.mjs";
+import { heldAnchor, schemeKeysAt, takeAnchor } from "./keylists.mjs";
 import { CCM_8, CHACHA, sha256 } from "./keys.mjs";
 import { parseMessage, parseOffer } from "./messages.mjs";
 import { checkValue, parseUnit, receiptVerifies, verifyUnit } from "./money.mjs";
@@ -61,9 +61,13 @@ class Memory {
   constructor(purse, { holdings = [], pending = [], credited = [], settled = [], seen = [] } = {}) {
     const unitsOf = (p) => parseOffer(bytes(p.offer)).units.map(({ unit }) => parseUnit(unit));
     const { purse_id, private_key, policy, bulletin } = purse ?? {};
-    const anchor = purse ? takeAnchor(purse.anchor) : null;
-    // EPP-KEY-042: the bulletin held stays in force when its key is revoked.
-    const before = anchor && { ...anchor, device_keys: anchor.device_keys.map((key) => ({ ...key, from: 0, to: 0xffffffff })) };
+    const anchor = purse ? heldAnchor(purse.anchor) : null;
+    // EPP-KEY-042: the bulletin held stays in force when its key is revoked, or the list ends.
+    const before = anchor && {
+      ...anchor,
+      device_keys: anchor.device_keys.map((key) => ({ ...key, from: 0, to: 0xffffffff })),
+      lists: { ...anchor.lists, device: { ...anchor.lists.device, expires: 0xffffffff } },
+    };
     this.state = {
       purse: purse && { purse_id, private_key },
       anchor, policy,
