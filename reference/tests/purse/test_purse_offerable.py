@@ -129,7 +129,7 @@ def former_lightest(ordered: list[Candidate], amount: int, max_units: int) -> li
         if not carry and redeliver_size(count, amount, part.size) <= LIMIT:
             return former_units(part)
     # EPP-TRF-060
-    raise Refusal(Code.TOO_LARGE, "EPP-TRF-060", f"no choice of units for {amount} fits a message")
+    raise Refusal(Code.TOO_LARGE, "EPP-TRF-060", f"no choice of units for {amount} fits a record")
 
 
 def former_units(part: Part | None) -> list[Candidate]:
