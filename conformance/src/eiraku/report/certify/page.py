@@ -1,7 +1,7 @@
 """``report.html``: one page with everything in it, that asks nothing of any network.
 
-Without scripts it loses its filter and nothing else. Long output is cut to keep large
-runs within about 2 MB; ``report.json`` has all of it.
+Without scripts it loses its filter and nothing else. Long output of failures is cut; ``report.json`` has all
+of it. A conformant run at level standard takes about 3 MB, most of it the checks under each requirement.
 """
 
 import re
