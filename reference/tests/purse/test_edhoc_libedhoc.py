@@ -117,7 +117,7 @@ def test_identifiers_of_the_peer(libedhoc: Path, ring: Ring, side: Side, length:
 
 # EPP-PID-012
 @SIDES
-@pytest.mark.parametrize("kid", (b"", b"\x02", b"\x20", bytes(2), bytes(251), bytes(544), bytes(1400)))
+@pytest.mark.parametrize("kid", (b"", b"\x02", b"\x20", bytes(2), bytes(288), bytes(544), bytes(1400)))
 def test_another_kid(libedhoc: Path, ring: Ring, side: Side, kid: bytes) -> None:
     ring.manner = {"id_cred": {4: kid}}
     bout = ring.meet(libedhoc, side)

@@ -29,8 +29,6 @@ SANITIZE = "-fsanitize=address,undefined"
 HONEST = handshake.party
 REFUSED = b"\x01\x60"
 """EPP-SES-016."""
-
-
 SIDES = pytest.mark.parametrize("side", Side)
 """Which side the purse on the library is."""
 
