@@ -4,11 +4,15 @@ The programs are in `reference/tests/purse/edhoc_stacks`. They take NAME=VALUE, 
 digits, and say in the end which keys they have, or why they stopped.
 """
 
+import os
+import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from eiraku.reference.device import Rejected, Result
 from eiraku.reference.edhoc.messages import Ead
@@ -23,16 +27,28 @@ from eiraku.testing.purses import World
 
 SANITIZE = "-fsanitize=address,undefined"
 HONEST = handshake.party
+REFUSED = b"\x01\x60"
+"""EPP-SES-016."""
+SIDES = pytest.mark.parametrize("side", Side)
+"""Which side the purse on the library is."""
 
 
-def compiled(
-    compiler: str, sources: Sequence[Path], folder: Path, libraries: Sequence[str], out: Path
-) -> Path:
-    """A program of `sources` on the libraries that `folder` has in `include` and `lib`, and on OpenSSL."""
+def compiled(name: str, libraries: Sequence[str], sources: Path, out: Path) -> Path:
+    """The program `name` of the folder `sources`, on OpenSSL and on libraries that somebody else makes.
+
+    EIRAKU_NAME in the environment is the folder with their `include` and `lib`; without it, skips the test.
+    """
+    variable = f"EIRAKU_{name.upper()}"
+    given, compiler = os.environ.get(variable), shutil.which("cc")
+    if given is None:
+        pytest.skip(f"{variable} does not name a folder with {name}: see docs/howto/edhoc-library.md")
+    if compiler is None:
+        pytest.skip("no C compiler cc")
+    folder, files = Path(given), [sources / f"{file}.c" for file in (name, "epp", "crypto")]
     flags = ("-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", SANITIZE, "-fno-sanitize-recover=all")
     include, search = f"-I{folder / 'include'}", f"-L{folder / 'lib'}"
     linked = [f"-l{name}" for name in (*libraries, "crypto")]
-    command: list[str | Path] = [compiler, *flags, include, *sources, "-o", out, search, *linked]
+    command: list[str | Path] = [compiler, *flags, include, *files, "-o", out, search, *linked]
     subprocess.run(command, check=True)  # noqa: S603 - our own program
     return out
 

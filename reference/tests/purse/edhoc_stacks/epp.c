@@ -31,9 +31,10 @@ static int head(struct part *rest, int *major, uint64_t *argument)
 	more = (size_t)1 << (*argument - 24);
 	if (rest->length < more)
 		return 0;
-	for (*argument = 0; more > 0; --more, rest->at++, rest->length--)
+	*argument = 0;
+	for (size_t i = 0; i < more; ++i, rest->at++, rest->length--)
 		*argument = *argument << 8 | rest->at[0];
-	return 1;
+	return more == 1 ? *argument >= 24 : *argument >> 4 * more != 0;
 }
 
 static int byte_string(struct part *rest, struct part *value)
@@ -87,19 +88,6 @@ static int skip(struct part *rest, int depth)
 	}
 }
 
-int epp_next_item(struct part *rest, struct item *item)
-{
-	int major;
-	uint64_t label;
-
-	if (!head(rest, &major, &label) || major > 1 || label > INT32_MAX)
-		return 0;
-	item->label = major == 0 ? (int64_t)label : -1 - (int64_t)label;
-	item->has_value = rest->length > 0 && rest->at[0] >> 5 == 2;
-	item->value = (struct part){ NULL, 0 };
-	return item->has_value ? byte_string(rest, &item->value) : 1;
-}
-
 /* --- keys --- */
 
 static int derived(const struct purse *purse, const uint8_t *salt, size_t salt_length, const char *info, uint8_t *out,
@@ -132,13 +120,12 @@ int epp_is_member(struct purse *purse, const uint8_t *message_1, size_t length)
 	return 0;
 }
 
-int epp_seal(const struct purse *purse, uint8_t *sealed, size_t *length)
+int epp_seal(const struct purse *purse, uint8_t sealed[SEALED])
 {
 	uint8_t key[44];
 
-	*length = NONCE + purse->purse_id_length + TAG;
 	return RAND_bytes(sealed, NONCE) == 1 && derived(purse, sealed, NONCE, "EPP/1 sealed purse ID", key, 44) &&
-	       aead_seal(4, key, key + 32, NULL, 0, purse->purse_id, purse->purse_id_length, sealed + NONCE);
+	       aead_seal(4, key, key + 32, NULL, 0, purse->purse_id, PADDED, sealed + NONCE);
 }
 
 /* --- purse IDs --- */
@@ -148,7 +135,7 @@ static int read_purse_id(struct purse *purse)
 {
 	static const char context[] = "EPP/1 purse ID";
 	struct part rest = { purse->peer_id, purse->peer_id_length }, protected, payload, signature, claims;
-	uint8_t signed_bytes[MAX_PURSE_ID + 64], *end = signed_bytes;
+	uint8_t signed_bytes[PADDED + 64], *end = signed_bytes;
 	const uint8_t *payload_at;
 
 	if (!LITERALLY(&rest, "\x84") || !byte_string(&rest, &protected) || !LITERALLY(&rest, "\xa0"))
@@ -173,6 +160,20 @@ static int read_purse_id(struct purse *purse)
 	return 1;
 }
 
+/* One item, and zeros after it. */
+static int unpad(struct purse *purse)
+{
+	struct part rest = { purse->peer_id, PADDED };
+
+	if (!skip(&rest, 16))
+		return 0;
+	purse->peer_id_length = PADDED - rest.length;
+	for (size_t i = 0; i < rest.length; ++i)
+		if (rest.at[i] != 0)
+			return 0;
+	return 1;
+}
+
 int epp_peer(struct purse *purse, const struct item *items, size_t count)
 {
 	const struct part *sealed = NULL;
@@ -186,15 +187,31 @@ int epp_peer(struct purse *purse, const struct item *items, size_t count)
 			return 0;
 		sealed = &items[i].value;
 	}
-	if (sealed == NULL || sealed->length <= NONCE + TAG || sealed->length > MAX_SEALED)
+	if (sealed == NULL || sealed->length != SEALED)
 		return 0;
-	purse->peer_id_length = sealed->length - NONCE - TAG;
 	if (!derived(purse, sealed->at, NONCE, "EPP/1 sealed purse ID", key, 44) ||
-	    !aead_open(4, key, key + 32, NULL, 0, sealed->at + NONCE, sealed->length - NONCE, purse->peer_id) ||
+	    !aead_open(4, key, key + 32, NULL, 0, sealed->at + NONCE, SEALED - NONCE, purse->peer_id) || !unpad(purse) ||
 	    !read_purse_id(purse))
 		return 0;
 	purse->code = NULL;
 	return 1;
+}
+
+void epp_choose_suite(struct purse *purse, const uint8_t *message_1, size_t length)
+{
+	struct part rest = { message_1, length };
+	uint64_t count = 1, suite;
+	int major;
+
+	purse->suite = 4;
+	if (!skip(&rest, 1) || (rest.length > 0 && rest.at[0] >> 5 == 4 && !head(&rest, &major, &count)))
+		return;
+	for (; count > 0 && head(&rest, &major, &suite); --count) {
+		if (major == 0 && (suite == 4 || (suite == 0 && purse->has_suite_0))) {
+			purse->suite = (int)suite;
+			return;
+		}
+	}
 }
 
 int epp_items(struct purse *purse, int message, const struct item *items, size_t count)
@@ -293,10 +310,8 @@ int epp_is_error_1(const uint8_t *message, size_t length)
 
 int epp_refuse(const struct purse *purse, const char *where, int status)
 {
-	const char *text = purse->code != NULL && strcmp(purse->code, "version") == 0 ? "version" : "refused";
-	uint8_t error[9] = { 0x01, (uint8_t)(0x60 | 7) };
+	static const uint8_t error[] = { 0x01, 0x60 };
 
-	memcpy(error + 2, text, 7);
 	epp_send(error, sizeof(error));
 	printf("refused %s %d %s\n", where, status, purse->code == NULL ? "library" : purse->code);
 	return 1;
@@ -314,7 +329,7 @@ int epp_arguments(struct purse *purse, int count, char **arguments)
 		if (strcmp(arguments[i], "role") == 0)
 			purse->initiates = strcmp(value, "initiator") == 0;
 		else if (strcmp(arguments[i], "suite") == 0)
-			purse->suite = atoi(value);
+			purse->suite = atoi(value), purse->has_suite_0 = purse->suite == 0;
 		else if (strcmp(arguments[i], "connection-id") == 0)
 			purse->connection_id_length = from_hex(value, purse->connection_id, sizeof(purse->connection_id));
 		else if (strcmp(arguments[i], "scheme-key") == 0)
@@ -324,7 +339,7 @@ int epp_arguments(struct purse *purse, int count, char **arguments)
 		else if (strcmp(arguments[i], "device-key") == 0)
 			from_hex(value, purse->device_key, 32);
 		else if (strcmp(arguments[i], "purse-id") == 0)
-			purse->purse_id_length = from_hex(value, purse->purse_id, MAX_PURSE_ID);
+			purse->purse_id_length = from_hex(value, purse->purse_id, PADDED);
 		else
 			return 0;
 	}

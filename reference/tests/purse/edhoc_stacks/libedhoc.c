@@ -27,7 +27,7 @@ static struct purse us;
 static struct key keys[KEYS];
 /* What the library does not show: G_X, for `EPP member`, and PRK_out. */
 static uint8_t our_ephemeral[32], prk_out[32];
-static uint8_t sealed[MAX_SEALED], member[MEMBER_MAC];
+static uint8_t sealed[SEALED], member[MEMBER_MAC];
 /* Where the `EPP member` that the library found in message_1 ends. */
 static const uint8_t *member_end;
 /* What `ead.process` saw of message_2 or message_3, and what is judged after the signature. */
@@ -178,7 +178,6 @@ static int compose(void *context, enum edhoc_message message, struct edhoc_ead_t
 {
 	static const uint8_t offer[] = { 0x81, 0x01 }, choice[] = { 0x01 };
 	uint8_t before[128];
-	size_t length;
 
 	(void)context;
 	*count = message == EDHOC_MSG_3 ? 1 : message == EDHOC_MSG_4 ? 0 : 2;
@@ -193,9 +192,9 @@ static int compose(void *context, enum edhoc_message message, struct edhoc_ead_t
 	}
 	if (message == EDHOC_MSG_4)
 		return EDHOC_SUCCESS;
-	if (!epp_seal(&us, sealed, &length))
+	if (!epp_seal(&us, sealed))
 		return EDHOC_ERROR_CRYPTO_FAILURE;
-	token[0] = (struct edhoc_ead_token){ -LABEL_PURSE_ID, sealed, length };
+	token[0] = (struct edhoc_ead_token){ -LABEL_PURSE_ID, sealed, sizeof(sealed) };
 	if (message == EDHOC_MSG_2)
 		token[1] = (struct edhoc_ead_token){ -LABEL_VERSION, choice, sizeof(choice) };
 	return EDHOC_SUCCESS;
@@ -302,12 +301,13 @@ static int prepare(struct edhoc_context *context)
 	return EDHOC_SUCCESS;
 }
 
-/* A wrong suite is answered with ERR_CODE 2 and what we support, as the library says (EPP-SES-004). */
+/* A wrong suite is answered with ERR_CODE 2 and all that we support, as the library says (EPP-SES-004, EPP-SES-061). */
 static int refuse_message_1(struct edhoc_context *context, int status)
 {
 	enum edhoc_error_code code = EDHOC_ERROR_CODE_SUCCESS;
-	int32_t supported[1] = { us.suite };
-	struct edhoc_error_info info = { .cipher_suites = supported, .total_entries = 1, .written_entries = 1 };
+	int32_t supported[] = { 4, 0 };
+	size_t count = us.has_suite_0 ? 2 : 1;
+	struct edhoc_error_info info = { .cipher_suites = supported, .total_entries = count, .written_entries = count };
 	uint8_t error[16];
 	size_t length;
 
@@ -325,8 +325,11 @@ static int refuse_message_1(struct edhoc_context *context, int status)
 static int as_initiator(struct edhoc_context *context, uint8_t *message)
 {
 	size_t length;
-	int status = edhoc_message_1_compose(context, message, MAX_MESSAGE, &length);
+	int status = prepare(context);
 
+	if (status != EDHOC_SUCCESS)
+		return epp_refuse(&us, "prepare", status);
+	status = edhoc_message_1_compose(context, message, MAX_MESSAGE, &length);
 	if (status != EDHOC_SUCCESS)
 		return epp_refuse(&us, "compose message_1", status);
 	epp_send(message, length);
@@ -355,6 +358,11 @@ static int as_responder(struct edhoc_context *context, uint8_t *message)
 
 	if (length == 0 || epp_is_error_1(message, length))
 		return 1;
+	/* A context compares one suite. */
+	epp_choose_suite(&us, message, length);
+	status = prepare(context);
+	if (status != EDHOC_SUCCESS)
+		return epp_refuse(&us, "prepare", status);
 	status = edhoc_message_1_process(context, message, length);
 	if (status != EDHOC_SUCCESS)
 		return refuse_message_1(context, status);
@@ -393,13 +401,10 @@ int main(int count, char **arguments)
 
 	if (!epp_arguments(&us, count, arguments))
 		return 2;
-	status = prepare(&context);
-	if (status != EDHOC_SUCCESS)
-		return epp_refuse(&us, "prepare", status);
-	material = aead_key(us.suite) + aead_nonce(us.suite); /* EPP-REC-001 */
 	status = us.initiates ? as_initiator(&context, message) : as_responder(&context, message);
 	if (status != 0)
 		return status;
+	material = aead_key(us.suite) + aead_nonce(us.suite); /* EPP-REC-001 */
 	if (edhoc_export_prk_exporter(&context, 65001, com_ka, material) != EDHOC_SUCCESS ||
 	    edhoc_export_prk_exporter(&context, 65002, com_kb, material) != EDHOC_SUCCESS)
 		return 3;

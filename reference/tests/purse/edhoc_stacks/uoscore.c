@@ -101,17 +101,12 @@ static enum err ead_process(void *params, struct byte_array *ead)
 /* EAD_2 or EAD_3: `EPP purse ID`, and the version in EAD_2. */
 static uint32_t later_items(uint8_t *out)
 {
-	uint8_t sealed[MAX_SEALED], *end = out;
-	size_t length;
+	static const uint8_t before[] = { 0x39, 0xfd, 0xea, 0x59, SEALED >> 8, SEALED & 255 };
+	uint8_t *end = out + sizeof(before) + SEALED;
 
-	if (!epp_seal(&us, sealed, &length))
+	memcpy(out, before, sizeof(before));
+	if (!epp_seal(&us, out + sizeof(before)))
 		return 0;
-	memcpy(end, "\x39\xfd\xea", 3), end += 3;
-	*end++ = length < 256 ? 0x58 : 0x59;
-	if (length >= 256)
-		*end++ = (uint8_t)(length >> 8);
-	*end++ = (uint8_t)length;
-	memcpy(end, sealed, length), end += length;
 	if (!us.initiates)
 		memcpy(end, "\x39\xfd\xe8\x41\x01", 5), end += 5;
 	return (uint32_t)(end - out);
@@ -132,7 +127,7 @@ static uint32_t first_items(uint8_t *out, const uint8_t *ephemeral)
 
 int main(int count, char **arguments)
 {
-	static uint8_t private_ephemeral[32], ephemeral[32], public_key[32], first[64], later[MAX_SEALED + 16];
+	static uint8_t private_ephemeral[32], ephemeral[32], public_key[32], first[64], later[SEALED + 16];
 	uint8_t prk_out[32], suite, error[64], kid[] = { 0xa1, 0x04, 0x01 };
 	struct byte_array prk = { sizeof(prk_out), prk_out }, error_message = { sizeof(error), error };
 	struct cred_array nobody = { 0, NULL };
