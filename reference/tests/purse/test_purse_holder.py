@@ -1,6 +1,5 @@
 """What a holder may set and hand over: the bounds of orders, a payee by name, lists, keys, a new purse."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import pytest
 
 from eiraku.reference import policy
 from eiraku.reference.anchor import verify_bulletin
-from eiraku.reference.centres.roots import ALWAYS, device_list, money_list
+from eiraku.reference.centres.roots import ALWAYS
 from eiraku.reference.crypto import cose
 from eiraku.reference.device import Accepted, Device, Rejected, Result
 from eiraku.reference.keylists import Validity
@@ -176,33 +175,14 @@ def test_a_unit_that_dies_soon_goes_home_only(tmp_path: Path) -> None:
 # --- lists, keys and bulletins ---
 
 
-def scheme_list(
-    world: World,
-    sequence: int,
-    expires: int = LAST_EPOCH,
-    *,
-    spans: Mapping[str, tuple[int, int]] | None = None,
-) -> tuple[bytes, dict[str, bytes]]:
-    """A device list with the world's scheme key and others by name, with their epochs; and those others."""
-    spans = spans or {}
-    keys = {name: name.encode().ljust(32) for name in spans}
-    named = {scheme_key_id(keys[name]): Validity(valid_from=a, valid_to=b) for name, (a, b) in spans.items()}
-    signed = device_list(
-        world.roots.device,
-        sequence=sequence,
-        expires=expires,
-        keys=[key.announced for key in world.device_centre.keys],
-        scheme={scheme_key_id(world.scheme_key): ALWAYS, **named},
-    )
-    return signed, keys
-
-
 def test_scheme_keys(world: World) -> None:
     """EPP-KEY-048, EPP-KEY-049, EPP-KEY-064, EPP-KEY-065"""
     purse = world.purse().device
     spans = {"over": (0, EPOCH - 1), "void": (EPOCH + 9, EPOCH + 8), "now": (0, EPOCH)}
     spans |= {"late": (EPOCH + 1, LAST_EPOCH), "next": (0, LAST_EPOCH), "fifth": (0, 99)}
-    signed, keys = scheme_list(world, 2, spans=spans)
+    keys = {name: name.encode().ljust(32) for name in spans}
+    named = {scheme_key_id(keys[name]): Validity(valid_from=a, valid_to=b) for name, (a, b) in spans.items()}
+    signed = world.device_keys(2, scheme={scheme_key_id(world.scheme_key): ALWAYS, **named})
     refused(purse.scheme_key(keys["now"]), Code.KEYS_SIGNATURE, "EPP-KEY-048")
     assert isinstance(purse.keys(Centre.DEVICE, signed), Accepted)
     for name in ("over", "void"):
@@ -225,11 +205,7 @@ def test_scheme_keys(world: World) -> None:
 def test_a_key_list_that_is_held_changes_nothing(world: World) -> None:
     """EPP-KEY-025"""
     purse = world.purse().device
-    money = [key.announced for key in world.issuing_centre.keys]
-    lists = {
-        Centre.DEVICE: scheme_list(world, 2)[0],
-        Centre.MONEY: money_list(world.roots.money, sequence=2, expires=LAST_EPOCH, keys=money),
-    }
+    lists = {Centre.DEVICE: world.device_keys(2), Centre.MONEY: world.money_keys(2)}
     for centre, signed in lists.items():
         assert isinstance(purse.keys(centre, signed), Accepted)
         before = purse.snapshot()
@@ -240,7 +216,7 @@ def test_a_key_list_that_is_held_changes_nothing(world: World) -> None:
 def test_bulletins(world: World) -> None:
     """EPP-BUL-002, EPP-BUL-050: later than the one held, up to one epoch after the device list."""
     purse = world.purse().device
-    assert isinstance(purse.keys(Centre.DEVICE, scheme_list(world, 2, EPOCH + 5)[0]), Accepted)
+    assert isinstance(purse.keys(Centre.DEVICE, world.device_keys(2, expires=EPOCH + 5)), Accepted)
     before = purse.snapshot()
     assert isinstance(purse.bulletin(world.bulletin()), Accepted)
     assert purse.snapshot() == before, "the one held changes nothing"
@@ -264,17 +240,15 @@ def test_a_bulletin_without_a_key_identifier(world: World) -> None:
 def test_no_session_with_an_anchor_that_is_over(world: World, side: Side) -> None:
     """EPP-KEY-043, EPP-KEY-047: the order stays, and its session opens once there is a newer list."""
     purse = world.purse([1]).device
-    assert isinstance(purse.keys(Centre.DEVICE, scheme_list(world, 2, EPOCH)[0]), Accepted)
+    assert isinstance(purse.keys(Centre.DEVICE, world.device_keys(2, expires=EPOCH)), Accepted)
     assert isinstance(purse.order(PayOrder(amount=1)), Accepted)
     assert isinstance(purse.bulletin(world.bulletin(EPOCH + 1)), Accepted)
     refused(purse.open(side), Code.ANCHOR_EXPIRED, "EPP-KEY-043")
     over = Validity(valid_from=0, valid_to=EPOCH)
-    device = [key.announced for key in world.device_centre.keys]
-    name = scheme_key_id(world.scheme_key)
-    without = device_list(world.roots.device, sequence=3, expires=99, keys=device, scheme={name: over})
+    without = world.device_keys(3, scheme={scheme_key_id(world.scheme_key): over})
     assert isinstance(purse.keys(Centre.DEVICE, without), Accepted)
     refused(purse.open(side), Code.ANCHOR_EXPIRED, "EPP-KEY-047")
-    assert isinstance(purse.keys(Centre.DEVICE, scheme_list(world, 4)[0]), Accepted)
+    assert isinstance(purse.keys(Centre.DEVICE, world.device_keys(4)), Accepted)
     assert isinstance(purse.open(side), Accepted)
 
 
@@ -324,10 +298,8 @@ def test_the_scheme_keys_of_a_new_purse(world: World, keys: tuple[str, ...], rul
 def test_a_scheme_key_that_is_over_is_no_fault(world: World) -> None:
     """EPP-KEY-069"""
     given = world.provisioning()
-    name = scheme_key_id(world.scheme_key)
     over = Validity(valid_from=0, valid_to=EPOCH - 1)
-    device = [key.announced for key in world.device_centre.keys]
-    signed = device_list(world.roots.device, sequence=2, expires=99, keys=device, scheme={name: over})
+    signed = world.device_keys(2, scheme={scheme_key_id(world.scheme_key): over})
     made = world.purse(provisioning=replace(given, anchor={**given.anchor, "device_keys": signed.hex()}))
     assert isinstance(made.device.order(RECEIVE), Accepted)
     refused(made.device.open(Side.RESPONDER), Code.ANCHOR_EXPIRED, "EPP-KEY-047")
