@@ -4,43 +4,27 @@ from dataclasses import replace
 
 import pytest
 
-from eiraku.reference.centres.roots import ALWAYS, device_list, money_list
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Accepted, Rejected
 from eiraku.reference.gossip import Gossip, exchange, lists_of
 from eiraku.reference.purse.state import Ready, ReceiveOrder
 from eiraku.spec.bulletins import Whole
 from eiraku.spec.errors import Code
-from eiraku.spec.key_lists import Centre, scheme_key_id
+from eiraku.spec.key_lists import Centre
 from eiraku.spec.news import AskBulletin, AskDelta, AskKeys, Done, Have, Keys, Nothing, Signed, Whose
 from eiraku.spec.tables import Side
-from eiraku.testing.purses import LAST_EPOCH, World
+from eiraku.testing.purses import World
 
 pytestmark = pytest.mark.slow
-
-
-def device_keys(world: World, sequence: int, expires: int = LAST_EPOCH) -> bytes:
-    return device_list(
-        world.roots.device,
-        sequence=sequence,
-        expires=expires,
-        keys=[key.announced for key in world.device_centre.keys],
-        scheme={scheme_key_id(world.scheme_key): ALWAYS},
-    )
-
-
-def money_keys(world: World, sequence: int, expires: int = LAST_EPOCH) -> bytes:
-    keys = [key.announced for key in world.issuing_centre.keys]
-    return money_list(world.roots.money, sequence=sequence, expires=expires, keys=keys)
 
 
 def purse(world: World, device: int = 1, money: int = 1, epoch: int = 10) -> Gossip:
     """One that holds these lists and this bulletin."""
     made = world.purse().device
     if device > 1:
-        assert isinstance(made.keys(Centre.DEVICE, device_keys(world, device)), Accepted)
+        assert isinstance(made.keys(Centre.DEVICE, world.device_keys(device)), Accepted)
     if money > 1:
-        assert isinstance(made.keys(Centre.MONEY, money_keys(world, money)), Accepted)
+        assert isinstance(made.keys(Centre.MONEY, world.money_keys(money)), Accepted)
     if epoch > 10:
         assert isinstance(made.bulletin(world.bulletin(epoch)), Accepted)
     return Gossip(made)
@@ -77,7 +61,7 @@ def test_a_bulletin_under_a_successor_comes_after_the_list(world: World) -> None
     key = replace(world.device_centre.keys[-1], key=SigningKey(world.random(32)))
     world.device_centre = replace(world.device_centre, keys=(*world.device_centre.keys, key))
     early = Gossip(world.purse(provisioning=replace(world.provisioning(), bulletin=None)).device)
-    assert isinstance(early.device.keys(Centre.DEVICE, device_keys(world, 2)), Accepted)
+    assert isinstance(early.device.keys(Centre.DEVICE, world.device_keys(2)), Accepted)
     assert isinstance(early.device.bulletin(world.bulletin(20)), Accepted)
     assert not isinstance(late.device.bulletin(world.bulletin(20)), Accepted)
     exchange(late, early)
@@ -88,7 +72,7 @@ def test_a_bulletin_under_a_successor_comes_after_the_list(world: World) -> None
 def test_a_purse_whose_anchor_has_expired(world: World, begins: bool) -> None:  # noqa: FBT001
     """EPP-KEY-061, EPP-KEY-062: it opens no session, learns all that is new, and passes on what it has."""
     late, early = purse(world), purse(world, 3, 3, 14)
-    short = device_keys(world, 2, expires=10), money_keys(world, 2, expires=9)
+    short = world.device_keys(2, expires=10), world.money_keys(2, expires=9)
     for centre, signed in zip(Centre, short, strict=True):
         assert isinstance(late.device.keys(centre, signed), Accepted)
     assert isinstance(late.device.bulletin(world.bulletin(11)), Accepted)
@@ -107,7 +91,7 @@ def test_a_purse_whose_anchor_has_expired(world: World, begins: bool) -> None:  
 def test_a_bulletin_that_the_list_does_not_reach(world: World) -> None:
     """EPP-BUL-050, EPP-DEV-027: no chunk of it is asked for."""
     late = purse(world)
-    assert isinstance(late.device.keys(Centre.DEVICE, device_keys(world, 9, expires=12)), Accepted)
+    assert isinstance(late.device.keys(Centre.DEVICE, world.device_keys(9, expires=12)), Accepted)
     for epoch, answer in ((14, Done()), (13, AskDelta(epoch=13, from_epoch=10))):
         late.expect()
         assert late.deliver(Have(epoch=epoch, device=1, money=1).encode()) == AskBulletin().encode()
@@ -118,7 +102,7 @@ def test_a_bulletin_that_the_list_does_not_reach(world: World) -> None:
 def test_ways_back_without_a_session(world: World) -> None:
     """EPP-KEY-063: requests are signed, and a purse ID is renewed, under an expired anchor."""
     late = purse(world).device
-    assert isinstance(late.keys(Centre.MONEY, money_keys(world, 2, expires=9)), Accepted)
+    assert isinstance(late.keys(Centre.MONEY, world.money_keys(2, expires=9)), Accepted)
     assert late.sign_request("device", "scheme-keys", 1, b"")
     assert isinstance(late.state, Ready)
     claims = late.state.identity.claims
@@ -141,8 +125,8 @@ def test_a_peer_that_promises_what_it_has_not(world: World) -> None:
     promise = Have(epoch=99, device=9, money=9).encode()
     for lie in (
         Nothing().encode(),
-        Keys(signed=money_keys(world, 9)).encode(),
-        Keys(signed=device_keys(world, 9)[:-1] + b"0").encode(),
+        Keys(signed=world.money_keys(9)).encode(),
+        Keys(signed=world.device_keys(9)[:-1] + b"0").encode(),
         AskKeys(centre=Whose.MONEY).encode(),
         Have(epoch=1, device=1, money=1).encode(),
     ):
@@ -154,8 +138,8 @@ def test_a_peer_that_promises_what_it_has_not(world: World) -> None:
     # an older one than was promised is taken for what it is, and the next thing asked for
     gossip.expect()
     gossip.deliver(promise)
-    answer = gossip.deliver(Keys(signed=device_keys(world, 2)).encode())
+    answer = gossip.deliver(Keys(signed=world.device_keys(2)).encode())
     assert answer == AskKeys(centre=Whose.MONEY).encode()
-    answer = gossip.deliver(Keys(signed=money_keys(world, 2)).encode())
+    answer = gossip.deliver(Keys(signed=world.money_keys(2)).encode())
     assert answer == AskBulletin().encode()
     assert lists_of(gossip.device) == (2, 2)

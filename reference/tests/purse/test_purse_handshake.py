@@ -156,6 +156,32 @@ def test_names(world: World, *, opens: bool, name: str) -> None:
     assert result.out == REFUSED
 
 
+PADDED: dict[str, Callable[[bytes], bytes]] = {
+    "another last byte": lambda purse_id: purse_id.ljust(255, b"\0") + b"\1",
+    "a byte after the purse ID": lambda purse_id: purse_id + b"\1",
+    "no item": lambda _: b"\xff",
+    "an item that does not end": lambda _: b"\x59\xff\xff",
+}
+
+
+@pytest.mark.parametrize("opens", (True, False), ids=("initiator", "responder"))
+@pytest.mark.parametrize("name", PADDED)
+def test_padding(world: World, *, opens: bool, name: str) -> None:
+    """EPP-PID-031: after the one item nothing but zeros."""
+    honest = credential.seal
+
+    def seal(scheme_key: bytes, nonce: bytes, purse_id: bytes) -> Ead:
+        return honest(scheme_key, nonce, PADDED[name](purse_id))
+
+    odd, wary = world.purse([1], patches=[(credential, "seal", seal)]), world.purse([1])
+    payer, payee = (wary, odd) if opens else (odd, wary)
+    exchange = transfer(payer.device, PayOrder(amount=1), payee.device, RECEIVE)
+    result = (exchange.initiator if opens else exchange.responder)[-1]
+    assert isinstance(result, Rejected)
+    assert (result.refusal.code, result.refusal.requirement) == (Code.AUTHENTICATION, "EPP-PID-031")
+    assert result.out == REFUSED
+
+
 # --- versions ---
 
 

@@ -11,7 +11,6 @@ import pytest
 from cddl_verifier import Validator
 from zcbor.zcbor.zcbor import PRELUDE_PATH, CddlValidationError, DataTranslator
 
-from eiraku.reference.centres.roots import money_list
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.device import Device
@@ -132,10 +131,7 @@ def purses(heard: Heard, folder: Path) -> None:
     heard.hear("delta", update.delta)
     exchange(pupil, teacher)
     early, late = Gossip(world.purse().device), Gossip(world.purse().device)
-    keys = [key.announced for key in world.issuing_centre.keys]
-    accepted(
-        early.device.keys(Centre.MONEY, money_list(world.roots.money, sequence=2, expires=50, keys=keys))
-    )
+    accepted(early.device.keys(Centre.MONEY, world.money_keys(2, expires=50)))
     exchange(late, early)
     world.close()
 

@@ -4,7 +4,7 @@ Everything is drawn from one seed, so that a run can be repeated byte for byte. 
 real memories; how they meet is in `eiraku.reference.meeting`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,16 @@ from eiraku.reference.anchor import TrustAnchor, parse_purse_id
 from eiraku.reference.centres import issuing
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
 from eiraku.reference.centres.issuing import IssuingCentre
-from eiraku.reference.centres.roots import Roots
+from eiraku.reference.centres.roots import ALWAYS, Roots, device_list, money_list
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.device import Accepted
+from eiraku.reference.keylists import Validity
 from eiraku.reference.policy import Policy
 from eiraku.reference.purse.state import Provisioning
 from eiraku.spec.centre_objects import CONTEXT_CHALLENGE, Challenge
+from eiraku.spec.key_lists import scheme_key_id
 from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import PurseId, Role, Unit
 from eiraku.testing.device import BenchDevice
@@ -86,6 +88,23 @@ class World:
             money_seal=self.issuing_centre.seal,
             scheme_keys=(self.scheme_key,),
         )
+
+    def device_keys(
+        self, sequence: int, *, expires: int = LAST_EPOCH, scheme: Mapping[bytes, Validity] | None = None
+    ) -> bytes:
+        """A key list of the device centre. `scheme`: by identifier; by default this world's, for ever."""
+        return device_list(
+            self.roots.device,
+            sequence=sequence,
+            expires=expires,
+            keys=[key.announced for key in self.device_centre.keys],
+            scheme={scheme_key_id(self.scheme_key): ALWAYS} if scheme is None else scheme,
+        )
+
+    def money_keys(self, sequence: int, *, expires: int = LAST_EPOCH) -> bytes:
+        """A key list of the issuing centre."""
+        keys = [key.announced for key in self.issuing_centre.keys]
+        return money_list(self.roots.money, sequence=sequence, expires=expires, keys=keys)
 
     def challenge(self, number: bytes, *, epoch: int = EPOCH, asked: bytes = bytes(16)) -> bytes:
         """The device centre's challenge to a purse, as signed; `asked`: its 16 bytes."""

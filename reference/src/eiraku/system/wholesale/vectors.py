@@ -1,7 +1,7 @@
 """Vectors of chapter 15, which ``eiraku maintain vectors --write`` writes.
 
 Trees and proofs come from the definitions of RFC 9162, written down as they stand there and not as
-`wholesale.merkle` computes them. The log has one posting of every kind, with a checkpoint after each epoch.
+`eiraku.spec.merkle` computes them. The log has one posting of every kind, with a checkpoint after each epoch.
 """
 
 import tempfile
