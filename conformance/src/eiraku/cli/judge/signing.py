@@ -6,9 +6,10 @@ from pathlib import Path
 import click
 
 from eiraku.cli.failures import told
+from eiraku.conformance import DEFAULT_SEED
 from eiraku.conformance.results import Level, Run
 from eiraku.conformance.statement import content, envelope, inputs
-from eiraku.conformance.statement.content import DEFAULT_SEED, FILE, Resource
+from eiraku.conformance.statement.content import FILE, Resource
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.report.files import write
 from eiraku.spec.errors import Misuse
