@@ -131,16 +131,6 @@ def main(
     from eiraku.report.files import prepare
 
     selector = selector or reference_selector()
-    order = signing.order(
-        statement,
-        subject,
-        limit=signing.limit(selector=selector, level=Level(level), only=only, suite=suite, policy=policy),
-        seed=seed,
-    )
-    prepare(report)
-    # That of an earlier run says nothing about this one.
-    with told():
-        (report / FILE).unlink(missing_ok=True)
     plan = Plan(
         selector=selector,
         level=Level(level),
@@ -151,6 +141,11 @@ def main(
         suite=suite,
         policy=policy,
     )
+    order = signing.order(statement, subject, plan)
+    prepare(report)
+    # That of an earlier run says nothing about this one.
+    with told():
+        (report / FILE).unlink(missing_ok=True)
     with _terminal() as console, sigterm_as_interrupt():
         return _certify(plan, report, expectations, order, console)
 
