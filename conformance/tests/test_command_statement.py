@@ -1,6 +1,5 @@
 """``eiraku certify --statement`` and ``eiraku statement``: what is signed, refused, shown and repeated."""
 
-import functools
 import json
 import resource
 import runpy
@@ -22,9 +21,8 @@ from eiraku.report.certify import json_report
 pytestmark = pytest.mark.slow
 
 FAKE = Path(__file__).with_name("fake_adapter.py")
-SAMPLES = runpy.run_path(str(Path(__file__).with_name("report_samples.py")))
-SEED = "5e" * 32
-sample = functools.partial(SAMPLES["sample"], seed=SEED)
+SAMPLES = runpy.run_path(str(Path(__file__).with_name("statement_samples.py")))
+SEED, sample = SAMPLES["SEED"], SAMPLES["sample"]
 ENTRY = "from eiraku.cli import entry; entry()"
 SUITE = """
 import pathlib, pytest

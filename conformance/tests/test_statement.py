@@ -1,6 +1,5 @@
 """What a statement says of a run, and which runs are signed."""
 
-import functools
 import hashlib
 import json
 import runpy
@@ -19,37 +18,16 @@ from eiraku.conformance.findings import stored_catalogue
 from eiraku.conformance.results import Level, Outcome, Run
 from eiraku.conformance.statement import content, envelope
 from eiraku.conformance.statement.comparing import differences
-from eiraku.conformance.statement.content import Resource
 from eiraku.conformance.verdict import verdict
-from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import merkle
 from eiraku.spec.errors import Refused
 
-SAMPLES = runpy.run_path(str(Path(__file__).with_name("report_samples.py")))
-sample = functools.partial(SAMPLES["sample"], seed="5e" * 32)
+SAMPLES = runpy.run_path(str(Path(__file__).with_name("statement_samples.py")))
+KEY, SUBJECT, sample = SAMPLES["KEY"], SAMPLES["SUBJECT"], SAMPLES["sample"]
+conformant, signed, accepted = SAMPLES["conformant"], SAMPLES["signed"], SAMPLES["accepted"]
 pytestmark = pytest.mark.slow
 
-KEY = SigningKey(bytes(range(32)))
-SUBJECT = (Resource(name="wallet.bin", digest={"sha256": "ab" * 32}),)
 REFERENCE = "python:eiraku.conformance.wallet:factory"
-
-
-@functools.cache
-def conformant() -> Run:
-    run: Run = sample()
-    return run
-
-
-@functools.cache
-def signed() -> bytes:
-    return envelope.sign(content.state(conformant(), SUBJECT).encode(), KEY)
-
-
-def accepted(data: bytes, public: bytes = KEY.public) -> content.Statement:
-    """As `eiraku statement verify` does."""
-    found = envelope.read(data)
-    found.verify(public)
-    return content.read(found.payload)
 
 
 # --- what it says -------------------------------------------------------------------------------------------
@@ -130,7 +108,7 @@ def test_a_wallet_that_did_not_pass_is_signed_too(outcome: Outcome, result: str)
 
 
 def test_a_mandatory_capability_that_is_missing_is_a_reason() -> None:
-    wallet = msgspec.structs.replace(conformant().wallet, capabilities=("initiator",))  # type: ignore[type-var]
+    wallet = msgspec.structs.replace(conformant().wallet, capabilities=("initiator",))
     found = content.state(msgspec.structs.replace(conformant(), wallet=wallet), SUBJECT).predicate
     assert found.result == "FAILED"
     assert found.failed_tests == ()
@@ -138,7 +116,7 @@ def test_a_mandatory_capability_that_is_missing_is_a_reason() -> None:
 
 
 def test_a_hostile_name_of_a_wallet_can_be_signed() -> None:
-    wallet = SAMPLES["hostile"]().wallet
+    wallet = SAMPLES["REPORTS"]["hostile"]().wallet
     found = content.state(msgspec.structs.replace(conformant(), wallet=wallet), SUBJECT)
     assert content.read(found.encode()) == found
 

@@ -1,7 +1,6 @@
 """The envelope of a statement: any changed byte is found; and the keys and files that it needs."""
 
 import base64
-import functools
 import hashlib
 import json
 import runpy
@@ -13,36 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eiraku.conformance.results import Run
 from eiraku.conformance.statement import content, envelope, inputs
-from eiraku.conformance.statement.content import Resource
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec.errors import Misuse, Refused
 
-SAMPLES = runpy.run_path(str(Path(__file__).with_name("report_samples.py")))
-sample = functools.partial(SAMPLES["sample"], seed="5e" * 32)
+SAMPLES = runpy.run_path(str(Path(__file__).with_name("statement_samples.py")))
+KEY, SUBJECT, sample = SAMPLES["KEY"], SAMPLES["SUBJECT"], SAMPLES["sample"]
+conformant, signed, accepted = SAMPLES["conformant"], SAMPLES["signed"], SAMPLES["accepted"]
 pytestmark = pytest.mark.slow
-
-KEY = SigningKey(bytes(range(32)))
-SUBJECT = (Resource(name="wallet.bin", digest={"sha256": "ab" * 32}),)
-
-
-@functools.cache
-def conformant() -> Run:
-    run: Run = sample()
-    return run
-
-
-@functools.cache
-def signed() -> bytes:
-    return envelope.sign(content.state(conformant(), SUBJECT).encode(), KEY)
-
-
-def accepted(data: bytes, public: bytes = KEY.public) -> content.Statement:
-    """As `eiraku statement verify` does."""
-    found = envelope.read(data)
-    found.verify(public)
-    return content.read(found.payload)
 
 
 # --- the envelope -------------------------------------------------------------------------------------------

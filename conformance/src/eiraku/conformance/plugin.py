@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from eiraku.conformance import HARNESS, SUITE_FOLDER
+from eiraku.conformance import DEFAULT_SEED, HARNESS, SUITE_FOLDER
 
 _MARKERS = (
     "requirement(*ids): the numbered requirements the check tests",
@@ -44,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--wallet-seed",
         metavar="HEX",
-        default="00" * 32,
+        default=DEFAULT_SEED,
         help="32 bytes all randomness of the suite is drawn from (default: zeros)",
     )
     group.addoption(

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import pytest
 
-from eiraku.conformance import HARNESS, SUITE_FOLDER, sources
+from eiraku.conformance import DEFAULT_SEED, HARNESS, SUITE_FOLDER, sources
 from eiraku.conformance.adapter.client import Wallet
 from eiraku.conformance.adapter.errors import AdapterFailure
 from eiraku.conformance.catalogue import matches
@@ -36,7 +36,7 @@ class Plan:
 
     selector: str
     level: Level = Level.STANDARD
-    seed: str = "00" * 32
+    seed: str = DEFAULT_SEED
     timeout: float = 10.0
     only: str = ""
     """A check, module or requirement; otherwise an expression as for pytest's ``-k``. Empty for all."""

@@ -196,7 +196,7 @@ def _gaps(
 def _catalogue_gaps(run: Run) -> list[str]:
     found = parts(run.results)
     wrong = [
-        f"{module}: {len([r for r in run.results if r.id.startswith(f'{module}::')])} of {part.checks}"
+        f"{module}: {found[module].checks if module in found else 0} of {part.checks}"
         for module, part in run.catalogue.items()
         if found.get(module) != part
     ]

@@ -16,6 +16,7 @@ import msgspec
 from eiraku.cli.failures import told
 from eiraku.cli.options import SEED, SELECTOR, timeout_option
 from eiraku.cli.signals import sigterm_as_interrupt
+from eiraku.conformance import DEFAULT_SEED
 from eiraku.conformance.adapter.errors import AdapterFailure
 from eiraku.conformance.expected import Expectation, compare, read_expected
 from eiraku.conformance.results import CheckResult, Level, Outcome, WalletInfo
@@ -46,7 +47,7 @@ def reference_selector() -> str:
 @click.option(
     "--seed",
     type=SEED,
-    default="00" * 32,
+    default=DEFAULT_SEED,
     help="32 bytes in hex for all randomness of the suite, or random.  [default: zeros]",
 )
 @click.option(
@@ -130,16 +131,6 @@ def main(
     from eiraku.report.files import prepare
 
     selector = selector or reference_selector()
-    order = signing.order(
-        statement,
-        subject,
-        limit=signing.limit(selector=selector, level=Level(level), only=only, suite=suite, policy=policy),
-        seed=seed,
-    )
-    prepare(report)
-    # That of an earlier run says nothing about this one.
-    with told():
-        (report / FILE).unlink(missing_ok=True)
     plan = Plan(
         selector=selector,
         level=Level(level),
@@ -150,6 +141,11 @@ def main(
         suite=suite,
         policy=policy,
     )
+    order = signing.order(statement, subject, plan)
+    prepare(report)
+    # That of an earlier run says nothing about this one.
+    with told():
+        (report / FILE).unlink(missing_ok=True)
     with _terminal() as console, sigterm_as_interrupt():
         return _certify(plan, report, expectations, order, console)
 

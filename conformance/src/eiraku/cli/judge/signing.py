@@ -2,16 +2,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from eiraku.cli.failures import told
+from eiraku.conformance import DEFAULT_SEED
 from eiraku.conformance.results import Level, Run
 from eiraku.conformance.statement import content, envelope, inputs
-from eiraku.conformance.statement.content import DEFAULT_SEED, FILE, Resource
+from eiraku.conformance.statement.content import FILE, Resource
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.report.files import write
 from eiraku.spec.errors import Misuse
+
+if TYPE_CHECKING:
+    from eiraku.conformance.runner import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,33 +29,31 @@ class Order:
     """What `files` were before the run."""
 
 
-def order(key: Path | None, files: tuple[Path, ...], *, limit: str, seed: str) -> Order | None:
-    """What ``--statement`` and ``--subject`` ask for; ends the command if nothing can come of it.
-
-    ``limit``: what was given that never certifies, from `limit`.
-    """
+def order(key: Path | None, files: tuple[Path, ...], plan: "Plan") -> Order | None:
+    """What ``--statement`` and ``--subject`` ask for; ends the command if ``plan`` is never signed."""
     if key is None:
         if files:
             raise click.UsageError("--subject goes with --statement")
         return None
     if not files:
         raise click.UsageError("--statement: name the wallet's files with --subject")
+    limit = _limit(plan)
     if limit:
         raise click.UsageError(f"--statement: a run with {limit} never certifies, so it is not signed")
-    if seed == DEFAULT_SEED:
+    if plan.seed == DEFAULT_SEED:
         raise click.UsageError("--statement: every wallet knows the default seed; add --seed random")
     with told(opening=True):
         return Order(key=inputs.private_key(key), files=files, subjects=inputs.subjects(files))
 
 
-def limit(*, selector: str, level: Level, only: str, suite: Path | None, policy: Path | None) -> str:
+def _limit(plan: "Plan") -> str:
     """The first of these for which a run never certifies; empty if there is none."""
     given = {
-        "a python: wallet": selector.startswith("python:"),
-        f"--level {level}": level is Level.SMOKE,
-        "--only": bool(only),
-        "--suite": suite is not None,
-        "--policy": policy is not None,
+        "a python: wallet": plan.selector.startswith("python:"),
+        f"--level {plan.level}": plan.level is Level.SMOKE,
+        "--only": bool(plan.only),
+        "--suite": plan.suite is not None,
+        "--policy": plan.policy is not None,
     }
     return next((name for name, holds in given.items() if holds), "")
 

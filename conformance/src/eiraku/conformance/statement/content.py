@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from eiraku.conformance import DEFAULT_SEED
 from eiraku.conformance.results import FAILURES, Level, Model, Outcome, Run, WalletInfo, catalogue_file
 from eiraku.conformance.verdict import Judgement, Verdict, in_scope, limits, verdict
 from eiraku.spec import merkle
@@ -18,8 +19,6 @@ from eiraku.spec.errors import Refused
 
 FILE = "statement.json"
 """Its name in the folder of the reports."""
-DEFAULT_SEED = "00" * 32
-"""Known to every wallet beforehand, so never signed."""
 WORD_OF_THE_WALLET = (
     "start: its name, version, capabilities and room",
     "state: balance, units, payments, writes and digest are what it says it stores",
