@@ -193,13 +193,29 @@ def test_a_revoked_scheme_key(registry: Registry) -> None:
     assert after.with_scheme_key(new_one, NOW).scheme_key_of_initiator(NOW) == new_one
 
 
+def test_a_scheme_key_revoked_before_it_began(registry: Registry) -> None:
+    """EPP-DEV-048, EPP-KEY-064: a void key is over at once, though its `to` has not passed."""
+    (old,) = registry.keys.scheme_keys()
+    never = registry.keys.rotate_scheme_key(ROOTS.device, valid_from=100, lifetime=5)
+    assert never in {scheme_key_id(key) for key in registry.keys.scheme_keys()}
+    successor = registry.keys.revoke_scheme_keys(ROOTS.device, valid_from=20)
+    scheme = registry.keys.announced().scheme
+    assert set(scheme) == {scheme_key_id(old), successor}
+    assert scheme[scheme_key_id(old)].valid_to == 19
+    assert {scheme_key_id(key) for key in registry.keys.scheme_keys()} == set(scheme)
+    trusted = anchor(registry)
+    for key_ in registry.keys.scheme_keys():
+        trusted = trusted.with_scheme_key(key_, NOW)
+    assert trusted.scheme_keys.keys() == set(scheme)
+
+
 def test_no_more_scheme_keys_than_a_purse_holds(registry: Registry) -> None:
     """EPP-DEV-074"""
-    for valid_from in (40, 30, 20):
+    for valid_from in (20, 30, 40):
         registry.keys.rotate_scheme_key(ROOTS.device, valid_from=valid_from, lifetime=0)
     assert len(registry.keys.scheme_keys()) == 4
     with pytest.raises(RegistryError, match="a purse holds 4 scheme keys"):
-        registry.keys.rotate_scheme_key(ROOTS.device, valid_from=15, lifetime=0)
+        registry.keys.rotate_scheme_key(ROOTS.device, valid_from=50, lifetime=0)
     assert len(registry.keys.scheme_keys()) == 4
 
 

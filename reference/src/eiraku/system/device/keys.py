@@ -225,8 +225,9 @@ def _is_needed(connection: Connection, key: DeviceKey, epoch: int) -> bool:
 
 def _scheme_keys(connection: Connection) -> Sequence[Row[Any]]:
     """Those that are not over: which a purse should have, and which the list names."""
-    # EPP-DEV-048
-    query = select(SCHEME_KEY).where(SCHEME_KEY.c.valid_to >= epoch_of(connection))
+    # EPP-DEV-048, EPP-KEY-064
+    good = (SCHEME_KEY.c.valid_to >= epoch_of(connection), SCHEME_KEY.c.valid_from <= SCHEME_KEY.c.valid_to)
+    query = select(SCHEME_KEY).where(*good)
     return connection.execute(query.order_by(SCHEME_KEY.c.valid_to, SCHEME_KEY.c.id)).all()
 
 

@@ -77,4 +77,5 @@ def _in_order() -> Iterator[None]:
         yield
     except Refusal as refusal:
         detail = "the purse of the service cannot serve now; try again later"
+        # EPP-SVC-091
         raise ServiceRefused("suspended", refusal.requirement, detail) from refusal
