@@ -18,7 +18,6 @@ from eiraku.spec.cbor import encode
 from eiraku.spec.messages import OfferedUnit
 from eiraku.system.issuing.attribution import compare
 from eiraku.system.issuing.evidence import SIZE_MAX, Evidence, EvidenceError
-from eiraku.testing import moves
 from eiraku.testing.town import Town
 
 pytestmark = pytest.mark.slow
@@ -66,14 +65,7 @@ def test_the_issuing_centre_is_bound_by_the_same_rule() -> None:
 def signed_twice(copy: OfferedUnit, key: SigningKey, *, payer: str, purse_id: bytes) -> Evidence:
     """Two endorsements by any key, that name any payer."""
     first, second = (
-        moves.endorse(
-            copy,
-            key,
-            payer=VILLAGE.numbers[payer],
-            payee=VILLAGE.numbers[payee],
-            transaction=bytes(16),
-        )
-        for payee in ("bob", "carol")
+        VILLAGE.endorse(copy, payer, payee, transaction=bytes(16), key=key) for payee in ("bob", "carol")
     )
     return Evidence(unit=copy.unit, purse_id=purse_id, first=first, second=second)
 

@@ -14,7 +14,6 @@ from eiraku.spec.messages import OfferedUnit
 from eiraku.system.issuing.cases import Case
 from eiraku.system.issuing.evidence import Evidence, EvidenceError
 from eiraku.system.scheme import directory, own
-from eiraku.testing import moves
 from eiraku.testing.bank import Bank
 from eiraku.testing.town import EPOCH, HOME, ISSUER, VAULT, Town
 
@@ -87,15 +86,7 @@ def test_the_counters_purse_is_an_ordinary_one(bank: Bank) -> None:
 def false_payer(town: Town, payer: str) -> OfferedUnit:
     """Alice takes a unit from a purse that says it is `payer`, and has another key, and brings it home."""
     held = town.move(town.issue([4])[0], VAULT, "bob")
-    thief = SigningKey(town.random(32))
-    given = moves.endorse(
-        held,
-        thief,
-        payer=town.numbers[payer],
-        payee=town.numbers["alice"],
-        transaction=town.random(16),
-        hop=None,
-    )
+    given = town.endorse(held, payer, "alice", key=SigningKey(town.random(32)))
     return town.move(town.take(held, given), "alice", HOME)
 
 
@@ -122,24 +113,8 @@ def test_the_payee_of_a_false_purse_is_not_blamed(town: Town) -> None:
 def test_a_purse_that_nobody_registered(town: Town) -> None:
     """EPP-CEN-104, EPP-CEN-105: the thief certifies a number of his own."""
     town.numbers["nobody"] = b"nobody!!"
-    held = town.move(town.issue([4])[0], VAULT)
-    given = moves.endorse(
-        held,
-        town.keys[VAULT],
-        payer=town.numbers[VAULT],
-        payee=town.numbers["nobody"],
-        transaction=town.random(16),
-        hop=None,
-    )
-    at_nobody = town.take(held, given)
-    stranger = moves.endorse(
-        at_nobody,
-        SigningKey(town.random(32)),
-        payer=town.numbers["nobody"],
-        payee=town.numbers["alice"],
-        transaction=town.random(16),
-        hop=None,
-    )
+    at_nobody = town.move(town.issue([4])[0], VAULT, "nobody")
+    stranger = town.endorse(at_nobody, "nobody", "alice", key=SigningKey(town.random(32)))
     (bad,) = town.bring(town.move(town.take(at_nobody, stranger), "alice", HOME))
     assert (bad.outcome, bad.convicted) == ("bad-history", None)
     town.issuer.office.is_doubtful = lambda _: True
@@ -149,8 +124,7 @@ def test_a_purse_that_nobody_registered(town: Town) -> None:
 def test_another_fault_stays_what_it_is(town: Town) -> None:
     """EPP-CEN-003, EPP-CEN-105: whoever makes a layer that does not open answers for it."""
     at_alice = town.move(town.issue([4])[0], VAULT, "alice")
-    given = town.endorse(at_alice, "alice", "bob")
-    taken = town.take(at_alice, given)
+    taken = town.move(at_alice, "alice", "bob")
     (bad,) = town.bring(town.move(replace(taken, history=bytes(len(taken.history))), "bob", HOME))
     assert bad.convicted == town.numbers["bob"]
     town.issuer.office.is_doubtful = lambda _: True
@@ -187,17 +161,7 @@ DEVICE_VOID = replace(
 
 def evidence(copy: OfferedUnit, key: SigningKey, payer: str, purse_id: bytes) -> Evidence:
     """Two endorsements under one key, to bob and to carol."""
-    first, second = (
-        moves.endorse(
-            copy,
-            key,
-            payer=VILLAGE.numbers[payer],
-            payee=VILLAGE.numbers[payee],
-            transaction=VILLAGE.random(16),
-            hop=None,
-        )
-        for payee in ("bob", "carol")
-    )
+    first, second = (VILLAGE.endorse(copy, payer, payee, key=key) for payee in ("bob", "carol"))
     return Evidence(unit=copy.unit, purse_id=purse_id, first=first, second=second)
 
 

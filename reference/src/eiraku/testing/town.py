@@ -273,11 +273,17 @@ class Town:
         *,
         hop: int | None = None,
         transaction: bytes | None = None,
+        key: SigningKey | None = None,
     ) -> Endorsement:
-        """The payer gives the unit away, by default under a transaction of its own; `hop`: the next one."""
+        """The payer gives the unit away, by default under a transaction of its own; `hop`: the next one.
+
+        `key`: that of a thief in the payer's name.
+        """
+        if key is None:
+            key = self.money.unit_key if payer == ISSUER else self.keys[payer]
         return moves.endorse(
             held,
-            self.money.unit_key if payer == ISSUER else self.keys[payer],
+            key,
             payer=self.numbers[payer],
             payee=self.numbers[payee],
             transaction=self.random(16) if transaction is None else transaction,

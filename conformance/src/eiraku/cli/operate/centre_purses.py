@@ -102,8 +102,12 @@ def renew(path: Path, *, number: bytes, expires: int | None, tier: int | None, p
         if expires is None:
             from eiraku.system.scheme.own import next_expiry
 
-            lifetime = centres.settings.purse_lifetime
-            expires = next_expiry(centres.registry, centres.anchor(), number, lifetime)
+            expires = next_expiry(
+                centres.registry.purses.lookup(number),
+                centres.anchor(),
+                epoch=centres.registry.bulletins.epoch,
+                lifetime=centres.settings.purse_lifetime,
+            )
         with _device(centres, purse) as device:
             from eiraku.spec.centre_objects import Renewed
             from eiraku.system.exchange.trust import take_renewed

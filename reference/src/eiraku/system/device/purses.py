@@ -120,18 +120,7 @@ class Purses:
                     f"found {expires}"
                 )
             epoch = epoch_of(connection)
-            purse_id = self._certify(
-                connection,
-                number,
-                row.public_key,
-                role=row.role,
-                tier=tier,
-                holder=row.holder,
-                economy=row.economy,
-                issued=epoch,
-                expires=expires,
-                reserved=row.reserved,
-            )
+            purse_id = self._again(connection, row, tier=tier, issued=epoch, expires=expires)
             change = {"tier": tier, "issued": epoch, "expires": expires, "purse_id": purse_id}
             connection.execute(PURSE.update().where(PURSE.c.number == number).values(**change))
             _event(connection, number, epoch, "renewed", f"expires {expires}, tier {tier}")
@@ -180,9 +169,8 @@ class Purses:
                 return bytes(row.purse_id)
             # EPP-DEV-076
             epoch = epoch_of(connection)
-            claims = {name: getattr(row, name) for name in ("role", "tier", "holder", "economy", "reserved")}
             last = max(row.expires, epoch)
-            return self._certify(connection, number, row.public_key, issued=epoch, expires=last, **claims)
+            return self._again(connection, row, tier=row.tier, issued=epoch, expires=last)
 
     def known(
         self, *, state: str | None = None, role: Role | None = None, after: bytes = b"", limit: int = 1000
@@ -207,6 +195,13 @@ class Purses:
         query = select(EVENT).where(EVENT.c.number == number).order_by(EVENT.c.sequence)
         with self._database.reading() as connection:
             return [Event(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - its public name
+
+    def _again(self, connection: Connection, row: Any, *, tier: int, issued: int, expires: int) -> bytes:
+        """Another purse ID for the purse of a row."""
+        kept = {name: getattr(row, name) for name in ("role", "holder", "economy", "reserved")}
+        return self._certify(
+            connection, row.number, row.public_key, tier=tier, issued=issued, expires=expires, **kept
+        )
 
     def _certify(
         self, connection: Connection, number: bytes, public_key: bytes, *, role: int, **claims: Any

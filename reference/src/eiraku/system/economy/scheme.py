@@ -226,8 +226,8 @@ class Scheme:
         registered = self.registry.purses.lookup(place.number)
         if registered is None or not registered.active:
             return False
-        lifetime, trusted = self.scenario.policy.purse_lifetime, self.anchor
-        expires = own.next_expiry(self.registry, trusted, place.number, lifetime)
+        lifetime = self.scenario.policy.purse_lifetime
+        expires = own.next_expiry(registered, self.anchor, epoch=self.epoch, lifetime=lifetime)
         if expires <= registered.expires:
             return True
         device, signed = self.places.device(place), self.registry.purses.renew(place.number, expires)

@@ -150,11 +150,9 @@ class Directory:
         the kid of its successor. Raises RegistryError, DirectoryError, DatabaseError.
         """
         successor = self.registry.keys.revoke(root, kid, valid_from=valid_from, expires=expires)
+        bulletins = self.registry.bulletins
         # EPP-DEV-075
-        if (
-            kid_of_bulletin(self.registry.bulletins.signed()) == kid
-            and valid_from <= self.registry.bulletins.epoch
-        ):
+        if cose.parse(bulletins.signed()).kid == kid and valid_from <= bulletins.epoch:
             self.advance()
         return successor
 
@@ -220,11 +218,6 @@ def trust_anchor(registry: Registry, issuer: Issuer, *, every: bool = False) -> 
         money_seal=issuer.office.seal,
         scheme_keys={scheme_key_id(key): key for key in registry.keys.scheme_keys()},
     )
-
-
-def kid_of_bulletin(signed: bytes) -> bytes | None:
-    """Under which key a bulletin is signed."""
-    return cose.parse(signed).kid
 
 
 def read_root(path: Path) -> SigningKey:

@@ -6,19 +6,19 @@ from eiraku.reference.meeting import accepted
 from eiraku.reference.purse.state import Ready
 from eiraku.spec.errors import Refusal
 from eiraku.spec.shape import EPOCH_MAX
+from eiraku.system.device.purses import Registered
 from eiraku.system.device.registry import Registry
 
 
-def next_expiry(registry: Registry, trusted: TrustAnchor, number: bytes, lifetime: int) -> int:
+def next_expiry(present: Registered | None, trusted: TrustAnchor, *, epoch: int, lifetime: int) -> int:
     """The `expires` of the next purse ID of a registered purse: in `lifetime` epochs, or one epoch after that
-    of the present one, if that is as late and void.
+    of the present one, if that is as late and void. `epoch`: of the newest bulletin.
     """
-    wanted = min(registry.bulletins.epoch + lifetime, EPOCH_MAX)
-    present = registry.purses.lookup(number)
-    if present is None or is_valid(trusted, present.purse_id):
+    wanted = min(epoch + lifetime, EPOCH_MAX)
+    if present is None or present.expires < wanted or is_valid(trusted, present.purse_id):
         return wanted
     # EPP-DEV-002
-    return max(wanted, present.expires + 1)
+    return present.expires + 1
 
 
 def renew(device: Device, registry: Registry, lifetime: int) -> None:
@@ -28,16 +28,16 @@ def renew(device: Device, registry: Registry, lifetime: int) -> None:
     """
     if not isinstance(device.state, Ready):
         return
-    identity = device.state.identity
+    identity, epoch = device.state.identity, registry.bulletins.epoch
     # EPP-CEN-101
-    lasts = 2 * (identity.claims.expires - registry.bulletins.epoch) >= lifetime
-    if lasts and has_valid_purse_id(device):
+    lasts = 2 * (identity.claims.expires - epoch) >= lifetime
+    if lasts and is_valid(identity.anchor, identity.purse_id):
         return
     number = identity.claims.number
     registered = registry.purses.lookup(number)
     # EPP-DEV-003
     if registered is not None and registered.active:
-        expires = next_expiry(registry, identity.anchor, number, lifetime)
+        expires = next_expiry(registered, identity.anchor, epoch=epoch, lifetime=lifetime)
         accepted(device.take_purse_id(registry.purses.renew(number, expires)))
 
 
