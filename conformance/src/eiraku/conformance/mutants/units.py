@@ -63,6 +63,13 @@ AREA.edits(
 )
 AREA.edits(
     "EPP-UNI-005",
+    "leaves_expiry_to_min_life",
+    "Leaves expiry to the rule about the life of units, which is not one for a vault or the centre.",
+    payee.check_money,
+    (EXPIRED, "False"),
+)
+AREA.edits(
+    "EPP-UNI-005",
     "expires_units_early",
     "Refuses a unit in its last epoch.",
     payee.check_money,

@@ -235,20 +235,6 @@ def test_a_key_that_is_over_is_erased(stage: Stage) -> None:
     meets(stage, Side.RESPONDER, old)
 
 
-@pytest.mark.requirement("EPP-KEY-064")
-def test_void_key(stage: Stage) -> None:
-    """Under a void key a wallet does not answer, also when its epoch is not behind the entry's last."""
-    world = stage.world
-    old, new = two_keys(world)
-    stage.begin()
-    name(stage, {old: ALWAYS, new: ALWAYS})
-    hand(stage, new)
-    meets(stage, Side.RESPONDER, old)
-    name(stage, {old: Validity(valid_from=EPOCH + 9, valid_to=EPOCH + 8), new: ALWAYS}, NEXT + 1)
-    strange(stage, old)
-    meets(stage, Side.RESPONDER, new)
-
-
 OVER = {
     "past": Validity(valid_from=0, valid_to=EPOCH - 1),
     "void": Validity(valid_from=EPOCH + 9, valid_to=EPOCH + 8),
