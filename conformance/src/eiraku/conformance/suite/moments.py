@@ -8,7 +8,7 @@ from eiraku.conformance.tester.peer import Talk, connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.spec import cbor
 from eiraku.spec.errors import Code
-from eiraku.spec.messages import Message, Offer, OfferedUnit, Redeliver, Reject, Request
+from eiraku.spec.messages import Message, Offer, OfferedUnit, Reject, Request
 from eiraku.spec.tables import Purpose, Side, Transfer, TransferEvent, next_transfer
 
 AMOUNT = 12
@@ -44,8 +44,7 @@ class Moment:
             case TransferEvent.RECEIPT:
                 return flows.receipt_of(talk, about)
             case TransferEvent.REDELIVER:
-                pay = flows.pay_of(talk, self.ours, self.holdings)
-                return Redeliver(offer=self.ours.encode(), endorsements=pay.endorsements)
+                return flows.redeliver_of(talk, self.ours, self.holdings)
             case TransferEvent.REJECT:
                 return Reject(code=int(Code.AMOUNT), index=None)
 

@@ -16,10 +16,11 @@ from eiraku.conformance.tester.flows import (
     offer_of,
     pay_of,
     receipt_of,
+    redeliver_of,
 )
 from eiraku.conformance.tester.peer import Talk, connect
 from eiraku.conformance.tester.stage import Stage
-from eiraku.spec.messages import Message, Offer, Redeliver, Reject, Request
+from eiraku.spec.messages import Message, Offer, Reject, Request
 from eiraku.spec.tables import Side
 
 
@@ -79,8 +80,7 @@ def _at_redeliver(stage: Stage, part: Part) -> Waiting:
     held = [stage.world.holding(AMOUNT)]
     talk = meet_payee(stage, part.side, AMOUNT)
     offer = offer_of(talk, held)
-    endorsements = pay_of(talk, offer, held).endorsements
-    return Waiting(talk=talk, message=Redeliver(offer=offer.encode(), endorsements=endorsements), offer=offer)
+    return Waiting(talk=talk, message=redeliver_of(talk, offer, held), offer=offer)
 
 
 def _at_reject(stage: Stage, part: Part) -> Waiting:

@@ -12,7 +12,6 @@ from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, Identity
 from eiraku.spec.errors import Code
-from eiraku.spec.messages import Redeliver
 from eiraku.spec.objects import Role
 from eiraku.spec.tables import Side
 
@@ -57,11 +56,9 @@ def test_life_of_a_unit_that_is_delivered_again(stage: Stage, side: Side) -> Non
     stage.begin()
     for held, code in ((world.holding(8, expires=EPOCH + 2), Code.UNIT_EXPIRED), (world.holding(8), None)):
         before = stage.state()
-        flows.order_receive(stage, side, 8)
-        talk = connect(stage, side)
+        talk = flows.meet_payee(stage, side, 8)
         offer = flows.offer_of(talk, [held])
-        again = Redeliver(offer=offer.encode(), endorsements=flows.pay_of(talk, offer, [held]).endorsements)
-        answer = talk.send(again)
+        answer = talk.send(flows.redeliver_of(talk, offer, [held]))
         if code is None:
             flows.expect_receipt(talk, offer, answer)
         else:

@@ -34,17 +34,8 @@ NEIGHBOURS = ((NOTHING, COUNT), (LIMIT, COUNT), *pairwise(ALL[2:]))
 
 
 def redeliver_of(scene: Scene) -> Redeliver:
-    """The right REDELIVER of what the scene offers, by the peer that it has."""
-    endorsements = (
-        endorse(
-            held,
-            payer=scene.talk.peer,
-            payee=scene.talk.wallet_id.number,
-            transaction=scene.offer.transaction,
-        )
-        for held in scene.holdings
-    )
-    return Redeliver(offer=scene.offer.encode(), endorsements=tuple(endorsements))
+    """The right REDELIVER of what the scene offers."""
+    return flows.redeliver_of(scene.talk, scene.offer, scene.holdings)
 
 
 def refuse(
@@ -299,11 +290,9 @@ def test_same_transaction_of_another_payer(stage: Stage, side: Side) -> None:
     first = flows.give(stage, side, [world.holding(1)])
     second = world.purse()
     held = world.holding(4, holder=second.number)
-    flows.order_receive(stage, side, 4)
-    talk = connect(stage, side, peer=second)
+    talk = flows.meet_payee(stage, side, 4, peer=second)
     offer = replace(flows.offer_of(talk, [held]), transaction=first.offer.transaction)
-    message = Redeliver(offer=offer.encode(), endorsements=flows.pay_of(talk, offer, [held]).endorsements)
-    flows.expect_receipt(talk, offer, talk.send(message))
+    flows.expect_receipt(talk, offer, talk.send(flows.redeliver_of(talk, offer, [held])))
     stage.equal(stage.state().balance, 5, "balance")
     repeat(stage, side, Redeliver(offer=first.offered, endorsements=first.pay.endorsements), first)
     stage.equal(stage.state().balance, 5, "balance")

@@ -11,7 +11,6 @@ from eiraku.conformance.suite.payer import own, paid, redeliver, settle_by_redel
 from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.suite.test_transfer_orders import refuse_order
 from eiraku.conformance.tester import flows
-from eiraku.conformance.tester.peer import connect
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH
@@ -118,11 +117,9 @@ def test_redelivery_to_a_full_purse(stage: Stage, side: Side) -> None:
     for payment in payments:
         repeat(stage, side, payment)
     before = stage.state()
-    flows.order_receive(stage, side, 1)
-    talk = connect(stage, side)
+    talk = flows.meet_payee(stage, side, 1)
     held = [world.holding(1)]
-    offer = flows.offer_of(talk, held)
-    again = Redeliver(offer=offer.encode(), endorsements=flows.pay_of(talk, offer, held).endorsements)
+    again = flows.redeliver_of(talk, flows.offer_of(talk, held), held)
     flows.expect_reject(talk, talk.send(again), Code.CAPACITY, "REDELIVER")
     stage.unchanged(before, "a refused REDELIVER")
 

@@ -13,7 +13,17 @@ from eiraku.conformance.tester.world import Identity, endorse, endorsement_paylo
 from eiraku.reference.crypto import cose
 from eiraku.spec import objects
 from eiraku.spec.errors import Code
-from eiraku.spec.messages import Accept, Offer, OfferedUnit, Pay, Receipt, Reject, Request, offer_digest
+from eiraku.spec.messages import (
+    Accept,
+    Offer,
+    OfferedUnit,
+    Pay,
+    Receipt,
+    Redeliver,
+    Reject,
+    Request,
+    offer_digest,
+)
 from eiraku.spec.objects import ReceiptPayload
 from eiraku.spec.tables import Side
 
@@ -80,6 +90,11 @@ def pay_of(talk: Talk, offer: Offer, holdings: Sequence[OfferedUnit]) -> Pay:
             endorse(held, payer=talk.peer, payee=payee, transaction=offer.transaction) for held in holdings
         ),
     )
+
+
+def redeliver_of(talk: Talk, offer: Offer, holdings: Sequence[OfferedUnit]) -> Redeliver:
+    """The right REDELIVER of an offer by the suite's purse that the wallet has not credited."""
+    return Redeliver(offer=offer.encode(), endorsements=pay_of(talk, offer, holdings).endorsements)
 
 
 def expect_accept(talk: Talk, offer: Offer, answer: Answer) -> None:
