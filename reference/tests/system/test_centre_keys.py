@@ -144,13 +144,15 @@ def test_a_key_is_named_as_long_as_it_is_needed(tmp_path: Path) -> None:
     """EPP-DEV-044"""
     registry = made(f"sqlite:///{tmp_path / 'device.db'}", key_expires=NOW + 1, list_expires=NOW)
     kid = first_key(registry)
-    new(registry, expires=14, role=Role.VAULT)
+    vault = new(registry, expires=14, role=Role.VAULT)
     registry.keys.rotate(ROOTS.device, valid_from=NOW + 1, lifetime=0)
     for epoch, named in ((NOW + 2, True), (14, True), (15, False)):
         registry.keys.renew(ROOTS.device, 10 * epoch)
         registry.bulletins.advance(epoch)
         registry.keys.renew(ROOTS.device, 10 * epoch + 1)
         assert (kid in registry.keys.announced().keys) is named
+        # EPP-DEV-076: evidence has a purse ID that the newest list supports
+        assert verify_purse_id(anchor(registry), registry.purses.for_evidence(vault)).claims.number == vault
     registry.database.close()
 
 

@@ -44,8 +44,7 @@ class Keys:
     def announced(self) -> DeviceList:
         """The newest key list, as everybody reads it."""
         with self._database.reading() as connection:
-            row = announced.newest(connection, KEY_LIST)
-        return keylists.device_keys(row.root, row.signed)
+            return newest_list(connection)
 
     @property
     def root(self) -> bytes:
@@ -154,6 +153,12 @@ class Keys:
             raise RegistryError(f"a purse holds {SCHEME_KEYS_MAX} scheme keys; wait until one has ended")
         publish_keys(connection, root, expires)
         return name
+
+
+def newest_list(connection: Connection) -> DeviceList:
+    """The newest key list, read as everybody reads it."""
+    row = announced.newest(connection, KEY_LIST)
+    return keylists.device_keys(row.root, row.signed)
 
 
 def new_key(connection: Connection, seed: bytes, *, valid_from: int, valid_to: int) -> bytes:

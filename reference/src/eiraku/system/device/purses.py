@@ -12,8 +12,8 @@ from eiraku.spec import objects
 from eiraku.spec.errors import Refusal
 from eiraku.spec.objects import PurseId, Role
 from eiraku.system.database import Database
-from eiraku.system.device.keys import RegistryError, key_for
-from eiraku.system.device.schema import EVENT, MASTER_KEY, PURSE, epoch_of
+from eiraku.system.device.keys import RegistryError, key_for, newest_list
+from eiraku.system.device.schema import EVENT, PURSE, epoch_of
 
 NUMBER_MAX = 2**63 - 1
 NOTE = 500
@@ -160,12 +160,8 @@ class Purses:
             row = connection.execute(select(PURSE).where(PURSE.c.number == number)).one_or_none()
             if row is None:
                 return b""
-            good = select(MASTER_KEY.c.kid).where(
-                MASTER_KEY.c.kid == parse_purse_id(row.purse_id).signed.kid,
-                MASTER_KEY.c.valid_from <= row.issued,
-                MASTER_KEY.c.valid_to >= row.issued,
-            )
-            if connection.execute(good).first() is not None:
+            key = newest_list(connection).keys.get(parse_purse_id(row.purse_id).signed.kid or b"")
+            if key is not None and key.covers(row.issued):
                 return bytes(row.purse_id)
             # EPP-DEV-076
             epoch = epoch_of(connection)
