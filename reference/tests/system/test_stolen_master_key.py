@@ -14,6 +14,7 @@ from eiraku.spec.messages import OfferedUnit
 from eiraku.system.issuing.cases import Case
 from eiraku.system.issuing.evidence import Evidence, EvidenceError
 from eiraku.system.scheme import directory, own
+from eiraku.system.scheme.settings import DirectoryError
 from eiraku.testing.bank import Bank
 from eiraku.testing.town import EPOCH, HOME, ISSUER, VAULT, Town
 
@@ -239,3 +240,24 @@ def test_the_next_bulletin_comes_at_once(bank: Bank) -> None:
     before = centres.registry.bulletins.epoch
     centres.revoke_master_key(root, kid)
     assert verify_bulletin(centres.anchor(), centres.registry.bulletins.signed()).epoch == before + 1
+
+
+def test_nothing_is_revoked_before_the_next_bulletin_can_come(tmp_path: Path) -> None:
+    """EPP-DEV-075, EPP-CEN-100: the money list ends with this epoch, so it is signed again first."""
+    town = Town(folder=tmp_path, list_lifetime=2)
+    centres = town.directory
+    centres.advance(EPOCH + 2)
+    device, money = (
+        directory.read_root(centres.path / name) for name in (directory.DEVICE_ROOT, directory.MONEY_ROOT)
+    )
+    before = centres.registry.keys.announced()
+    kid, expires = next(iter(before.keys)), centres.lists_expire()
+    with pytest.raises(DirectoryError, match="sign the lists again first"):
+        centres.revoke_master_key(device, kid, expires=expires)
+    assert centres.registry.keys.announced() == before
+    centres.issuer.office.renew_list(money, expires)
+    with pytest.raises(DirectoryError, match="sign the lists again first"):
+        centres.revoke_master_key(device, kid)
+    centres.revoke_master_key(device, kid, expires=expires)
+    assert verify_bulletin(centres.anchor(), centres.registry.bulletins.signed()).epoch == EPOCH + 3
+    town.close()

@@ -149,10 +149,14 @@ class Directory:
         """Revoke a purse master key from an epoch on, and publish the next bulletin if it signed the newest;
         the kid of its successor. Raises RegistryError, DirectoryError, DatabaseError.
         """
-        successor = self.registry.keys.revoke(root, kid, valid_from=valid_from, expires=expires)
-        bulletins = self.registry.bulletins
+        bulletins, lists = self.registry.bulletins, self.anchor()
         # EPP-DEV-075
-        if cose.parse(bulletins.signed()).kid == kid and valid_from <= bulletins.epoch:
+        at_once = cose.parse(bulletins.signed()).kid == kid and valid_from <= bulletins.epoch
+        if at_once:
+            device = lists.device.expires if expires is None else expires
+            _check_reach(bulletins.epoch + 1, min(device, lists.money.expires))
+        successor = self.registry.keys.revoke(root, kid, valid_from=valid_from, expires=expires)
+        if at_once:
             self.advance()
         return successor
 
@@ -174,12 +178,7 @@ class Directory:
         Raises RegistryError, DatabaseError.
         """
         to = self.registry.bulletins.epoch + 1 if to is None else to
-        last = self.anchor().expires
-        # EPP-DEV-070, EPP-CEN-100
-        if to > last:
-            raise DirectoryError(
-                f"a key list expires with epoch {last}: sign the lists again first (keys --expires)"
-            )
+        _check_reach(to, self.anchor().expires)
         self.convict()
         signed = self.registry.bulletins.advance(to)
         self.settle()
@@ -200,6 +199,14 @@ class Directory:
         """Close both databases."""
         self.registry.database.close()
         self.issuer.office.database.close()
+
+
+def _check_reach(epoch: int, last: int) -> None:
+    # EPP-DEV-070, EPP-CEN-100
+    if epoch > last:
+        raise DirectoryError(
+            f"a key list expires with epoch {last}: sign the lists again first (keys --expires)"
+        )
 
 
 def trust_anchor(registry: Registry, issuer: Issuer, *, every: bool = False) -> TrustAnchor:
