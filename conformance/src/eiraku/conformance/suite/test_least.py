@@ -47,6 +47,20 @@ def test_life_of_a_unit_that_is_taken(stage: Stage, side: Side, role: Role) -> N
     flows.give(stage, side, [world.holding(4, expires=EPOCH + 4)])
 
 
+@pytest.mark.requirement("EPP-UNI-005")
+def test_expired_unit_at_a_vault(stage: Stage) -> None:
+    """A vault, which takes a unit in its last epoch whatever `min_life` is, takes none that has expired."""
+    world = stage.world
+    world.wallet = world.purse(role=Role.VAULT)
+    world.peer = world.purse(holder=world.wallet.claims.holder)
+    world.policy = policy()
+    stage.begin()
+    flows.give(stage, Side.RESPONDER, [world.holding(4, expires=EPOCH)])
+    stage.order("bulletin", bulletin=world.bulletin(EPOCH + 1))
+    refuse_offer(stage, world.holding(4, expires=EPOCH), Code.UNIT_EXPIRED, 0)
+    flows.give(stage, Side.RESPONDER, [world.holding(4, expires=EPOCH + 1)])
+
+
 @SIDES
 @pytest.mark.requirement("EPP-TRF-083", "EPP-CRS-012")
 def test_life_of_a_unit_that_is_delivered_again(stage: Stage, side: Side) -> None:

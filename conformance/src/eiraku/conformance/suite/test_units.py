@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from eiraku.conformance.suite import memory
 from eiraku.conformance.suite.negative_transfer import (
     Bytes,
     Plan,
@@ -28,7 +27,7 @@ from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.spec import cbor, objects
 from eiraku.spec.errors import Code
-from eiraku.spec.objects import Role, Unit
+from eiraku.spec.objects import Unit
 from eiraku.spec.tables import Side
 
 RIGHT = Plan()
@@ -300,20 +299,6 @@ def test_expiry_follows_the_wallets_own_epoch(stage: Stage, side: Side) -> None:
     flows.expect_reject(talk, answer, Code.UNIT_EXPIRED, "OFFER", 0)
     stage.unchanged(before, "a refused OFFER")
     flows.still_alive(stage)
-
-
-@pytest.mark.requirement("EPP-UNI-005")
-def test_expired_unit_at_a_vault(stage: Stage) -> None:
-    """A vault, which takes a unit in its last epoch whatever `min_life` is, takes none that has expired."""
-    world = stage.world
-    world.wallet = world.purse(role=Role.VAULT)
-    world.peer = world.purse(holder=world.wallet.claims.holder)
-    world.policy = policy()
-    stage.begin()
-    flows.give(stage, Side.RESPONDER, [world.holding(4, expires=EPOCH)])
-    stage.order("bulletin", bulletin=world.bulletin(EPOCH + 1))
-    memory.refuse_offer(stage, world.holding(4, expires=EPOCH), Code.UNIT_EXPIRED, 0)
-    flows.give(stage, Side.RESPONDER, [world.holding(4, expires=EPOCH + 1)])
 
 
 @SIDES
