@@ -8,13 +8,17 @@ import pytest
 from eiraku.reference.anchor import parse_purse_id
 from eiraku.reference.device import Device
 from eiraku.reference.meeting import accepted
-from eiraku.reference.purse.state import Ready, RequestOrder
+from eiraku.reference.purse.state import NoSession, Ready, RequestOrder
 from eiraku.spec.centre_objects import Renewed
 from eiraku.spec.errors import Refusal
 from eiraku.spec.key_lists import Centre
 from eiraku.system.exchange import trust
+from eiraku.system.exchange.carrier import ServiceRefused
 from eiraku.system.exchange.outbox import Request
 from eiraku.system.scheme import directory, own
+from eiraku.system.services.hosts import CounterHost
+from eiraku.system.services.service import Service
+from eiraku.system.vault.issues import ISSUING_CENTRE
 from eiraku.testing.bank import Bank
 from eiraku.testing.town import Town
 
@@ -83,6 +87,38 @@ def test_the_way_back_of_a_purse_that_is_locked_out(bank: Bank) -> None:
     assert ready(vault).terms.scheme_key == bank.town.registry.keys.scheme_keys()[0]
     bank.vault.issue([4])
     assert bank.meet(bank.town.purse(), RequestOrder(amount=4), 4) == ()
+
+
+class SpoiltLists:
+    """News of a town whose key lists have a bit that is wrong."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def keys(self, centre: Centre) -> bytes:
+        *good, last = self.service.keys(centre)
+        return bytes((*good, last ^ 1))
+
+    def bulletin(self, epoch: int) -> bytes:
+        return self.service.bulletin(epoch)
+
+
+def test_a_purse_behind_a_service_that_cannot_serve(bank: Bank) -> None:
+    """EPP-SVC-091: the client is told `suspended`, and no session begins; with good lists it does."""
+    service = bank.town.scheme.services[ISSUING_CENTRE]
+    counter = bank.town.counter
+
+    def host(news: trust.News) -> CounterHost:
+        return CounterHost(
+            counter, news, scheme_keys=bank.town.registry.keys.scheme_keys, renew=lambda _device: None
+        )
+
+    with pytest.raises(ServiceRefused) as caught:
+        host(SpoiltLists(service)).begin(None, None)
+    assert (caught.value.code, caught.value.requirement) == ("suspended", "EPP-KEY-020")
+    assert isinstance(ready(counter.device).session, NoSession)
+    host(service).begin(None, None)
+    assert not isinstance(ready(counter.device).session, NoSession)
 
 
 def test_void_money_is_redeemed(bank: Bank) -> None:

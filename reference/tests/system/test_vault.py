@@ -225,7 +225,7 @@ def test_a_claim_is_handed_to_the_centre(bank: Bank) -> None:
 
 
 def test_a_stale_bulletin_suspends(bank: Bank) -> None:
-    # EPP-VLT-003
+    # EPP-VLT-003, EPP-SVC-091
     assert not bank.vault.suspended
     bank.now += 61
     with pytest.raises(VaultSuspended) as caught:
