@@ -10,10 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from eiraku.reference.device import Rejected
-from eiraku.spec.errors import Code, Refusal, Unavailable
-from eiraku.system.exchange.carrier import ServiceRefused
-from eiraku.system.services import hosts, running
+from eiraku.spec.errors import Unavailable
+from eiraku.system.services import running
 from eiraku.system.services.observe import Log, Metrics
 from eiraku.system.services.scheme import Scheme
 from eiraku.system.services.vaults import OpenVault
@@ -63,11 +61,3 @@ def test_a_vault_that_cannot_reach_its_centres_is_no_defect() -> None:
         opened.work()
     (line,) = lines(opened.work)
     assert (line["error"], "traceback" in line) == ("Unavailable", False)
-
-
-def test_a_service_whose_own_purse_refuses_is_suspended() -> None:
-    """EPP-SVC-091: the client did nothing wrong."""
-    refusal = Refusal(Code.ANCHOR_EXPIRED, "EPP-KEY-043", "a key list has expired")
-    with pytest.raises(ServiceRefused, match="try again later") as caught:
-        hosts.done(Rejected(refusal=refusal, out=None, is_open=False))
-    assert (caught.value.code, caught.value.requirement) == ("suspended", "EPP-KEY-043")
