@@ -134,7 +134,7 @@ def against_last(report: SelfReport, last: SelfReport) -> Iterator[Finding]:
         yield Finding(
             kind="pending",
             reported=f"{gone} no longer pending, {report.settled - last.settled} settled since",
-            known="what is pending ends only by being settled",
+            known="what is pending ends only by being settled or by lapsing",
         )
 
 
