@@ -13,7 +13,7 @@ from eiraku.conformance import runner
 from eiraku.conformance.adapter.client import Wallet
 from eiraku.conformance.adapter.errors import SelectorError
 from eiraku.conformance.adapter.transports import parse_selector
-from eiraku.conformance.mutants.gate import CONTROLS, Breadth, chosen, is_control, judge, named
+from eiraku.conformance.mutants.gate import CONTROLS, FEW, Breadth, chosen, is_control, judge, named
 from eiraku.conformance.mutants.registry import AREAS, find, mutants
 from eiraku.conformance.results import Check, CheckResult, Level, Outcome
 from eiraku.report import mutants as matrix
@@ -156,7 +156,7 @@ def test_a_sample_is_spread_over_all_functions() -> None:
     cases = [check(f"test_units::test_seal[{n:03}]", "EPP-UNI-003") for n in range(300)]
     rare = check("test_units::test_rare", "EPP-UNI-003")
     ids = chosen(MUTANT, [*cases, rare], Breadth.SAMPLE)
-    assert ids == [*(f"test_units::test_seal[{n:03}]" for n in range(0, 300, 50)), rare.id]
+    assert ids == [*(f"test_units::test_seal[{n:03}]" for n in range(0, 300, 300 // FEW)), rare.id]
 
 
 def test_a_killed_mutant_is_no_problem() -> None:

@@ -79,6 +79,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from eiraku.conformance import fixtures, harness
 
         config.option.importmode = "importlib"
+        if not hasattr(config.option, "tbstyle"):
+            # No terminal of pytest's own: as Python prints it. Its own form parses every module anew for each
+            # failure, which costs more than the check.
+            config.option.tbstyle = "native"
         config.pluginmanager.register(harness.activate(config), HARNESS)
         config.pluginmanager.register(fixtures, "eiraku-fixtures")
     elif any(str(argument).startswith("eiraku.conformance") for argument in config.args):

@@ -5,8 +5,8 @@ same process, with the mutant as a `python:` wallet. How much is run (`Breadth`)
 
 - `named`: every check that names the mutant's requirement or that it expects to fail, and the positive
   controls, at level standard;
-- `sample`: the same, but where very many checks name the requirement a few cases of each test function,
-  spread evenly, and all only if those do not kill the mutant;
+- `sample`: the same, but where many checks name the requirement, or fit what it expects, a few cases of each
+  test function, spread evenly, and all only if those do not kill the mutant;
 - `wide`: the same, and one case of every other test function;
 - `all`: every check of level standard.
 
@@ -40,9 +40,9 @@ CONTROLS = (
     "test_transfer_roles::test_wallet_pays[one-unit-*]",
 )
 """A payment in each of the four combinations of roles (EPP-GEN-001)."""
-MANY = 120
-"""So many checks of one requirement are more than a sample needs."""
-FEW = 6
+MANY = 40
+"""So many checks of one requirement, or of one name that is expected, are more than a sample needs."""
+FEW = 3
 """Cases of one test function in a sample."""
 
 
@@ -111,21 +111,16 @@ def chosen(mutant: Mutant, catalogue: Sequence[Check], breadth: Breadth) -> list
     """Ids of the checks to run, in the order of the catalogue."""
     if breadth is Breadth.ALL:
         return [check.id for check in catalogue]
-    patterns = [pattern for pattern in mutant.expected if pattern != mutant.requirement]
-    wanted = {check.id for check in catalogue if mutant.requirement in check.requirements}
-    if breadth is Breadth.SAMPLE and len(wanted) > MANY:
-        wanted = {
-            cases[n * len(cases) // FEW]
-            for cases in _by_function(check for check in catalogue if check.id in wanted)
-            for n in range(FEW)
-        }
+    wanted = set[str]()
+    for name in {mutant.requirement, *mutant.expected}:
+        fitting = [check for check in catalogue if named(name, check)]
+        if breadth is Breadth.SAMPLE and len(fitting) > MANY:
+            wanted.update(cases[n * len(cases) // FEW] for cases in _by_function(fitting) for n in range(FEW))
+        else:
+            wanted.update(check.id for check in fitting)
     if breadth is Breadth.WIDE:
         wanted |= {cases[0] for cases in _by_function(catalogue)}
-    return [
-        check.id
-        for check in catalogue
-        if check.id in wanted or is_control(check) or any(named(pattern, check) for pattern in patterns)
-    ]
+    return [check.id for check in catalogue if check.id in wanted or is_control(check)]
 
 
 def _by_function(checks: Iterable[Check]) -> Collection[list[str]]:
