@@ -36,8 +36,8 @@ CREATE TRIGGER holding_came AFTER INSERT ON holding BEGIN
 CREATE TRIGGER holding_went AFTER DELETE ON holding BEGIN
     UPDATE held SET count = count - 1, value = value - old.value WHERE expires = old.expires; END;
 CREATE TABLE pending (
-    tx BLOB PRIMARY KEY, payee BLOB NOT NULL, amount INTEGER NOT NULL, offer BLOB NOT NULL,
-    endorsements BLOB NOT NULL, unit_ids BLOB NOT NULL, expires INTEGER NOT NULL);
+    tx BLOB PRIMARY KEY, payee BLOB NOT NULL, amount INTEGER NOT NULL, expires INTEGER NOT NULL,
+    offer BLOB NOT NULL, endorsements BLOB NOT NULL, unit_ids BLOB NOT NULL);
 CREATE TABLE pending_unit (unit_id BLOB PRIMARY KEY, tx BLOB NOT NULL);
 CREATE TABLE settled (
     tx BLOB PRIMARY KEY, payee BLOB NOT NULL, amount INTEGER NOT NULL, offer_digest BLOB NOT NULL,
