@@ -352,3 +352,16 @@ AREA.edits(
         '        raise Refusal(Code.PURSE_REVOKED, "EPP-SES-022", "too early")\n' + EXPIRY,
     ),
 )
+
+AREA.edits(
+    "EPP-SES-025",
+    "opens_message_4_before_it_looks_at_its_form",
+    "Decrypts message_4 before it sees that bytes follow it.",
+    initiator.read_message_4,
+    (
+        "    ciphertext = messages.read_byte_string(data)\n",
+        "    short = len(data) < 24\n"
+        "    ciphertext = data[1 : 1 + data[0] - 0x40] if short else messages.read_byte_string(data)\n",
+    ),
+    ("    try:\n        items", "    messages.read_byte_string(data)\n    try:\n        items"),
+)

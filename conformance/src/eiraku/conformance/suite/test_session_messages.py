@@ -1,5 +1,6 @@
 """Extensions, size and shape of handshake messages (chapter 5)."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import combinations
 
@@ -24,6 +25,7 @@ from eiraku.conformance.suite.negative_session import (
     with_item,
     wrong_suites,
 )
+from eiraku.conformance.tester import forging
 from eiraku.conformance.tester.flows import (
     still_alive,
 )
@@ -284,3 +286,34 @@ def test_rfc_9529_message_2(stage: Stage) -> None:
     silent(stage, b"\x40", Code.UNEXPECTED_MESSAGE, "bytes afterwards")
     stage.unchanged(before, "refused message_2")
     still_alive(stage)
+
+
+FAULTS_4: dict[str, tuple[Code, forging.Change]] = {
+    "size": (Code.TOO_LARGE, lambda message: message + bytes(LIMIT)),
+    "form": (Code.MALFORMED, lambda message: message + b"\x00"),
+    "ciphertext": (Code.AUTHENTICATION, lambda message: message[:-1] + bytes([message[-1] ^ 1])),
+    "shape": (Code.AUTHENTICATION, lambda plaintext: plaintext + b"\x18"),
+    "items": (Code.MALFORMED, lambda plaintext: encode_ead([Ead(label=7, critical=True)]) + plaintext),
+}
+"""Faults of message_4 in the order in which they are checked (EPP-SES-025); the last two are encrypted."""
+
+PAIRS_4 = [pair for pair in combinations(FAULTS_4, 2) if FAULTS_4[pair[0]][0] != FAULTS_4[pair[1]][0]]
+
+
+@pytest.mark.requirement("EPP-SES-025")
+@pytest.mark.parametrize("pair", [pytest.param(pair, id="-and-".join(pair)) for pair in PAIRS_4])
+def test_order_of_checks_of_message_4(stage: Stage, pair: tuple[str, str]) -> None:
+    """Of two faults of a message_4 the first in the order decides the code"""
+
+    def faulty(names: Iterable[str], data: bytes) -> bytes:
+        # The later fault first: each is put into what the check before it has still to meet.
+        for name in reversed([name for name in names if name in pair]):
+            data = FAULTS_4[name][1](data)
+        return data
+
+    manner = replace(
+        altering("message_4", lambda message: faulty(("size", "form", "ciphertext"), message)),
+        plaintext_4=lambda plaintext: faulty(("shape", "items"), plaintext),
+    )
+    attack = replace(refused_items(4, manner), codes=FAULTS_4[pair[0]][0])
+    handshake_attack(stage, reader(4), attack)
