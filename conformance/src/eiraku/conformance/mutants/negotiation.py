@@ -360,8 +360,10 @@ AREA.edits(
     initiator.read_message_4,
     (
         "    ciphertext = messages.read_byte_string(data)\n",
-        "    short = len(data) < 24\n"
-        "    ciphertext = data[1 : 1 + data[0] - 0x40] if short else messages.read_byte_string(data)\n",
+        (
+            "    short = len(data) < 24\n"
+            "    ciphertext = data[1 : 1 + data[0] - 0x40] if short else messages.read_byte_string(data)\n"
+        ),
     ),
     ("    try:\n        items", "    messages.read_byte_string(data)\n    try:\n        items"),
 )
