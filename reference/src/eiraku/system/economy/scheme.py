@@ -156,6 +156,7 @@ class Scheme:
                 random=random,
                 root=self.roots.money,
                 public_keys=self.registry.purses.public_key,
+                is_doubtful=self.registry.keys.is_doubtful,
             )
         )
         self.wholesale = Wholesale(directory, scenario.economies, random)

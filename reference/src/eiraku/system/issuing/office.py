@@ -76,11 +76,12 @@ class Office:
         root: SigningKey,
         list_expires: int = EPOCH_MAX,
         public_keys: PublicKeys | None = None,
+        is_doubtful: IsDoubtful = lambda _: False,
     ) -> Self:
         """Make a centre in an empty database, with a first money key from `epoch` on.
 
         `seal`: 16 bytes; `root`: it signs the first key list, which is good to `list_expires`; `public_keys`
-        None: of nobody. Raises IssuerError, DatabaseError.
+        None: of nobody; `is_doubtful`: as in `Office`. Raises IssuerError, DatabaseError.
         """
         if len(seal) != 16:
             raise IssuerError(f"expected a seal of 16 bytes, found {len(seal)}")
@@ -108,7 +109,7 @@ class Office:
             _add_key(connection, random, valid_from=epoch, valid_to=EPOCH_MAX)
             publish_keys(connection, root, list_expires)
         known: PublicKeys = dict[bytes, bytes]().get if public_keys is None else public_keys
-        return cls(database, public_keys=known, random=random)
+        return cls(database, public_keys=known, random=random, is_doubtful=is_doubtful)
 
     @staticmethod
     def exists(database: Database) -> bool:
