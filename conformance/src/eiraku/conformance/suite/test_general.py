@@ -212,11 +212,11 @@ def test_epoch_comes_from_bulletins(stage: Stage, part: Part) -> None:
     else:
         unit = world.holding(AMOUNT, holder=late.number, issued=180)
         give(stage, part.side, [unit], peer=late)
-    stage.equal(stage.state().epoch, 0, "epoch after a session with a purse of epoch 190")
+    stage.equal(stage.epoch(), 0, "epoch after a session with a purse of epoch 190")
     stage.order("bulletin", bulletin=world.bulletin(EPOCH))
-    stage.equal(stage.state().epoch, EPOCH, "epoch after a bulletin")
+    stage.equal(stage.epoch(), EPOCH, "epoch after a bulletin")
     stage.wallet.power_cut("now")
-    stage.equal(stage.state().epoch, EPOCH, "epoch after a loss of power")
+    stage.equal(stage.epoch(), EPOCH, "epoch after a loss of power")
 
 
 @pytest.mark.requirement("EPP-GEN-003")
@@ -237,4 +237,4 @@ def test_peer_does_not_tell_the_time(stage: Stage, side: Side) -> None:
     for peer in (late, soon):
         give(stage, side, [world.holding(AMOUNT, holder=peer.number, expires=150)], peer=peer)
     take(stage, side, AMOUNT, peer=late)
-    stage.equal(stage.state().epoch, EPOCH, "epoch")
+    stage.equal(stage.epoch(), EPOCH, "epoch")

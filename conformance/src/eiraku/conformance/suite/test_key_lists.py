@@ -232,7 +232,7 @@ def test_number_of_scheme_keys(stage: Stage, count: int) -> None:
     """A device list names 1 to 32 scheme keys."""
     world = stage.world
     stage.begin()
-    scheme = tuple((world.random(8), 0, EPOCH) for _ in range(count))
+    scheme = tuple((world.random(8), 0, world.at(EPOCH)) for _ in range(count))
     refuse_keys(
         stage,
         Centre.DEVICE,

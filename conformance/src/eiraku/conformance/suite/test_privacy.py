@@ -43,7 +43,6 @@ from eiraku.conformance.tester.peer import (
 )
 from eiraku.conformance.tester.stage import WALLET, Stage
 from eiraku.conformance.tester.world import LAST_EPOCH, Identity, identifier
-from eiraku.reference.centres.device import PurseMasterKey
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.edhoc import initiator, schedule
@@ -331,7 +330,7 @@ def _self_made(stage: Stage) -> Identity:
 
 
 def _own_centre(stage: Stage) -> Identity:
-    key = PurseMasterKey(key=SigningKey(stage.world.random(32)), valid_from=1, valid_to=LAST_EPOCH)
+    key = stage.world.master_key(1, LAST_EPOCH)
     return _forged(stage, key.key, key.kid)
 
 

@@ -106,6 +106,10 @@ class Stage:
         """Durable state of the wallet."""
         return self.wallet.state()
 
+    def epoch(self) -> int:
+        """The epoch that the wallet is in, as the check counts epochs."""
+        return self.world.drawn.calendar.read(self.state().epoch)
+
     # --- judgement ------------------------------------------------------------------------------------
 
     def require(self, condition: bool, expected: object, actual: object, what: str) -> None:  # noqa: FBT001
