@@ -154,7 +154,8 @@ def _purse_id(stage: Stage, craft: Craft, code: Code | None) -> None:
 
 
 def _bulletin(stage: Stage, craft: Craft, code: Code | None) -> None:
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     listed = coded((1,))
     payload = payload_of(stage.world, listed, epoch=EPOCH + 1).encode()
     signed = craft(device_task(stage.world, objects.CONTEXT_BULLETIN, payload))
@@ -168,7 +169,8 @@ def _bulletin(stage: Stage, craft: Craft, code: Code | None) -> None:
 
 
 def _endorsement(stage: Stage, craft: Craft, code: Code | None) -> None:
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     talk = meet_payee(stage, Side.RESPONDER, AMOUNT)
     held = stage.world.holding(AMOUNT)
     offer = offer_of(talk, [held])

@@ -92,7 +92,8 @@ def test_bulletin_under_a_successor(stage: Stage) -> None:
     key = world.master_key(EPOCH, LAST_EPOCH)
     new = replace(world.device, keys=(*world.device.keys, key))
     bulletin = new.bulletin(epoch=LATER, revoked=(), policy_digest=world.drawn.policy_digest)
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     stage.refused(stage.act("bulletin", bulletin=bulletin), Code.BULLETIN_SIGNATURE, "bulletin")
     stage.unchanged(before, "bulletin")
     accept_keys(stage, Centre.DEVICE, world.device_keys(device_keys(world, key.announced), sequence=NEXT))
@@ -282,7 +283,8 @@ def _good(world: World) -> OfferedUnit:
 def test_held_unit_stays(stage: Stage, restarted: bool) -> None:  # noqa: FBT001
     """A held unit under a revoked key stays where it is, and in the balance."""
     world = stage.world
-    before = stage.begin([_revoked(world), _good(world)])
+    stage.begin([_revoked(world), _good(world)])
+    before = stage.state()
     revoke_money(stage, 94)
     if restarted:
         stage.wallet.power_cut("now")

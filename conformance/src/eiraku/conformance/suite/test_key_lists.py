@@ -40,7 +40,8 @@ Make: TypeAlias = Callable[[World, Centre], bytes]
 @pytest.mark.requirement("EPP-KEY-035")
 def test_newer_list(stage: Stage, centre: Centre) -> None:
     """A newer list is one durable write, and after a loss of power still there."""
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     held = listed(stage.world, centre)
     accept_keys(stage, centre, held)
     stage.equal(stage.state().writes, before.writes + 1, "durable writes for a newer list")

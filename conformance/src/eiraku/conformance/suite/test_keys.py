@@ -249,7 +249,8 @@ FAR = LAST_EPOCH + 50
 def _unit_of(stage: Stage, index: int, epoch: int, code: Code | None) -> None:
     world = stage.world
     centre = replace(world.issuing, keys=(world.issuing.keys[index],))
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     held = world.holding(AMOUNT, centre=centre, issued=epoch, expires=FAR)
     talk = meet_payee(stage, Side.RESPONDER, AMOUNT)
     offer = offer_of(talk, [held])

@@ -294,7 +294,8 @@ def test_outsider_with_a_recorded_message_1(stage: Stage) -> None:
     """An outsider who replays a recorded message_1 gets a message_2 that he can neither open nor compare"""
     world = stage.world
     listed = [*(world.purse() for _ in range(LISTED)), world.wallet]
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     heard = _heard(stage)
     answers = [heard["message_2"]]
     for _ in range(3):

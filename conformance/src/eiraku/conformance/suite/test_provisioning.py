@@ -273,7 +273,8 @@ def test_spoilt_provisioning(stage: Stage, name: str) -> None:
 
 def refuse_spoilt(stage: Stage, spoilt: Spoilt) -> None:
     """A wallet takes right provisioning, refuses what is wrong in one thing, and can be provisioned then."""
-    before = stage.begin(_three(stage, stage.world.wallet))
+    stage.begin(_three(stage, stage.world.wallet))
+    before = stage.state()
     stage.equal(before.balance, 7, "balance after right provisioning")
     stage.wallet.reset()
     before = stage.state()
@@ -297,7 +298,8 @@ def _three(stage: Stage, holder: Identity) -> list[OfferedUnit]:
 @pytest.mark.parametrize("same", (True, False), ids=["same", "other"])
 def test_second_provisioning(stage: Stage, same: bool) -> None:  # noqa: FBT001
     """A wallet that is provisioned refuses to be provisioned again, and stays as it was"""
-    before = stage.begin(_three(stage, stage.world.wallet))
+    stage.begin(_three(stage, stage.world.wallet))
+    before = stage.state()
     identity = stage.world.wallet if same else stage.world.purse()
     again = stage.world.provisioning([], identity=identity)
     stage.refused(stage.wallet.provision(**again), Code.PROVISION, "second provisioning")

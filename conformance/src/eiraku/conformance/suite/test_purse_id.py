@@ -240,7 +240,8 @@ def test_endorsed_by_another_purse(stage: Stage, part: Part) -> None:
     world = stage.world
     stage.begin()
     give(stage, part.side, [world.holding(AMOUNT)])
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     other = world.purse()
     held = [world.holding(AMOUNT, holder=other.number)]
     talk = meet_payee(stage, part.side, AMOUNT)

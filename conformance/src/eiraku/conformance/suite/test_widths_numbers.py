@@ -44,7 +44,7 @@ SEQUENCE_MAX = (1 << 53) - 1
 def test_whole_sequence_is_greater(stage: Stage, centre: Centre) -> None:
     """A list is newer by its whole sequence, up to the greatest, also after a loss of power."""
     world = stage.world
-    world.count_plainly()
+    world.count_lists_plainly()
     stage.begin()
     for sequence in (*(1 << bits for bits in SAFE), SEQUENCE_MAX - 1, SEQUENCE_MAX):
         before = stage.state()
@@ -63,7 +63,7 @@ def test_whole_sequence_is_greater(stage: Stage, centre: Centre) -> None:
 def test_low_bits_of_a_sequence_are_greater(stage: Stage, centre: Centre, bits: int) -> None:
     """A list is older by its whole sequence, though its low bits are greater."""
     world = stage.world
-    world.count_plainly()
+    world.count_lists_plainly()
     stage.begin()
     accept_keys(stage, centre, listed(world, centre, sequence=(1 << bits) + 7))
     before = stage.state()

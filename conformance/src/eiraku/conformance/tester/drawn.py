@@ -1,13 +1,13 @@
 """What a world is made of, drawn for each check: when it is, which economies there are, from where it counts.
 
-A check speaks of epoch 100, of its sequence 5, of the home economy. What a wallet sees are other numbers, so
-that no wallet can tell by them that it is being judged. The check keeps its own: they are translated where the
-world signs something, in one place.
+A check speaks of epoch 100, of sequence 5, of the home economy. What a wallet sees are other numbers, so that
+no wallet can tell by them that it is being judged. The check keeps its own: they are translated in one place,
+where the world signs something.
 """
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from itertools import accumulate
 from typing import Final
@@ -70,6 +70,8 @@ class Drawn:
     """Of a key list, that a check calls 0."""
     policy_digest: bytes
     """In its bulletins, 32 bytes."""
+    looks: int
+    """After how many of 256 steps the wallet is asked for its state though nobody needs it."""
 
     def sequence(self, number: int) -> int:
         """The sequence that the wallet sees. One that is no count of the check's is its own."""
@@ -78,10 +80,6 @@ class Drawn:
     def economy(self, economy: Economy | int) -> int:
         """The number of an economy."""
         return self.economies[economy] if isinstance(economy, Economy) else economy
-
-    def plain(self) -> "Drawn":
-        """For checks of numbers as they are written: epochs and sequences are their own."""
-        return replace(self, calendar=PLAIN, first_sequence=0)
 
 
 def draw(random: Random) -> Drawn:
@@ -93,6 +91,7 @@ def draw(random: Random) -> Drawn:
         first_unit=_magnitude(random, 62),
         first_sequence=_magnitude(random, 52),
         policy_digest=random(32),
+        looks=max(0, _below(random, 64) - 32),
     )
 
 

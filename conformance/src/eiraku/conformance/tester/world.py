@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from eiraku.conformance.tester.drawn import Calendar, Economy, draw
+from eiraku.conformance.tester.drawn import PLAIN, Calendar, Economy, draw
 from eiraku.reference import keylists
 from eiraku.reference.centres import issuing
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
@@ -65,8 +65,8 @@ class WorldsDeviceCentre(DeviceCentre):
 class World:
     """Two centres with an old and a current key each, a wallet, a peer, and as much money as is wanted.
 
-    Epochs and sequences that it is given are those of the check, and so are the ends of its keys. Units, purse
-    IDs, bulletins and lists have those that the wallet sees (`drawn`).
+    Epochs and sequences that it is given are those of the check, and so are the ends of its keys. Units,
+    purse IDs, bulletins and lists have those that the wallet sees (`drawn`).
     """
 
     def __init__(self, seed: bytes, policy: Mapping[str, Any]) -> None:
@@ -100,10 +100,14 @@ class World:
         """The epoch that the wallet sees, of one of the check."""
         return self.drawn.calendar.at(epoch)
 
-    def count_plainly(self) -> None:
-        """Epochs and sequences are from now on those that the check says."""
-        self.drawn = self.drawn.plain()
-        self.device = replace(self.device, calendar=self.drawn.calendar)
+    def count_epochs_plainly(self) -> None:
+        """From now on the wallet sees the epochs that the check says; what was certified before has others."""
+        self.drawn = replace(self.drawn, calendar=PLAIN)
+        self.device = replace(self.device, calendar=PLAIN)
+
+    def count_lists_plainly(self) -> None:
+        """From now on the wallet sees the sequences that the check says."""
+        self.drawn = replace(self.drawn, first_sequence=0)
 
     def seen(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Fields of a unit or purse ID, given as the check has them, as the wallet sees them."""
