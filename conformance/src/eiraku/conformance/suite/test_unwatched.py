@@ -1,4 +1,4 @@
-"""Stretches in which nobody asks the wallet for its state: it is judged by what it says, and by its book then.
+"""Stretches in which nobody asks the wallet for its state: judged by what it says, and by its last book.
 
 A wallet that behaves where somebody looks passes each check that compares its state before and after.
 """

@@ -101,7 +101,7 @@ class World:
         return self.drawn.calendar.at(epoch)
 
     def count_epochs_plainly(self) -> None:
-        """From now on the wallet sees the epochs that the check says; what was certified before has others."""
+        """From now on the wallet sees the epochs that the check says; what was signed before has others."""
         self.drawn = replace(self.drawn, calendar=PLAIN)
         self.device = replace(self.device, calendar=PLAIN)
 
