@@ -107,7 +107,7 @@ def sample(
         "requirement_set": requirement_set(),
         "wallet": WalletInfo(name="Sample wallet", version="2.3", protocol=1, capabilities=CAPABILITIES),
         "selector": "cmd:./my-wallet --adapter",
-        "seed": "00" * 32,
+        "seed": "5e" * 32,
         "level": level,
         "started": "2026-11-22T09:00:00Z",
         "finished": "2026-11-22T09:03:21Z",

@@ -298,7 +298,7 @@ def test_what_can_never_be_signed_is_refused_before_the_run() -> None:
         assert code(result) == 2
     result = certified(seed="00" * 32)
     assert code(result) == 2
-    assert "--seed random" in str(result.exception)
+    assert "the default seed, which every wallet knows" in str(result.exception)
     key = ("--seed", SEED, "--statement", "key.pem")
     assert code(eiraku("certify", wallet(), *key)) == 2
     assert code(eiraku("certify", wallet(), *key, "--subject", "no.bin")) == 2

@@ -84,7 +84,19 @@ def test_the_wallet_written_from_the_specification_alone_passes(tmp_path: Path) 
     """A second implementation: neither the suite nor the text is married to the reference."""
     selector = f"cmd:node {SAMPLES / 'node-wallet' / 'adapter.mjs'}"
     done = subprocess.run(
-        [sys.executable, "-c", ENTRY, "certify", selector, "--level", "smoke", "--workers", "1"],
+        [
+            sys.executable,
+            "-c",
+            ENTRY,
+            "certify",
+            selector,
+            "--seed",
+            "default",
+            "--level",
+            "smoke",
+            "--workers",
+            "1",
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -15,7 +15,13 @@ from eiraku.conformance.sealed import wallet_environment
 pytestmark = pytest.mark.slow
 
 ENTRY = "from eiraku.cli import entry; entry()"
-ONLY = ("certify", "--level", "smoke", "--only", "test_transfer_roles", "--workers")
+ONLY = (
+    "certify",
+    *("--seed", "default"),
+    *("--level", "smoke"),
+    *("--only", "test_transfer_roles"),
+    "--workers",
+)
 SHADOWED = ("select", "random", "json", "conftest", "msgspec", "pytest", "eiraku", "usercustomize")
 WALLET = """
 import json, os, sys

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from eiraku.conformance import SUITE_PACKAGE
+from eiraku.conformance import DEFAULT_SEED, SUITE_PACKAGE
 from eiraku.conformance.expected import compare, read_expected
 from eiraku.conformance.results import (
     KNOWN_CAPABILITIES,
@@ -50,6 +50,7 @@ def run(*extra: CheckResult, capabilities: tuple[str, ...] = MANDATORY, **fields
         "results": (*base, *extra),
         "certifying": True,
         "selector": "cmd:w",
+        "seed": "5e" * 32,
         **fields,
     }
     given.setdefault("catalogue", parts(given["results"]))
@@ -58,7 +59,6 @@ def run(*extra: CheckResult, capabilities: tuple[str, ...] = MANDATORY, **fields
         sources="11",
         adapter_schema="22",
         requirement_set=RequirementSet(version="EPP/1", digest="00", requirements=REQUIREMENTS),
-        seed="00" * 32,
         started="2026-11-22T00:00:00Z",
         finished="2026-11-22T00:01:00Z",
         **given,
@@ -151,6 +151,7 @@ def test_a_part_that_passes_never_certifies() -> None:
         ("other policy passed, not a certificate", (), {"policy": "00" * 32}),
         ("run of pytest passed, not a certificate", (), {"certifying": False}),
         ("wallet in the judge's own process passed, not a certificate", (), {"selector": "python:w:make"}),
+        ("default seed passed, not a certificate", (), {"seed": DEFAULT_SEED}),
     ):
         judgement = verdict(run(*extra, **fields))
         assert (judgement.words, judgement.exit_code) == (words, 0)

@@ -1,12 +1,11 @@
 """The fixtures of the suite. They exist only while the plugin is active."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from eiraku.conformance import HARNESS
+from eiraku.conformance import HARNESS, stimulus
 from eiraku.conformance.adapter.client import Wallet
 from eiraku.conformance.catalogue import check_id
 from eiraku.conformance.evidence import EvidenceNotes
@@ -42,9 +41,8 @@ def run_level(request: pytest.FixtureRequest) -> Level:
 
 @pytest.fixture
 def check_seed(request: pytest.FixtureRequest) -> bytes:
-    """32 bytes for all randomness of this check: SHA-256 of the run's seed and the check's id."""
-    identity = check_id(request.node.nodeid).encode()
-    return hashlib.sha256(_harness(request).seed + identity).digest()
+    """32 bytes for all randomness of this check."""
+    return stimulus.check_seed(_harness(request).seed, check_id(request.node.nodeid))
 
 
 @pytest.fixture(scope="session")

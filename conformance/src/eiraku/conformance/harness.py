@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from eiraku.conformance import SUITE_FOLDER, SUITE_PACKAGE
+from eiraku.conformance import SUITE_FOLDER, SUITE_PACKAGE, stimulus
 from eiraku.conformance.adapter.client import Wallet
 from eiraku.conformance.adapter.errors import AdapterFailure, SelectorError
 from eiraku.conformance.adapter.transports import parse_selector
@@ -103,7 +103,9 @@ class Harness:
         self.seed = bytes.fromhex(config.getoption("wallet_seed"))
         self.level = Level(config.getoption("wallet_level"))
         self.wallet = Wallet(
-            config.getoption("wallet"), timeout=config.getoption("wallet_timeout"), seed=self.seed
+            config.getoption("wallet"),
+            timeout=config.getoption("wallet_timeout"),
+            seed=stimulus.wallet_seed(self.seed),
         )
         self.keywords = {info.id: info.keyword for info in requirement_set().requirements}
         self.listener: Callable[[CheckResult], None] | None = None
@@ -133,7 +135,11 @@ class Harness:
     def judge_another(self, selector: str) -> None:
         """End this wallet and go on with another."""
         self.wallet.close()
-        self.wallet = Wallet(selector, timeout=self.config.getoption("wallet_timeout"), seed=self.seed)
+        self.wallet = Wallet(
+            selector,
+            timeout=self.config.getoption("wallet_timeout"),
+            seed=stimulus.wallet_seed(self.seed),
+        )
         self._failed_starts = 0
 
     def ready_wallet(self) -> Wallet:
@@ -158,6 +164,8 @@ class Harness:
         catalogue = build_catalogue(items, self.keywords)
         deselect(items, catalogue, self.level, config)
         yield
+        # Every worker of pytest-xdist comes to the same order.
+        items.sort(key=lambda item: stimulus.place(self.seed, check_id(item.nodeid)))
         left = {check_id(item.nodeid) for item in items}
         for key, check in catalogue.items():
             if key not in left and not check.deselected:

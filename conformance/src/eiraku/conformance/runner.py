@@ -15,7 +15,7 @@ from typing import Protocol
 
 import pytest
 
-from eiraku.conformance import DEFAULT_SEED, HARNESS, SUITE_FOLDER, sources
+from eiraku.conformance import DEFAULT_SEED, HARNESS, SUITE_FOLDER, sources, stimulus
 from eiraku.conformance.adapter.client import Wallet
 from eiraku.conformance.adapter.errors import AdapterFailure
 from eiraku.conformance.catalogue import matches
@@ -149,7 +149,9 @@ def greet(plan: Plan) -> WalletInfo | AdapterFailure:
 
     A failure is returned, not raised: it is the wallet's, and the run will show it.
     """
-    with Wallet(plan.selector, timeout=plan.timeout, seed=bytes.fromhex(plan.seed)) as wallet:
+    with Wallet(
+        plan.selector, timeout=plan.timeout, seed=stimulus.wallet_seed(bytes.fromhex(plan.seed))
+    ) as wallet:
         try:
             return wallet.start()
         except AdapterFailure as failure:

@@ -8,9 +8,10 @@
 - **incomplete** (exit code 3): everything else. The suite itself erred, was interrupted, or left a gap.
 
 Level smoke, a selection of checks, a suite or a policy of somebody else's, a wallet inside the judge's own
-process and a run within somebody's own pytest never certify. If all they ran passed, the verdict is
-incomplete too, but the words say ``smoke passed, not a certificate`` and the exit code is 0: whoever asked
-for a part got what was asked for, and a continuous build can rely on the code.
+process, a run within somebody's own pytest and the default seed, which wallets can know, never certify. If
+all they ran passed, the verdict is incomplete too, but the words say ``smoke passed, not a certificate`` and
+the exit code is 0: whoever asked for a part got what was asked for, and a continuous build can rely on the
+code.
 
 The suite is whole if the results are those of its catalogue, check by check, whatever the run says of itself.
 
@@ -23,7 +24,7 @@ Checks above the level of the run are out of scope and count for nothing.
 from collections import Counter
 from enum import StrEnum
 
-from eiraku.conformance import SUITE_PACKAGE
+from eiraku.conformance import DEFAULT_SEED, SUITE_PACKAGE
 from eiraku.conformance.results import (
     FAILURES,
     GAPS,
@@ -93,6 +94,7 @@ def limits(run: Run) -> str:
         "wallet in the judge's own process": run.selector.startswith("python:"),
         "run of pytest": not run.certifying,
         "smoke": run.level is Level.SMOKE,
+        "default seed": run.seed == DEFAULT_SEED,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")
 

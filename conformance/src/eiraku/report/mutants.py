@@ -40,6 +40,7 @@ TITLES = {
     "widths": "Numbers of which only the low bits are kept",
     "news": "Keys and bulletins that come in a session; void keys; history keys",
     "bounds": "Tables and sizes at their bounds",
+    "recognition": "Wallets that recognise the judge",
     "gross": "Gross",
 }
 WITHOUT = {

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shlex
 import signal
 import sys
@@ -16,7 +17,6 @@ import msgspec
 from eiraku.cli.failures import told
 from eiraku.cli.options import SEED, SELECTOR, timeout_option
 from eiraku.cli.signals import sigterm_as_interrupt
-from eiraku.conformance import DEFAULT_SEED
 from eiraku.conformance.adapter.errors import AdapterFailure
 from eiraku.conformance.expected import Expectation, compare, read_expected
 from eiraku.conformance.results import CheckResult, Level, Outcome, WalletInfo
@@ -47,8 +47,9 @@ def reference_selector() -> str:
 @click.option(
     "--seed",
     type=SEED,
-    default=DEFAULT_SEED,
-    help="32 bytes in hex for all randomness of the suite, or random.  [default: zeros]",
+    default=None,
+    help="32 bytes in hex from which all is drawn, or default: zeros, with which nothing is certified.  "
+    "[default: drawn afresh, and printed]",
 )
 @click.option(
     "--only",
@@ -106,7 +107,7 @@ def main(
     *,
     selector: str | None,
     level: str,
-    seed: str,
+    seed: str | None,
     only: str,
     workers: int | None,
     report: Path,
@@ -134,7 +135,7 @@ def main(
     plan = Plan(
         selector=selector,
         level=Level(level),
-        seed=seed,
+        seed=seed or secrets.token_hex(32),
         timeout=timeout,
         only=only,
         workers=workers or usual_workers(selector, Level(level)),
@@ -197,6 +198,7 @@ def _introduce(plan: "Plan", wallet: WalletInfo | AdapterFailure, count: int, co
         if wallet.unknown_capabilities:
             line += f"; unknown capabilities: {one_line(', '.join(wallet.unknown_capabilities))}"
     console.print(line, highlight=False, markup=False)
+    console.print(f"Seed {plan.seed}", highlight=False, markup=False)
 
 
 def usual_workers(selector: str, level: Level) -> int:

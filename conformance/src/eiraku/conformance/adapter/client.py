@@ -108,7 +108,8 @@ class Wallet:
         """``timeout`` in seconds per request, twice that for start and power_cut; ``seed`` 32 bytes."""
         self._selector = parse_selector(selector) if isinstance(selector, str) else selector
         self._timeout = timeout
-        self._seed = seed
+        self.seed = seed
+        """32 bytes, told to the wallet when it starts; None: it is told none."""
         self._transport: Transport | None = None
         self._failure: AdapterFailure | None = None
         self._failures: list[AdapterFailure] = []
@@ -155,8 +156,8 @@ class Wallet:
         """A fresh wallet, asked who it is. Raises SelectorError and the AdapterFailure kinds."""
         self.connect()
         fields: dict[str, Any] = {"protocol": {"min": PROTOCOL_VERSION, "max": PROTOCOL_VERSION}}
-        if self._seed is not None:
-            fields["seed"] = self._seed
+        if self.seed is not None:
+            fields["seed"] = self.seed
         response = self._ask("start", fields)
         if not isinstance(response, Started):
             raise self._fail(AdapterError(f"start: expected accepted, found {_reply(response)}"))

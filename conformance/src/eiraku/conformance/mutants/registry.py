@@ -53,6 +53,7 @@ AREAS = (
     "widths",
     "news",
     "bounds",
+    "recognition",
     "gross",
 )
 """Modules of this package that declare mutants; also the parts of the kill matrix."""

@@ -14,7 +14,7 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
         "*",
         (
             "widths_epochs::* widths_numbers::* news_in_sessions::* void_keys::* history_keys::* "
-            "full_tables::* sizes::*"
+            "full_tables::* sizes::* unwatched::* drawn::*"
         ),
         "whole flows at unusual moments, which meet most defects too",
     ),

@@ -11,7 +11,6 @@ from typing import Literal
 
 import msgspec
 
-from eiraku.conformance import DEFAULT_SEED
 from eiraku.conformance.results import FAILURES, Level, Model, Outcome, Run, WalletInfo, catalogue_file
 from eiraku.conformance.verdict import Judgement, Verdict, in_scope, limits, verdict
 from eiraku.spec import merkle
@@ -129,8 +128,6 @@ def obstacle(run: Run) -> str:
     limit = limits(run)
     if limit:
         return f"a run with the limit {limit} never certifies"
-    if run.seed == DEFAULT_SEED:
-        return "every wallet knows the default seed"
     return "; ".join(verdict(run).gaps)
 
 

@@ -170,7 +170,7 @@ class Journey:
             offer = self._send(talk, "REQUEST", Request(amount=amount, reference=REFERENCE)).message
         if not isinstance(offer, Offer):
             raise AssertionError(f"expected OFFER, found {offer}")
-        flows.check_offer(self.stage, offer, amount)
+        flows.check_offer(self.stage, offer, amount, self.oracle.spendable)
         self.line.from_wallet("OFFER")
         effect = Effect(commit=Commit.PENDING, offer=offer, till=self.till)
         payment = flows.expect_pay(talk, offer, self._send(talk, "ACCEPT", flows.accept_of(offer), effect))

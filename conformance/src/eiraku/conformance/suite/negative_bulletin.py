@@ -20,10 +20,14 @@ LOW, HIGH = b"\x7f" + bytes(7), b"\x80" + bytes(7)
 
 
 def made(
-    world: World, *, epoch: int = NEXT, revoked: tuple[bytes, ...] = (), digest: bytes = bytes(32)
+    world: World, *, epoch: int = NEXT, revoked: tuple[bytes, ...] = (), digest: bytes | None = None
 ) -> bytes:
     """A bulletin with all chunks, signed by the device centre's current key."""
-    return world.device.bulletin(epoch=epoch, revoked=revoked, policy_digest=digest)
+    return world.device.bulletin(
+        epoch=epoch,
+        revoked=revoked,
+        policy_digest=world.drawn.policy_digest if digest is None else digest,
+    )
 
 
 def of(signed: bytes) -> bytes:
@@ -33,13 +37,13 @@ def of(signed: bytes) -> bytes:
 
 def signed(world: World, *, epoch: int = NEXT) -> bytes:
     """A signed bulletin of an empty list."""
-    return bulletins.signed(world.device, coded(()), epoch=epoch)
+    return bulletins.signed(world, coded(()), epoch=epoch)
 
 
 def accept_bulletin(stage: Stage, bulletin: bytes, epoch: int = NEXT) -> None:
     """The wallet must accept a bulletin, and then be in its epoch."""
     stage.order("bulletin", bulletin=bulletin)
-    stage.equal(stage.state().epoch, epoch, "epoch after an accepted bulletin")
+    stage.equal(stage.epoch(), epoch, "epoch after an accepted bulletin")
 
 
 def refuse_bulletin(stage: Stage, bulletin: bytes, code: Code) -> None:
@@ -75,7 +79,7 @@ def body(change: Callable[[tuple[cbor.Item, ...]], cbor.Item]) -> Make:
 
     def make(world: World) -> bytes:
         listed = coded((int.from_bytes(LOW, "big"),))
-        items = cbor.decode(cose.parse(bulletins.signed(world.device, listed, epoch=NEXT)).payload)
+        items = cbor.decode(cose.parse(bulletins.signed(world, listed, epoch=NEXT)).payload)
         assert isinstance(items, tuple)
         again = world.device.sign(objects.CONTEXT_BULLETIN, cbor.encode(change(items)))
         return bulletins.whole(again, listed)

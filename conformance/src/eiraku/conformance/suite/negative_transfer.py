@@ -99,7 +99,7 @@ class UnitPlan:
         right = world.holding(self.value, hop=self.hop, holder=holder)
         if not self.changes and self.key is None and self.kid is None and self.payload is same:
             return right
-        unit = replace(world.unit(self.value), **self.changes)
+        unit = replace(world.unit(self.value), **world.seen(self.changes))
         key = self.key or world.issuing.keys[-1]
         payload = self.payload(unit.encode())
         signed = cose.sign(key.unit_key, objects.CONTEXT_UNIT, payload, kid=self.kid or key.kid)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from eiraku.conformance.suite.negative_transfer import Place, Plan, UnitPlan, flip
-from eiraku.conformance.tester.world import EPOCH, FOREIGN_ECONOMY
+from eiraku.conformance.tester.drawn import Economy
+from eiraku.conformance.tester.world import EPOCH
 from eiraku.spec.errors import Code
 
 AlterPlan = Callable[[Plan], Plan]
@@ -91,7 +92,7 @@ UNIT_FAULTS = (
     ),
     _unit_fault(Code.UNIT_SEAL, lambda unit: unit.but(seal=b"\x5a" * 16), "EPP-TRF-037", "EPP-UNI-003"),
     _unit_fault(
-        Code.UNIT_ECONOMY, lambda unit: unit.but(economy=FOREIGN_ECONOMY), "EPP-TRF-037", "EPP-UNI-004"
+        Code.UNIT_ECONOMY, lambda unit: unit.but(economy=Economy.FOREIGN), "EPP-TRF-037", "EPP-UNI-004"
     ),
     _unit_fault(Code.UNIT_EXPIRED, lambda unit: unit.but(expires=EPOCH - 1), "EPP-TRF-038", "EPP-UNI-005"),
     _unit_fault(

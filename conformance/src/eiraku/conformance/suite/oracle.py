@@ -173,7 +173,7 @@ class Oracle:
         equal(_payments(credited), _payments(map(_bare, self.credited.values())), f"credited after {what}")
         settled = [(s.transaction, s.peer, s.amount, ()) for s in state.settled]
         equal(_payments(settled), _payments(map(_bare, self.settled.values())), f"settled after {what}")
-        equal(state.epoch, self.epoch, f"epoch after {what}")
+        equal(state.epoch, self.stage.world.at(self.epoch), f"epoch after {what}")
 
     def _check_places(self, state: State, what: str) -> None:
         # EPP-CRS-005

@@ -17,6 +17,7 @@ from eiraku.conformance.suite.negative_session import (
     prepare,
     refused_in_handshake,
 )
+from eiraku.conformance.tester.bulletins import payload as payload_of
 from eiraku.conformance.tester.bulletins import whole
 from eiraku.conformance.tester.flows import (
     accept_of,
@@ -30,13 +31,10 @@ from eiraku.conformance.tester.flows import (
 )
 from eiraku.conformance.tester.peer import Talk, connect
 from eiraku.conformance.tester.stage import Stage
-from eiraku.conformance.tester.world import EPOCH, LAST_EPOCH, World, endorsement_payload
-from eiraku.reference.centres.device import PurseMasterKey
-from eiraku.reference.centres.issuing import MoneyKey
+from eiraku.conformance.tester.world import EPOCH, World, endorsement_payload
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import objects
-from eiraku.spec.bulletins import Bulletin
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import Offer, OfferedUnit, Pay, Receipt, offer_digest
 from eiraku.spec.objects import ReceiptPayload
@@ -101,11 +99,8 @@ SEEDS = {"unit": bytes(range(32)), "device": bytes(range(32, 64))}
 def known_keys(world: World) -> None:
     """Give both centres current keys of which the private half is known, and certify both purses anew."""
     unit_key, device_key = SigningKey(SEEDS["unit"]), SigningKey(SEEDS["device"])
-    money_key = world.issuing.keys[-1]
-    current = MoneyKey(
-        unit_key=unit_key, history_key=money_key.history_key, valid_from=50, valid_to=LAST_EPOCH
-    )
-    master = PurseMasterKey(key=device_key, valid_from=50, valid_to=LAST_EPOCH)
+    current = replace(world.issuing.keys[-1], unit_key=unit_key)
+    master = replace(world.device.keys[-1], key=device_key)
     world.issuing = replace(world.issuing, keys=(*world.issuing.keys[:-1], current))
     world.device = replace(world.device, keys=(*world.device.keys[:-1], master))
     world.wallet, world.peer = world.purse(), world.purse()
@@ -159,21 +154,23 @@ def _purse_id(stage: Stage, craft: Craft, code: Code | None) -> None:
 
 
 def _bulletin(stage: Stage, craft: Craft, code: Code | None) -> None:
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     listed = coded((1,))
-    payload = Bulletin.of(listed, epoch=EPOCH + 1, policy_digest=bytes(32)).encode()
+    payload = payload_of(stage.world, listed, epoch=EPOCH + 1).encode()
     signed = craft(device_task(stage.world, objects.CONTEXT_BULLETIN, payload))
     reply = stage.act("bulletin", bulletin=whole(signed, listed))
     if code is None:
         stage.accepted(reply, "bulletin")
-        stage.equal(stage.state().epoch, EPOCH + 1, "epoch")
+        stage.equal(stage.epoch(), EPOCH + 1, "epoch")
     else:
         stage.refused(reply, code, "bulletin")
         stage.unchanged(before, "bulletin")
 
 
 def _endorsement(stage: Stage, craft: Craft, code: Code | None) -> None:
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     talk = meet_payee(stage, Side.RESPONDER, AMOUNT)
     held = stage.world.holding(AMOUNT)
     offer = offer_of(talk, [held])

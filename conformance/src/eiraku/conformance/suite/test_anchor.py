@@ -8,9 +8,10 @@ import pytest
 from eiraku.conformance.suite.key_lists import NEXT, accept_keys
 from eiraku.conformance.suite.test_provisioning import Spoilt, refuse_spoilt
 from eiraku.conformance.tester import edwards
+from eiraku.conformance.tester.drawn import Economy
 from eiraku.conformance.tester.flows import still_alive, take
 from eiraku.conformance.tester.stage import Stage
-from eiraku.conformance.tester.world import ECONOMY, EPOCH, OTHER_ECONOMY
+from eiraku.conformance.tester.world import EPOCH
 from eiraku.reference.centres.roots import ALWAYS
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
@@ -22,8 +23,8 @@ from eiraku.spec.tables import Side
 Change = Callable[[Stage, dict[str, Any]], None]
 
 
-def _economies(*found: int) -> Change:
-    return lambda _, given: given["anchor"].update(economies=list(found))
+def _economies(*found: Economy | int) -> Change:
+    return lambda stage, given: given["anchor"].update(economies=[*map(stage.world.drawn.economy, found)])
 
 
 def _scheme_keys(count: int, *, named: int | None = None, validity: Validity = ALWAYS) -> Change:
@@ -54,10 +55,10 @@ def _another_scheme_key(stage: Stage, given: dict[str, Any]) -> None:
 
 CASES: dict[str, tuple[str, Change]] = {
     "no-economy": ("EPP-GEN-010", _economies()),
-    "economy-0": ("EPP-GEN-010", _economies(ECONOMY, 0)),
-    "economy-65536": ("EPP-GEN-010", _economies(ECONOMY, 65536)),
-    "economy-negative": ("EPP-GEN-010", _economies(ECONOMY, -1)),
-    "economy-twice": ("EPP-GEN-010", _economies(ECONOMY, OTHER_ECONOMY, ECONOMY)),
+    "economy-0": ("EPP-GEN-010", _economies(Economy.HOME, 0)),
+    "economy-65536": ("EPP-GEN-010", _economies(Economy.HOME, 65536)),
+    "economy-negative": ("EPP-GEN-010", _economies(Economy.HOME, -1)),
+    "economy-twice": ("EPP-GEN-010", _economies(Economy.HOME, Economy.OTHER, Economy.HOME)),
     "five-scheme-keys": ("EPP-GEN-020", _scheme_keys(key_lists.SCHEME_KEYS_MAX + 1)),
     "no-scheme-key": ("EPP-KEY-066", _no_scheme_key),
     "scheme-key-twice": ("EPP-KEY-067", _first_scheme_key_again),
@@ -100,7 +101,7 @@ def test_anchor_without_fault(stage: Stage) -> None:
         money_keys=world.money_keys(money),
         scheme_keys=keys,
     )
-    given["anchor"]["economies"] = [1, ECONOMY, 65535]
+    given["anchor"]["economies"] = [1, world.drawn.economy(Economy.HOME), 65535]
     stage.accepted(stage.wallet.provision(**given), "provision")
     take(stage, Side.RESPONDER, 4)
     still_alive(stage)

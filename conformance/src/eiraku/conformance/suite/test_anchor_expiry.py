@@ -144,8 +144,8 @@ def test_delta_beyond_the_device_list(stage: Stage) -> None:
     stage.begin()
     accept_keys(stage, Centre.DEVICE, listed(world, Centre.DEVICE, expires=LAST))
     for epoch, code in ((LAST + 2, Code.ANCHOR_EXPIRED), (LAST + 1, None)):
-        change = bulletins.delta(EPOCH, (), (7,))
-        update = bulletins.by_delta(world.device, (7,), change, epoch=epoch)
+        change = bulletins.delta(world, EPOCH, (), (7,))
+        update = bulletins.by_delta(world, (7,), change, epoch=epoch)
         if code is None:
             accept_bulletin(stage, update, epoch)
         else:
@@ -181,7 +181,7 @@ def test_order_of_the_checks_on_a_bulletin_too_far_ahead(stage: Stage) -> None:
         (forged(lambda world: world.bulletin(EPOCH + 2))(world), Code.BULLETIN_SIGNATURE),
         (world.bulletin(EPOCH), Code.BULLETIN_STALE),
         (world.bulletin(EPOCH + 1, [world.peer.number]), Code.BULLETIN_STALE),
-        (of(bulletins.signed(world.device, full, epoch=EPOCH + 2)), Code.ANCHOR_EXPIRED),
+        (of(bulletins.signed(world, full, epoch=EPOCH + 2)), Code.ANCHOR_EXPIRED),
     )
     for bulletin, code in refused:
         stage.refused(stage.act("bulletin", bulletin=bulletin), code, "bulletin")

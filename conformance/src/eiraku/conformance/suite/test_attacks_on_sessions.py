@@ -135,7 +135,8 @@ def test_copy_of_the_wallet_itself(stage: Stage, part: Part) -> None:
 @pytest.mark.requirement("EPP-SES-011", "EPP-SES-028")
 def test_recorded_session_played_again(stage: Stage) -> None:
     """An outsider records a whole session with the wallet and plays the honest purse's half again"""
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     recorded: dict[str, bytes] = {}
 
     def keep(name: str, data: bytes) -> bytes:

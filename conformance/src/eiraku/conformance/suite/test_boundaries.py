@@ -163,7 +163,8 @@ def _order(stage: Stage, given: Given, expected: str) -> None:
 def _request(stage: Stage, given: Given, expected: str) -> None:
     limits = {1: given["limit"]}
     stage.world.policy = policy(transfer=limits, own=limits)
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     reply = stage.act("request", amount=given["amount"], reference="")
     if expected == "accepted":
         stage.accepted(reply, "order to request")

@@ -21,7 +21,7 @@ from eiraku.conformance.tester.bulletins import with_parts
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, World
 from eiraku.spec import cbor, objects
-from eiraku.spec.bulletins import Bulletin, Whole
+from eiraku.spec.bulletins import Whole
 from eiraku.spec.errors import Code
 from eiraku.spec.revoked import coded
 
@@ -88,18 +88,23 @@ def test_shape_of_an_update(stage: Stage, name: str) -> None:
 def _too_long(world: World) -> bytes:
     """A bulletin of more than 12 288 bytes, of good shape but for that."""
     listed = with_parts(coded((5,)), *((5 + n, b"") for n in range(256)))
-    body = Bulletin.of(listed, epoch=NEXT, policy_digest=bytes(32))
+    body = bulletins.payload(world, listed, epoch=NEXT)
     padded = cbor.encode((body.epoch, body.policy_digest, 1, 0, *body.chunks, bytes(4000)))
     return of(world.device.sign(objects.CONTEXT_BULLETIN, padded))
 
 
 def _without_its_chunk(world: World, epoch: int = NEXT) -> bytes:
-    return of(bulletins.signed(world.device, coded((5,)), epoch=epoch))
+    return of(bulletins.signed(world, coded((5,)), epoch=epoch))
+
+
+def _shape_of_an_older_one(world: World) -> bytes:
+    """A bulletin of an epoch before the one held, without its list of chunks."""
+    return body(lambda items: (world.at(EPOCH - 1), *items[1:4]))(world)
 
 
 def _another_chunk(world: World) -> bytes:
     """Neither the chunk that was signed, nor the code of a list."""
-    return Whole(signed=bulletins.signed(world.device, coded((5,)), epoch=NEXT), chunks=(b"\xff",)).encode()
+    return Whole(signed=bulletins.signed(world, coded((5,)), epoch=NEXT), chunks=(b"\xff",)).encode()
 
 
 ORDER: dict[str, tuple[Make, Code]] = {
@@ -110,7 +115,7 @@ ORDER: dict[str, tuple[Make, Code]] = {
     ),
     "size-before-shape-and-signature": (forged(_too_long), Code.TOO_LARGE),
     "shape-before-signature": (forged(body(lambda items: items[:4])), Code.MALFORMED),
-    "shape-before-epoch": (body(lambda items: (EPOCH - 1, *items[1:4])), Code.MALFORMED),
+    "shape-before-epoch": (_shape_of_an_older_one, Code.MALFORMED),
     "signature-before-epoch": (
         forged(lambda world: made(world, epoch=EPOCH - 1)),
         Code.BULLETIN_SIGNATURE,

@@ -13,13 +13,15 @@ SHORT = 30
 
 @pytest.mark.requirement("EPP-CRS-005", "EPP-CRS-017", "EPP-HIS-006")
 @pytest.mark.parametrize(
-    ("sequences", "steps"),
+    ("sequences", "steps", "watched"),
     (
-        pytest.param(15, SHORT, id="short"),
-        pytest.param(200, 50, id="long", marks=pytest.mark.level("full")),
+        pytest.param(15, SHORT, True, id="short"),
+        pytest.param(15, SHORT, False, id="unwatched"),
+        pytest.param(200, 50, True, id="long", marks=pytest.mark.level("full")),
+        pytest.param(100, 100, False, id="long-unwatched", marks=pytest.mark.level("full")),
     ),
 )
-def test_campaign(stage: Stage, check_seed: bytes, sequences: int, steps: int) -> None:
+def test_campaign(stage: Stage, check_seed: bytes, sequences: int, steps: int, watched: bool) -> None:  # noqa: FBT001
     """Payments, losses, cuts, redeliveries, replays and copies in any order: no unit is lost, none made."""
     # Making a failing sequence shorter takes many times as long as finding it: at the full level only.
     phases = [Phase.generate, Phase.shrink] if steps > SHORT else [Phase.generate]
@@ -32,6 +34,6 @@ def test_campaign(stage: Stage, check_seed: bytes, sequences: int, steps: int) -
 
     class ThisMarket(Market):
         def __init__(self) -> None:
-            super().__init__(stage, check_seed)
+            super().__init__(stage, check_seed, watched=watched)
 
     run_state_machine_as_test(ThisMarket, settings=bounds)

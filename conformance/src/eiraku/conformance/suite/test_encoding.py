@@ -26,7 +26,7 @@ from eiraku.conformance.suite.odd_encodings import (
 )
 from eiraku.conformance.suite.positions import EACH_MESSAGE, EVERY_MESSAGE, POSITIONS, Position, Waiting
 from eiraku.conformance.suite.signed_objects import BY_CENTRE, Kind, Task, honest, known_keys, signed
-from eiraku.conformance.tester import loose
+from eiraku.conformance.tester import bulletins, loose
 from eiraku.conformance.tester.flows import REFERENCE, expect_reject, meet_payee, meet_payer, still_alive
 from eiraku.conformance.tester.loose import Forms, Mutant
 from eiraku.conformance.tester.peer import Manner
@@ -302,7 +302,7 @@ def test_payload(stage: Stage, forms: Forms, kind: Kind, run_level: Level) -> No
     right = {
         "unit": stage.world.unit(4).encode(),
         "purse-id": stage.world.claims().encode(),
-        "bulletin": Bulletin.of(coded((1,)), epoch=101, policy_digest=bytes(32)).encode(),
+        "bulletin": bulletins.payload(stage.world, coded((1,)), epoch=101).encode(),
     }[kind.name]
     for mutant in chosen(right, forms, DECODERS[kind.name], run_level):
         if len(mutant.data) <= ROOM[kind.name]:

@@ -117,7 +117,8 @@ def test_altered_handshake(
 ) -> None:
     """Whatever comes in place of a handshake message, the wallet answers or is silent, and loses nothing."""
     random = Random(check_seed)  # noqa: S311 - variety, not secrecy
-    before = stage.begin(own(stage.world, (8,)))
+    stage.begin(own(stage.world, (8,)))
+    before = stage.state()
     for name, alter in ALTERATIONS.items():
         for _ in range(ROUNDS[run_level]):
 
@@ -157,7 +158,8 @@ def test_input_without_a_session(stage: Stage, name: str) -> None:
     stage.refused(reply, Code.NOT_PROVISIONED, "bytes for a purse that is empty")
     stage.equal(reply.out, None, "answer")
     stage.unchanged(before, "bytes for a purse that is empty")
-    before = stage.begin(own(stage.world, (8,)))
+    stage.begin(own(stage.world, (8,)))
+    before = stage.state()
     for _ in range(2):
         reply = stage.deliver(INPUTS[name], name)
         stage.refused(reply, Code.UNEXPECTED_MESSAGE, "bytes without a session")
@@ -172,7 +174,8 @@ def test_input_without_a_session(stage: Stage, name: str) -> None:
 @pytest.mark.parametrize("name", tuple(INPUTS))
 def test_input_in_place_of_a_handshake(stage: Stage, side: Side, name: str) -> None:
     """In place of the first message of a handshake any input is survived, and changes nothing."""
-    before = stage.begin(own(stage.world, (8,)))
+    stage.begin(own(stage.world, (8,)))
+    before = stage.state()
     stage.order("pay", amount=8)
     stage.accepted(stage.open(side), "open", "open")
     answered(stage, stage.deliver(INPUTS[name], name), name)
@@ -204,7 +207,8 @@ def test_bad_record_is_answered_with_nothing(stage: Stage, way: Way) -> None:
 @pytest.mark.requirement("EPP-ERR-002")
 def test_without_a_purpose_nothing_is_sent(stage: Stage, side: Side) -> None:
     """A wallet whose holder wants nothing tells its holder so, and nobody else."""
-    before = stage.begin(own(stage.world, (8,)))
+    stage.begin(own(stage.world, (8,)))
+    before = stage.state()
     reply = stage.open(side)
     stage.refused(reply, Code.DECLINED, "a session without a purpose")
     stage.equal(reply.out, None, "what is sent")
@@ -230,7 +234,8 @@ def test_refusals_of_a_handshake_look_alike(stage: Stage, side: Side, code: Code
     world = stage.world
     peer = PEERS[code](world)
     revoked = [peer.number] if code is Code.PURSE_REVOKED else []
-    before = stage.begin(bulletin=world.bulletin(EPOCH, revoked))
+    stage.begin(bulletin=world.bulletin(EPOCH, revoked))
+    before = stage.state()
     flows.order_receive(stage, side, 4)
     with pytest.raises(HandshakeRefused) as caught:
         connect(stage, side, peer=peer)

@@ -91,13 +91,14 @@ def test_bulletin_under_a_successor(stage: Stage) -> None:
     world = stage.world
     key = world.master_key(EPOCH, LAST_EPOCH)
     new = replace(world.device, keys=(*world.device.keys, key))
-    bulletin = new.bulletin(epoch=LATER, revoked=(), policy_digest=bytes(32))
-    before = stage.begin()
+    bulletin = new.bulletin(epoch=LATER, revoked=(), policy_digest=world.drawn.policy_digest)
+    stage.begin()
+    before = stage.state()
     stage.refused(stage.act("bulletin", bulletin=bulletin), Code.BULLETIN_SIGNATURE, "bulletin")
     stage.unchanged(before, "bulletin")
     accept_keys(stage, Centre.DEVICE, world.device_keys(device_keys(world, key.announced), sequence=NEXT))
     stage.order("bulletin", bulletin=bulletin)
-    stage.equal(stage.state().epoch, LATER, "epoch")
+    stage.equal(stage.epoch(), LATER, "epoch")
     flows.still_alive(stage)
 
 
@@ -206,7 +207,7 @@ def test_bulletin_held_stays_in_force(stage: Stage, restarted: bool) -> None:  #
     revoke_device(stage, 95)
     if restarted:
         stage.wallet.power_cut("now")
-    stage.equal(stage.state().epoch, EPOCH, "epoch after the key of the bulletin is revoked")
+    stage.equal(stage.epoch(), EPOCH, "epoch after the key of the bulletin is revoked")
     refused = stage.act("bulletin", bulletin=world.bulletin(EPOCH + 1))
     stage.refused(refused, Code.BULLETIN_SIGNATURE, "bulletin under the revoked key")
     refuse_peer(stage, Side.RESPONDER, world.peer)
@@ -282,7 +283,8 @@ def _good(world: World) -> OfferedUnit:
 def test_held_unit_stays(stage: Stage, restarted: bool) -> None:  # noqa: FBT001
     """A held unit under a revoked key stays where it is, and in the balance."""
     world = stage.world
-    before = stage.begin([_revoked(world), _good(world)])
+    stage.begin([_revoked(world), _good(world)])
+    before = stage.state()
     revoke_money(stage, 94)
     if restarted:
         stage.wallet.power_cut("now")

@@ -68,8 +68,8 @@ def _fresh(world: World, _: Centre) -> bytes:
 
 
 def _scheme_twice(world: World, centre: Centre) -> bytes:
-    entry = (key_lists.scheme_key_id(world.scheme_key), 0, 9)
-    return signed(world, centre, (*fields(world, centre)[:3], (entry, (*entry[:2], 10))))
+    entry = (key_lists.scheme_key_id(world.scheme_key), 0, world.at(9))
+    return signed(world, centre, (*fields(world, centre)[:3], (entry, (*entry[:2], world.at(10)))))
 
 
 BOTH, DEVICE, MONEY = tuple(Centre), (Centre.DEVICE,), (Centre.MONEY,)
@@ -136,7 +136,8 @@ def _unsound(sequence: int) -> Make:
     def make(world: World, centre: Centre) -> bytes:
         _, expires, keys, *scheme = fields(world, centre)
         assert isinstance(keys, tuple)
-        return signed(world, centre, (sequence, expires, (*keys, keys[0]), *scheme))
+        found = world.drawn.sequence(sequence)
+        return signed(world, centre, (found, expires, (*keys, keys[0]), *scheme))
 
     return make
 

@@ -40,7 +40,8 @@ Make: TypeAlias = Callable[[World, Centre], bytes]
 @pytest.mark.requirement("EPP-KEY-035")
 def test_newer_list(stage: Stage, centre: Centre) -> None:
     """A newer list is one durable write, and after a loss of power still there."""
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     held = listed(stage.world, centre)
     accept_keys(stage, centre, held)
     stage.equal(stage.state().writes, before.writes + 1, "durable writes for a newer list")
@@ -232,7 +233,7 @@ def test_number_of_scheme_keys(stage: Stage, count: int) -> None:
     """A device list names 1 to 32 scheme keys."""
     world = stage.world
     stage.begin()
-    scheme = tuple((world.random(8), 0, EPOCH) for _ in range(count))
+    scheme = tuple((world.random(8), 0, world.at(EPOCH)) for _ in range(count))
     refuse_keys(
         stage,
         Centre.DEVICE,

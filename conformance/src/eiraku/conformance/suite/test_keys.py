@@ -249,7 +249,8 @@ FAR = LAST_EPOCH + 50
 def _unit_of(stage: Stage, index: int, epoch: int, code: Code | None) -> None:
     world = stage.world
     centre = replace(world.issuing, keys=(world.issuing.keys[index],))
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     held = world.holding(AMOUNT, centre=centre, issued=epoch, expires=FAR)
     talk = meet_payee(stage, Side.RESPONDER, AMOUNT)
     offer = offer_of(talk, [held])
@@ -282,11 +283,11 @@ def _bulletin_of(stage: Stage, index: int, epoch: int, code: Code | None) -> Non
     reply = stage.wallet.provision(**{**world.provisioning(), "bulletin": None})
     stage.accepted(reply, "provision without a bulletin")
     before = stage.state()
-    bulletin = centre.bulletin(epoch=epoch, revoked=(), policy_digest=bytes(32))
+    bulletin = centre.bulletin(epoch=epoch, revoked=(), policy_digest=stage.world.drawn.policy_digest)
     reply = stage.act("bulletin", bulletin=bulletin)
     if code is None:
         stage.accepted(reply, "bulletin")
-        stage.equal(stage.state().epoch, epoch, "epoch")
+        stage.equal(stage.epoch(), epoch, "epoch")
     else:
         stage.refused(reply, code, "bulletin")
         stage.unchanged(before, "bulletin")

@@ -41,7 +41,8 @@ def test_balance_limit_of_a_tier_that_is_not_named(stage: Stage, named: bool) ->
     del found["balance_limits"]["1"]
     if not named:
         found["balance_limits"] = {}
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     talk = flows.meet_payee(stage, Side.RESPONDER, 1)
     answer = talk.send(flows.offer_of(talk, [world.holding(1)]))
     flows.expect_reject(talk, answer, Code.BALANCE_LIMIT, "OFFER")
@@ -125,7 +126,8 @@ def test_who_may_pay_whom(stage: Stage, pair: Pair, side: Side, wallet_pays: boo
     found["operations"].append(centres)
     world.policy = found
     wallet, peer = pair.identities(stage)
-    before = stage.begin([world.holding(8, holder=wallet.number)], identity=wallet)
+    stage.begin([world.holding(8, holder=wallet.number)], identity=wallet)
+    before = stage.state()
     if pair.allowed(wallet_pays=wallet_pays):
         if wallet_pays:
             flows.take(stage, side, 8, peer=peer)
@@ -148,7 +150,8 @@ def test_without_any_operation(stage: Stage) -> None:
     """A policy without operations is taken, and allows nothing."""
     world = stage.world
     world.policy = {**policy(), "operations": []}
-    before = stage.begin([world.holding(4, holder=world.wallet.number)])
+    stage.begin([world.holding(4, holder=world.wallet.number)])
+    before = stage.state()
     for order in (("pay", {}), ("request", {"reference": ""})):
         stage.refused(stage.act(order[0], amount=1, **order[1]), Code.AMOUNT_LIMIT, order[0])
     stage.order("receive")
@@ -176,9 +179,8 @@ def keep_to_limit(stage: Stage, side: Side, wallet: Identity, peer: Identity, li
             answer = talk.send(flows.offer_of(talk, held))
             flows.expect_reject(talk, answer, Code.AMOUNT_LIMIT, f"OFFER of {amount}")
             stage.unchanged(before, "a refused OFFER")
-        before = stage.begin(
-            [world.holding(each, holder=wallet.number) for each in _binary(amount)], identity=wallet
-        )
+        stage.begin([world.holding(each, holder=wallet.number) for each in _binary(amount)], identity=wallet)
+        before = stage.state()
         if 0 < amount <= limit:
             flows.take(stage, side, amount, peer=peer)
         elif amount:

@@ -43,7 +43,6 @@ from eiraku.conformance.tester.peer import (
 )
 from eiraku.conformance.tester.stage import WALLET, Stage
 from eiraku.conformance.tester.world import LAST_EPOCH, Identity, identifier
-from eiraku.reference.centres.device import PurseMasterKey
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.edhoc import initiator, schedule
@@ -295,7 +294,8 @@ def test_outsider_with_a_recorded_message_1(stage: Stage) -> None:
     """An outsider who replays a recorded message_1 gets a message_2 that he can neither open nor compare"""
     world = stage.world
     listed = [*(world.purse() for _ in range(LISTED)), world.wallet]
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     heard = _heard(stage)
     answers = [heard["message_2"]]
     for _ in range(3):
@@ -331,7 +331,7 @@ def _self_made(stage: Stage) -> Identity:
 
 
 def _own_centre(stage: Stage) -> Identity:
-    key = PurseMasterKey(key=SigningKey(stage.world.random(32)), valid_from=1, valid_to=LAST_EPOCH)
+    key = stage.world.master_key(1, LAST_EPOCH)
     return _forged(stage, key.key, key.kid)
 
 

@@ -14,10 +14,10 @@ from eiraku.conformance.suite.negative_session import (
 )
 from eiraku.conformance.suite.plaintexts import flipped
 from eiraku.conformance.tester import bulletins
+from eiraku.conformance.tester.drawn import Economy
 from eiraku.conformance.tester.flows import still_alive, take
 from eiraku.conformance.tester.stage import Stage
-from eiraku.conformance.tester.world import EPOCH, FOREIGN_ECONOMY, LAST_EPOCH, Identity, World
-from eiraku.reference.centres.device import PurseMasterKey
+from eiraku.conformance.tester.world import EPOCH, LAST_EPOCH, Identity, World
 from eiraku.reference.crypto import cose, ed25519
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import objects
@@ -68,7 +68,7 @@ class Spoilt:
 
 
 def _by_stranger(stage: Stage) -> Identity:
-    key = PurseMasterKey(key=SigningKey(stage.world.random(32)), valid_from=1, valid_to=LAST_EPOCH)
+    key = stage.world.master_key(1, LAST_EPOCH)
     return stage.world.purse(centre=replace(stage.world.device, keys=(key,)))
 
 
@@ -128,21 +128,21 @@ def _setting_last(name: str, change: Callable[[Any], object]) -> Callable[[Stage
 
 
 def _stranger_bulletin(stage: Stage) -> bytes:
-    key = PurseMasterKey(key=SigningKey(stage.world.random(32)), valid_from=1, valid_to=LAST_EPOCH)
+    key = stage.world.master_key(1, LAST_EPOCH)
     centre = replace(stage.world.device, keys=(key,))
-    return centre.bulletin(epoch=EPOCH, revoked=(), policy_digest=bytes(32))
+    return centre.bulletin(epoch=EPOCH, revoked=(), policy_digest=stage.world.drawn.policy_digest)
 
 
 def _wrong_list(world: World) -> bytes:
-    return bulletins.update(world.device, replace(coded((5, 7, 20)), k=1), epoch=EPOCH)
+    return bulletins.update(world, replace(coded((5, 7, 20)), k=1), epoch=EPOCH)
 
 
 def _first_by_delta(world: World) -> bytes:
-    return bulletins.by_delta(world.device, [5], bulletins.delta(0, [], [5]), epoch=EPOCH)
+    return bulletins.by_delta(world, [5], bulletins.delta(world, 0, [], [5]), epoch=EPOCH)
 
 
 def _two_chunks(world: World) -> bytes:
-    return bulletins.update(world.device, coded(bulletins.SQUARES), epoch=EPOCH)
+    return bulletins.update(world, coded(bulletins.SQUARES), epoch=EPOCH)
 
 
 def _signed_by(key: SigningKey, unit: bytes, context: bytes = objects.CONTEXT_UNIT) -> bytes:
@@ -164,7 +164,7 @@ SPOILT: dict[str, Spoilt] = {
         identity=lambda stage: stage.world.purse(seal=bytes(16)), rule="EPP-GEN-011"
     ),
     "purse-id-foreign-economy": Spoilt(
-        identity=lambda stage: stage.world.purse(economy=FOREIGN_ECONOMY), rule="EPP-GEN-011"
+        identity=lambda stage: stage.world.purse(economy=Economy.FOREIGN), rule="EPP-GEN-011"
     ),
     "purse-id-tier-8": Spoilt(identity=lambda stage: stage.world.purse(tier=8), rule="EPP-GEN-011"),
     "purse-id-number-zero": Spoilt(
@@ -206,7 +206,7 @@ SPOILT: dict[str, Spoilt] = {
     ),
     "last-unit-malformed": Spoilt(change=_unit(2, lambda _, unit: unit[:-1]), rule="EPP-GEN-014"),
     "last-unit-other-seal": Spoilt(change=_other_unit(seal=bytes(16)), rule="EPP-GEN-014"),
-    "last-unit-foreign-economy": Spoilt(change=_other_unit(economy=FOREIGN_ECONOMY), rule="EPP-GEN-014"),
+    "last-unit-foreign-economy": Spoilt(change=_other_unit(economy=Economy.FOREIGN), rule="EPP-GEN-014"),
     "last-unit-of-3": Spoilt(change=_other_unit(value=3), rule="EPP-GEN-014"),
     "last-unit-issued-after-it-expires": Spoilt(
         change=_other_unit(issued=150, expires=149), rule="EPP-GEN-014"
@@ -273,7 +273,8 @@ def test_spoilt_provisioning(stage: Stage, name: str) -> None:
 
 def refuse_spoilt(stage: Stage, spoilt: Spoilt) -> None:
     """A wallet takes right provisioning, refuses what is wrong in one thing, and can be provisioned then."""
-    before = stage.begin(_three(stage, stage.world.wallet))
+    stage.begin(_three(stage, stage.world.wallet))
+    before = stage.state()
     stage.equal(before.balance, 7, "balance after right provisioning")
     stage.wallet.reset()
     before = stage.state()
@@ -297,7 +298,8 @@ def _three(stage: Stage, holder: Identity) -> list[OfferedUnit]:
 @pytest.mark.parametrize("same", (True, False), ids=["same", "other"])
 def test_second_provisioning(stage: Stage, same: bool) -> None:  # noqa: FBT001
     """A wallet that is provisioned refuses to be provisioned again, and stays as it was"""
-    before = stage.begin(_three(stage, stage.world.wallet))
+    stage.begin(_three(stage, stage.world.wallet))
+    before = stage.state()
     identity = stage.world.wallet if same else stage.world.purse()
     again = stage.world.provisioning([], identity=identity)
     stage.refused(stage.wallet.provision(**again), Code.PROVISION, "second provisioning")
@@ -322,7 +324,7 @@ def test_expired_purse_id_is_no_fault(stage: Stage) -> None:
     """A wallet can be provisioned with a purse ID that has expired, and takes part in sessions"""
     expired = stage.world.purse(expires=EPOCH - 1)
     stage.begin([stage.world.holding(4, holder=expired.number)], identity=expired)
-    stage.equal(stage.state().epoch, EPOCH, "epoch")
+    stage.equal(stage.epoch(), EPOCH, "epoch")
     # Whether the peer accepts it is the peer's affair.
     take(stage, Side.RESPONDER, 4)
 

@@ -20,6 +20,7 @@ from eiraku.conformance.suite.negative_session import (
     set_purpose,
 )
 from eiraku.conformance.suite.odd_claims import SHAPES, raw_purse
+from eiraku.conformance.tester.drawn import Economy
 from eiraku.conformance.tester.flows import (
     expect_accept,
     expect_reject,
@@ -33,14 +34,10 @@ from eiraku.conformance.tester.flows import (
 from eiraku.conformance.tester.peer import Manner, connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import (
-    ECONOMY,
     EPOCH,
-    FOREIGN_ECONOMY,
     LAST_EPOCH,
-    OTHER_ECONOMY,
     Identity,
 )
-from eiraku.reference.centres.device import PurseMasterKey
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import cbor, objects
 from eiraku.spec.errors import Code
@@ -62,7 +59,7 @@ def test_shape(stage: Stage, name: str, part: Part) -> None:
 
 
 def _stranger_centre(stage: Stage) -> Identity:
-    key = PurseMasterKey(key=SigningKey(stage.world.random(32)), valid_from=1, valid_to=LAST_EPOCH)
+    key = stage.world.master_key(1, LAST_EPOCH)
     return stage.world.purse(centre=replace(stage.world.device, keys=(key,)))
 
 
@@ -107,8 +104,8 @@ STRANGERS = {
     "foreign-economy": (
         ("EPP-PID-007",),
         Stranger(
-            peer=lambda stage: stage.world.purse(economy=FOREIGN_ECONOMY),
-            like=lambda stage: stage.world.purse(economy=OTHER_ECONOMY),
+            peer=lambda stage: stage.world.purse(economy=Economy.FOREIGN),
+            like=lambda stage: stage.world.purse(economy=Economy.OTHER),
         ),
     ),
     "reserved-33-bytes": (
@@ -172,7 +169,7 @@ ACCEPTABLE: dict[str, tuple[str, dict[str, Any]]] = {
     "reserved-1-byte": ("EPP-PID-006", {"reserved": b"\xff"}),
     "reserved-32-bytes": ("EPP-PID-006", {"reserved": bytes(range(32))}),
     "reserved-looks-like-cbor": ("EPP-PID-006", {"reserved": cbor.encode({8: 1})}),
-    "other-economy-of-the-anchor": ("EPP-PID-007", {"economy": OTHER_ECONOMY}),
+    "other-economy-of-the-anchor": ("EPP-PID-007", {"economy": Economy.OTHER}),
     "number-almost-zero": ("EPP-PID-001", {"number": bytes(7) + b"\x01"}),
 }
 
@@ -243,7 +240,8 @@ def test_endorsed_by_another_purse(stage: Stage, part: Part) -> None:
     world = stage.world
     stage.begin()
     give(stage, part.side, [world.holding(AMOUNT)])
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     other = world.purse()
     held = [world.holding(AMOUNT, holder=other.number)]
     talk = meet_payee(stage, part.side, AMOUNT)
@@ -260,7 +258,7 @@ def test_endorsed_by_another_purse(stage: Stage, part: Part) -> None:
 def test_each_session_has_its_own_peer(stage: Stage, side: Side) -> None:
     """What the wallet signs and records names the purse of this session, not of an earlier one"""
     world = stage.world
-    first, second = world.purse(), world.purse(economy=ECONOMY, tier=2)
+    first, second = world.purse(), world.purse(economy=Economy.HOME, tier=2)
     stage.begin()
     for peer in (first, second):
         give(stage, side, [world.holding(AMOUNT, holder=peer.number)], peer=peer)

@@ -193,7 +193,8 @@ def test_record_without_exactly_one_message(stage: Stage, name: str, position: P
 def test_replayed_record(stage: Stage, side: Side) -> None:
     """A record sent a second time in its session is refused"""
     part = Part(side=side)
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     waiting = next(p.values[0] for p in POSITIONS if p.id == f"OFFER-{part}")
     found = _reach(stage, waiting)
     record = _right(found)
@@ -229,7 +230,8 @@ def test_reflected_record(stage: Stage, side: Side) -> None:
     part = Part(side=side, pays=True)
     stage.begin(money(stage, part))
     meet_payer(stage, side, AMOUNT)
-    before = stage.begin(money(stage, part))
+    stage.begin(money(stage, part))
+    before = stage.state()
     meet_payer(stage, side, AMOUNT)
     own = next(bytes.fromhex(step.data) for step in reversed(stage.evidence.steps) if step.label == "OFFER")
     silent(stage, own, Code.RECORD, "the wallet's own OFFER")

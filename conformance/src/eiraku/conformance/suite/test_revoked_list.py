@@ -34,9 +34,9 @@ TWO, THREE = coded(SQUARES), coded(MORE_SQUARES)
 def refuse_list(stage: Stage, wrong: Coded, right: Coded, code: Code = Code.MALFORMED) -> None:
     """The wallet must accept the bulletin of one list, and refuse that of the other, unharmed."""
     stage.begin()
-    accept_bulletin(stage, bulletins.update(stage.world.device, right, epoch=NEXT))
+    accept_bulletin(stage, bulletins.update(stage.world, right, epoch=NEXT))
     stage.begin()
-    refuse_bulletin(stage, bulletins.update(stage.world.device, wrong, epoch=NEXT), code)
+    refuse_bulletin(stage, bulletins.update(stage.world, wrong, epoch=NEXT), code)
     accept_bulletin(stage, made(stage.world))
 
 
@@ -174,7 +174,7 @@ NUMBERS: dict[str, Callable[[Chunks], Chunks]] = {
 @pytest.mark.parametrize("name", tuple(NUMBERS))
 def test_number_of_chunks(stage: Stage, name: str) -> None:
     """An update with another number of chunks than the bulletin describes is malformed."""
-    right = Whole.decode(bulletins.update(stage.world.device, TWO, epoch=NEXT))
+    right = Whole.decode(bulletins.update(stage.world, TWO, epoch=NEXT))
     stage.begin()
     refuse_bulletin(
         stage, Whole(signed=right.signed, chunks=NUMBERS[name](right.chunks)).encode(), Code.MALFORMED
@@ -199,7 +199,7 @@ def test_another_chunk(stage: Stage, name: str) -> None:
     """A chunk with another digest than the signed one is refused."""
     listed, chunks = OTHER[name]
     stage.begin()
-    signed = bulletins.signed(stage.world.device, listed, epoch=NEXT)
+    signed = bulletins.signed(stage.world, listed, epoch=NEXT)
     refuse_bulletin(stage, Whole(signed=signed, chunks=chunks).encode(), Code.BULLETIN_SIGNATURE)
     accept_bulletin(stage, bulletins.whole(signed, listed))
 
@@ -237,14 +237,14 @@ def test_room_of_the_policy(stage: Stage, room: int) -> None:
     """A list of as many chunks as the policy has room for is accepted; of one more it is too large."""
     world = stage.world
     world.policy = policy(max_bulletin=room)
-    three = bulletins.update(world.device, THREE, epoch=NEXT)
+    three = bulletins.update(world, THREE, epoch=NEXT)
     if (len(TWO.parts), len(THREE.parts)) != (2, 3):
         raise ValueError("the lists have two and three chunks")
     stage.begin()
     refuse_bulletin(stage, three, Code.TOO_LARGE)
     # It is seen before a chunk is asked for.
     refuse_bulletin(stage, of(Whole.decode(three).signed), Code.TOO_LARGE)
-    accept_bulletin(stage, bulletins.update(world.device, TWO, epoch=NEXT))
+    accept_bulletin(stage, bulletins.update(world, TWO, epoch=NEXT))
 
 
 def _spread(count: int) -> Coded:
@@ -262,7 +262,7 @@ def test_largest_list(stage: Stage, side: Side) -> None:
     if len(listed.parts) != 256:
         raise ValueError(f"the largest list has {len(listed.parts)} chunks")
     stage.begin()
-    accept_bulletin(stage, bulletins.update(world.device, listed, epoch=NEXT))
+    accept_bulletin(stage, bulletins.update(world, listed, epoch=NEXT))
     numbers = (1, listed.parts[100][0], NUMBER_MAX)
     for number in numbers:
         refuse_peer(stage, side, world.purse(number=number.to_bytes(8, "big")))

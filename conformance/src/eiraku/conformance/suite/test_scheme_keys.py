@@ -158,7 +158,8 @@ def test_no_key_in_force(stage: Stage, side: Side) -> None:
     """Without a scheme key in force a wallet opens no session, and goes on when it gets one."""
     world = stage.world
     old, new = two_keys(world)
-    before = stage.begin([world.holding(4, holder=world.wallet.number)])
+    stage.begin([world.holding(4, holder=world.wallet.number)])
+    before = stage.state()
     name(stage, {new: ALWAYS, old: Validity(valid_from=EPOCH + 1, valid_to=900)})
     stage.refused(stage.open(side), Code.DECLINED, "open without a purpose")
     stage.order("pay", amount=4)
@@ -174,7 +175,8 @@ def test_key_that_the_list_does_not_name(stage: Stage) -> None:
     """A scheme key is taken only if the device list names it."""
     world = stage.world
     _, new = two_keys(world)
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     for key in (new, bytes(32)):
         stage.refused(stage.act("scheme-key", key=key), Code.KEYS_SIGNATURE, "unknown scheme key")
     stage.unchanged(before, "an unknown scheme key")

@@ -165,7 +165,8 @@ def test_bytes_like_an_error(stage: Stage, name: str, state: Session) -> None:
 @pytest.mark.parametrize("part", PARTS)
 def test_handshake_leaves_no_trace(stage: Stage, part: Part) -> None:
     """No handshake, finished, broken off or refused, changes durable state"""
-    before = stage.begin(money(stage, part))
+    stage.begin(money(stage, part))
+    before = stage.state()
     for _ in range(2):
         set_purpose(stage, part)
         first_message(stage, part)

@@ -109,7 +109,8 @@ def test_replay(stage: Stage, name: str, sent_by: str) -> None:
     """A message recorded in another session, in its right place, is refused"""
     part = RESPONDER if name == "message_3" else INITIATOR
     recorded_as = part if sent_by == "suite" else (INITIATOR if part is RESPONDER else RESPONDER)
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     set_purpose(stage, recorded_as)
     found, _ = record(stage, recorded_as)
     set_purpose(stage, part)
@@ -126,7 +127,8 @@ def test_replay(stage: Stage, name: str, sent_by: str) -> None:
 @pytest.mark.requirement("EPP-SES-028", "EPP-SES-011")
 def test_replay_of_a_whole_handshake(stage: Stage) -> None:
     """A replayed message_1 is answered afresh, and the message_3 that went with it is refused"""
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     set_purpose(stage, RESPONDER)
     found, _ = record(stage, RESPONDER)
     set_purpose(stage, RESPONDER)
@@ -156,7 +158,8 @@ def test_reflection(stage: Stage) -> None:
 @pytest.mark.parametrize("name", ("message_2", "message_4"))
 def test_relayed_between_two_sessions_of_the_wallet(stage: Stage, name: str) -> None:
     """What the wallet says as responder is no answer to it as initiator"""
-    before = stage.begin()
+    stage.begin()
+    before = stage.state()
     set_purpose(stage, RESPONDER)
     found, _ = record(stage, RESPONDER)
     set_purpose(stage, INITIATOR)
@@ -248,7 +251,8 @@ def test_refusals_look_alike(stage: Stage, part: Part) -> None:
         Code.SAME_PURSE: world.purse(number=world.wallet.number),
         Code.ROLE_PAIR: world.purse(holder=world.wallet.claims.holder),
     }
-    before = stage.begin(money(stage, part), bulletin=world.bulletin(revoked=[revoked.number]))
+    stage.begin(money(stage, part), bulletin=world.bulletin(revoked=[revoked.number]))
+    before = stage.state()
     answers = set()
     for code, peer in peers.items():
         set_purpose(stage, part)

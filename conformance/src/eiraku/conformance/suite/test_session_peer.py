@@ -20,11 +20,11 @@ from eiraku.conformance.suite.negative_session import (
     refused_in_handshake,
     set_purpose,
 )
+from eiraku.conformance.tester.drawn import Economy
 from eiraku.conformance.tester.flows import accept_of, expect_pay, meet_payer, still_alive
 from eiraku.conformance.tester.peer import Manner, connect
 from eiraku.conformance.tester.stage import Stage
-from eiraku.conformance.tester.world import EPOCH, FOREIGN_ECONOMY, LAST_EPOCH, Identity
-from eiraku.reference.centres.device import PurseMasterKey
+from eiraku.conformance.tester.world import EPOCH, LAST_EPOCH, Identity
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.edhoc.messages import Ead
 from eiraku.spec.errors import Code
@@ -185,7 +185,7 @@ FAULTS: dict[str, Fault] = {
     "shape": Fault(code=Code.AUTHENTICATION, claims={"tier": 8}),
     "signature": Fault(code=Code.AUTHENTICATION, claims={}, stranger=True),
     "seal": Fault(code=Code.AUTHENTICATION, claims={"seal": bytes(16)}),
-    "economy": Fault(code=Code.AUTHENTICATION, claims={"economy": FOREIGN_ECONOMY}),
+    "economy": Fault(code=Code.AUTHENTICATION, claims={"economy": Economy.FOREIGN}),
     "handshake": Fault(code=Code.AUTHENTICATION, claims={}, other_key=True),
     "items": Fault(code=Code.MALFORMED, claims={}, critical_item=True),
     "expiry": Fault(code=Code.PURSE_EXPIRED, claims={"expires": EPOCH - 1}),
@@ -250,8 +250,8 @@ def _culprit(stage: Stage, faults: list[Fault]) -> Identity:
         claims |= fault.claims
     centre = stage.world.device
     if any(fault.stranger for fault in faults):
-        key = PurseMasterKey(key=SigningKey(stage.world.random(32)), valid_from=1, valid_to=LAST_EPOCH)
-        centre = type(centre)(keys=(key,), seal=centre.seal, economy=centre.economy)
+        key = stage.world.master_key(1, LAST_EPOCH)
+        centre = replace(centre, keys=(key,))
     if any(fault.revoked for fault in faults):
         claims["number"] = REVOKED
     seed = stage.world.wallet.seed if any(fault.clone for fault in faults) else None

@@ -156,11 +156,11 @@ ONE = 1
 
 
 def _update(stage: Stage, held: Sequence[int], new: Sequence[int], epoch: int, *, by_delta: bool) -> bytes:
-    device = stage.world.device
+    world = stage.world
     if not by_delta:
-        return bulletins.update(device, coded(new), epoch=epoch)
+        return bulletins.update(world, coded(new), epoch=epoch)
     removed, added = sorted(set(held) - set(new)), sorted(set(new) - set(held))
-    return bulletins.by_delta(device, new, bulletins.delta(epoch - 1, removed, added), epoch=epoch)
+    return bulletins.by_delta(world, new, bulletins.delta(world, epoch - 1, removed, added), epoch=epoch)
 
 
 def _deals(stage: Stage, peer: Identity, *, revoked: bool) -> None:
@@ -196,7 +196,7 @@ def test_list_of_another_size(stage: Stage, first: str, last: str, by_delta: boo
         stage.order("bulletin", bulletin=_update(stage, held, new, epoch, by_delta=by_delta))
         for _ in range(2):
             stage.wallet.power_cut("now")
-            stage.equal(stage.state().epoch, epoch, "epoch after a loss of power")
+            stage.equal(stage.epoch(), epoch, "epoch after a loss of power")
         _deals(stage, peer, revoked=ONE in new)
         held = new
     flows.still_alive(stage)

@@ -55,7 +55,8 @@ def test_only_a_long_choice_for_this_peer(stage: Stage, side: Side) -> None:
     world.policy = policy(max_hops=11, max_record=most)
     tired = unread(world, 8, 10, max_hops=10)
     fresh = [unread(world, 4, 10, max_hops=255) for _ in range(2)]
-    before = stage.begin([tired, *fresh])
+    stage.begin([tired, *fresh])
+    before = stage.state()
     stage.order("pay", amount=8)
     expect_no_offer(stage, refused_to_offer(stage, side, 8), Code.TOO_LARGE, Code.AMOUNT)
     stage.unchanged(before, "a session without an offer")

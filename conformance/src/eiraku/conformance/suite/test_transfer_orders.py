@@ -271,7 +271,8 @@ def test_nothing_to_offer_to_this_peer(
     """Where only a vault would take the units, the holder is told why and another payee that it cannot be."""
     world = stage.world
     world.policy = policy()
-    before = stage.begin([*own(world, (8,), **TIRED[limit]), *own(world, others)])
+    stage.begin([*own(world, (8,), **TIRED[limit]), *own(world, others)])
+    before = stage.state()
     stage.order("pay", amount=8)
     expect_no_offer(stage, refused_to_offer(stage, side, 8), code, Code.AMOUNT)
     stage.unchanged(before, "a session without an offer")

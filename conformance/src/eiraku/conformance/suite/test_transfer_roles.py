@@ -31,7 +31,8 @@ def units(world: World, count: int, holder: Identity) -> list[OfferedUnit]:
 def test_wallet_is_paid(stage: Stage, side: Side, count: int) -> None:
     """The wallet is paid: it accepts, holds each unit one hop further, and its receipt verifies."""
     world = stage.world
-    before = stage.begin([world.holding(4, holder=world.wallet.number)])
+    stage.begin([world.holding(4, holder=world.wallet.number)])
+    before = stage.state()
     given = flows.give(stage, side, units(world, count, world.peer))
     after = stage.state()
     stage.equal(after.balance, before.balance + (1 << count) - 1, "balance")

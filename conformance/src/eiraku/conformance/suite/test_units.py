@@ -18,9 +18,10 @@ from eiraku.conformance.suite.negative_transfer import (
 from eiraku.conformance.suite.second_signature import signed_again
 from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
+from eiraku.conformance.tester.drawn import Economy
 from eiraku.conformance.tester.policies import RECORD_MAX, policy
 from eiraku.conformance.tester.stage import Stage
-from eiraku.conformance.tester.world import ECONOMY, EPOCH, FOREIGN_ECONOMY, OTHER_ECONOMY, World, identifier
+from eiraku.conformance.tester.world import EPOCH, World, identifier
 from eiraku.reference.centres.issuing import MoneyKey
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey
@@ -251,10 +252,10 @@ CONTENTS = (
         "foreign-economy",
         Code.UNIT_ECONOMY,
         "EPP-UNI-004",
-        economy=FOREIGN_ECONOMY,
-        near={"economy": OTHER_ECONOMY},
+        economy=Economy.FOREIGN,
+        near={"economy": Economy.OTHER},
     ),
-    _fields("neighbouring-economy", Code.UNIT_ECONOMY, "EPP-UNI-004", economy=ECONOMY + 1),
+    _fields("neighbouring-economy", Code.UNIT_ECONOMY, "EPP-UNI-004", economy=Economy.NEIGHBOUR),
     _fields("expired", Code.UNIT_EXPIRED, "EPP-UNI-005", expires=EPOCH - 1, near={"expires": EPOCH}),
     _fields("expired-long-ago", Code.UNIT_EXPIRED, "EPP-UNI-005", issued=60, expires=60),
     *(_value(value) for value in (0, 3, 2**40 - 1, 2**40 + 1, 2**41, 2**52)),

@@ -63,6 +63,7 @@ Entry = tuple[cbor.Item, ...]
 
 def _entry(world: World, centre: Centre, public: bytes, ends: Ends, history: bytes | None = None) -> Entry:
     other = SigningKey(world.random(32)).public if history is None else history
+    ends = world.at(ends[0]), world.at(ends[1])
     return (public, *ends) if centre is Centre.DEVICE else (public, other, *ends)
 
 
@@ -106,10 +107,11 @@ def test_void_scheme_key_twice(stage: Stage, void: Ends) -> None:
     new = scheme_key_id(world.random(32))
     held = (scheme_key_id(world.scheme_key), 0, EPOCH_MAX)
     stage.begin()
-    for ends in (((new, *void), (new, 0, 9)), ((new, 0, 9), (new, *void))):
+    bad, good = (new, world.at(void[0]), world.at(void[1])), (new, 0, world.at(9))
+    for ends in ((bad, good), (good, bad)):
         wrong = signed(world, Centre.DEVICE, (*fields(world, Centre.DEVICE)[:3], (held, *ends)))
         refuse_keys(stage, Centre.DEVICE, wrong, Code.MALFORMED)
-    right = signed(world, Centre.DEVICE, (*fields(world, Centre.DEVICE)[:3], (held, (new, *void))))
+    right = signed(world, Centre.DEVICE, (*fields(world, Centre.DEVICE)[:3], (held, bad)))
     accept_keys(stage, Centre.DEVICE, right)
     flows.still_alive(stage)
 
@@ -217,7 +219,7 @@ def test_bulletin_under_a_void_key(stage: Stage, void: Ends) -> None:
     before = stage.state()
     centre = replace(world.device, keys=(spare,))
     for epoch in (EPOCH + 1, EPOCH + 7, EPOCH + 9, LAST_EPOCH):
-        bulletin = centre.bulletin(epoch=epoch, revoked=(), policy_digest=bytes(32))
+        bulletin = centre.bulletin(epoch=epoch, revoked=(), policy_digest=stage.world.drawn.policy_digest)
         stage.refused(stage.act("bulletin", bulletin=bulletin), Code.BULLETIN_SIGNATURE, "bulletin")
     stage.unchanged(before, "bulletins under a void key")
     stage.order("bulletin", bulletin=world.bulletin(EPOCH + 1))

@@ -153,10 +153,13 @@ def _bulletin_under(stage: Stage, epoch: int, first: int, last: int, good: bool)
     world = _narrow(stage, first, last)
     centre = replace(world.device, keys=world.device.keys[:1])
     before = stage.state()
-    reply = stage.act("bulletin", bulletin=centre.bulletin(epoch=epoch, revoked=(), policy_digest=bytes(32)))
+    reply = stage.act(
+        "bulletin",
+        bulletin=centre.bulletin(epoch=epoch, revoked=(), policy_digest=stage.world.drawn.policy_digest),
+    )
     if good:
         stage.accepted(reply, "bulletin")
-        stage.equal(stage.state().epoch, epoch, "epoch")
+        stage.equal(stage.epoch(), epoch, "epoch")
     else:
         stage.refused(reply, Code.BULLETIN_SIGNATURE, "bulletin")
         stage.unchanged(before, "bulletin")
@@ -230,9 +233,9 @@ def _clock_goes_on(stage: Stage, base: int) -> None:
     world = begin_at(stage, 5)
     for epoch in (base + 1, EPOCH_MAX):
         stage.order("bulletin", bulletin=world.bulletin(epoch))
-        stage.equal(stage.state().epoch, epoch, "epoch")
+        stage.equal(stage.epoch(), epoch, "epoch")
         stage.wallet.power_cut("now")
-        stage.equal(stage.state().epoch, epoch, "epoch after a loss of power")
+        stage.equal(stage.epoch(), epoch, "epoch after a loss of power")
     flows.still_alive(stage)
 
 
@@ -245,7 +248,7 @@ def _clock_goes_back(stage: Stage, base: int) -> None:
 
 def _delta(world: World, since: int, epoch: int) -> bytes:
     number = int.from_bytes(world.peer.number, "big")
-    return bulletins.by_delta(world.device, [number], bulletins.delta(since, [], [number]), epoch=epoch)
+    return bulletins.by_delta(world, [number], bulletins.delta(world, since, [], [number]), epoch=epoch)
 
 
 def _delta_from_here(stage: Stage, base: int) -> None:

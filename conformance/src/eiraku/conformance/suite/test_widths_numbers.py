@@ -21,10 +21,11 @@ from eiraku.conformance.suite.sides import BOTH_SIDES
 from eiraku.conformance.suite.test_transfer_orders import refuse_order
 from eiraku.conformance.suite.widths import BYTE, LARGE, OFTEN, SAFE, Field, each
 from eiraku.conformance.tester import flows
+from eiraku.conformance.tester.drawn import Economy
 from eiraku.conformance.tester.peer import LABEL_MEMBER, LABEL_PURSE_ID, LABEL_VERSION, connect
 from eiraku.conformance.tester.policies import HOPS_MAX, PLENTY, RECORD_MAX, policy
 from eiraku.conformance.tester.stage import Stage
-from eiraku.conformance.tester.world import ECONOMY, World, identifier
+from eiraku.conformance.tester.world import World, identifier
 from eiraku.reference.edhoc.messages import Ead
 from eiraku.spec.errors import Code
 from eiraku.spec.key_lists import Centre
@@ -43,6 +44,7 @@ SEQUENCE_MAX = (1 << 53) - 1
 def test_whole_sequence_is_greater(stage: Stage, centre: Centre) -> None:
     """A list is newer by its whole sequence, up to the greatest, also after a loss of power."""
     world = stage.world
+    world.count_lists_plainly()
     stage.begin()
     for sequence in (*(1 << bits for bits in SAFE), SEQUENCE_MAX - 1, SEQUENCE_MAX):
         before = stage.state()
@@ -61,6 +63,7 @@ def test_whole_sequence_is_greater(stage: Stage, centre: Centre) -> None:
 def test_low_bits_of_a_sequence_are_greater(stage: Stage, centre: Centre, bits: int) -> None:
     """A list is older by its whole sequence, though its low bits are greater."""
     world = stage.world
+    world.count_lists_plainly()
     stage.begin()
     accept_keys(stage, centre, listed(world, centre, sequence=(1 << bits) + 7))
     before = stage.state()
@@ -221,10 +224,14 @@ def _as_accepted(stage: Stage, _: int) -> None:
 def _economy(stage: Stage, base: int) -> None:
     world = stage.world
     stage.begin()
-    refuse_offer(stage, world.holding(4, economy=ECONOMY + base), Code.UNIT_ECONOMY, 0)
+    refuse_offer(
+        stage, world.holding(4, economy=world.drawn.economy(Economy.HOME) ^ base), Code.UNIT_ECONOMY, 0
+    )
     for part in (INITIATOR, RESPONDER):
         set_purpose(stage, part)
-        refused_in_handshake(stage, part, Attack(), peer=world.purse(economy=ECONOMY + base))
+        refused_in_handshake(
+            stage, part, Attack(), peer=world.purse(economy=world.drawn.economy(Economy.HOME) ^ base)
+        )
 
 
 def _field(

@@ -52,6 +52,7 @@ def each(fields: Mapping[str, Field]) -> Iterable[object]:
 
 def without_end(world: World) -> World:
     """Keys, lists, purses and units of the world are good in every epoch."""
+    world.count_epochs_plainly()
     world.list_expires = world.last_epoch = EPOCH_MAX
     world.device = replace(world.device, keys=(world.master_key(0, EPOCH_MAX),))
     world.issuing = replace(world.issuing, keys=(world.money_key(0, EPOCH_MAX),))

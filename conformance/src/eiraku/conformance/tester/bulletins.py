@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from eiraku.reference.centres.device import DeviceCentre
+from eiraku.conformance.tester.world import World
 from eiraku.spec import objects
 from eiraku.spec.bulletins import Bulletin, Changed, CodedList, Delta, Whole
 from eiraku.spec.revoked import Coded, Part, coded
@@ -19,10 +19,16 @@ def with_parts(listed: Coded, *parts: Part) -> Coded:
     return replace(listed, parts=parts)
 
 
-def signed(centre: DeviceCentre, listed: Coded, *, epoch: int, digest: bytes = bytes(32)) -> bytes:
+def payload(world: World, listed: Coded, *, epoch: int, digest: bytes | None = None) -> Bulletin:
+    """What the bulletin of a list says, right or wrong. `digest`: of the policy."""
+    digest = world.drawn.policy_digest if digest is None else digest
+    return Bulletin.of(listed, epoch=world.at(epoch), policy_digest=digest)
+
+
+def signed(world: World, listed: Coded, *, epoch: int, digest: bytes | None = None) -> bytes:
     """The signed bulletin of a list, right or wrong. `digest`: of the policy."""
-    payload = Bulletin.of(listed, epoch=epoch, policy_digest=digest).encode()
-    return centre.sign(objects.CONTEXT_BULLETIN, payload)
+    made = payload(world, listed, epoch=epoch, digest=digest)
+    return world.device.sign(objects.CONTEXT_BULLETIN, made.encode())
 
 
 def whole(signed_: bytes, listed: Coded) -> bytes:
@@ -30,16 +36,18 @@ def whole(signed_: bytes, listed: Coded) -> bytes:
     return Whole(signed=signed_, chunks=tuple(data for _, data in listed.parts)).encode()
 
 
-def update(centre: DeviceCentre, listed: Coded, *, epoch: int, digest: bytes = bytes(32)) -> bytes:
+def update(world: World, listed: Coded, *, epoch: int) -> bytes:
     """The bulletin of a list with all chunks."""
-    return whole(signed(centre, listed, epoch=epoch, digest=digest), listed)
+    return whole(signed(world, listed, epoch=epoch), listed)
 
 
-def delta(since: int, removed: Sequence[int], added: Sequence[int]) -> bytes:
+def delta(world: World, since: int, removed: Sequence[int], added: Sequence[int]) -> bytes:
     """From the bulletin of an epoch; numbers ascending."""
-    return Delta(from_epoch=since, removed=CodedList.of(removed), added=CodedList.of(added)).encode()
+    return Delta(
+        from_epoch=world.at(since), removed=CodedList.of(removed), added=CodedList.of(added)
+    ).encode()
 
 
-def by_delta(centre: DeviceCentre, numbers: Sequence[int], change: bytes, *, epoch: int) -> bytes:
+def by_delta(world: World, numbers: Sequence[int], change: bytes, *, epoch: int) -> bytes:
     """The bulletin of the list of these numbers, with a delta."""
-    return Changed(signed=signed(centre, coded(numbers), epoch=epoch), delta=change).encode()
+    return Changed(signed=signed(world, coded(numbers), epoch=epoch), delta=change).encode()

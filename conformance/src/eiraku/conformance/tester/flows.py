@@ -4,9 +4,10 @@
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from eiraku.conformance.adapter.client import HeldUnit
 from eiraku.conformance.tester.peer import RIGHT, Answer, Manner, Talk, connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity, endorse, endorsement_payload, identifier, value
@@ -171,11 +172,14 @@ def meet_payer(
     return talk, offer
 
 
-def check_offer(stage: Stage, offer: Offer, amount: int) -> None:
+def check_offer(
+    stage: Stage, offer: Offer, amount: int, held: Mapping[bytes, HeldUnit] | None = None
+) -> None:
     """The wallet's OFFER must be of the amount, in units that it holds (EPP-TRF-012), each layer that it made
-    readable for the centre (EPP-HIS-003).
+    readable for the centre (EPP-HIS-003). `held`: what it must hold, by id; if not given, it is asked.
     """
-    held = {unit.unit_id: unit for unit in stage.state().units}
+    if held is None:
+        held = {unit.unit_id: unit for unit in stage.state().units}
     stage.equal(offer.amount, amount, "amount of OFFER")
     stage.equal(sum(map(value, offer.units)), amount, "sum of the units offered")
     for unit in offer.units:

@@ -12,6 +12,7 @@ from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.tester.layers import Layers
 from eiraku.conformance.tester.policies import TABLES
 from eiraku.conformance.tester.world import World
+from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import OfferedUnit
@@ -32,6 +33,9 @@ class Stage:
         self.layers = Layers()
         self.history_keys: dict[bytes, AgreementKey] = {}
         """By kid, as the last session began."""
+        self.watched = True
+        """Whether the wallet is asked for its state now and then though nobody needs it."""
+        self._chance = Drbg(world.random(32))
 
     # --- preparation ----------------------------------------------------------------------------------
 
@@ -55,12 +59,11 @@ class Stage:
         reply = self.wallet.provision(**self.world.provisioning(holdings, **changes))
         self.require(reply.accepted, "accepted", reply, "provision")
 
-    def begin(self, holdings: Iterable[OfferedUnit] = (), **changes: Any) -> State:
-        """Reset the wallet and provision it anew."""
+    def begin(self, holdings: Iterable[OfferedUnit] = (), **changes: Any) -> None:
+        """Reset the wallet and provision it anew. Its state is not asked for: whoever needs it does so."""
         self.wallet.reset()
         self.evidence.steps.clear()
         self.provision(holdings, **changes)
-        return self.wallet.state()
 
     # --- what the wallet is told ----------------------------------------------------------------------
 
@@ -69,6 +72,7 @@ class Stage:
         reply = self.wallet.act(action, **fields)
         shown = ", ".join(f"{name}={_short(value)}" for name, value in fields.items())
         self.evidence.step("holder", WALLET, f"{action}({shown})", outcome=str(reply))
+        self._look()
         return reply
 
     def order(self, action: str, **fields: Any) -> None:
@@ -90,12 +94,14 @@ class Stage:
         self.evidence.step("holder", WALLET, f"open as {side.value}", outcome=str(reply))
         if reply.out is not None:
             self.evidence.step(WALLET, PEER, "message_1", reply.out)
+        self._look()
         return reply
 
     def deliver(self, data: bytes, label: str, decoded: str = "") -> Reply:
         """Bytes to the wallet; what it answers is for the caller to read."""
         reply = self.wallet.deliver(data)
         self.evidence.step(PEER, WALLET, label, data, decoded=decoded, outcome=str(reply))
+        self._look()
         return reply
 
     def sent(self, data: bytes, label: str, decoded: str = "") -> None:
@@ -105,6 +111,15 @@ class Stage:
     def state(self) -> State:
         """Durable state of the wallet."""
         return self.wallet.state()
+
+    def epoch(self) -> int:
+        """The epoch that the wallet is in, as the check counts epochs."""
+        return self.world.drawn.calendar.read(self.state().epoch)
+
+    def _look(self) -> None:
+        # A wallet must not be able to tell from it what comes next.
+        if self.watched and self._chance(1)[0] < self.world.drawn.looks:
+            self.wallet.state()
 
     # --- judgement ------------------------------------------------------------------------------------
 

@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
+from eiraku.conformance.tester.drawn import PLAIN, Calendar, Economy, draw
 from eiraku.reference import keylists
 from eiraku.reference.centres import issuing
 from eiraku.reference.centres.device import DeviceCentre, PurseMasterKey
@@ -21,17 +22,16 @@ from eiraku.spec.key_lists import scheme_key_id
 from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import EndorsementPayload, Layer, PurseId, Role, Unit
 
+V = TypeVar("V", bound=Validity)
+
 EPOCH = 100
-"""Epoch of the bulletin that the wallet is provisioned with."""
+"""Epoch of the bulletin that the wallet is provisioned with; as all epochs of checks, in their own count."""
 LAST_EPOCH = 200
 """Purse IDs, units and keys of the world are valid up to this epoch, and from epoch 1."""
 SEQUENCE = 5
+"""Of both key lists of the anchor; as all sequences of checks, in their own count."""
 LIST_EXPIRES = 250
 """Of both key lists of the anchor, unless a check wants another (`World.list_expires`)."""
-ECONOMY = 392
-OTHER_ECONOMY = 702
-FOREIGN_ECONOMY = 840
-"""The anchor accepts the first two, not the third."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +50,29 @@ class Identity:
         return self.claims.number
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldsDeviceCentre(DeviceCentre):
+    """A device centre whose bulletins are of epochs of the check."""
+
+    calendar: Calendar
+
+    def bulletin(self, *, epoch: int, revoked: Iterable[bytes], policy_digest: bytes) -> bytes:
+        """See `DeviceCentre`."""
+        at = self.calendar.at(epoch)
+        return DeviceCentre.bulletin(self, epoch=at, revoked=revoked, policy_digest=policy_digest)
+
+
 class World:
-    """Two centres with an old and a current key each, a wallet, a peer, and as much money as is wanted."""
+    """Two centres with an old and a current key each, a wallet, a peer, and as much money as is wanted.
+
+    Epochs and sequences that it is given are those of the check, and so are the ends of its keys. Units,
+    purse IDs, bulletins and lists have those that the wallet sees (`drawn`).
+    """
 
     def __init__(self, seed: bytes, policy: Mapping[str, Any]) -> None:
         """`seed`: 32 bytes; `policy`: JSON form of chapter 9."""
         self.random = Drbg(seed)
+        self.drawn = draw(self.random)
         self.policy = policy
         self.scheme_key = self.random(32)
         self.roots = Roots(device=SigningKey(self.random(32)), money=SigningKey(self.random(32)))
@@ -64,19 +81,38 @@ class World:
         """In which purse IDs and units expire unless a check says otherwise."""
         self.history_keys: dict[bytes, AgreementKey] = {}
         """The private history key of each money key that was made here, by its kid."""
-        self.device = DeviceCentre(
+        self.device = WorldsDeviceCentre(
             keys=(self.master_key(1, 60), self.master_key(50, LAST_EPOCH)),
             seal=self.random(16),
-            economy=ECONOMY,
+            economy=self.drawn.economy(Economy.HOME),
+            calendar=self.drawn.calendar,
         )
         self.issuing = IssuingCentre(
             keys=(self.money_key(1, 60), self.money_key(50, LAST_EPOCH)),
             seal=self.random(16),
-            economy=ECONOMY,
+            economy=self.drawn.economy(Economy.HOME),
         )
-        self._next_unit = 1
+        self._next_unit = self.drawn.first_unit
         self.wallet = self.purse(role=Role.PERSON, tier=1)
         self.peer = self.purse(role=Role.MERCHANT, tier=1)
+
+    def at(self, epoch: int) -> int:
+        """The epoch that the wallet sees, of one of the check."""
+        return self.drawn.calendar.at(epoch)
+
+    def count_epochs_plainly(self) -> None:
+        """From now on the wallet sees the epochs that the check says; what was signed before has others."""
+        self.drawn = replace(self.drawn, calendar=PLAIN)
+        self.device = replace(self.device, calendar=PLAIN)
+
+    def count_lists_plainly(self) -> None:
+        """From now on the wallet sees the sequences that the check says."""
+        self.drawn = replace(self.drawn, first_sequence=0)
+
+    def seen(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Fields of a unit or purse ID, given as the check has them, as the wallet sees them."""
+        translate = {"issued": self.at, "expires": self.at, "economy": self.drawn.economy}
+        return {name: translate[name](value) if name in translate else value for name, value in given.items()}
 
     # --- purses ---------------------------------------------------------------------------------------
 
@@ -88,12 +124,12 @@ class World:
             role=Role.PERSON,
             tier=1,
             holder=self.random(32),
-            economy=ECONOMY,
-            issued=90,
-            expires=self.last_epoch,
+            economy=self.device.economy,
+            issued=self.at(90),
+            expires=self.at(self.last_epoch),
             seal=self.device.seal,
         )
-        return replace(base, **changes)
+        return replace(base, **self.seen(changes))
 
     def purse(
         self, *, seed: bytes | None = None, centre: DeviceCentre | None = None, **changes: Any
@@ -107,7 +143,7 @@ class World:
 
     def bulletin(self, epoch: int = EPOCH, revoked: Iterable[bytes] = ()) -> bytes:
         """A bulletin with all chunks, as an update; `revoked`: purse numbers in any order."""
-        return self.device.bulletin(epoch=epoch, revoked=revoked, policy_digest=bytes(32))
+        return self.device.bulletin(epoch=epoch, revoked=revoked, policy_digest=self.drawn.policy_digest)
 
     # --- money ----------------------------------------------------------------------------------------
 
@@ -119,13 +155,13 @@ class World:
             number=number,
             issue=0,
             value=value,
-            economy=ECONOMY,
-            issued=90,
-            expires=self.last_epoch,
+            economy=self.issuing.economy,
+            issued=self.at(90),
+            expires=self.at(self.last_epoch),
             max_hops=10,
             seal=self.issuing.seal,
         )
-        return replace(base, **changes)
+        return replace(base, **self.seen(changes))
 
     def holding(
         self,
@@ -177,7 +213,7 @@ class World:
     def anchor(self) -> dict[str, Any]:
         """The trust anchor in the form of the adapter protocol."""
         return {
-            "economies": [ECONOMY, OTHER_ECONOMY],
+            "economies": sorted(map(self.drawn.economy, (Economy.HOME, Economy.OTHER))),
             "device_root": self.roots.device.public,
             "money_root": self.roots.money.public,
             "device_keys": self.device_keys(),
@@ -197,12 +233,13 @@ class World:
         root: SigningKey | None = None,
     ) -> bytes:
         """A key list of the device centre: by default the one of the anchor. `scheme`: by identifier."""
+        named = {scheme_key_id(self.scheme_key): ALWAYS} if scheme is None else scheme
         return device_list(
             root or self.roots.device,
-            sequence=sequence,
-            expires=self.list_expires if expires is None else expires,
-            keys=[key.announced for key in self.device.keys] if keys is None else keys,
-            scheme={scheme_key_id(self.scheme_key): ALWAYS} if scheme is None else scheme,
+            sequence=self.drawn.sequence(sequence),
+            expires=self.at(self.list_expires if expires is None else expires),
+            keys=map(self.dated, [key.announced for key in self.device.keys] if keys is None else keys),
+            scheme={name: self.dated(validity) for name, validity in named.items()},
         )
 
     def money_keys(
@@ -216,10 +253,15 @@ class World:
         """A key list of the issuing centre: by default the one of the anchor."""
         return money_list(
             root or self.roots.money,
-            sequence=sequence,
-            expires=self.list_expires if expires is None else expires,
-            keys=[key.announced for key in self.issuing.keys] if keys is None else keys,
+            sequence=self.drawn.sequence(sequence),
+            expires=self.at(self.list_expires if expires is None else expires),
+            keys=map(self.dated, [key.announced for key in self.issuing.keys] if keys is None else keys),
         )
+
+    def dated(self, validity: V) -> V:
+        """A validity, or a key with one, as it stands in a list."""
+        ends = self.at(validity.valid_from), self.at(validity.valid_to)
+        return replace(validity, valid_from=ends[0], valid_to=ends[1])
 
     def provisioning(
         self,

@@ -11,8 +11,9 @@ from eiraku.conformance.suite.odd_encodings import chosen
 from eiraku.conformance.suite.odd_signatures import ALTERED, COSE_FORMS
 from eiraku.conformance.suite.signed_objects import SEEDS, Task, device_task, known_keys, signed, unit_task
 from eiraku.conformance.tester import edwards, loose
+from eiraku.conformance.tester.drawn import Economy
 from eiraku.conformance.tester.policies import policy
-from eiraku.conformance.tester.world import EPOCH, FOREIGN_ECONOMY, LAST_EPOCH, OTHER_ECONOMY, World
+from eiraku.conformance.tester.world import EPOCH, LAST_EPOCH, World
 from eiraku.conformance.vectors import judged
 from eiraku.conformance.vectors.judged import Judge, case, cases, numbered
 from eiraku.conformance.vectors.recording import SEED
@@ -64,7 +65,9 @@ def signed_objects() -> ObjectsRefused:
         title="EPP/1: units, purse IDs, endorsements and receipts that are refused",
         about="But for the fault that the id names, each object is right, and rightly signed.",
         groups=(
-            UnitGroup(id="unit", anchor=anchor, epoch=EPOCH, cases=tuple(numbered(_units(world, trusted)))),
+            UnitGroup(
+                id="unit", anchor=anchor, epoch=world.at(EPOCH), cases=tuple(numbered(_units(world, trusted)))
+            ),
             PurseIdGroup(id="purse-id", anchor=anchor, cases=tuple(numbered(_purse_ids(world, trusted)))),
             SealedGroup(id="sealed-purse-id", scheme_key=world.scheme_key.hex(), cases=tuple(_sealed(world))),
             *_endorsements(world),
@@ -120,8 +123,8 @@ def _kind(task: Task) -> type[Unit] | type[PurseId]:
 
 UNITS: dict[str, tuple[dict[str, Any], Code | None, str]] = {
     "other-seal": ({"seal": b"\x5a" * 16}, Code.UNIT_SEAL, "EPP-UNI-003"),
-    "foreign-economy": ({"economy": FOREIGN_ECONOMY}, Code.UNIT_ECONOMY, "EPP-UNI-004"),
-    "other-economy": ({"economy": OTHER_ECONOMY}, None, "EPP-UNI-004"),
+    "foreign-economy": ({"economy": Economy.FOREIGN}, Code.UNIT_ECONOMY, "EPP-UNI-004"),
+    "other-economy": ({"economy": Economy.OTHER}, None, "EPP-UNI-004"),
     "expired": ({"expires": EPOCH - 1}, Code.UNIT_EXPIRED, "EPP-UNI-005"),
     "last-epoch": ({"expires": EPOCH}, None, "EPP-UNI-005"),
     "from-the-future": ({"issued": EPOCH + 1}, None, "EPP-UNI-006"),
@@ -145,9 +148,9 @@ UNITS: dict[str, tuple[dict[str, Any], Code | None, str]] = {
     "greatest-number": ({"number": 2**63 - 1, "issue": 2**32 - 1}, None, "EPP-UNI-001"),
     "max-hops-0": ({"max_hops": 0}, Code.MALFORMED, "EPP-UNI-001"),
     "max-hops-256": ({"max_hops": 256}, Code.MALFORMED, "EPP-UNI-001"),
-    "seal-before-economy": ({"seal": bytes(16), "economy": FOREIGN_ECONOMY}, Code.UNIT_SEAL, "EPP-TRF-037"),
+    "seal-before-economy": ({"seal": bytes(16), "economy": Economy.FOREIGN}, Code.UNIT_SEAL, "EPP-TRF-037"),
     "economy-before-expiry": (
-        {"economy": FOREIGN_ECONOMY, "expires": EPOCH - 1},
+        {"economy": Economy.FOREIGN, "expires": EPOCH - 1},
         Code.UNIT_ECONOMY,
         "EPP-TRF-046",
     ),
@@ -157,12 +160,12 @@ UNITS: dict[str, tuple[dict[str, Any], Code | None, str]] = {
 
 
 def _units(world: World, trusted: TrustAnchor) -> Iterator[Refusable]:
-    judge, right = judged.unit(trusted, EPOCH), world.unit(8)
+    judge, right = judged.unit(trusted, world.at(EPOCH)), world.unit(8)
     task = unit_task(world, right.encode())
     yield from _by_centre("unit", judge, task, Code.UNIT_SIGNATURE, "EPP-UNI-002")
     yield from _shapes("unit", judge, task, Code.MALFORMED, "EPP-UNI-001")
     for name, (changes, code, rule) in UNITS.items():
-        data = signed(unit_task(world, replace(right, **changes).encode()))
+        data = signed(unit_task(world, replace(right, **world.seen(changes)).encode()))
         yield case(f"unit-{name}", judge, data, code, rule)
 
 
@@ -170,8 +173,8 @@ def _units(world: World, trusted: TrustAnchor) -> Iterator[Refusable]:
 
 PURSE_IDS: dict[str, tuple[dict[str, Any], Code | None, str]] = {
     "other-seal": ({"seal": b"\x5a" * 16}, Code.AUTHENTICATION, "EPP-PID-003"),
-    "foreign-economy": ({"economy": FOREIGN_ECONOMY}, Code.AUTHENTICATION, "EPP-PID-007"),
-    "other-economy": ({"economy": OTHER_ECONOMY}, None, "EPP-PID-007"),
+    "foreign-economy": ({"economy": Economy.FOREIGN}, Code.AUTHENTICATION, "EPP-PID-007"),
+    "other-economy": ({"economy": Economy.OTHER}, None, "EPP-PID-007"),
     "from-the-future": ({"issued": EPOCH + 1}, None, "EPP-PID-005"),
     "expired": ({"expires": EPOCH - 1}, None, "EPP-PID-004"),
     "reserved-32-bytes": ({"reserved": bytes(range(32))}, None, "EPP-PID-006"),
@@ -194,7 +197,7 @@ def _purse_ids(world: World, trusted: TrustAnchor) -> Iterator[Refusable]:
         data = signed(replace(task, payload=payload))
         yield case(f"purse-id-{name}", judge, data, Code.AUTHENTICATION, "EPP-PID-001")
     for name, (changes, code, rule) in PURSE_IDS.items():
-        data = signed(replace(task, payload=replace(right, **changes).encode()))
+        data = signed(replace(task, payload=replace(right, **world.seen(changes)).encode()))
         yield case(f"purse-id-{name}", judge, data, code, rule)
 
 
