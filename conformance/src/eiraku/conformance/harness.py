@@ -18,7 +18,6 @@ import msgspec
 import pytest
 
 from eiraku.conformance import SUITE_FOLDER, SUITE_PACKAGE
-from eiraku.conformance.adapter.client import Wallet
 from eiraku.conformance.adapter.errors import AdapterFailure, SelectorError
 from eiraku.conformance.adapter.transports import parse_selector
 from eiraku.conformance.catalogue import build_catalogue, check_id, deselect, selection
@@ -35,6 +34,7 @@ from eiraku.conformance.results import (
     Run,
     WalletInfo,
 )
+from eiraku.conformance.watch import WatchedWallet
 
 _PROPERTY = "eiraku"
 _GIVE_UP = 3
@@ -65,6 +65,7 @@ class Trial:
         self.outcome = Outcome.PASS
         self.reason = ""
         self.traceback = ""
+        self.violated = ""
         self.seconds = 0.0
 
 
@@ -102,7 +103,7 @@ class Harness:
         self.findings = Findings()
         self.seed = bytes.fromhex(config.getoption("wallet_seed"))
         self.level = Level(config.getoption("wallet_level"))
-        self.wallet = Wallet(
+        self.wallet = WatchedWallet(
             config.getoption("wallet"), timeout=config.getoption("wallet_timeout"), seed=self.seed
         )
         self.keywords = {info.id: info.keyword for info in requirement_set().requirements}
@@ -116,7 +117,7 @@ class Harness:
 
     # --- the wallet -----------------------------------------------------------------------------------
 
-    def running_wallet(self) -> Wallet:
+    def running_wallet(self) -> WatchedWallet:
         """The wallet, started if need be. Raises AdapterFailure or NotAttempted."""
         if not self.wallet.running:
             if self._failed_starts >= _GIVE_UP:
@@ -133,11 +134,14 @@ class Harness:
     def judge_another(self, selector: str) -> None:
         """End this wallet and go on with another."""
         self.wallet.close()
-        self.wallet = Wallet(selector, timeout=self.config.getoption("wallet_timeout"), seed=self.seed)
+        self.wallet = WatchedWallet(selector, timeout=self.config.getoption("wallet_timeout"), seed=self.seed)
         self._failed_starts = 0
 
-    def ready_wallet(self) -> Wallet:
+    def ready_wallet(self) -> WatchedWallet:
         """The wallet, running and reset. Raises as `running_wallet`."""
+        if self.wallet.kills:
+            # What it draws now depends on how often it was killed; no check may see of another.
+            self.wallet.close()
         wallet = self.running_wallet()
         wallet.clear_trace()
         try:
@@ -176,6 +180,8 @@ class Harness:
         """Begin the trial; judge the capabilities it needs."""
         trial = Trial(self.findings.catalogue[check_id(item.nodeid)])
         item.stash[_TRIAL] = trial
+        self.wallet.notes, self.wallet.violation = trial.notes, None
+        self.wallet.restarts = self._restarts(trial.check)
         if self._failed_starts >= _GIVE_UP:
             item.session.shouldstop = _NO_START
         self.wallet.take_failures()
@@ -190,6 +196,15 @@ class Harness:
                 trial.outcome = Outcome.NOT_APPLICABLE
                 trial.reason = f"the wallet does not declare {', '.join(missing)}"
                 pytest.skip(trial.reason)
+
+    def _restarts(self, check: Check) -> bool:
+        """Whether power is cut after each commit: in every other check, which ones depends on the seed."""
+        return bool(hashlib.sha256(self.seed + check.id.encode() + b" restarts").digest()[0] & 1)
+
+    def look_last(self, item: pytest.Item) -> None:
+        """After a check that has passed so far: what is watched in every one. Raises Violation."""
+        if item.stash[_TRIAL].outcome is Outcome.PASS:
+            self.wallet.ends()
 
     def notes_of(self, item: pytest.Item) -> EvidenceNotes:
         """Where the running check writes its evidence."""
@@ -208,6 +223,11 @@ class Harness:
         if hasattr(report, "wasxfail"):
             trial.outcome = Outcome.HARNESS_ERROR
             trial.reason = "the check is marked xfail; list it with --expected-failures instead"
+        # What is watched in every check is judged whatever became of the check.
+        violation = self.wallet.violation
+        if violation is not None and trial.outcome in {Outcome.PASS, Outcome.FAIL, Outcome.HARNESS_ERROR}:
+            trial.outcome, trial.reason = Outcome.FAIL, str(violation)
+            trial.violated = violation.requirement
         # A wallet that failed has failed, also if the check took the exception for a refusal.
         failure = worst_failure(self.wallet.take_failures())
         if failure is not None and trial.outcome in {Outcome.PASS, Outcome.FAIL, Outcome.HARNESS_ERROR}:
@@ -254,6 +274,7 @@ class Harness:
                 seconds=round(trial.seconds, 4),
                 transcript=self.wallet.transcript,
                 reason=trial.reason,
+                violated=trial.violated,
                 evidence=evidence,
             ),
             process=os.getpid(),

@@ -130,7 +130,7 @@ def roll_up(run: Run, scope: tuple[CheckResult, ...]) -> tuple[RequirementResult
     """One result per requirement of the run's set, in its order. ``scope`` as from `in_scope`."""
     by_requirement: dict[str, list[CheckResult]] = {}
     for result in scope:
-        for requirement in result.requirements:
+        for requirement in result.judged:
             by_requirement.setdefault(requirement, []).append(result)
     declared = set(run.wallet.capabilities) if run.wallet else set()
     return tuple(
