@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from eiraku.conformance import SUITE_FOLDER, SUITE_PACKAGE
+from eiraku.conformance import SUITE_FOLDER, SUITE_PACKAGE, twice
 from eiraku.conformance.adapter.errors import AdapterFailure, SelectorError
 from eiraku.conformance.adapter.transports import parse_selector
 from eiraku.conformance.catalogue import build_catalogue, check_id, deselect, selection
@@ -112,6 +112,8 @@ class Harness:
         self.certifying = False
         """Whether ``eiraku certify`` is the one who runs the checks."""
         self._failed_starts = 0
+        self._first = ""
+        """Transcript of the check without restarts, while it is run with them."""
         self._catalogue_sent = False
         self._workers: set[int] = set()
 
@@ -176,12 +178,26 @@ class Harness:
     # --- one check ------------------------------------------------------------------------------------
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """At level full a check that passes is run again, with restarts."""
+        if self.level is not Level.FULL:
+            return None
+        self._first = ""
+        twice.run_twice(item, nextitem, lambda: self._again(item))
+        return True
+
+    def _again(self, item: pytest.Item) -> bool:
+        self._first = self.wallet.transcript
+        return item.stash[_TRIAL].outcome is Outcome.PASS
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Begin the trial; judge the capabilities it needs."""
         trial = Trial(self.findings.catalogue[check_id(item.nodeid)])
         item.stash[_TRIAL] = trial
         self.wallet.notes, self.wallet.violation = trial.notes, None
-        self.wallet.restarts = self._restarts(trial.check)
+        full = self.level is Level.FULL
+        self.wallet.restarts = bool(self._first) if full else twice.picked(self.seed, trial.check.id)
         if self._failed_starts >= _GIVE_UP:
             item.session.shouldstop = _NO_START
         self.wallet.take_failures()
@@ -196,10 +212,6 @@ class Harness:
                 trial.outcome = Outcome.NOT_APPLICABLE
                 trial.reason = f"the wallet does not declare {', '.join(missing)}"
                 pytest.skip(trial.reason)
-
-    def _restarts(self, check: Check) -> bool:
-        """Whether power is cut after each commit: in every other check, which ones depends on the seed."""
-        return bool(hashlib.sha256(self.seed + check.id.encode() + b" restarts").digest()[0] & 1)
 
     def look_last(self, item: pytest.Item) -> None:
         """After a check that has passed so far: what is watched in every one. Raises Violation."""
@@ -272,7 +284,7 @@ class Harness:
                 needs=check.needs,
                 outcome=trial.outcome,
                 seconds=round(trial.seconds, 4),
-                transcript=self.wallet.transcript,
+                transcript=twice.joined(self._first, self.wallet.transcript),
                 reason=trial.reason,
                 violated=trial.violated,
                 evidence=evidence,

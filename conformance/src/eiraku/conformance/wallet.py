@@ -3,8 +3,8 @@
     python -m eiraku.conformance.wallet [--tcp HOST:PORT]
 
 Selectors: `python:eiraku.conformance.wallet:factory`, `cmd:python -m eiraku.conformance.wallet`.
-The purse is kept in `purse.db` in the store that `start` names, and found again there; in a temporary folder if
-it names none. A power cut is played by closing the file and opening it again: what was not written is lost.
+The purse is kept in `purse.db` in the store that `start` names, and found again there; in a temporary folder
+if it names none. A power cut is played by closing the file and opening it again: what is not written is lost.
 """
 
 import argparse

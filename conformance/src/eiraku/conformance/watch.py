@@ -2,15 +2,16 @@
 checks, what it still knows after a loss of power.
 
 Between two looks at the state of the wallet the digest has changed if and only if `writes` has grown, and
-`writes` has grown by one for each commit (EPP-CRS-004): for a purse that was provisioned, for each bulletin, key
-list or scheme key that it did not hold, and for each payment that became pending, settled or credited. Nothing
-else is a commit: no order, no handshake, nothing that was refused.
+`writes` has grown by one for each commit (EPP-CRS-004): for a purse that was provisioned, for each bulletin,
+key list or scheme key that it did not hold, and for each payment that became pending, settled or credited.
+Nothing else is a commit: no order, no handshake, nothing that was refused.
 
-In a check *with restarts* the state is looked at after each step, and power is cut after an accepted provisioning
-and after each commit. A cut ends a session and takes the purpose of the next one away (EPP-CRS, EPP-GEN-025), so
-it waits until there is neither, and until no cut is armed: the check counts the writes to that one itself. What a
-check counts is the same with and without restarts, for a cut writes nothing. When the check ends, power is cut
-wherever the wallet is. Before and after a cut the state must be the same.
+In a check *with restarts* the state is looked at after each step, and power is cut after an accepted
+provisioning and after each commit. A cut ends a session (EPP-CRS-014), takes the purpose of the next one away
+(EPP-GEN-025) and disarms another cut, up to which the check counts writes itself; so it waits until there is
+none of these. What a check counts is the same with and without restarts, for a cut writes nothing. A commit
+in a session that the check leaves open is followed by a cut when the check ends. Before and after a cut the
+state must be the same.
 """
 
 from dataclasses import dataclass, replace
@@ -76,7 +77,7 @@ class _Book:
         if action == "scheme-key":
             known = fields["key"] in self.scheme_keys
             self.scheme_keys.add(fields["key"])
-            # It may have been erased meanwhile.
+            # It may have been erased meanwhile, or lost when power failed.
             self._due("EPP-KEY-049", 0 if known else 1, 1)
             return
         kind = "bulletin" if action == "bulletin" else fields["centre"]
@@ -179,6 +180,8 @@ class WatchedWallet(LastingWallet):
     def act(self, action: str, **fields: Any) -> Reply:
         """See `Wallet`."""
         reply = super().act(action, **fields)
+        if action == "scheme-key" and reply.outcome == "power-cut":
+            self._book.scheme_keys.add(fields["key"])
         if reply.accepted and action in _NEWS:
             self._book.took(action, fields)
         elif reply.accepted:
@@ -213,11 +216,11 @@ class WatchedWallet(LastingWallet):
     # --- within ---------------------------------------------------------------------------------------
 
     def ends(self) -> None:
-        """The check is over: look a last time, and cut the power wherever the wallet is."""
+        """The check is over: look a last time, and cut the power if no cut followed the last commit."""
         if not self.running:
             return
         state = self.state()
-        if self.restarts:
+        if self.restarts and state.writes > self._last_cut:
             self._cut(state, "the end of the check")
 
     def _stepped(self, reply: Reply, *, commits: bool) -> Reply:
@@ -266,7 +269,9 @@ class WatchedWallet(LastingWallet):
         digest = before.digest if before else self._blank
         if digest is not None and (now.digest != digest) != (grown > 0):
             words = f"expected a digest that changes if and only if there are durable writes, found {grown}"
-            self._violated("EPP-CRS-004", words, "another digest" if grown else digest.hex(), now.digest.hex())
+            self._violated(
+                "EPP-CRS-004", words, "another digest" if grown else digest.hex(), now.digest.hex()
+            )
         if not now.writes and not book.given:
             self._blank = now.digest
         self._current = self._seen = now

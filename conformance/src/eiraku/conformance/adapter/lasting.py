@@ -1,12 +1,12 @@
 """A wallet that has a folder for its store, and can be killed and started again on it.
 
-A power cut that a wallet plays itself proves no more than its word. One that declares ``store`` keeps all that
-is durable in the folder named by ``start``, and begins with what it finds there: then its process can be ended
-by SIGKILL, the whole group, at any moment, and whatever it did not write is gone. What the operating system
-holds for it survives a SIGKILL, so nothing is said of ``fsync``.
+A power cut that a wallet plays itself proves no more than its word. One that declares ``store`` keeps all
+that is durable in the folder named by ``start``, and begins with what it finds there: then its process can be
+ended by SIGKILL, the whole group, at any moment, and whatever it did not write is gone. What the operating
+system holds for it survives a SIGKILL, so nothing is said of ``fsync``.
 
-A wallet behind ``tcp:`` cannot be killed and is given no folder. A ``python:`` wallet is left where it is, and
-another one is made on a copy of its folder.
+A wallet behind ``tcp:`` cannot be killed and is given no folder. A ``python:`` wallet is left where it is,
+and another one is made on a copy of its folder.
 """
 
 import hashlib

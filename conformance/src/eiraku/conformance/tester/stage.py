@@ -6,7 +6,8 @@ A wallet that sends what the specification does not allow fails the check (`Asse
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from eiraku.conformance.adapter.client import Reply, State, Wallet
+from eiraku.conformance.adapter.client import Reply, State
+from eiraku.conformance.adapter.lasting import LastingWallet
 from eiraku.conformance.classify import NoRoom
 from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.tester.layers import Layers
@@ -24,7 +25,7 @@ WALLET = "wallet"
 class Stage:
     """Drives the wallet and keeps the sequence of what was sent for the report."""
 
-    def __init__(self, wallet: Wallet, world: World, evidence: EvidenceNotes) -> None:
+    def __init__(self, wallet: LastingWallet, world: World, evidence: EvidenceNotes) -> None:
         """`wallet`: running and reset."""
         self.wallet = wallet
         self.world = world
