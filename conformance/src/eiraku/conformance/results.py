@@ -19,7 +19,9 @@ import msgspec
 RUN_FORMAT = "eiraku-run/1"
 
 MANDATORY_CAPABILITIES = ("initiator", "responder", "payer", "payee", "power-cut")
-OPTIONAL_CAPABILITIES = ("suite-0", "deterministic", "store")
+STORE = "store"
+"""What survives is in a folder that a new process can be started on: the suite kills the old one."""
+OPTIONAL_CAPABILITIES = ("suite-0", "deterministic", STORE)
 KNOWN_CAPABILITIES = frozenset(MANDATORY_CAPABILITIES + OPTIONAL_CAPABILITIES)
 
 

@@ -15,14 +15,13 @@ import shutil
 import tempfile
 import weakref
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from eiraku.conformance.adapter.client import Reply, Wallet
 from eiraku.conformance.adapter.errors import AdapterTimeout
 from eiraku.conformance.adapter.transports import Selector
+from eiraku.conformance.results import STORE
 
-STORE: Final = "store"
-"""The capability."""
 _MEMORY = Path("/dev/shm")  # noqa: S108 - temporary folders are made below it
 _KILLABLE = frozenset({"cmd", "python"})
 
