@@ -85,7 +85,7 @@ class _Book:
         before = self.held.get(kind, None)
         unknown = news is None or before is None
         self.held[kind] = news
-        requirement = "EPP-BUL-006" if action == "bulletin" else "EPP-KEY-035"
+        requirement = "EPP-BUL-004" if action == "bulletin" else "EPP-KEY-035"
         self._due(requirement, 0 if unknown or news == before else 1, 1 if unknown or news != before else 0)
 
     def interrupted(self) -> None:
@@ -265,7 +265,7 @@ class WatchedWallet(LastingWallet):
         if not least <= grown <= most:
             expected = f"{least}" if least == most else f"{least} to {most}"
             words = f"expected {expected} more durable writes since the last look, found {grown}"
-            self._violated(self._requirement(), words, expected, grown)
+            self._violated(self._requirement(shown), words, expected, grown)
         digest = before.digest if before else self._blank
         if digest is not None and (now.digest != digest) != (grown > 0):
             words = f"expected a digest that changes if and only if there are durable writes, found {grown}"
@@ -278,11 +278,12 @@ class WatchedWallet(LastingWallet):
         book.looked()
         return now
 
-    def _requirement(self) -> str:
+    def _requirement(self, payments: int) -> str:
         """What is violated if the durable writes are not as many as were due."""
         if not self._book.steps:
             return "EPP-CRS-015"
-        return next(iter(self._book.requirements)) if len(self._book.requirements) == 1 else "EPP-CRS-004"
+        others = self._book.requirements
+        return next(iter(others)) if len(others) == 1 and not payments else "EPP-CRS-004"
 
     def _violated(self, requirement: str, words: str, expected: object, actual: object) -> None:
         violation = Violation(requirement, words)
