@@ -279,3 +279,35 @@ def test_without_a_wallet_nothing_happens(tmp_path: Path) -> None:
     suite = SUITE_FOLDER
     done = pytest_in(tmp_path, "--collect-only", "-q", str(suite))
     assert done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+def test_at_level_full_what_passes_is_run_again(tmp_path: Path) -> None:
+    suite = """
+import pathlib
+
+def say(name):
+    with pathlib.Path("said").open("a") as said:
+        said.write(name + "\\n")
+
+@pytest.fixture(scope="module")
+def shared():
+    say("set-up")
+    yield
+    say("torn-down")
+
+def test_good(wallet, shared):
+    say("good")
+
+def test_bad(wallet, shared):
+    say("bad")
+    assert wallet.state().balance == 1
+
+def test_late(wallet, shared):
+    say("late")
+    assert (tmp := pathlib.Path("said").read_text()).count("late") < 2, tmp
+"""
+    found = run(tmp_path, suite, "--wallet-level", "full", "-p", "no:randomly")
+    said = (tmp_path / "said").read_text().split()
+    assert said == ["set-up", "good", "good", "bad", "late", "late", "torn-down"]
+    assert "1 passed" in found.stdout
+    assert "2 failed" in found.stdout

@@ -9,6 +9,7 @@ from eiraku.conformance import DEFAULT_SEED, SUITE_PACKAGE
 from eiraku.conformance.expected import compare, read_expected
 from eiraku.conformance.results import (
     KNOWN_CAPABILITIES,
+    STORE,
     CheckResult,
     Level,
     Outcome,
@@ -19,7 +20,7 @@ from eiraku.conformance.results import (
     parts,
     summarise_round_trips,
 )
-from eiraku.conformance.verdict import Verdict, verdict
+from eiraku.conformance.verdict import PLAYED, Verdict, verdict, word_of_the_wallet
 from eiraku.reference.settings import SettingsError
 
 REQUIREMENTS = (
@@ -68,6 +69,24 @@ def run(*extra: CheckResult, capabilities: tuple[str, ...] = MANDATORY, **fields
 def judge(*extra: CheckResult, **fields: Any) -> tuple[str, int]:
     judgement = verdict(run(*extra, **fields))
     return judgement.words, judgement.exit_code
+
+
+def test_what_is_watched_in_every_check_is_blamed_and_not_what_the_check_asks() -> None:
+    found = result("c", "EPP-SES-002", outcome=Outcome.FAIL, violated="EPP-SES-001")
+    judgement = verdict(run(found))
+    outcomes = {r.id: r.outcome for r in judgement.requirements}
+    assert judgement.verdict is Verdict.NON_CONFORMANT
+    assert (outcomes["EPP-SES-001"], outcomes["EPP-SES-002"]) == (Outcome.FAIL, Outcome.PASS)
+
+
+@pytest.mark.parametrize(
+    ("selector", "store", "played"),
+    (("cmd:w", True, False), ("cmd:w", False, True), ("tcp:w:1", True, True)),
+)
+def test_it_is_said_whether_power_was_lost_for_real(selector: str, *, store: bool, played: bool) -> None:
+    capabilities = (*MANDATORY, *[STORE] * store)
+    words = word_of_the_wallet(run(selector=selector, capabilities=capabilities))
+    assert (PLAYED in words) is played
 
 
 def test_conformant() -> None:

@@ -168,8 +168,8 @@ def test_reset_forgets_an_armed_cut(pair: tuple[Driver, Driver], world: World) -
 def test_reset_forgets_a_kept_purse(tmp_path: Path, world: World) -> None:
     """Also one that an earlier program has left, before anything else is asked."""
     for units in (0, 1):
-        kept = Driver(ReferenceWallet(directory=tmp_path / "kept"))
-        kept.good("start", protocol={"min": 1, "max": 1})
+        kept = Driver(ReferenceWallet())
+        kept.good("start", protocol={"min": 1, "max": 1}, store=str(tmp_path))
         assert len(kept.good("state")["units"]) == units
         kept.good("reset")
         assert kept.good("state")["units"] == []
@@ -196,6 +196,8 @@ def test_odd_requests() -> None:
         wallet.handle({"seq": 2, "verb": "state"})
     answer = Driver(wallet)("start", protocol={"min": 2, "max": 3})
     assert answer["outcome"] == "errored"
+    answer = Driver(wallet)("start", protocol={"min": 1, "max": 1}, store="/nowhere")
+    assert "expected a folder for the store" in answer["detail"]
 
 
 # --- as a program ---
@@ -249,15 +251,16 @@ def test_bad_address(address: str) -> None:
 
 def test_a_kept_purse_survives_the_program(tmp_path: Path, world: World) -> None:
     """Killed, not stopped."""
-    command = [sys.executable, "-m", "eiraku.conformance.wallet", "--store", str(tmp_path / "kept")]
+    command = [sys.executable, "-m", "eiraku.conformance.wallet"]
+    start = json.dumps({**json.loads(START), "store": str(tmp_path)}).encode() + b"\n"
     request = {"seq": 2, "verb": "provision", **provision(world.provisioning([1, 2]))}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(START + json.dumps(request).encode() + b"\n")
+        process.stdin.write(start + json.dumps(request).encode() + b"\n")
         process.stdin.flush()
         for _ in range(2):
             assert json.loads(process.stdout.readline())["outcome"] == "accepted"
         process.kill()
-    found = subprocess.run(command, input=START + STATE + STOP, capture_output=True, check=True)
+    found = subprocess.run(command, input=start + STATE + STOP, capture_output=True, check=True)
     assert json.loads(found.stdout.splitlines()[1])["balance"] == 3

@@ -7,7 +7,7 @@ import { ROOM } from "./room.mjs";
 import { PowerCut, Store } from "./store.mjs";
 
 const PROTOCOL = 1;
-const CAPABILITIES = ["initiator", "responder", "payer", "payee", "power-cut", "suite-0"];
+const CAPABILITIES = ["initiator", "responder", "payer", "payee", "power-cut", "store", "suite-0"];
 
 const hex = (bytes) => (bytes === null ? null : bytes.toString("hex"));
 
@@ -64,9 +64,11 @@ export class Adapter {
     return { outcome: "accepted", out: hex(out), session: open ? "open" : "closed" };
   }
 
-  #start({ protocol }) {
+  /** The store may be that of a process that was killed: whatever is in it holds. */
+  #start({ protocol, store }) {
     if (protocol.min > PROTOCOL || protocol.max < PROTOCOL) throw new Error("no common adapter protocol");
-    this.#reset();
+    this.store.open(store ?? null);
+    this.purse.restart();
     this.started = true;
     return { outcome: "accepted", protocol: PROTOCOL, name: "node-wallet", version: "1", capabilities: CAPABILITIES, room: ROOM };
   }

@@ -15,9 +15,19 @@ const EMPTY = {
 
 export class Store {
   constructor() {
-    this.directory = fs.mkdtempSync(path.join(os.tmpdir(), "node-wallet-"));
+    this.temporary = null;
+    this.open(null);
+  }
+
+  /** Go on with what is in `directory`, or with nothing in a temporary one. */
+  open(directory) {
+    this.remove();
+    if (directory === null) this.temporary = fs.mkdtempSync(path.join(os.tmpdir(), "node-wallet-"));
+    this.directory = directory ?? this.temporary;
     this.file = path.join(this.directory, "purse.json");
-    this.reset();
+    this.writes = 0;
+    this.armed = null;
+    this.load();
   }
 
   /** Erase everything, also the count of writes. */
@@ -62,7 +72,7 @@ export class Store {
   #replace(text) {
     const temporary = `${this.file}.new`;
     const handle = fs.openSync(temporary, "w", 0o600);
-    fs.writeSync(handle, text);
+    fs.writeFileSync(handle, text);
     fs.fsyncSync(handle);
     fs.closeSync(handle);
     fs.renameSync(temporary, this.file);
@@ -71,8 +81,9 @@ export class Store {
     fs.closeSync(directory);
   }
 
-  /** Remove the directory (the adapter's `stop`). */
+  /** Remove the temporary directory, if there is one (the adapter's `stop`). */
   remove() {
-    fs.rmSync(this.directory, { recursive: true, force: true });
+    if (this.temporary !== null) fs.rmSync(this.temporary, { recursive: true, force: true });
+    this.temporary = null;
   }
 }

@@ -1,16 +1,18 @@
 """The fixtures of the suite. They exist only while the plugin is active."""
 
+import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from eiraku.conformance import HARNESS, stimulus
-from eiraku.conformance.adapter.client import Wallet
 from eiraku.conformance.catalogue import check_id
 from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.harness import Harness
 from eiraku.conformance.results import Level
+from eiraku.conformance.watch import WatchedWallet
 
 
 def _harness(request: pytest.FixtureRequest) -> Harness:
@@ -20,11 +22,13 @@ def _harness(request: pytest.FixtureRequest) -> Harness:
 
 
 @pytest.fixture
-def wallet(request: pytest.FixtureRequest) -> Wallet:
+def wallet(request: pytest.FixtureRequest) -> Iterator[WatchedWallet]:
     """The wallet under test, running and just reset. One process serves many checks; it is restarted after
     a crash, a time-out or an adapter error.
     """
-    return _harness(request).ready_wallet()
+    harness = _harness(request)
+    yield harness.ready_wallet()
+    harness.look_last(request.node)
 
 
 @pytest.fixture

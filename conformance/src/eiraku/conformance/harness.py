@@ -17,8 +17,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from eiraku.conformance import SUITE_FOLDER, SUITE_PACKAGE, stimulus
-from eiraku.conformance.adapter.client import Wallet
+from eiraku.conformance import SUITE_FOLDER, SUITE_PACKAGE, stimulus, twice
 from eiraku.conformance.adapter.errors import AdapterFailure, SelectorError
 from eiraku.conformance.adapter.transports import parse_selector
 from eiraku.conformance.catalogue import build_catalogue, check_id, deselect, selection
@@ -35,6 +34,7 @@ from eiraku.conformance.results import (
     Run,
     WalletInfo,
 )
+from eiraku.conformance.watch import WatchedWallet
 
 _PROPERTY = "eiraku"
 _GIVE_UP = 3
@@ -65,6 +65,7 @@ class Trial:
         self.outcome = Outcome.PASS
         self.reason = ""
         self.traceback = ""
+        self.violated = ""
         self.seconds = 0.0
 
 
@@ -102,7 +103,7 @@ class Harness:
         self.findings = Findings()
         self.seed = bytes.fromhex(config.getoption("wallet_seed"))
         self.level = Level(config.getoption("wallet_level"))
-        self.wallet = Wallet(
+        self.wallet = WatchedWallet(
             config.getoption("wallet"),
             timeout=config.getoption("wallet_timeout"),
             seed=stimulus.wallet_seed(self.seed),
@@ -113,12 +114,14 @@ class Harness:
         self.certifying = False
         """Whether ``eiraku certify`` is the one who runs the checks."""
         self._failed_starts = 0
+        self._first = ""
+        """Transcript of the check without restarts, while it is run with them."""
         self._catalogue_sent = False
         self._workers: set[int] = set()
 
     # --- the wallet -----------------------------------------------------------------------------------
 
-    def running_wallet(self) -> Wallet:
+    def running_wallet(self) -> WatchedWallet:
         """The wallet, started if need be. Raises AdapterFailure or NotAttempted."""
         if not self.wallet.running:
             if self._failed_starts >= _GIVE_UP:
@@ -135,15 +138,18 @@ class Harness:
     def judge_another(self, selector: str) -> None:
         """End this wallet and go on with another."""
         self.wallet.close()
-        self.wallet = Wallet(
+        self.wallet = WatchedWallet(
             selector,
             timeout=self.config.getoption("wallet_timeout"),
             seed=stimulus.wallet_seed(self.seed),
         )
         self._failed_starts = 0
 
-    def ready_wallet(self) -> Wallet:
+    def ready_wallet(self) -> WatchedWallet:
         """The wallet, running and reset. Raises as `running_wallet`."""
+        if self.wallet.kills:
+            # What it draws now depends on how often it was killed; no check may see of another.
+            self.wallet.close()
         wallet = self.running_wallet()
         wallet.clear_trace()
         try:
@@ -180,10 +186,26 @@ class Harness:
     # --- one check ------------------------------------------------------------------------------------
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """At level full a check that passes is run again, with restarts."""
+        if self.level is not Level.FULL:
+            return None
+        self._first = ""
+        twice.run_twice(item, nextitem, lambda: self._again(item))
+        return True
+
+    def _again(self, item: pytest.Item) -> bool:
+        self._first = self.wallet.transcript
+        return item.stash[_TRIAL].outcome is Outcome.PASS
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Begin the trial; judge the capabilities it needs."""
         trial = Trial(self.findings.catalogue[check_id(item.nodeid)])
         item.stash[_TRIAL] = trial
+        self.wallet.notes, self.wallet.violation = trial.notes, None
+        full = self.level is Level.FULL
+        self.wallet.restarts = bool(self._first) if full else twice.picked(self.seed, trial.check.id)
         if self._failed_starts >= _GIVE_UP:
             item.session.shouldstop = _NO_START
         self.wallet.take_failures()
@@ -198,6 +220,11 @@ class Harness:
                 trial.outcome = Outcome.NOT_APPLICABLE
                 trial.reason = f"the wallet does not declare {', '.join(missing)}"
                 pytest.skip(trial.reason)
+
+    def look_last(self, item: pytest.Item) -> None:
+        """After a check that has passed so far: what is watched in every one. Raises Violation."""
+        if item.stash[_TRIAL].outcome is Outcome.PASS:
+            self.wallet.ends()
 
     def notes_of(self, item: pytest.Item) -> EvidenceNotes:
         """Where the running check writes its evidence."""
@@ -216,6 +243,11 @@ class Harness:
         if hasattr(report, "wasxfail"):
             trial.outcome = Outcome.HARNESS_ERROR
             trial.reason = "the check is marked xfail; list it with --expected-failures instead"
+        # What is watched in every check is judged whatever became of the check.
+        violation = self.wallet.violation
+        if violation is not None and trial.outcome in {Outcome.PASS, Outcome.FAIL, Outcome.HARNESS_ERROR}:
+            trial.outcome, trial.reason = Outcome.FAIL, str(violation)
+            trial.violated = violation.requirement
         # A wallet that failed has failed, also if the check took the exception for a refusal.
         failure = worst_failure(self.wallet.take_failures())
         if failure is not None and trial.outcome in {Outcome.PASS, Outcome.FAIL, Outcome.HARNESS_ERROR}:
@@ -260,8 +292,9 @@ class Harness:
                 needs=check.needs,
                 outcome=trial.outcome,
                 seconds=round(trial.seconds, 4),
-                transcript=self.wallet.transcript,
+                transcript=twice.joined(self._first, self.wallet.transcript),
                 reason=trial.reason,
+                violated=trial.violated,
                 evidence=evidence,
             ),
             process=os.getpid(),

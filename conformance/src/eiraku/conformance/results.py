@@ -19,7 +19,9 @@ import msgspec
 RUN_FORMAT = "eiraku-run/1"
 
 MANDATORY_CAPABILITIES = ("initiator", "responder", "payer", "payee", "power-cut")
-OPTIONAL_CAPABILITIES = ("suite-0", "deterministic")
+STORE = "store"
+"""What survives is in a folder that a new process can be started on: the suite kills the old one."""
+OPTIONAL_CAPABILITIES = ("suite-0", "deterministic", STORE)
 KNOWN_CAPABILITIES = frozenset(MANDATORY_CAPABILITIES + OPTIONAL_CAPABILITIES)
 
 
@@ -152,10 +154,17 @@ class CheckResult(Model, frozen=True, kw_only=True):
     """SHA-256, hex, of all exchanges with the wallet; empty if the check was not run."""
     reason: str = ""
     """One line; never empty unless the outcome is PASS."""
+    violated: str = ""
+    """The requirement, if what failed is not what the check asks but what is watched in every check."""
     deselected: bool = False
     """The run was told to leave it out; the outcome then is NOT_RUN."""
     evidence: Evidence | None = None
     """Present when the wallet or the harness is at fault."""
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """The requirements that the outcome is about."""
+        return (self.violated,) if self.violated else self.requirements
 
 
 class RequirementInfo(Model, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ from eiraku.conformance.results import (
     FAILURES,
     GAPS,
     MANDATORY_CAPABILITIES,
+    STORE,
     CheckResult,
     Level,
     Model,
@@ -99,6 +100,23 @@ def limits(run: Run) -> str:
     return next((reason for reason, holds in reasons.items() if holds), "")
 
 
+WORD_OF_THE_WALLET = (
+    "start: its name, version, capabilities and room",
+    "state: balance, units, payments, writes and digest are what it says it stores",
+    "reset: nothing of the purse before is left",
+    "power_cut: the power is lost when it says so, and with it all that was not written",
+)
+"""What the suite learns from nobody but the wallet."""
+PLAYED = "every loss of power was played by the wallet itself: no process was killed"
+"""The same, of a wallet without a store that a new process could be started on."""
+
+
+def word_of_the_wallet(run: Run) -> tuple[str, ...]:
+    """What of this run is only the wallet's word."""
+    killed = run.wallet is not None and STORE in run.wallet.capabilities and run.selector[:4] != "tcp:"
+    return WORD_OF_THE_WALLET + (() if killed else (PLAYED,))
+
+
 def verdict(run: Run) -> Judgement:
     """Judge ``run``; see the module's docstring."""
     scope = in_scope(run)
@@ -132,7 +150,7 @@ def roll_up(run: Run, scope: tuple[CheckResult, ...]) -> tuple[RequirementResult
     """One result per requirement of the run's set, in its order. ``scope`` as from `in_scope`."""
     by_requirement: dict[str, list[CheckResult]] = {}
     for result in scope:
-        for requirement in result.requirements:
+        for requirement in result.judged:
             by_requirement.setdefault(requirement, []).append(result)
     declared = set(run.wallet.capabilities) if run.wallet else set()
     return tuple(

@@ -1,10 +1,10 @@
 """The reference purse as a wallet under test: the adapter object, and a program that serves it.
 
-    python -m eiraku.conformance.wallet [--tcp HOST:PORT] [--store DIR]
+    python -m eiraku.conformance.wallet [--tcp HOST:PORT]
 
 Selectors: `python:eiraku.conformance.wallet:factory`, `cmd:python -m eiraku.conformance.wallet`.
-With `--store` the purse is kept in DIR/purse.db and found again there by a later `start`; otherwise its file
-is in memory. A power cut is played by closing the file and opening it again: what was not written is lost.
+The purse is kept in `purse.db` in the store that `start` names, and found again there; in a temporary folder
+if it names none. A power cut is played by closing the file and opening it again: what is not written is lost.
 """
 
 import argparse
@@ -39,26 +39,24 @@ PROTOCOL = 1
 _MEMORY = Path("/dev/shm")  # noqa: S108 - temporary folders are made below it
 _HARMLESS = frozenset({"reset", "state"})
 """Verbs after which a wallet is as before."""
-CAPABILITIES = ("initiator", "responder", "payer", "payee", "power-cut", "deterministic", "suite-0")
+CAPABILITIES = ("initiator", "responder", "payer", "payee", "power-cut", "store", "deterministic", "suite-0")
 
 Response = dict[str, Any]
 
 
 class ReferenceWallet:
-    """The adapter object.
-
-    `directory`: where the purse is kept between runs; a temporary one, removed on stop, if not given.
-    """
+    """The adapter object."""
 
     name = "eiraku-reference"
     capabilities: tuple[str, ...] = CAPABILITIES
 
-    def __init__(self, *, directory: Path | None = None) -> None:
-        self._directory = directory
+    def __init__(self) -> None:
+        self._store: Path | None = None
+        """As `start` names it."""
         self._temporary: Path | None = None
         self._seed: bytes | None = None
         self._empty = b""
-        """The file of an empty purse; a copy of it is made sooner than another one."""
+        """The file of an empty purse, of which a copy is made sooner than another one; none after a kill."""
         self._touched = False
         """Whether there is anything for a reset to undo."""
         self._device: BenchDevice | None = None
@@ -88,8 +86,13 @@ class ReferenceWallet:
             return {"outcome": "errored", "detail": f"expected protocol {PROTOCOL}, asked for {wanted}"}
         self._seed = bytes.fromhex(request["seed"]) if "seed" in request else None
         self._end()
+        self._store = Path(request["store"]) if "store" in request else None
+        if self._store is not None and not self._store.is_dir():
+            return {"outcome": "errored", "detail": f"expected a folder for the store, found {self._store}"}
+        kept = (self._path() / "purse.db").exists()
         self._switch_on()
-        if self._directory is None:
+        self._touched = kept
+        if not kept:
             self.device.close()
             self._empty = (self._path() / "purse.db").read_bytes()
             self._switch_on()
@@ -122,9 +125,8 @@ class ReferenceWallet:
         self._device = BenchDevice(self._path() / "purse.db", random)
 
     def _path(self) -> Path:
-        if self._directory is not None:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            return self._directory
+        if self._store is not None:
+            return self._store
         if self._temporary is None:
             memory = _MEMORY if os.access(_MEMORY, os.W_OK) else None
             self._temporary = Path(tempfile.mkdtemp(prefix="eiraku-purse-", dir=memory))
@@ -266,9 +268,8 @@ def main() -> None:
     """Serve the reference wallet over standard input and output, or TCP."""
     parser = argparse.ArgumentParser(prog="python -m eiraku.conformance.wallet", description=__doc__)
     parser.add_argument("--tcp", metavar="HOST:PORT", help="serve TCP connections instead of standard input")
-    parser.add_argument("--store", metavar="DIR", type=Path, help="keep the purse in this directory")
     arguments = parser.parse_args()
-    wallet = ReferenceWallet(directory=arguments.store)
+    wallet = ReferenceWallet()
     if arguments.tcp is None:
         serve_stdio(wallet)
         return

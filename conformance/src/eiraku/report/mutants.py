@@ -33,6 +33,7 @@ TITLES = {
     "commits": "Crash safety: commit points",
     "recovery": "Crash safety: redelivery",
     "memory": "Crash safety: memory",
+    "restarts": "Crash safety: restarts, and what is said of writes",
     "room": "Room: tables and what counts in them",
     "purses": "Peers: whom it pays, what they learn, what they can block",
     "policies": "Policy",

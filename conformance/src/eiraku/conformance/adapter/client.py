@@ -155,10 +155,7 @@ class Wallet:
     def start(self) -> WalletInfo:
         """A fresh wallet, asked who it is. Raises SelectorError and the AdapterFailure kinds."""
         self.connect()
-        fields: dict[str, Any] = {"protocol": {"min": PROTOCOL_VERSION, "max": PROTOCOL_VERSION}}
-        if self.seed is not None:
-            fields["seed"] = self.seed
-        response = self._ask("start", fields)
+        response = self._ask("start", self._introduction())
         if not isinstance(response, Started):
             raise self._fail(AdapterError(f"start: expected accepted, found {_reply(response)}"))
         if response.protocol != PROTOCOL_VERSION:
@@ -235,9 +232,9 @@ class Wallet:
         """Begin a session. ``out`` of the reply is message_1 for an initiator."""
         return _reply(self._ask("open", {"role": role}))
 
-    def deliver(self, data: bytes) -> Reply:
-        """Bytes from the peer."""
-        return _reply(self._ask("deliver", {"data": data}))
+    def deliver(self, data: bytes, *, seconds: float | None = None) -> Reply:
+        """Bytes from the peer; ``seconds`` if the wallet is to have less time than usual."""
+        return _reply(self._ask("deliver", {"data": data}, timeout=seconds))
 
     def state(self) -> State:
         """The durable state. Raises AdapterError if the wallet does not tell."""
@@ -300,6 +297,10 @@ class Wallet:
         return self._transport.stderr() if self._transport is not None else self._stderr
 
     # --- within ---------------------------------------------------------------------------------------
+
+    def _introduction(self) -> dict[str, Any]:
+        versions = {"min": PROTOCOL_VERSION, "max": PROTOCOL_VERSION}
+        return {"protocol": versions} | ({} if self.seed is None else {"seed": self.seed})
 
     def _expect_accepted(self, verb: str, fields: dict[str, Any]) -> None:
         reply = _reply(self._ask(verb, fields))

@@ -17,12 +17,17 @@ class VersionRange(Wire, frozen=True, kw_only=True):
 
 
 class Start(Wire, frozen=True, kw_only=True):
-    """First request of a process or connection. ``seed`` matters only to a wallet that is deterministic."""
+    """First request of a process or connection. ``seed`` matters only to a wallet that is deterministic,
+    ``store`` only to one that declares ``store``.
+    """
 
     seq: Seq
     verb: Literal["start"]
     protocol: VersionRange
     seed: Hex32 | msgspec.UnsetType = msgspec.UNSET
+    store: Annotated[str, Meta(min_length=1, description="A folder that exists, as an absolute path.")] | (
+        msgspec.UnsetType
+    ) = msgspec.UNSET
 
 
 class Reset(Wire, frozen=True, kw_only=True):

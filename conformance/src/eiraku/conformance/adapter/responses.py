@@ -41,7 +41,7 @@ class Started(Wire, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(
             description="Known: initiator, responder, payer, payee, power-cut (mandatory to certify); "
-            "suite-0, deterministic."
+            "suite-0, deterministic, store."
         ),
     ]
     room: Room

@@ -11,7 +11,8 @@ same process, with the mutant as a `python:` wallet. How much is run (`Breadth`)
 - `all`: every check of level standard.
 
 Of the checks that were run, those that the mutant expects to fail must fail. Every other failure must name
-the mutant's requirement, or be listed by the mutant with a reason. The positive controls, plain payments in
+the mutant's requirement, be listed by the mutant with a reason, or be of what is watched in every check
+(`eiraku.conformance.watch`). The positive controls, plain payments in
 all four roles, must pass unless listed.
 """
 
@@ -100,8 +101,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 def named(pattern: str, check: Check | CheckResult) -> bool:
     """Whether `pattern` is a requirement of the check, or fits its id."""
+    judged = check.judged if isinstance(check, CheckResult) else ()
     # Brackets are part of ids, not of patterns.
-    return pattern in check.requirements or fnmatchcase(check.id, pattern.replace("[", "[[]"))
+    return pattern in {*check.requirements, *judged} or fnmatchcase(check.id, pattern.replace("[", "[[]"))
 
 
 def is_control(check: Check | CheckResult) -> bool:
@@ -144,6 +146,8 @@ def judge(mutant: Mutant, results: list[CheckResult], seconds: float) -> Finding
             killed_by.append(result.id)
         elif reason is not None:
             collateral[result.id] = reason
+        elif result.violated:
+            collateral[result.id] = f"{result.violated} is watched in every check"
         elif is_control(result):
             controls.append(result.id)
         else:

@@ -46,6 +46,7 @@ AREAS = (
     "commits",
     "recovery",
     "memory",
+    "restarts",
     "room",
     "purses",
     "policies",

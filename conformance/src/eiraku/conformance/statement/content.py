@@ -12,19 +12,12 @@ from typing import Literal
 import msgspec
 
 from eiraku.conformance.results import FAILURES, Level, Model, Outcome, Run, WalletInfo, catalogue_file
-from eiraku.conformance.verdict import Judgement, Verdict, in_scope, limits, verdict
+from eiraku.conformance.verdict import Judgement, Verdict, in_scope, limits, verdict, word_of_the_wallet
 from eiraku.spec import merkle
 from eiraku.spec.errors import Refused
 
 FILE = "statement.json"
 """Its name in the folder of the reports."""
-WORD_OF_THE_WALLET = (
-    "start: its name, version, capabilities and room",
-    "state: balance, units, payments, writes and digest are what it says it stores",
-    "reset: nothing of the purse before is left",
-    "power_cut: the power is lost when it says so, and with it all that was not written",
-)
-"""What the suite learns from nobody but the wallet."""
 
 
 class _Json(Model, frozen=True, kw_only=True, rename="camel"):
@@ -182,7 +175,7 @@ def _details(run: Run, judgement: Judgement) -> Details:
         reasons=judgement.reasons,
         counts=judgement.counts,
         requirements={each.id: each.outcome for each in judgement.requirements},
-        not_covered=NotCovered(not_tested=dict(untested), word_of_the_wallet=WORD_OF_THE_WALLET),
+        not_covered=NotCovered(not_tested=dict(untested), word_of_the_wallet=word_of_the_wallet(run)),
         transcript=transcript(run),
     )
 

@@ -88,7 +88,9 @@ class Market(RuleBasedStateMachine):
     def __init__(self, stage: Stage, seed: bytes, *, watched: bool = True) -> None:
         """`watched`: the wallet is asked for its book after every step, and not only after the last."""
         super().__init__()
-        stage.watched = self.watched = watched
+        self.watched = watched
+        if not watched:
+            stage.unwatch()
         if not stage.wallet.running:
             # It has crashed in a sequence before this one, which Hypothesis now tries to shorten.
             stage.wallet.start()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from eiraku.conformance import tester
-from eiraku.conformance.adapter.client import Wallet
+from eiraku.conformance.adapter.lasting import LastingWallet
 from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import World
@@ -22,6 +22,6 @@ def policy(policy_file: dict[str, Any] | None) -> dict[str, Any]:
 
 
 @pytest.fixture
-def stage(wallet: Wallet, evidence: EvidenceNotes, check_seed: bytes, policy: dict[str, Any]) -> Stage:
+def stage(wallet: LastingWallet, evidence: EvidenceNotes, check_seed: bytes, policy: dict[str, Any]) -> Stage:
     """The wallet under test, reset and not provisioned, in a world of its own."""
     return Stage(wallet, World(check_seed, policy), evidence)

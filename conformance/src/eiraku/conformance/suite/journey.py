@@ -271,7 +271,10 @@ class Journey:
         return talk
 
     def _send(self, talk: Talk, name: str, message: Message, effect: Effect | None = None) -> Answer:
-        record = self._over_the_line(name, talk.channel.seal(message.encode()))
+        try:
+            record = self._over_the_line(name, talk.channel.seal(message.encode()))
+        except PowerLost as lost:
+            raise PowerLost(lost.name, effect) from None
         answer = talk.send_record(record, name)
         if answer.reply.outcome == "power-cut":
             raise PowerLost(name, effect)

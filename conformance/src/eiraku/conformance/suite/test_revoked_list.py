@@ -247,7 +247,11 @@ def test_room_of_the_policy(stage: Stage, room: int) -> None:
     accept_bulletin(stage, bulletins.update(world, TWO, epoch=NEXT))
 
 
-def _spread(count: int) -> Coded:
+LARGEST = 174_400
+"""So many numbers, spread evenly, fill 256 chunks."""
+
+
+def spread(count: int) -> Coded:
     """Numbers over the whole range, the first and the last among them."""
     step = (NUMBER_MAX - 1) // count
     return coded([*(1 + n * step + n * n % (step // 2) for n in range(count - 1)), NUMBER_MAX])
@@ -258,7 +262,7 @@ def _spread(count: int) -> Coded:
 def test_largest_list(stage: Stage, side: Side) -> None:
     """A list of 256 chunks is accepted; its first, last and a middle number count, and no neighbour."""
     world = stage.world
-    listed = _spread(174_400)
+    listed = spread(LARGEST)
     if len(listed.parts) != 256:
         raise ValueError(f"the largest list has {len(listed.parts)} chunks")
     stage.begin()

@@ -35,7 +35,7 @@ class Stretch:
 
     def __init__(self, stage: Stage, side: Side) -> None:
         """Reset and provision; revoke a purse. `side`: the one that the wallet plays."""
-        stage.watched = False
+        stage.unwatch()
         self.stage, self.world, self.side = stage, stage.world, side
         self.till = Till(identity=self.world.purse())
         for _ in range(6):

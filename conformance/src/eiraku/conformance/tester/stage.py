@@ -6,12 +6,14 @@ A wallet that sends what the specification does not allow fails the check (`Asse
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from eiraku.conformance.adapter.client import Reply, State, Wallet
+from eiraku.conformance.adapter.client import Reply, State
+from eiraku.conformance.adapter.lasting import LastingWallet
 from eiraku.conformance.classify import NoRoom
 from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.tester.layers import Layers
 from eiraku.conformance.tester.policies import TABLES
 from eiraku.conformance.tester.world import World
+from eiraku.conformance.watch import WatchedWallet
 from eiraku.reference.crypto.drbg import Drbg
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.spec.errors import Code
@@ -25,7 +27,7 @@ WALLET = "wallet"
 class Stage:
     """Drives the wallet and keeps the sequence of what was sent for the report."""
 
-    def __init__(self, wallet: Wallet, world: World, evidence: EvidenceNotes) -> None:
+    def __init__(self, wallet: LastingWallet, world: World, evidence: EvidenceNotes) -> None:
         """`wallet`: running and reset."""
         self.wallet = wallet
         self.world = world
@@ -115,6 +117,12 @@ class Stage:
     def epoch(self) -> int:
         """The epoch that the wallet is in, as the check counts epochs."""
         return self.world.drawn.calendar.read(self.state().epoch)
+
+    def unwatch(self) -> None:
+        """From now on nobody but the check itself asks the wallet for its state."""
+        self.watched = False
+        if isinstance(self.wallet, WatchedWallet):
+            self.wallet.restarts = False
 
     def _look(self) -> None:
         # A wallet must not be able to tell from it what comes next.

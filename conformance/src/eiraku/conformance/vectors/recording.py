@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from eiraku.conformance.adapter.client import Reply, Wallet
+from eiraku.conformance.adapter.client import Reply
+from eiraku.conformance.adapter.lasting import LastingWallet
 from eiraku.conformance.adapter.server import answer
 from eiraku.conformance.adapter.transports import Selector
 from eiraku.conformance.evidence import EvidenceNotes
@@ -102,7 +103,9 @@ class RecordingStage(Stage):
     def __init__(self, policy: dict[str, Any]) -> None:
         self._wallet = _Wallet()
         self._policy = policy
-        client = Wallet(Selector(text="direct", kind="direct", open=lambda: _Direct(self._wallet)), seed=SEED)
+        client = LastingWallet(
+            Selector(text="direct", kind="direct", open=lambda: _Direct(self._wallet)), seed=SEED
+        )
         client.start()
         super().__init__(client, World(SEED, policy), EvidenceNotes())
         self.observed: list[Observed] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from eiraku.conformance import SUITE_PACKAGE
 from eiraku.conformance.results import FAILURES, SEVERITY, CheckResult, Level, Outcome, Run
-from eiraku.conformance.verdict import Judgement, RequirementResult, in_scope, verdict
+from eiraku.conformance.verdict import Judgement, RequirementResult, in_scope, verdict, word_of_the_wallet
 from eiraku.spec import registry
 
 OTHER = "other"
@@ -67,6 +67,8 @@ class Summary:
     """Reason and number of the checks in scope that were not run, most frequent first."""
     not_tested: tuple[tuple[str, tuple[str, ...]], ...]
     """Why a black box cannot show it, and the requirements of which that holds, most of them first."""
+    word_of_the_wallet: tuple[str, ...]
+    """What is known from nobody but the wallet."""
     out_of_scope: int
     """Checks that are not in this run: above its level, or excluded."""
     strangers: tuple[CheckResult, ...]
@@ -97,6 +99,7 @@ def summarise(run: Run) -> Summary:
         warnings=tuple(result for result in ranked if result.outcome is Outcome.WARN),
         not_run=tuple(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
         not_tested=_not_tested(judgement),
+        word_of_the_wallet=word_of_the_wallet(run),
         out_of_scope=len(run.results) - len(scope),
         strangers=tuple(result for result in ranked if not any(i in order for i in result.requirements)),
         same_texts=run.requirement_set.digest == registry.digest(),

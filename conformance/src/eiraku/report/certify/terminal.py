@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from eiraku.conformance.results import CheckResult, Evidence, Outcome, Run
-from eiraku.conformance.verdict import Verdict
+from eiraku.conformance.verdict import PLAYED, Verdict
 from eiraku.report.certify.summary import (
     COLUMNS,
     Summary,
@@ -194,6 +194,8 @@ class _Printer:
             rows.append(
                 ("not shown", f"{untested} requirements that no black box can show; the page says why")
             )
+        if PLAYED in self._summary.word_of_the_wallet:
+            rows.append(("its word", PLAYED))
         if self._run.gate is not None:
             rows.append(("expected", f"{len(self._run.gate.met)} failed as listed"))
             rows += [("", problem) for problem in self._run.gate.problems]
