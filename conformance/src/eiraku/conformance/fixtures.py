@@ -1,6 +1,5 @@
 """The fixtures of the suite. They exist only while the plugin is active."""
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
