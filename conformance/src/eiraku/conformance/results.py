@@ -170,6 +170,8 @@ class RequirementInfo(Model, frozen=True, kw_only=True):
     """The capability it depends on; empty when it holds for every wallet."""
     not_tested: str = ""
     """Why no black-box test can show it; empty when it is tested."""
+    about_wallets: bool = True
+    """False if it is about centres, services or the specification itself."""
 
 
 class RequirementSet(Model, frozen=True, kw_only=True):
