@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -52,7 +52,7 @@ def cases() -> Iterator[str]:
         yield from (f"{file}/{case.id}" for case in names.vector_file(file)[1])
 
 
-KINDS = {
+KINDS: dict[str, tuple[Callable[[], Iterable[str]], str]] = {
     "requirement": (registry.by_id, "Why: "),
     "code": (lambda: [each for code in Code for each in (code.label, str(code.value))], "error code "),
     "module": (lambda: names.stored().suite, "a module of checks"),
@@ -93,8 +93,8 @@ def test_a_decision_is_found_as_it_is_spoken_of(name: str) -> None:
 
 
 def test_one_case_of_a_check_has_its_own_requirements() -> None:
-    module, check, group, other = next(
-        (module, name, *function.groups[:2])
+    module, check, (group, other) = next(
+        (module, name, function.groups[:2])
         for module, content in names.stored().suite.items()
         for name, function in content.checks.items()
         if len({group.requirements for group in function.groups[:2]}) == 2

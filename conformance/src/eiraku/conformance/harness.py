@@ -21,6 +21,7 @@ from eiraku.conformance import SUITE_FOLDER, SUITE_PACKAGE
 from eiraku.conformance.adapter.client import Wallet
 from eiraku.conformance.adapter.errors import AdapterFailure, SelectorError
 from eiraku.conformance.adapter.transports import parse_selector
+from eiraku.conformance.adapter.watched import WatchedWallet
 from eiraku.conformance.catalogue import build_catalogue, check_id, deselect, selection
 from eiraku.conformance.classify import NotAttempted, classify, worst_failure
 from eiraku.conformance.evidence import EvidenceNotes
@@ -102,7 +103,7 @@ class Harness:
         self.findings = Findings()
         self.seed = bytes.fromhex(config.getoption("wallet_seed"))
         self.level = Level(config.getoption("wallet_level"))
-        self.wallet = Wallet(
+        self.wallet = WatchedWallet(
             config.getoption("wallet"), timeout=config.getoption("wallet_timeout"), seed=self.seed
         )
         self.keywords = {info.id: info.keyword for info in requirement_set().requirements}
@@ -133,7 +134,7 @@ class Harness:
     def judge_another(self, selector: str) -> None:
         """End this wallet and go on with another."""
         self.wallet.close()
-        self.wallet = Wallet(selector, timeout=self.config.getoption("wallet_timeout"), seed=self.seed)
+        self.wallet = WatchedWallet(selector, timeout=self.config.getoption("wallet_timeout"), seed=self.seed)
         self._failed_starts = 0
 
     def ready_wallet(self) -> Wallet:
@@ -231,9 +232,13 @@ class Harness:
         evidence = None
         if trial.outcome not in _SHOWN:
             notes = trial.notes
+            notes.gather()
             evidence = Evidence(
                 expected=notes.expected,
                 actual=notes.actual or trial.reason,
+                violated=notes.violated,
+                hints=tuple(notes.hints),
+                insights=tuple(notes.insights),
                 steps=tuple(notes.steps),
                 exchanges=self.wallet.trace,
                 stderr=self.wallet.stderr,

@@ -3,10 +3,11 @@
 A wallet that sends what the specification does not allow fails the check (`AssertionError`), whoever notices.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from eiraku.conformance.adapter.client import Reply, State, Wallet
+from eiraku.conformance.adapter.watched import WatchedWallet
 from eiraku.conformance.classify import NoRoom
 from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.tester.layers import Layers
@@ -32,6 +33,8 @@ class Stage:
         self.layers = Layers()
         self.history_keys: dict[bytes, AgreementKey] = {}
         """By kid, as the last session began."""
+        if isinstance(wallet, WatchedWallet):
+            wallet.observer = self._observed
 
     # --- preparation ----------------------------------------------------------------------------------
 
@@ -58,7 +61,7 @@ class Stage:
     def begin(self, holdings: Iterable[OfferedUnit] = (), **changes: Any) -> State:
         """Reset the wallet and provision it anew."""
         self.wallet.reset()
-        self.evidence.steps.clear()
+        self.evidence.begin()
         self.provision(holdings, **changes)
         return self.wallet.state()
 
@@ -106,17 +109,44 @@ class Stage:
         """Durable state of the wallet."""
         return self.wallet.state()
 
+    def _observed(self, label: str, outcome: str, decoded: str) -> None:
+        self.evidence.step("holder", WALLET, label, decoded=decoded, outcome=outcome)
+
     # --- judgement ------------------------------------------------------------------------------------
 
-    def require(self, condition: bool, expected: object, actual: object, what: str) -> None:  # noqa: FBT001
-        """Fail the check, with both sides shown, unless `condition` holds."""
+    def require(
+        self,
+        condition: bool,  # noqa: FBT001
+        expected: object,
+        actual: object,
+        what: str,
+        *,
+        requirement: str = "",
+        explain: Callable[[EvidenceNotes], None] | None = None,
+    ) -> None:
+        """Fail the check, with both sides shown, unless `condition` holds.
+
+        `requirement`: violated then, whatever the check names; `explain` adds to the evidence.
+        """
         if not condition:
             self.evidence.expect(expected, actual)
+            self.evidence.violated = requirement
+            if explain is not None:
+                explain(self.evidence)
             raise AssertionError(f"{what}: expected {expected}, found {actual}")
 
-    def equal(self, actual: object, expected: object, what: str) -> None:
-        """Fail the check unless both are equal."""
-        self.require(actual == expected, _short(expected), _short(actual), what)
+    def equal(
+        self,
+        actual: object,
+        expected: object,
+        what: str,
+        *,
+        requirement: str = "",
+        explain: Callable[[EvidenceNotes], None] | None = None,
+    ) -> None:
+        """Fail the check unless both are equal; see `require`."""
+        same = actual == expected
+        self.require(same, _short(expected), _short(actual), what, requirement=requirement, explain=explain)
 
     def accepted(self, reply: Reply, what: str, session: str | None = None) -> Reply:
         """The wallet must have accepted, and left the session as given."""
@@ -138,9 +168,11 @@ class Stage:
     def unchanged(self, before: State, what: str) -> None:
         """No durable state may have changed, and no durable write been made, since `before` (EPP-CRS-015)."""
         after = self.state()
-        self.equal(after.digest.hex(), before.digest.hex(), f"digest of durable state after {what}")
-        self.equal(after.writes, before.writes, f"durable writes after {what}")
-        self.equal(_money(after), _money(before), f"money after {what}")
+        rule = "EPP-CRS-015"
+        digest = f"digest of durable state after {what}"
+        self.equal(after.digest.hex(), before.digest.hex(), digest, requirement=rule)
+        self.equal(after.writes, before.writes, f"durable writes after {what}", requirement=rule)
+        self.equal(_money(after), _money(before), f"money after {what}", requirement=rule)
 
 
 def _money(state: State) -> tuple[object, ...]:
