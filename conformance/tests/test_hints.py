@@ -119,7 +119,7 @@ def test_orders_state_and_loss_of_power_are_steps() -> None:
     balance = on.state().balance
     on.wallet.close()
     labels = [step.label for step in on.evidence.steps]
-    assert labels[0] == "provision (0 units)"
+    assert labels[0] == "provision, units: 0"
     assert labels[-5:] == [
         "power will be lost before write 1",
         "power stays on",

@@ -32,7 +32,7 @@ class WatchedWallet(Wallet):
         holdings: Sequence[Mapping[str, Any]] = (),
     ) -> Reply:
         """See `Wallet.provision`."""
-        label = f"provision ({len(holdings)} units)"
+        label = f"provision, units: {len(holdings)}"
         try:
             reply = super().provision(
                 purse=purse, anchor=anchor, policy=policy, bulletin=bulletin, holdings=holdings
@@ -76,5 +76,5 @@ def _full(state: State) -> str:
     more = f"\n  and {len(state.units) - _FEW} more" if len(state.units) > _FEW else ""
     counts = f"{len(state.pending)} pending, {len(state.credited)} credited, {len(state.settled)} settled"
     return (
-        f"epoch {state.epoch}, {counts}, digest {state.digest.hex()}\n{len(state.units)} units{units}{more}"
+        f"epoch {state.epoch}, {counts}, digest {state.digest.hex()}\nunits: {len(state.units)}{units}{more}"
     )

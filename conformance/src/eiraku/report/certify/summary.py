@@ -67,6 +67,8 @@ class Summary:
     """Reason and number of the checks in scope that were not run, most frequent first."""
     not_tested: tuple[tuple[str, tuple[str, ...]], ...]
     """Why a black box cannot show it, and the requirements of which that holds, most of them first."""
+    others: int
+    """Requirements of the set that are not about wallets."""
     out_of_scope: int
     """Checks that are not in this run: above its level, or excluded."""
     strangers: tuple[CheckResult, ...]
@@ -97,6 +99,7 @@ def summarise(run: Run) -> Summary:
         warnings=tuple(result for result in ranked if result.outcome is Outcome.WARN),
         not_run=tuple(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
         not_tested=_not_tested(judgement),
+        others=sum(not info.about_wallets for info in run.requirement_set.requirements),
         out_of_scope=len(run.results) - len(scope),
         strangers=tuple(result for result in ranked if not any(i in order for i in result.requirements)),
         same_texts=run.requirement_set.digest == registry.digest(),
