@@ -224,7 +224,7 @@ add(
 )
 
 area("hints_sealed.CONTENT", "pass on", Side.RESPONDER, "EPP-HIS-003")
-for words, changes in {
+for words, held in {
     "holds payer and payee exchanged": (
         ("payer=move.payer", "payer=move.payee"),
         ("payee=move.payee", "payee=move.payer"),
@@ -234,7 +234,7 @@ for words, changes in {
         ("        inner=inner,", "        inner=sha256(inner).digest(),"),
     ),
 }.items():
-    declare(words, units.hold, *changes)
+    declare(words, units.hold, *held)
 
 area("hints_sealed.PURSE_ID", "give", Side.RESPONDER, "EPP-PID-008")
 MATERIAL = "hkdf.expand(hkdf.extract(nonce, scheme_key), objects.INFO_SEALED_PURSE_ID, 44)"
