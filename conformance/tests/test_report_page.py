@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from eiraku.conformance.results import Evidence, Exchange, Outcome, Run, Step
+from eiraku.cli.judge import names
+from eiraku.conformance.results import CheckResult, Evidence, Exchange, Level, Outcome, Run, Step
 from eiraku.report.certify.page import render
 from eiraku.report.certify.steps import MOST_STEPS, draw
 from eiraku.spec import registry
@@ -220,6 +221,27 @@ def test_a_large_run_stays_readable() -> None:
     assert len(content) < 5_000 * requirements
     everywhere = sample(dict.fromkeys(range(1000), Outcome.FAIL), per_requirement=6)
     assert len(render(everywhere)) < 9_000 * requirements
+
+
+def test_a_conformant_run_at_standard_takes_less_than_a_megabyte() -> None:
+    """With the names and titles of the suite's own checks."""
+    results = tuple(
+        CheckResult(
+            id=f"{module}::{name}{f'[{case}]' if case else ''}",
+            title=function.title,
+            location=f"{module}.py:1",
+            requirements=group.requirements,
+            level=Level(group.level),
+            outcome=Outcome.PASS,
+        )
+        for module, content in names.stored().suite.items()
+        for name, function in content.checks.items()
+        for group in function.groups
+        for case in group.cases
+        if group.level != "full"
+    )
+    assert len(results) > 5_000
+    assert len(render(sample(results=results))) < 1_000_000
 
 
 # --- diagrams -----------------------------------------------------------------------------------------
