@@ -10,6 +10,9 @@ from eiraku.conformance.results import (
     CheckResult,
     Evidence,
     Exchange,
+    Fact,
+    Hint,
+    Insight,
     Level,
     Outcome,
     RoundTrips,
@@ -62,6 +65,17 @@ def evidence(rng: random.Random, outcome: Outcome) -> Evidence:
     crashed = outcome in {Outcome.CRASH, Outcome.HARNESS_ERROR}
     trace = 'File "test_transfer.py", line 91, in test_hops\n    wallet.deliver(message)'
     return Evidence(
+        violated="EPP-HIS-001",
+        hints=(
+            Hint(about="endorsement", words="verifies with hop - 1", holds=True),
+            Hint(about="endorsement", words="verifies with payer and payee exchanged", holds=False),
+        ),
+        insights=(
+            Insight(
+                title="Endorsement, as it was verified",
+                facts=(Fact(name="Sig_structure", value=rng.randbytes(90).hex()),),
+            ),
+        ),
         expected="rejected hop-limit\nstate unchanged",
         actual="" if crashed else "accepted\nbalance 1200, was 1000",
         steps=tuple(steps),
@@ -149,6 +163,9 @@ def hostile() -> Run:
         stderr=HOSTILE,
         traceback=HOSTILE,
         notes=(HOSTILE,),
+        violated=HOSTILE,
+        hints=(Hint(about=HOSTILE, words=HOSTILE, holds=True), Hint(about="x", words=HOSTILE, holds=False)),
+        insights=(Insight(title=HOSTILE, facts=(Fact(name=HOSTILE, value=HOSTILE),)),),
     )
     results = tuple(
         msgspec.structs.replace(

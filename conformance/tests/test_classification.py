@@ -3,10 +3,14 @@
 import subprocess
 import sys
 from collections import defaultdict
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from eiraku.cli.judge import names
+from eiraku.cli.maintain import naming
+from eiraku.conformance import SUITE_FOLDER
 from eiraku.conformance.findings import stored_catalogue
 from eiraku.conformance.results import Check, Level, parts
 from eiraku.spec import registry
@@ -36,6 +40,12 @@ def checks(suite: list[Check]) -> Checks:
 def test_the_catalogue_is_that_of_the_suite(suite: list[Check]) -> None:
     """`eiraku maintain catalogue --write` writes it."""
     assert stored_catalogue() == parts(suite)
+
+
+def test_what_explain_knows_is_up_to_date(suite: list[Check]) -> None:
+    """`eiraku maintain names --write` writes it."""
+    made = naming.gather(suite, Path(__file__).resolve().parents[2] / "docs", SUITE_FOLDER)
+    assert made == names.stored()
 
 
 def test_a_requirement_that_can_be_tested_is_tested_at_standard(

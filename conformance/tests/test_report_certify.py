@@ -174,6 +174,28 @@ def test_junit_keeps_to_the_strictest_reader(run: Run) -> None:
     assert len(list(root.iter("testcase"))) == len(run.results)
 
 
+def test_junit_leaves_out_what_is_out_of_scope() -> None:
+    results = sample().results
+    replace = msgspec.structs.replace
+    above = tuple(replace(each, level=Level.FULL, outcome=Outcome.NOT_RUN) for each in results[:5])
+    left = tuple(replace(each, outcome=Outcome.NOT_RUN, deselected=True) for each in results[5:7])
+    root = ET.fromstring(junit.render(sample(results=(*above, *left, *results[7:]))))
+    assert_junit(root)
+    assert len(list(root.iter("testcase"))) == len(results) - 7
+    assert not list(root.iter("skipped"))
+
+
+def test_junit_and_the_terminal_say_what_explains_a_failure() -> None:
+    run = sample({4: Outcome.FAIL})
+    (failure,) = ET.fromstring(junit.render(run)).iter("failure")
+    assert "Violated by the step that failed: EPP-HIS-001" in (failure.text or "")
+    assert "Hint: endorsement: verifies with hop - 1" in (failure.text or "")
+    lines = "\n".join(printed(run))
+    assert "violated     EPP-HIS-001 A payer endorses each unit" in lines
+    assert "hint         endorsement: verifies with hop - 1" in lines
+    assert "exchanged" not in (failure.text or "") + lines
+
+
 def test_junit_says_which_kind_of_failure() -> None:
     run = sample(MIXED)
     kinds = {

@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from eiraku.conformance.results import Evidence, Exchange, Outcome, Run, Step
+from eiraku.cli.judge import names
+from eiraku.conformance.results import CheckResult, Evidence, Exchange, Level, Outcome, Run, Step
 from eiraku.report.certify.page import render
 from eiraku.report.certify.steps import MOST_STEPS, draw
 from eiraku.spec import registry
@@ -126,15 +127,61 @@ def test_headings_and_tables_can_be_followed_by_ear() -> None:
 
 
 def test_every_requirement_has_its_row() -> None:
-    """But for chapters that are not about wallets: these have one row that says how many they hold."""
+    """But for those that are not about wallets: of each chapter one row says how many they are."""
     page = Page(render(RUNS["mixed"]))
     every = registry.load()
-    judged = {each.chapter for each in every if not each.not_tested}
-    expected = {each.id for each in every if each.chapter in judged}
+    expected = {each.id for each in every if each.about_wallets}
     assert {name for name in page.having("id") if name.startswith("EPP-")} == expected
-    others = [each.chapter for each in every if each.chapter not in judged]
-    for chapter in set(others):
-        assert f"{others.count(chapter)} requirements, none of which a wallet is judged by" in page.text
+    others = [each.chapter for each in every if not each.about_wallets]
+    rows = re.findall(r"(\d+) requirements that are not about wallets", page.text)
+    assert sorted(map(int, rows)) == sorted(others.count(chapter) for chapter in set(others))
+
+
+def test_the_box_beside_the_verdict_names_what_is_about_wallets_and_counts_the_rest() -> None:
+    content = render(RUNS["passed"]).decode()
+    box = content[content.index("What this verdict does not cover") : content.index('<dl class="facts">')]
+    named = re.findall(r'<a href="#(EPP-[A-Z]{3}-\d{3})">', box)
+    every = registry.load()
+    assert sorted(named) == sorted(each.id for each in every if each.not_tested and each.about_wallets)
+    others = sum(not each.about_wallets for each in every)
+    assert f"{others} requirements are about centres, services or the specification itself" in box
+
+
+def test_each_check_stands_once_and_links_go_both_ways() -> None:
+    run = sample({4: Outcome.FAIL}, per_requirement=2)
+    content = render(run).decode()
+    suite = content[content.index('<h2 id="checks">') : content.index('<h2 id="round-trips">')]
+    listed = re.findall(r'<li id="(c-[^"]+)">(.*?)</li>', suite)
+    assert len(listed) == len({result.id.partition("[")[0] + result.title for result in run.results})
+    table = content[content.index('<table class="requirements"') : content.index('<h2 id="checks">')]
+    for anchor, said in listed:
+        (requirement,) = re.findall(r'href="#(EPP-[^"]+)"', said)
+        row = table[table.index(f'id="{requirement}"') :].partition("</tr>")[0]
+        assert f'href="#{anchor}"' in row
+    for result in run.results:
+        assert content.count(result.title) == (1 if result.outcome is Outcome.PASS else 3)
+
+
+def test_what_explains_a_failure_is_not_folded_away() -> None:
+    run = sample({4: Outcome.FAIL})
+    content = render(run).decode()
+    article = content[content.index("<article") : content.index("</article>")]
+    folded = "".join(re.findall(r"<details(?: class=\"\w+\")?>.*?</details>", article, re.DOTALL))
+    (failed,) = [result for result in run.results if result.outcome is Outcome.FAIL]
+    evidence = failed.evidence
+    assert evidence is not None
+    facts = [fact.value for each in evidence.insights for fact in each.facts]
+    steps = [step.data for step in evidence.steps if step.data]
+    for decisive in (
+        "endorsement: verifies with hop - 1",
+        "Violated by the step that failed",
+        *facts,
+        *steps,
+    ):
+        assert decisive in article
+        assert decisive not in folded
+    assert "verifies with payer and payee exchanged" in folded
+    assert article.index('href="#EPP-HIS-001"') < article.index(f'href="#{failed.requirements[0]}"')
 
 
 def test_other_texts_than_those_of_the_run_are_announced() -> None:
@@ -174,6 +221,27 @@ def test_a_large_run_stays_readable() -> None:
     assert len(content) < 5_000 * requirements
     everywhere = sample(dict.fromkeys(range(1000), Outcome.FAIL), per_requirement=6)
     assert len(render(everywhere)) < 9_000 * requirements
+
+
+def test_a_conformant_run_at_standard_takes_less_than_a_megabyte() -> None:
+    """With the names and titles of the suite's own checks."""
+    results = tuple(
+        CheckResult(
+            id=f"{module}::{name}{f'[{case}]' if case else ''}",
+            title=function.title,
+            location=f"{module}.py:1",
+            requirements=group.requirements,
+            level=Level(group.level),
+            outcome=Outcome.PASS,
+        )
+        for module, content in names.stored().suite.items()
+        for name, function in content.checks.items()
+        for group in function.groups
+        for case in group.cases
+        if group.level != "full"
+    )
+    assert len(results) > 5_000
+    assert len(render(sample(results=results))) < 1_000_000
 
 
 # --- diagrams -----------------------------------------------------------------------------------------

@@ -79,8 +79,13 @@ def test_it_names_what_it_was_judged_by() -> None:
 
 def test_it_says_what_it_does_not_cover() -> None:
     details = accepted(signed()).predicate.eiraku
-    untested = [each.not_tested for each in conformant().requirement_set.requirements if each.not_tested]
+    every = conformant().requirement_set.requirements
+    untested = [each.not_tested for each in every if each.not_tested and each.about_wallets]
+    others = [each for each in every if not each.about_wallets]
     assert untested
+    assert others
+    assert details.not_covered.not_about_wallets == len(others)
+    assert {details.requirements[each.id] for each in others} == {Outcome.NOT_APPLICABLE}
     assert details.not_covered.not_tested == {reason: untested.count(reason) for reason in set(untested)}
     assert details.not_covered.word_of_the_wallet == (*WORD_OF_THE_WALLET, PLAYED)
     assert [*details.requirements.values()].count(Outcome.NOT_TESTED) == len(untested)

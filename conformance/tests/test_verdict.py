@@ -27,7 +27,10 @@ REQUIREMENTS = (
     RequirementInfo(id="EPP-SES-001", keyword="MUST", chapter="05-session"),
     RequirementInfo(id="EPP-SES-002", keyword="SHOULD", chapter="05-session"),
     RequirementInfo(id="EPP-SES-003", keyword="MUST", chapter="05-session", applies_to="suite-0"),
-    RequirementInfo(id="EPP-SES-004", keyword="MUST", chapter="05-session", not_tested="about people"),
+    RequirementInfo(id="EPP-SES-004", keyword="MUST", chapter="05-session", not_tested="nobody sees it"),
+    RequirementInfo(
+        id="EPP-SES-005", keyword="MUST", chapter="05-session", not_tested="about people", about_wallets=False
+    ),
 )
 MANDATORY = ("initiator", "payee", "payer", "power-cut", "responder")
 TODAY = date(2026, 11, 22)
@@ -99,6 +102,7 @@ def test_conformant() -> None:
         ("EPP-SES-002", Outcome.PASS),
         ("EPP-SES-003", Outcome.NOT_APPLICABLE),
         ("EPP-SES-004", Outcome.NOT_TESTED),
+        ("EPP-SES-005", Outcome.NOT_APPLICABLE),
     ]
 
 

@@ -19,7 +19,7 @@ GROUPS = {
         "selfcheck": ("eiraku.cli.judge.selfcheck", "Check that an adapter speaks the protocol."),
         "statement": ("eiraku.cli.judge.statement", "Verify, show, compare or repeat a signed statement."),
         "list": ("eiraku.cli.judge.listing", "Requirements and the checks that name them."),
-        "explain": ("eiraku.cli.judge.explain", "A requirement, a check or an error code in words."),
+        "explain": ("eiraku.cli.judge.explain", "Whatever has a name, in words."),
         "mutants": ("eiraku.cli.judge.mutants", "Run the suite against wallets that are wrong."),
     },
     "Prove": {

@@ -1,8 +1,15 @@
 """What a check wants shown if it does not pass: the fixture ``evidence`` of the suite."""
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from eiraku.conformance.results import Step
+import msgspec
+
+from eiraku.conformance.results import Hint, Insight, Step
+
+_SESSIONS = 2
+"""Of the last so many sessions the secrets are shown."""
 
 
 @dataclass(slots=True)
@@ -15,6 +22,30 @@ class EvidenceNotes:
     """What the wallet did, in the same form."""
     steps: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    violated: str = ""
+    """The requirement that the step which failed violates, if the check knows it."""
+    hints: list[Hint] = field(default_factory=list)
+    insights: list[Insight] = field(default_factory=list)
+    later: deque[Callable[["EvidenceNotes"], None]] = field(default_factory=lambda: deque(maxlen=_SESSIONS))
+    """Asked only if the check fails; each adds to the rest."""
+
+    def begin(self) -> None:
+        """Forget the steps so far: the wallet is another."""
+        self.steps.clear()
+        self.later.clear()
+
+    def gather(self) -> None:
+        """The check has failed: ask for what was not worth computing before."""
+        while self.later:
+            self.later.popleft()(self)
+
+    def decode(self, label: str, data: bytes, said: str) -> None:
+        """Add to the last step that sent `data` what only the suite can read in it."""
+        for at in range(len(self.steps) - 1, -1, -1):
+            step = self.steps[at]
+            if step.label == label and step.data == data.hex():
+                self.steps[at] = msgspec.structs.replace(step, decoded=said)
+                return
 
     def step(
         self, source: str, target: str, label: str, data: bytes = b"", *, decoded: str = "", outcome: str = ""

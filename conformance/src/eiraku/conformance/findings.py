@@ -121,6 +121,7 @@ def requirement_set() -> RequirementSet:
                 chapter=requirement.chapter,
                 applies_to=requirement.applies_to or "",
                 not_tested=requirement.not_tested or "",
+                about_wallets=requirement.about_wallets,
             )
             for requirement in registry.load()
         ),

@@ -247,7 +247,7 @@ class Harness:
         violation = self.wallet.violation
         if violation is not None and trial.outcome in {Outcome.PASS, Outcome.FAIL, Outcome.HARNESS_ERROR}:
             trial.outcome, trial.reason = Outcome.FAIL, str(violation)
-            trial.violated = violation.requirement
+            trial.violated = trial.notes.violated = violation.requirement
         # A wallet that failed has failed, also if the check took the exception for a refusal.
         failure = worst_failure(self.wallet.take_failures())
         if failure is not None and trial.outcome in {Outcome.PASS, Outcome.FAIL, Outcome.HARNESS_ERROR}:
@@ -271,9 +271,13 @@ class Harness:
         evidence = None
         if trial.outcome not in _SHOWN:
             notes = trial.notes
+            notes.gather()
             evidence = Evidence(
                 expected=notes.expected,
                 actual=notes.actual or trial.reason,
+                violated=notes.violated,
+                hints=tuple(notes.hints),
+                insights=tuple(notes.insights),
                 steps=tuple(notes.steps),
                 exchanges=self.wallet.trace,
                 stderr=self.wallet.stderr,

@@ -107,11 +107,43 @@ class Exchange(Model, frozen=True, kw_only=True):
     milliseconds: float
 
 
+class Fact(Model, frozen=True, kw_only=True):
+    """One value that only the suite can know."""
+
+    name: str
+    value: str
+    """Hex, or words."""
+
+
+class Insight(Model, frozen=True, kw_only=True):
+    """Values that belong together: the secrets of a session, or what a signature was verified over."""
+
+    title: str
+    facts: tuple[Fact, ...]
+
+
+class Hint(Model, frozen=True, kw_only=True):
+    """A misreading of the specification that was tried on what the wallet sent."""
+
+    about: str
+    """The object, such as ``endorsement``."""
+    words: str
+    """Such as ``verifies with hop - 1``."""
+    holds: bool
+    """Whether it explains what the wallet sent."""
+
+
 class Evidence(Model, frozen=True, kw_only=True):
     """Why a check did not pass. All fields may be empty."""
 
     expected: str = ""
     actual: str = ""
+    violated: str = ""
+    """Id of the requirement that the step which failed violates, where the check knows it; it need not be one
+    that the check names."""
+    hints: tuple[Hint, ...] = ()
+    """Misreadings that were tried, those that hold and those that do not."""
+    insights: tuple[Insight, ...] = ()
     steps: tuple[Step, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     """The last exchanges with the wallet, oldest first."""
@@ -179,6 +211,8 @@ class RequirementInfo(Model, frozen=True, kw_only=True):
     """The capability it depends on; empty when it holds for every wallet."""
     not_tested: str = ""
     """Why no black-box test can show it; empty when it is tested."""
+    about_wallets: bool = True
+    """False if it is about centres, services or the specification itself."""
 
 
 class RequirementSet(Model, frozen=True, kw_only=True):

@@ -166,7 +166,8 @@ def _sum_up(
         outcome = worst([result.outcome for result in results])
         reason = next((r.reason for r in results if r.outcome is outcome), "")
     elif requirement.not_tested:
-        outcome, reason = Outcome.NOT_TESTED, requirement.not_tested
+        outcome = Outcome.NOT_TESTED if requirement.about_wallets else Outcome.NOT_APPLICABLE
+        reason = requirement.not_tested
     elif requirement.applies_to and requirement.applies_to not in declared:
         outcome, reason = Outcome.NOT_APPLICABLE, f"the wallet does not declare {requirement.applies_to}"
     else:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from eiraku.conformance.adapter.client import Reply, State
-from eiraku.conformance.adapter.lasting import LastingWallet
+from eiraku.conformance.adapter.observed import ObservedWallet
 from eiraku.conformance.adapter.wire import Role
 from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.spec import bulletins
@@ -113,7 +113,7 @@ class _Book:
         self.due, self.requirements, self.steps = _Commits(), set(), 0
 
 
-class WatchedWallet(LastingWallet):
+class WatchedWallet(ObservedWallet):
     """See the module's docstring."""
 
     restarts = False
@@ -241,8 +241,6 @@ class WatchedWallet(LastingWallet):
         super().power_cut("now")
         self._session = self._purpose = self._armed = False
         self._last_cut = before.writes
-        if self.notes is not None:
-            self.notes.step("suite", "wallet", f"loss of power after {after_what}")
         now = super().state()
         if _money(now) != _money(before):
             words = f"loss of power after {after_what}: expected the money of before"

@@ -13,7 +13,7 @@ A requirement in a chapter is a heading of level four and paragraphs, each field
     *Why:* one paragraph of rationale.
 
     *Applies to:* `suite-0`       (optional: a capability, only wallets that declare it are held to this)
-    *Not tested:* reason          (optional: why no black-box test can show it)
+    *Not tested:* reason          (optional: why no black-box test can show it; `about ...`: not of wallets)
     *Proved:* session/initiator_agrees, smt/custody     (optional: lemmas of the models that support it)
 
 `eiraku maintain claims --write` writes *Proved*: a theory and its lemma, or `smt` and a proof by the
@@ -99,6 +99,11 @@ class Requirement:
     def area(self) -> str:
         """The three letters in the middle of the id."""
         return self.id[4:7]
+
+    @property
+    def about_wallets(self) -> bool:
+        """Whether it is about wallets, and not about centres, services or the specification itself."""
+        return not (self.not_tested or "").startswith("about ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ import msgspec
 
 from eiraku.cli.failures import told
 from eiraku.cli.options import SEED, SELECTOR, timeout_option
+from eiraku.cli.progress import Pace
 from eiraku.cli.signals import sigterm_as_interrupt
 from eiraku.conformance.adapter.errors import AdapterFailure
 from eiraku.conformance.expected import Expectation, compare, read_expected
@@ -246,7 +247,7 @@ def _terminal() -> Iterator["Console"]:
 
 
 class _Progress:
-    """A progress bar on a terminal, begun by an introduction; elsewhere the introduction alone."""
+    """A progress bar on a terminal, elsewhere a line now and then; begun by an introduction."""
 
     def __init__(self, console: "Console", introduce: Callable[[int], None]) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -254,20 +255,27 @@ class _Progress:
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
         self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._task = self._bar.add_task("", total=None)
+        self._pace = None if console.is_terminal else Pace(_plainly(console), "checks")
         self._introduce = introduce
         self._counts = dict.fromkeys(Outcome, 0)
 
     def __enter__(self) -> Self:
         self._bar.start()
+        if self._pace is not None:
+            self._pace.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
+        if self._pace is not None:
+            self._pace.__exit__()
 
     def begin(self, count: int) -> None:
         """See `Watcher`."""
         self._introduce(count)
         self._bar.reset(self._task, total=count)
+        if self._pace is not None:
+            self._pace.begin(count)
 
     def done(self, result: CheckResult) -> None:
         """See `Watcher`."""
@@ -276,6 +284,12 @@ class _Progress:
         bad = {outcome: count for outcome, count in self._counts.items() if count and outcome not in quiet}
         words = "  ".join(f"{outcome} {count}" for outcome, count in bad.items())
         self._bar.update(self._task, advance=1, description=words)
+        if self._pace is not None:
+            self._pace.done(words)
+
+
+def _plainly(console: "Console") -> Callable[[str], None]:
+    return lambda line: console.print(line, highlight=False, markup=False)
 
 
 @contextlib.contextmanager

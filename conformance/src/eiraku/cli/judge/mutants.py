@@ -1,10 +1,14 @@
 """``eiraku mutants``: is the suite worth anything? Run it against wallets that are known to be wrong."""
 
+import sys
+from functools import partial
 from pathlib import Path
+from typing import Self
 
 import click
 
 from eiraku.cli.failures import told
+from eiraku.cli.progress import Pace
 from eiraku.conformance.mutants.gate import Breadth, Finding
 from eiraku.conformance.mutants.registry import find, mutants
 
@@ -43,9 +47,10 @@ def main(
         for mutant in chosen:
             click.echo(f"{mutant.name}  {mutant.requirement}  {mutant.summary}")
         return 0
-    tell = _quiet if as_json else _tell
-    with told(words=lambda error: f"the suite is at fault: {error}"):
-        findings = judge_all([mutant.name for mutant in chosen], Breadth(breadth), workers, tell)
+    chosen_names = [mutant.name for mutant in chosen]
+    with told(words=lambda error: f"the suite is at fault: {error}"), _Telling(quiet=as_json) as telling:
+        telling.begin(len(chosen_names))
+        findings = judge_all(chosen_names, Breadth(breadth), workers, telling.done)
     if report is not None:
         write(report / "mutants.md", matrix.page(findings, Breadth(breadth)).encode())
         write(report / "mutants.json", matrix.document(findings, Breadth(breadth)))
@@ -59,8 +64,35 @@ def main(
     return 1 if wrong else 0
 
 
-def _quiet(_: Finding) -> None:
-    return
+class _Telling:
+    """A line for each mutant unless `quiet`, and off a terminal how far it is, on standard error."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._wrong = 0
+        self._pace = None if sys.stderr.isatty() else Pace(partial(click.echo, err=True), "mutants")
+
+    def __enter__(self) -> Self:
+        if self._pace is not None:
+            self._pace.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pace is not None:
+            self._pace.__exit__()
+
+    def begin(self, count: int) -> None:
+        """So many will be judged."""
+        if self._pace is not None:
+            self._pace.begin(count)
+
+    def done(self, finding: Finding) -> None:
+        """One has been."""
+        if not self._quiet:
+            _tell(finding)
+        self._wrong += bool(finding.problems)
+        if self._pace is not None:
+            self._pace.done(f"{self._wrong} not as they should be" if self._wrong else "")
 
 
 def _tell(finding: Finding) -> None:

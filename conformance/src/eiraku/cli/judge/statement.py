@@ -195,6 +195,7 @@ def _print(statement: Statement, found: Envelope) -> None:
         ("checks", ", ".join(f"{count} {outcome}" for outcome, count in details.counts.items())),
         ("requirements", _outcomes(details.requirements)),
         *(("not tested", f"{count}: {why}") for why, count in details.not_covered.not_tested.items()),
+        ("not of wallets", f"{details.not_covered.not_about_wallets} requirements of centres and services"),
         *(("only its word", each) for each in details.not_covered.word_of_the_wallet),
         ("transcript", f"{details.transcript.root}  of {details.transcript.checks} checks"),
         ("signed by", found.keyid),

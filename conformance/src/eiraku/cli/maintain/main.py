@@ -176,6 +176,19 @@ def catalogue_(*, write: bool) -> int:
     return settle("catalogue", [exactly(CATALOGUE, content)], [], write=write)
 
 
+@_command("names")
+def names_(*, write: bool) -> int:
+    """What `eiraku explain` knows by name: names.json."""
+    from eiraku.cli.judge import names
+    from eiraku.cli.maintain.naming import gather
+    from eiraku.conformance import SUITE_FOLDER
+    from eiraku.conformance.runner import collect
+
+    path = Path(names.__file__).with_name(names.FILE)
+    content = gather(collect().values(), kept.ROOT / "docs", SUITE_FOLDER).encode()
+    return settle("names", [exactly(path, content)], [], write=write)
+
+
 @_command("schema")
 def schema_(*, write: bool) -> int:
     """JSON schemas, from the types: of the report, of the adapter protocol, and of each file of vectors."""

@@ -3,12 +3,14 @@
 import contextlib
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from eiraku.cli.failures import told
+from eiraku.cli.progress import Pace
 from eiraku.cli.signals import sigterm_as_interrupt
 from eiraku.models.limits import MEMORY, TIMEOUT, Limits
 from eiraku.spec.errors import EirakuError, Unavailable
@@ -170,12 +172,18 @@ def _console() -> "Console":
 
 @contextlib.contextmanager
 def _progress(*, quiet: bool) -> Iterator["Watcher"]:
-    """A bar on a terminal; elsewhere a line on standard error for each result."""
+    """A bar on a terminal; elsewhere a line on standard error for each result, and where there is none for
+    long, how far it is.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    if quiet or not sys.stderr.isatty():
-        yield _Lines(quiet=quiet)
+    if not sys.stderr.isatty():
+        with Pace(partial(click.echo, err=True), "results") as pace:
+            yield _Lines(pace, quiet=quiet)
+        return
+    if quiet:
+        yield _Lines(None, quiet=True)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -183,11 +191,14 @@ def _progress(*, quiet: bool) -> Iterator["Watcher"]:
 
 
 class _Lines:
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, pace: Pace | None, *, quiet: bool) -> None:
+        self._pace = pace
         self._quiet = quiet
 
     def begin(self, text: str, count: int) -> None:
         """See `results.Watcher`."""
+        if self._pace is not None:
+            self._pace.begin(count, text)
         if not self._quiet:
             click.echo(f"{text}: {count}", err=True)
 
@@ -195,6 +206,8 @@ class _Lines:
         """See `results.Watcher`."""
         if not self._quiet:
             click.echo(f"  {_words(result)}", err=True)
+        if self._pace is not None:
+            self._pace.done()
 
 
 class _Bar:

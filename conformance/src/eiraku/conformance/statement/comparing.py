@@ -38,6 +38,7 @@ def _facts(statement: Statement) -> Iterator[tuple[str, str]]:
     yield from ((f"count {outcome}", str(count)) for outcome, count in details.counts.items())
     yield "reasons", "; ".join(details.reasons) or "none"
     covered = details.not_covered
+    yield "requirements not about wallets", str(covered.not_about_wallets)
     yield from ((f"not tested: {reason}", str(count)) for reason, count in covered.not_tested.items())
     yield "word of the wallet", "; ".join(covered.word_of_the_wallet)
     yield f"{TRANSCRIPT} checks", str(details.transcript.checks)

@@ -47,6 +47,8 @@ class NotCovered(_Json, frozen=True, kw_only=True):
 
     not_tested: dict[str, int]
     """Requirements that apply and that a black box cannot show: their number by reason."""
+    not_about_wallets: int
+    """Requirements of centres and services, which are no question of a wallet: their number."""
     word_of_the_wallet: tuple[str, ...]
 
 
@@ -175,7 +177,11 @@ def _details(run: Run, judgement: Judgement) -> Details:
         reasons=judgement.reasons,
         counts=judgement.counts,
         requirements={each.id: each.outcome for each in judgement.requirements},
-        not_covered=NotCovered(not_tested=dict(untested), word_of_the_wallet=word_of_the_wallet(run)),
+        not_covered=NotCovered(
+            not_tested=dict(untested),
+            not_about_wallets=sum(not each.about_wallets for each in run.requirement_set.requirements),
+            word_of_the_wallet=word_of_the_wallet(run),
+        ),
         transcript=transcript(run),
     )
 

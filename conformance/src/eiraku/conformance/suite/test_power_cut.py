@@ -100,7 +100,6 @@ def test_cut_at_write(stage: Stage, flow: Flow, name: str, when: When) -> None:
         scenario = Scenario(stage, flow)
         line = Counting(stage)
         stage.wallet.power_cut(when, earlier + number)
-        stage.evidence.step("holder", "wallet", f"power will be lost {when} write {earlier + number}")
         lost = cut_in(scenario, line, name)
         stage.wallet.power_cut("never")
         if lost.effect is None:

@@ -32,6 +32,7 @@ from eiraku.conformance.tester.flows import (
     still_alive,
     take,
 )
+from eiraku.conformance.tester.inside import Inside
 from eiraku.conformance.tester.peer import (
     MEMBER_BYTES,
     REFUSED,
@@ -220,7 +221,7 @@ def recognised(waiting: Waiting, message_2: bytes, listed: Iterable[Identity]) -
 
 def _of_an_outsider(stage: Stage, key: bytes) -> tuple[Waiting, bytes]:
     """message_1 with an ephemeral private key of the outsider's own, without the last item."""
-    us = party(stage, stage.world.peer, Manner())
+    us = party(stage, stage.world.peer, Manner(), Inside(wallet=Side.RESPONDER))
     return initiator.write_message_1(us, ephemeral=key, ead=(VERSION_OFFER,))
 
 

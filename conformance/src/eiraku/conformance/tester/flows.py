@@ -6,8 +6,13 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from eiraku.conformance.adapter.client import HeldUnit
+from eiraku.conformance.evidence import EvidenceNotes
+from eiraku.conformance.results import Insight
+from eiraku.conformance.tester import hints
+from eiraku.conformance.tester.hints import Endorsed, Signed
 from eiraku.conformance.tester.peer import RIGHT, Answer, Manner, Talk, connect
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity, endorse, endorsement_payload, identifier, value
@@ -103,7 +108,12 @@ def expect_accept(talk: Talk, offer: Offer, answer: Answer) -> None:
     talk.stage.accepted(answer.reply, "OFFER", "open")
     digest = offer_digest(offer.encode())
     expected = Accept(transaction=offer.transaction, offer_digest=digest)
-    talk.stage.equal(answer.message, expected, "answer to OFFER")
+
+    def explain(notes: EvidenceNotes) -> None:
+        if isinstance(answer.message, Accept):
+            notes.hints += hints.digest(answer.message.offer_digest, offer.encode())
+
+    talk.stage.equal(answer.message, expected, "answer to OFFER", explain=explain)
 
 
 def expect_receipt(talk: Talk, offer: Offer, answer: Answer) -> Receipt:
@@ -120,10 +130,25 @@ def expect_receipt(talk: Talk, offer: Offer, answer: Answer) -> Receipt:
         amount=offer.amount,
         offer_digest=offer_digest(offer.encode()),
     )
-    good = cose.verify_detached(
-        talk.wallet_id.public_key, objects.CONTEXT_RECEIPT, payload.encode(), answer.message.signature
+    signed = Signed(
+        context=objects.CONTEXT_RECEIPT,
+        payload=payload.encode(),
+        public=talk.wallet_id.public_key,
+        signature=answer.message.signature,
     )
-    stage.require(good, "a signature that verifies", answer.message.signature.hex(), "signature of RECEIPT")
+
+    def explain(notes: EvidenceNotes) -> None:
+        notes.insights.append(Insight(title="Receipt, as it was verified", facts=signed.facts()))
+        notes.hints += hints.receipt(payload, offer.encode(), signed)
+
+    stage.require(
+        signed.fits(signed.covered),
+        "a signature that verifies",
+        signed.signature.hex(),
+        "signature of RECEIPT",
+        requirement="EPP-TRF-050",
+        explain=explain,
+    )
     stage.layers.credited(
         offer, payer=talk.peer, payee=talk.wallet_id.number, history_keys=stage.history_keys
     )
@@ -180,14 +205,19 @@ def check_offer(
     """
     if held is None:
         held = {unit.unit_id: unit for unit in stage.state().units}
-    stage.equal(offer.amount, amount, "amount of OFFER")
-    stage.equal(sum(map(value, offer.units)), amount, "sum of the units offered")
+    rule = "EPP-TRF-012"
+    stage.equal(offer.amount, amount, "amount of OFFER", requirement=rule)
+    stage.equal(sum(map(value, offer.units)), amount, "sum of the units offered", requirement=rule)
     for unit in offer.units:
-        mine = held.get(identifier(unit))
-        stage.require(mine is not None, "a spendable unit", identifier(unit).hex(), "unit offered")
-        stage.equal(unit.hop, mine.hop if mine else None, "hop of a unit offered")
-        stage.equal(len(unit.history), objects.history_size(unit.hop), "size of a history offered")
-    stage.equal(stage.layers.wrong(offer.units), None, "fault of a layer that the wallet made")
+        mine, name = held.get(identifier(unit)), identifier(unit).hex()
+        stage.require(mine is not None, "a spendable unit", name, "unit offered", requirement=rule)
+        stage.equal(unit.hop, mine.hop if mine else None, "hop of a unit offered", requirement=rule)
+    # Before the sizes, since it says more.
+    wrong = stage.layers.wrong(offer.units, stage.evidence)
+    stage.equal(wrong, None, "fault of a layer that the wallet made", requirement="EPP-HIS-003")
+    for unit in offer.units:
+        size = objects.history_size(unit.hop)
+        stage.equal(len(unit.history), size, "size of a history offered", requirement="EPP-HIS-003")
 
 
 def accept_of(offer: Offer) -> Accept:
@@ -213,10 +243,27 @@ def check_endorsements(talk: Talk, offer: Offer, pay: Pay) -> None:
         payload = endorsement_payload(
             held, payer=talk.wallet_id.number, payee=talk.peer.number, transaction=offer.transaction
         )
-        good = cose.verify_detached(
-            talk.wallet_id.public_key, objects.CONTEXT_ENDORSEMENT, payload.encode(), signature
+        signed = Signed(
+            context=objects.CONTEXT_ENDORSEMENT,
+            payload=payload.encode(),
+            public=talk.wallet_id.public_key,
+            signature=signature,
         )
-        stage.require(good, "an endorsement that verifies", signature.hex(), f"endorsement at hop {held.hop}")
+        stage.require(
+            signed.fits(signed.covered),
+            "an endorsement that verifies",
+            signature.hex(),
+            f"endorsement at hop {held.hop}",
+            requirement="EPP-HIS-001",
+            explain=partial(
+                _of_endorsement, Endorsed(payload=payload, history=held.history, unit=held.unit), signed
+            ),
+        )
+
+
+def _of_endorsement(case: Endorsed, signed: Signed, notes: EvidenceNotes) -> None:
+    notes.insights.append(Insight(title="Endorsement, as it was verified", facts=signed.facts()))
+    notes.hints += hints.endorsement(case, signed)
 
 
 def receipt_of(talk: Talk, offer: Offer, offered: bytes | None = None) -> Receipt:
@@ -260,4 +307,5 @@ def still_alive(stage: Stage) -> None:
     """The wallet takes part in a new session as if nothing had happened (EPP-CRS-017)."""
     before = stage.state()
     give(stage, Side.RESPONDER, [stage.world.holding(1)], peer=stage.world.purse())
-    stage.equal(stage.state().balance, before.balance + 1, "balance after a further payment")
+    after = stage.state().balance
+    stage.equal(after, before.balance + 1, "balance after a further payment", requirement="EPP-CRS-017")

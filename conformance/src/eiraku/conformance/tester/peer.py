@@ -11,8 +11,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from eiraku.conformance.adapter.client import Reply
-from eiraku.conformance.tester import forging
+from eiraku.conformance.evidence import EvidenceNotes
+from eiraku.conformance.tester import forging, hints, hints_sealed
 from eiraku.conformance.tester.channel import Channel
+from eiraku.conformance.tester.hints import Membership
+from eiraku.conformance.tester.hints_sealed import SealedId
+from eiraku.conformance.tester.inside import Inside
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import Identity
 from eiraku.reference.crypto import aead, cose, hkdf
@@ -150,7 +154,12 @@ class Talk:
         return Answer(reply=reply, plaintext=plaintext, message=self._message(plaintext))
 
     def _open(self, record: bytes) -> bytes:
-        plaintext = self.channel.open(record)
+        try:
+            plaintext = self.channel.open(record)
+        except AssertionError:
+            self.stage.sent(record, "record that does not open")
+            self.channel.explain(record, self.stage.evidence)
+            raise
         self.heard.append(plaintext)
         decoded = describe(plaintext)
         self.stage.sent(record, decoded.split(",")[0], decoded)
@@ -179,7 +188,7 @@ def connect(stage: Stage, side: Side, *, peer: Identity | None = None, manner: M
     return _as_responder(stage, peer, manner, opened.out)
 
 
-def party(stage: Stage, peer: Identity, manner: Manner) -> Party[PurseId]:
+def party(stage: Stage, peer: Identity, manner: Manner, inside: Inside) -> Party[PurseId]:
     """The suite's purse as one side of EDHOC; of EAD_2 it understands what belongs there, in any order."""
     sealed = purse_id_item(stage, peer.purse_id)
     return Party(
@@ -188,7 +197,7 @@ def party(stage: Stage, peer: Identity, manner: Manner) -> Party[PurseId]:
         id_cred=manner.id_cred,
         cred=manner.cred or peer.purse_id,
         key=manner.key or peer.key,
-        resolve=partial(_resolve, stage, manner),
+        resolve=partial(_resolve, stage, manner, inside),
         credential_ead=manner.purse_id if manner.purse_id is not None else (sealed,),
         credential_labels=frozenset({LABEL_PURSE_ID}),
         # EPP-SES-010
@@ -211,47 +220,52 @@ def purse_id_item(
 
 
 def _as_initiator(stage: Stage, peer: Identity, manner: Manner) -> Talk:
-    us = party(stage, peer, manner)
-    state, message_1 = initiator.write_message_1(us, ephemeral=stage.world.random(32), ead=manner.ead_1)
+    us, inside = _meet(stage, peer, manner, Side.RESPONDER)
+    state, message_1 = initiator.write_message_1(us, ephemeral=inside.ephemeral, ead=manner.ead_1)
     if manner.message_1 is not None:
         message_1 = manner.message_1(message_1)
     message_1 += manner.member(stage.world.scheme_key, message_1)
     state = replace(state, message_1_digest=schedule.digest(message_1))
-    message_2 = _deliver(stage, "message_1", manner.alter("message_1", message_1))
-    with _ReadingWallet("message_2"):
+    inside.messages[1] = message_1
+    message_2 = inside.messages[2] = _deliver(stage, "message_1", manner.alter("message_1", message_1))
+    with _ReadingWallet(stage, inside, 2):
         read = initiator.read_message_2(state, message_2)
+    inside.suite = read.suite.number
     _require_version(stage, read.ead)
     waiting, message_3 = initiator.write_message_3(read, ead=manner.ead_3)
     if manner.plaintext is not None:
         waiting, message_3 = forging.message_3(manner.plaintext, read, waiting, message_3)
-    message_4 = _deliver(stage, "message_3", manner.alter("message_3", message_3))
-    with _ReadingWallet("message_4"):
+    inside.messages[3] = message_3
+    message_4 = inside.messages[4] = _deliver(stage, "message_3", manner.alter("message_3", message_3))
+    with _ReadingWallet(stage, inside, 4):
         done = initiator.read_message_4(waiting, message_4)
     return Talk(stage, peer, Side.RESPONDER, done, read.suite.number)
 
 
 def _as_responder(stage: Stage, peer: Identity, manner: Manner, message_1: bytes) -> Talk:
-    us = party(stage, peer, manner)
+    us, inside = _meet(stage, peer, manner, Side.INITIATOR)
     message_1 = manner.hear(message_1) if manner.hear is not None else message_1
-    with _ReadingWallet("message_1"):
+    inside.messages[1] = message_1
+    with _ReadingWallet(stage, inside, 1):
         reading = replace(us, suites=(4, 0), ead_labels=us.ead_labels | {LABEL_MEMBER})
         # EPP-SES-010: EAD_3 knows no item but the purse ID
         read = replace(
             responder.read_message_1(reading, message_1), party=replace(us, ead_labels=frozenset())
         )
-        waiting, message_2 = responder.write_message_2(
-            read, ephemeral=stage.world.random(32), ead=manner.ead_2
-        )
+        waiting, message_2 = responder.write_message_2(read, ephemeral=inside.ephemeral, ead=manner.ead_2)
+    inside.suite = read.suite.number
     if manner.plaintext is not None:
         waiting, message_2 = forging.message_2(manner.plaintext, read, waiting, message_2)
     if manner.small_order_key is not None:
         message_2 = forging.message_2_of_zero_secret(read, manner.small_order_key, manner.ead_2)
-    message_3 = _deliver(stage, "message_2", manner.alter("message_2", message_2))
-    with _ReadingWallet("message_3"):
+    inside.messages[2] = message_2
+    message_3 = inside.messages[3] = _deliver(stage, "message_2", manner.alter("message_2", message_2))
+    with _ReadingWallet(stage, inside, 3):
         read_3 = responder.read_message_3(waiting, message_3)
     done, message_4 = responder.write_message_4(read_3, ead=manner.ead_4)
     if manner.plaintext_4 is not None:
         message_4 = forging.message_4(manner.plaintext_4, read_3, message_4)
+    inside.messages[4] = message_4
     talk = Talk(stage, peer, Side.INITIATOR, done, read.suite.number)
     try:
         first = _deliver(stage, "message_4", manner.alter("message_4", message_4), answer="the first record")
@@ -277,7 +291,20 @@ def _deliver(stage: Stage, name: str, data: bytes, answer: str = "") -> bytes:
     return reply.out
 
 
-def _resolve(stage: Stage, manner: Manner, id_cred: cbor.Map, ead: Sequence[Ead]) -> Credential[PurseId]:
+def _meet(stage: Stage, peer: Identity, manner: Manner, wallet: Side) -> tuple[Party[PurseId], Inside]:
+    """Our side of a session in which the wallet plays `wallet`, and what we will know of it."""
+    inside = Inside(wallet=wallet, guess=stage.world.wallet.purse_id)
+    us = party(stage, peer, manner, inside)
+    ours = Side.RESPONDER if wallet is Side.INITIATOR else Side.INITIATOR
+    inside.creds[ours] = us.cred
+    inside.ephemeral = stage.world.random(32)
+    stage.evidence.later.append(inside.tell)
+    return us, inside
+
+
+def _resolve(
+    stage: Stage, manner: Manner, inside: Inside, id_cred: cbor.Map, ead: Sequence[Ead]
+) -> Credential[PurseId]:
     """Open the wallet's sealed purse ID and verify it."""
     # EPP-PID-012
     if id_cred != ID_CRED:
@@ -293,12 +320,15 @@ def _resolve(stage: Stage, manner: Manner, id_cred: cbor.Map, ead: Sequence[Ead]
     try:
         padded = aead.CHACHA20_POLY1305.open(key, iv, b"", ciphertext)
     except aead.CannotOpen:
+        case = SealedId(scheme_key=stage.world.scheme_key, sealed=sealed)
+        stage.evidence.hints += hints_sealed.purse_id(case)
         raise Refusal(Code.AUTHENTICATION, "EPP-PID-008", "the sealed purse ID does not open") from None
     purse_id, zeros = cbor.split(padded)
     # EPP-PID-030
     if len(padded) != PADDED or any(zeros):
         raise Refusal(Code.AUTHENTICATION, "EPP-PID-030", "the purse ID is not padded to 256 bytes by zeros")
     claims = PurseId.decode(cose.parse(purse_id).payload)
+    inside.creds[inside.wallet], inside.public_key = purse_id, claims.public_key
     return Credential(cred=purse_id, public_key=claims.public_key, subject=claims)
 
 
@@ -311,28 +341,40 @@ def _sealing_key(scheme_key: bytes, nonce: bytes) -> tuple[bytes, bytes]:
 def _require_version(stage: Stage, ead: tuple[Ead, ...]) -> None:
     # EPP-SES-007
     versions = [item for item in ead if item.label == LABEL_VERSION]
-    stage.equal(versions, [VERSION_CHOICE], "items EPP version in EAD_2")
+    stage.equal(versions, [VERSION_CHOICE], "items EPP version in EAD_2", requirement="EPP-SES-007")
 
 
 def _require_member(stage: Stage, message_1: bytes) -> None:
     # EPP-SES-037
     before = message_1[:-MEMBER_BYTES]
-    right = member_item(stage.world.scheme_key, before).hex()
-    stage.equal(message_1[len(before) :].hex(), right, "last item of message_1")
+    last, right = message_1[len(before) :], member_item(stage.world.scheme_key, before)
+    head = right[: -objects.MEMBER_MAC]
+
+    def explain(notes: EvidenceNotes) -> None:
+        case = Membership(scheme_key=stage.world.scheme_key, before=before, head=head)
+        notes.hints += hints.member(last[len(head) :], case)
+
+    what = "last item of message_1"
+    stage.equal(last.hex(), right.hex(), what, requirement="EPP-SES-037", explain=explain)
 
 
 class _ReadingWallet:
     """What the wallet sent is wrong: that is the wallet's failure, not the suite's."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, stage: Stage, inside: Inside, number: int) -> None:
+        self.notes = stage.evidence
+        self.inside = inside
+        self.number = number
 
     def __enter__(self) -> None:
         return
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Refusal | PeerError):
-            raise AssertionError(f"the wallet's {self.name} is wrong: {error}") from error
+            if isinstance(error, Refusal):
+                self.notes.violated = error.requirement
+                self.inside.explain(self.number, self.notes)
+            raise AssertionError(f"the wallet's message_{self.number} is wrong: {error}") from error
 
 
 def describe(plaintext: bytes) -> str:

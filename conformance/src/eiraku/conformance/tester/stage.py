@@ -3,11 +3,12 @@
 A wallet that sends what the specification does not allow fails the check (`AssertionError`), whoever notices.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from eiraku.conformance.adapter.client import Reply, State
 from eiraku.conformance.adapter.lasting import LastingWallet
+from eiraku.conformance.adapter.observed import ObservedWallet
 from eiraku.conformance.classify import NoRoom
 from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.tester.layers import Layers
@@ -38,6 +39,8 @@ class Stage:
         self.watched = True
         """Whether the wallet is asked for its state now and then though nobody needs it."""
         self._chance = Drbg(world.random(32))
+        if isinstance(wallet, ObservedWallet):
+            wallet.observer = self._observed
 
     # --- preparation ----------------------------------------------------------------------------------
 
@@ -64,7 +67,7 @@ class Stage:
     def begin(self, holdings: Iterable[OfferedUnit] = (), **changes: Any) -> None:
         """Reset the wallet and provision it anew. Its state is not asked for: whoever needs it does so."""
         self.wallet.reset()
-        self.evidence.steps.clear()
+        self.evidence.begin()
         self.provision(holdings, **changes)
 
     # --- what the wallet is told ----------------------------------------------------------------------
@@ -129,17 +132,44 @@ class Stage:
         if self.watched and self._chance(1)[0] < self.world.drawn.looks:
             self.wallet.state()
 
+    def _observed(self, label: str, outcome: str, decoded: str) -> None:
+        self.evidence.step("holder", WALLET, label, decoded=decoded, outcome=outcome)
+
     # --- judgement ------------------------------------------------------------------------------------
 
-    def require(self, condition: bool, expected: object, actual: object, what: str) -> None:  # noqa: FBT001
-        """Fail the check, with both sides shown, unless `condition` holds."""
+    def require(
+        self,
+        condition: bool,  # noqa: FBT001
+        expected: object,
+        actual: object,
+        what: str,
+        *,
+        requirement: str = "",
+        explain: Callable[[EvidenceNotes], None] | None = None,
+    ) -> None:
+        """Fail the check, with both sides shown, unless `condition` holds.
+
+        `requirement`: violated then, whatever the check names; `explain` adds to the evidence.
+        """
         if not condition:
             self.evidence.expect(expected, actual)
+            self.evidence.violated = requirement
+            if explain is not None:
+                explain(self.evidence)
             raise AssertionError(f"{what}: expected {expected}, found {actual}")
 
-    def equal(self, actual: object, expected: object, what: str) -> None:
-        """Fail the check unless both are equal."""
-        self.require(actual == expected, _short(expected), _short(actual), what)
+    def equal(
+        self,
+        actual: object,
+        expected: object,
+        what: str,
+        *,
+        requirement: str = "",
+        explain: Callable[[EvidenceNotes], None] | None = None,
+    ) -> None:
+        """Fail the check unless both are equal; see `require`."""
+        same = actual == expected
+        self.require(same, _short(expected), _short(actual), what, requirement=requirement, explain=explain)
 
     def accepted(self, reply: Reply, what: str, session: str | None = None) -> Reply:
         """The wallet must have accepted, and left the session as given."""
@@ -161,9 +191,11 @@ class Stage:
     def unchanged(self, before: State, what: str) -> None:
         """No durable state may have changed, and no durable write been made, since `before` (EPP-CRS-015)."""
         after = self.state()
-        self.equal(after.digest.hex(), before.digest.hex(), f"digest of durable state after {what}")
-        self.equal(after.writes, before.writes, f"durable writes after {what}")
-        self.equal(_money(after), _money(before), f"money after {what}")
+        rule = "EPP-CRS-015"
+        digest = f"digest of durable state after {what}"
+        self.equal(after.digest.hex(), before.digest.hex(), digest, requirement=rule)
+        self.equal(after.writes, before.writes, f"durable writes after {what}", requirement=rule)
+        self.equal(_money(after), _money(before), f"money after {what}", requirement=rule)
 
 
 def _money(state: State) -> tuple[object, ...]:

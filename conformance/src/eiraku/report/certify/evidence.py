@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import escape
 
-from eiraku.conformance.results import CheckResult, Evidence
+from eiraku.conformance.results import CheckResult, Evidence, Fact, Insight
 from eiraku.report.certify import steps as sequence
 from eiraku.report.text import one_line, shorten, tail, visible
 
@@ -13,6 +13,8 @@ ROOM = 1_400_000
 """Bytes of diagrams and transcripts on one page; checks after that are shown without them."""
 _BRIEF = 400
 _BLOCK = 3_000
+_FACT = 6_000
+"""Characters of one value: a sealed history of hop 10 has 3 400 in hex."""
 _LINE = 240
 _MOST_EXCHANGES = 12
 _MESSAGES = 12_000
@@ -48,6 +50,13 @@ class Proof:
 
     expected: str
     actual: str
+    violated: str = ""
+    """The requirement that the step which failed violates."""
+    found: tuple[str, ...] = ()
+    """Misreadings that explain it."""
+    tried: tuple[str, ...] = ()
+    """The others."""
+    insights: tuple[Insight, ...] = ()
     notes: tuple[str, ...]
     diagram: str = ""
     """An SVG element."""
@@ -65,7 +74,16 @@ class Proof:
     @property
     def size(self) -> int:
         """About how many bytes of the page it takes."""
-        parts = [self.expected, self.actual, *self.notes, self.stderr, self.traceback]
+        parts = [
+            self.expected,
+            self.actual,
+            *self.notes,
+            self.stderr,
+            self.traceback,
+            *self.found,
+            *self.tried,
+        ]
+        parts += [text for each in self.insights for fact in each.facts for text in (fact.name, fact.value)]
         for message in self.messages:
             parts += [message.title, message.way, message.outcome, message.decoded, message.hex]
         for line in self.exchanges:
@@ -93,6 +111,8 @@ def _brief(evidence: Evidence) -> Proof:
     return Proof(
         expected=visible(shorten(evidence.expected, _BRIEF)),
         actual=visible(shorten(evidence.actual, _BRIEF)),
+        violated=one_line(evidence.violated),
+        found=hints(evidence, holding=True),
         notes=(),
         left_out=True,
     )
@@ -103,6 +123,10 @@ def _full(evidence: Evidence) -> Proof:
     return Proof(
         expected=visible(shorten(evidence.expected, _BLOCK)),
         actual=visible(shorten(evidence.actual, _BLOCK)),
+        violated=one_line(evidence.violated),
+        found=hints(evidence, holding=True),
+        tried=hints(evidence, holding=False),
+        insights=tuple(_insight(each) for each in evidence.insights),
         notes=tuple(one_line(shorten(note, _BLOCK)) for note in evidence.notes),
         diagram=sequence.draw(evidence.steps, evidence.actual),
         steps=len(evidence.steps),
@@ -119,6 +143,18 @@ def _full(evidence: Evidence) -> Proof:
         stderr=visible(tail(evidence.stderr, _BLOCK)),
         traceback=visible(tail(evidence.traceback, _BLOCK)),
     )
+
+
+def hints(evidence: Evidence, *, holding: bool) -> tuple[str, ...]:
+    """The misreadings that hold, or those that do not, each as a sentence without its stop."""
+    return tuple(one_line(f"{each.about}: {each.words}") for each in evidence.hints if each.holds is holding)
+
+
+def _insight(insight: Insight) -> Insight:
+    facts = tuple(
+        Fact(name=one_line(fact.name), value=one_line(shorten(fact.value, _FACT))) for fact in insight.facts
+    )
+    return Insight(title=one_line(insight.title), facts=facts)
 
 
 def _messages(evidence: Evidence) -> tuple[Message, ...]:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 from eiraku.conformance.results import CheckResult, Evidence, Outcome, Run
 from eiraku.conformance.verdict import in_scope
+from eiraku.report.certify.evidence import hints
 from eiraku.report.certify.summary import chapter_of, chapter_title, reproduce
 from eiraku.report.text import one_line, tail, visible
 
@@ -123,6 +124,8 @@ def _explain(run: Run, result: CheckResult) -> str:
         f"{result.title}\n{' '.join(result.requirements)}",
         f"Expected: {evidence.expected}" if evidence.expected else "",
         f"Actual: {evidence.actual}" if evidence.actual else "",
+        f"Violated by the step that failed: {evidence.violated}" if evidence.violated else "",
+        "\n".join(f"Hint: {hint}" for hint in hints(evidence, holding=True)),
         "\n".join(evidence.notes),
         f"At: {result.location}",
         f"Reproduce: {reproduce(run, result.id)}",

@@ -1,18 +1,20 @@
 """``report.html``: one page with everything in it, that asks nothing of any network.
 
 Without scripts it loses its filter and nothing else. Long output of failures is cut; ``report.json`` has all
-of it. A conformant run at level standard takes about 3 MB, most of it the checks under each requirement.
+of it. Each check stands there once, and requirements and checks link to each other; a conformant run at level
+standard takes less than 1 MB.
 """
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from eiraku.conformance.results import CheckResult, Outcome, Run
+from eiraku.conformance.verdict import RequirementResult
 from eiraku.report import page
+from eiraku.report.certify.checks import Anchors, Group, by_module, by_requirement, grouped
 from eiraku.report.certify.evidence import proofs
 from eiraku.report.certify.summary import (
     COLUMNS,
@@ -53,13 +55,18 @@ class RequirementRow:
     why: Markup
     applies_to: str
     not_tested: Markup
-    checks: tuple[CheckResult, ...]
+    count: int
+    """Of checks."""
+    problems: tuple[CheckResult, ...]
+    """Those that the page shows in full."""
+    groups: tuple[Group, ...]
 
 
 def render(run: Run) -> bytes:
     """The bytes of ``report.html``."""
     summary = summarise(run)
-    anchors = _anchors(summary.scope)
+    named = Anchors("check-")
+    anchors = {result.id: named.of(result.id) for result in summary.scope}
     filters: dict[str, Callable[[Any], object]] = {
         "visible": visible,
         "line": one_line,
@@ -98,6 +105,10 @@ def _facts(summary: Summary) -> dict[str, Any]:
         ("warnings", "Warnings", summary.warnings),
     ]
     shown = [result for _, _, group in problems for result in group]
+    linked = {result.id for result in shown}
+    groups = grouped(summary.scope)
+    mine = {info.id for info in summary.run.requirement_set.requirements if info.about_wallets}
+    rows = _Rows(summary.run, results, linked, by_requirement(groups))
     return {
         "run": summary.run,
         "judgement": summary.judgement,
@@ -105,51 +116,48 @@ def _facts(summary: Summary) -> dict[str, Any]:
         "columns": COLUMNS,
         "problems": [(key, title, group) for key, title, group in problems if group],
         "proofs": proofs(shown),
-        "linked": {result.id for result in shown},
+        "linked": linked,
+        "modules": by_module(groups),
+        "shown": mine,
         "texts": {requirement.id: requirement.text for requirement in registry.load()},
         "known": {info.id: info.keyword for info in summary.run.requirement_set.requirements},
         "chapters": [
-            (chapter, _rows(summary.run, chapter.requirements, results)) for chapter in summary.chapters
+            (chapter, [rows.of(each) for each in chapter.requirements if each.id in mine])
+            for chapter in summary.chapters
         ],
         "tones": [(outcome, *_TONES[outcome]) for outcome in Outcome],
     }
 
 
-def _rows(run: Run, requirements: Sequence[Any], results: dict[str, CheckResult]) -> list[RequirementRow]:
-    texts = registry.by_id()
-    infos = {info.id: info for info in run.requirement_set.requirements}
-    rows = []
-    for requirement in requirements:
-        known, info = texts.get(requirement.id), infos[requirement.id]
+class _Rows:
+    """Makes the rows of a run."""
+
+    def __init__(
+        self,
+        run: Run,
+        results: Mapping[str, CheckResult],
+        linked: Collection[str],
+        groups: Mapping[str, tuple[Group, ...]],
+    ) -> None:
+        self._infos = {info.id: info for info in run.requirement_set.requirements}
+        self._results, self._linked, self._groups = results, linked, groups
+
+    def of(self, requirement: RequirementResult) -> RequirementRow:
+        """The row of one requirement."""
+        known, info = registry.by_id().get(requirement.id), self._infos[requirement.id]
         text = known.text if known else "Not in the installed specification."
         first = first_sentence(text)
-        rows.append(
-            RequirementRow(
-                id=requirement.id,
-                keyword=requirement.keyword,
-                outcome=requirement.outcome,
-                reason=one_line(requirement.reason),
-                first=inline(first),
-                rest=paragraphs(text.removeprefix(first)),
-                why=inline(known.why if known else ""),
-                applies_to=info.applies_to,
-                not_tested=inline(info.not_tested),
-                checks=tuple(results[check] for check in requirement.checks),
-            )
+        return RequirementRow(
+            id=requirement.id,
+            keyword=requirement.keyword,
+            outcome=requirement.outcome,
+            reason=one_line(requirement.reason),
+            first=inline(first),
+            rest=paragraphs(text.removeprefix(first)),
+            why=inline(known.why if known else ""),
+            applies_to=info.applies_to,
+            not_tested=inline(info.not_tested),
+            count=len(requirement.checks),
+            problems=tuple(self._results[check] for check in requirement.checks if check in self._linked),
+            groups=self._groups.get(requirement.id, ()),
         )
-    return rows
-
-
-def _anchors(results: Sequence[CheckResult]) -> dict[str, str]:
-    """A fragment for each check that stays the same from run to run."""
-    anchors: dict[str, str] = {}
-    taken: set[str] = set()
-    for result in results:
-        base = "check-" + re.sub(r"[^A-Za-z0-9]+", "-", result.id).strip("-").lower()
-        anchor, count = base, 1
-        while anchor in taken:
-            count += 1
-            anchor = f"{base}-{count}"
-        taken.add(anchor)
-        anchors[result.id] = anchor
-    return anchors

@@ -69,6 +69,8 @@ class Summary:
     """Why a black box cannot show it, and the requirements of which that holds, most of them first."""
     word_of_the_wallet: tuple[str, ...]
     """What is known from nobody but the wallet."""
+    others: int
+    """Requirements of the set that are not about wallets."""
     out_of_scope: int
     """Checks that are not in this run: above its level, or excluded."""
     strangers: tuple[CheckResult, ...]
@@ -100,6 +102,7 @@ def summarise(run: Run) -> Summary:
         not_run=tuple(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
         not_tested=_not_tested(judgement),
         word_of_the_wallet=word_of_the_wallet(run),
+        others=sum(not info.about_wallets for info in run.requirement_set.requirements),
         out_of_scope=len(run.results) - len(scope),
         strangers=tuple(result for result in ranked if not any(i in order for i in result.requirements)),
         same_texts=run.requirement_set.digest == registry.digest(),

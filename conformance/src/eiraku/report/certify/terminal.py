@@ -15,6 +15,7 @@ from rich.text import Text
 
 from eiraku.conformance.results import CheckResult, Evidence, Outcome, Run
 from eiraku.conformance.verdict import PLAYED, Verdict
+from eiraku.report.certify.evidence import hints
 from eiraku.report.certify.summary import (
     COLUMNS,
     Summary,
@@ -64,6 +65,10 @@ def print_run(run: Run, console: Console, *, files: Sequence[Path] = ()) -> None
         _Printer(summarise(run), plain).print(files)
     # Cells are filled up with blanks, which a log has no use for.
     plain.file.writelines(f"{line.rstrip()}\n" for line in captured.get().removesuffix("\n").split("\n"))
+
+
+def _sentence(requirement: str) -> str:
+    return first_sentence(requirement_text(requirement)) or "not in the installed specification"
 
 
 class _Printer:
@@ -153,14 +158,15 @@ class _Printer:
         head.append_text(self._text(one_line(result.id), "bold"))
         self._console.print(head)
         rows = [("check", one_line(result.title))]
-        for requirement in result.requirements:
-            sentence = first_sentence(requirement_text(requirement)) or "not in the installed specification"
-            rows.append((requirement, sentence))
+        if evidence.violated:
+            rows.append(("violated", f"{one_line(evidence.violated)} {_sentence(evidence.violated)}"))
+        rows += [(each, _sentence(each)) for each in result.requirements if each != evidence.violated]
         for name, value in (("expected", evidence.expected), ("actual", evidence.actual)):
             if value:
                 rows.append((name, shorten(value, _MOST_CHARACTERS)))
         if one_line(result.reason) not in {one_line(evidence.actual), ""}:
             rows.append(("reason", shorten(one_line(result.reason), _MOST_CHARACTERS)))
+        rows += [("hint", hint) for hint in hints(evidence, holding=True)]
         last = evidence.stderr.strip().splitlines()[-_STDERR_LINES:]
         if last and result.outcome is not Outcome.FAIL:
             rows.append(("stderr", shorten("\n".join(last), _MOST_CHARACTERS)))
@@ -192,7 +198,14 @@ class _Printer:
         untested = sum(len(ids) for _, ids in self._summary.not_tested)
         if untested:
             rows.append(
-                ("not shown", f"{untested} requirements that no black box can show; the page says why")
+                (
+                    "not shown",
+                    f"{untested} requirements of wallets that no black box can show; the page names them",
+                )
+            )
+        if self._summary.others:
+            rows.append(
+                ("", f"{self._summary.others} more are about centres and services, not about wallets")
             )
         if PLAYED in self._summary.word_of_the_wallet:
             rows.append(("its word", PLAYED))
