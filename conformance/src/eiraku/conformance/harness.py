@@ -33,6 +33,7 @@ from eiraku.conformance.results import (
     Level,
     Outcome,
     Run,
+    Shard,
     WalletInfo,
 )
 
@@ -77,6 +78,10 @@ def activate(config: pytest.Config) -> "Harness":
         parse_selector(config.getoption("wallet"))
     except SelectorError as error:
         raise pytest.UsageError(f"--wallet: {error}") from error
+    try:
+        Shard.parse(config.getoption("wallet_shard") or "1/1")
+    except ValueError as error:
+        raise pytest.UsageError(f"--wallet-shard: {error}") from error
     pytest.register_assert_rewrite(SUITE_PACKAGE)
     _prepare_hypothesis(config, seed)
     return Harness(config)
@@ -102,6 +107,8 @@ class Harness:
         self.findings = Findings()
         self.seed = bytes.fromhex(config.getoption("wallet_seed"))
         self.level = Level(config.getoption("wallet_level"))
+        given = config.getoption("wallet_shard")
+        self.shard = Shard.parse(given) if given else None
         self.wallet = Wallet(
             config.getoption("wallet"), timeout=config.getoption("wallet_timeout"), seed=self.seed
         )
@@ -156,7 +163,7 @@ class Harness:
     ) -> Iterator[None]:
         """Enter every check into the catalogue, then leave out what was not asked for."""
         catalogue = build_catalogue(items, self.keywords)
-        deselect(items, catalogue, self.level, config)
+        deselect(items, catalogue, self.level, self.shard, config)
         yield
         left = {check_id(item.nodeid) for item in items}
         for key, check in catalogue.items():
@@ -329,6 +336,7 @@ class Harness:
             selector=self.config.getoption("wallet"),
             seed=self.seed.hex(),
             level=self.level,
+            shard=self.shard,
             selection=" ".join([*([] if whole or not inside else arguments), *selection(self.config)]),
             policy=hashlib.sha256(Path(policy).read_bytes()).hexdigest() if policy else "",
         )
