@@ -222,10 +222,11 @@ class Shard(Model, frozen=True, kw_only=True):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Of its form for people. Raises ValueError."""
-        number, _, of = text.partition("/")
-        if not (number.isdecimal() and of.isdecimal() and len(of) <= 4):
-            raise ValueError(f"expected a shard such as 2/4, found {text!r}")
-        return msgspec.convert({"number": int(number), "of": int(of)}, cls)
+        try:
+            number, of = text.split("/")
+            return msgspec.convert({"number": int(number), "of": int(of)}, cls)
+        except ValueError:
+            raise ValueError(f"expected a shard such as 2/4, of at most 1000, found {text!r}") from None
 
 
 class Gate(Model, frozen=True, kw_only=True):
