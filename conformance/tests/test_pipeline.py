@@ -1,8 +1,9 @@
-"""``conformance/ci``: each script is run as its service would run it, as far as that goes without the service."""
+"""``conformance/ci``: each script is run as its service would run it, without the service."""
 
 import json
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
@@ -53,7 +55,7 @@ def gitlab() -> dict[str, Any]:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder of a job: a suite, and on PATH an eiraku that takes it in place of the built-in one."""
+    """The current folder of a job: a suite, and on PATH an eiraku that takes it for its own."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "suite").mkdir()
     (tmp_path / "suite" / "test_tiny.py").write_text(SUITE)
@@ -69,10 +71,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # What the action installs with: it makes no environment, but says what it was asked for.
     program(
         tools / "installer",
-        f'printf "%s\\n" "$@" > venv.log; mkdir -p "$3/bin"\n'
-        f'ln -sf {shlex.quote(str(tools))}/* "$3/bin/"; ln -sf {python} "$3/bin/python"',
+        f'printf "%s\\n" "$@" > venv.log; mkdir -p "$3/bin"\nln -sf {shlex.quote(str(tools))}/* "$3/bin/"',
     )
-    (tools / "python").symlink_to(sys.executable)
+    program(tools / "python", f'exec {python} "$@"')
     return tmp_path
 
 
@@ -170,13 +171,13 @@ def test_the_action_judges_and_shows_what_failed(place: Path) -> None:
 
 def test_shards_of_the_action_are_merged(place: Path) -> None:
     (place / "red").touch()
-    assert act(place, wallet=WALLET, seed="random", write_expected="no")[0] == 1
     for number in ("1", "2"):
         act(place, wallet=WALLET, seed="5e" * 32, shard=f"{number}/2", report=f"a folder {number}")
         report = json.loads((place / f"a folder {number}" / "report.json").read_text())
         assert report["run"]["shard"] == {"number": int(number), "of": 2}
     code, output = act(place, merge="a folder 1\n\na folder 2\n", report="merged")
-    assert (code, "shard" in output) == (1, False)
+    assert code == 1, output
+    assert json.loads((place / "merged" / "report.json").read_text())["run"]["shard"] is None
     entry = 'check = "test_tiny::test_red"\nreason = "known-bug"\nissue = "1"\nexpires = 2999-01-01\n'
     (place / "my list.toml").write_text(f"[[expected]]\n{entry}")
     given = {"report": "merged", "expected_failures": "my list.toml"}
@@ -186,14 +187,14 @@ def test_shards_of_the_action_are_merged(place: Path) -> None:
 
 
 def test_no_input_of_the_action_is_read_as_shell(place: Path) -> None:
-    order = '"; touch pwned; $(touch pwned) `touch pwned` \' ::error::x'
-    for name in action()["inputs"]:
-        inputs = {"wallet": WALLET, name: order}
-        if name == "merge":
-            del inputs["wallet"]
-        assert act(place, **inputs)[0] != 0 or name == "report", name
-        assert not list(place.rglob("*pwned*")) or name == "report", name
-        assert not (place / "pwned").exists(), name
+    order = "\"; touch pwned; $(touch pwned) `touch pwned` ' ::error::x"
+    inputs = dict.fromkeys(action()["inputs"], order)
+    judged = {name: text for name, text in inputs.items() if name not in {"python", "merge"}}
+    for given in ({"wallet": WALLET, "python": order}, judged, {"merge": order, "report": "r"}):
+        code, output = act(place, **given)
+        assert code != 0
+        assert not (place / "pwned").exists()
+        assert not [line for line in output.splitlines() if line.startswith("::error")]
     code, output = act(place)
     assert (code, "name a wallet, or folders to merge" in output) == (2, True)
     code, output = act(place, wallet=WALLET, merge="s1")
@@ -201,15 +202,9 @@ def test_no_input_of_the_action_is_read_as_shell(place: Path) -> None:
 
 
 def test_what_a_hostile_wallet_says_is_one_line_of_text(tmp_path: Path) -> None:
-    from eiraku.testing import processes  # noqa: F401 - the samples need what the tests may import
-
-    import runpy
-
     samples = runpy.run_path(str(Path(__file__).with_name("report_samples.py")))
-    run = samples["sample"]({at: Outcome.FAIL for at in range(20)})
+    run = samples["sample"](dict.fromkeys(range(20), Outcome.FAIL))
     hostile = samples["HOSTILE"] + "\n::error::x\r\n| a | <img src=x> **b** [l](http://x) `c` %0A"
-    import msgspec
-
     results = tuple(
         msgspec.structs.replace(each, reason=hostile, title=hostile) if each.reason else each
         for each in run.results
@@ -237,31 +232,30 @@ def test_what_a_hostile_wallet_says_is_one_line_of_text(tmp_path: Path) -> None:
 # --- GitLab -------------------------------------------------------------------------------------------------
 
 
-def job(name: str, place: Path, shell: str, **variables: str) -> int:
+def job(name: str, place: Path, **variables: str) -> int:
     """Run the script of a job of the template as GitLab does, its variables in the environment."""
     (place / "job.sh").write_text("\n".join(gitlab()[name]["script"]))
     given = {key: str(value) for key, value in gitlab()["variables"].items()} | variables
     path = f"{place / 'tools'}:/usr/local/bin:/usr/bin:/bin"
-    command = (shell, "-e", "job.sh")
+    command = ("sh", "-e", "job.sh")  # an image may have no other
     return subprocess.run(command, env={"PATH": path, **given}, timeout=120, check=False).returncode
 
 
-@pytest.mark.parametrize("shell", ("bash", "sh"))
-def test_the_template_draws_a_seed_judges_shards_and_merges_them(place: Path, shell: str) -> None:
-    assert job("eiraku-seed", place, shell) == 0
+def test_the_template_draws_a_seed_judges_shards_and_merges_them(place: Path) -> None:
+    assert job("eiraku-seed", place) == 0
     (name, seed) = (place / "eiraku.env").read_text().strip().split("=")
     assert (name, len(bytes.fromhex(seed))) == ("EIRAKU_SEED", 32)
     (place / "red").touch()
     given = {"EIRAKU_WALLET": WALLET, "EIRAKU_SEED": seed, "EIRAKU_LEVEL": "smoke", "CI_NODE_TOTAL": "2"}
-    codes = [job("eiraku-certify", place, shell, CI_NODE_INDEX=index, **given) for index in ("1", "2")]
+    codes = [job("eiraku-certify", place, CI_NODE_INDEX=index, **given) for index in ("1", "2")]
     assert codes == [0, 0]
-    assert job("eiraku-merge", place, shell, **given) == 1
+    assert job("eiraku-merge", place, **given) == 1
     entry = 'check = "test_tiny::test_red"\nreason = "known-bug"\nissue = "1"\nexpires = 2999-01-01\n'
     (place / "my list.toml").write_text(f"[[expected]]\n{entry}")
-    assert job("eiraku-merge", place, shell, EIRAKU_EXPECTED_FAILURES="my list.toml", **given) == 0
+    assert job("eiraku-merge", place, EIRAKU_EXPECTED_FAILURES="my list.toml", **given) == 0
     assert (place / gitlab()["eiraku-merge"]["artifacts"]["reports"]["junit"]).exists()
     order = {"EIRAKU_WALLET": '"; touch pwned; $(touch pwned)'}
-    assert job("eiraku-certify", place, shell, CI_NODE_INDEX="1", **(given | order)) == 2
+    assert job("eiraku-certify", place, CI_NODE_INDEX="1", **(given | order)) == 2
     assert not (place / "pwned").exists()
 
 
@@ -288,13 +282,15 @@ def instructions() -> list[tuple[str, str]]:
 
 def test_the_container_has_what_an_installation_needs() -> None:
     found = instructions()
-    assert {name for name, _ in found} == {"FROM", "COPY", "RUN", "ENV", "USER", "WORKDIR", "ENTRYPOINT", "CMD"}
+    known = {"FROM", "COPY", "RUN", "ENV", "USER", "WORKDIR", "ENTRYPOINT", "CMD"}
+    assert {name for name, _ in found} == known
     copied = [rest.split() for name, rest in found if name == "COPY"]
     sources = [source for *some, _ in copied for source in some if not source.startswith(("/", "--from"))]
     assert all((ROOT / source).exists() for source in sources)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     needed = [*project["project"]["license-files"], project["project"]["readme"], "pyproject.toml"]
-    needed += [each.removesuffix("/eiraku") for each in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]]
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    needed += [each.removesuffix("/eiraku") for each in packages]
     assert sorted(sources) == sorted(needed)
     # Each lands where pyproject.toml looks for it.
     for *some, target in copied[1:-1]:
@@ -302,7 +298,8 @@ def test_the_container_has_what_an_installation_needs() -> None:
     (build,) = (rest for name, rest in found if name == "RUN")
     (kept,) = (words[1] for words in copied if words[0] == "--from=build")
     assert build.split(" && ")[0] == f"python3 -m venv {kept}"
-    assert build.split(" && ")[1].split() == [f"{kept}/bin/pip", "install", "--no-cache-dir", "--quiet", "/src"]
+    pip = f"{kept}/bin/pip install --no-cache-dir --quiet /src"
+    assert build.split(" && ")[1] == pip
     variables = dict(word.split("=", 1) for name, rest in found if name == "ENV" for word in rest.split())
     assert variables["PATH"].split(":")[0] == f"{kept}/bin"
     (user,) = (rest for name, rest in found if name == "USER")
@@ -314,16 +311,17 @@ def test_the_container_has_what_an_installation_needs() -> None:
 def test_the_container_writes_only_reports_and_temporary_files(tmp_path: Path) -> None:
     found = dict(instructions())
     (entry,) = json.loads(found["ENTRYPOINT"])
-    assert subprocess.run((entry_point(entry), *json.loads(found["CMD"])), capture_output=True, check=True).stdout
+    usual = (entry_point(entry), *json.loads(found["CMD"]))
+    assert subprocess.run(usual, capture_output=True, check=True).stdout
     for name in ("judge", "judge/eiraku-report", "home", "tmp"):
         (tmp_path / name).mkdir()
     (tmp_path / "judge").chmod(0o555)
-    only = ("--level", "smoke", "--only", "EPP-GEN-005")
-    variables = {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "tmp"), "PYTHONDONTWRITEBYTECODE": "1"}
+    only = ("--only", "test_encoding::test_what_the_wallet_sends[ACCEPT-initiator-payer]")
+    variables = {"HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path / "tmp")}
     done = subprocess.run(
         (entry_point(entry), "certify", *only),
         cwd=tmp_path / "judge",
-        env={"PATH": "/usr/bin:/bin", **variables},
+        env={"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", **variables},
         capture_output=True,
         text=True,
         timeout=120,
