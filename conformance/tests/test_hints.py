@@ -12,8 +12,8 @@ import pytest
 
 from eiraku.conformance import tester
 from eiraku.conformance.adapter.inprocess import InProcess
-from eiraku.conformance.adapter.transports import Selector
 from eiraku.conformance.adapter.observed import ObservedWallet
+from eiraku.conformance.adapter.transports import Selector
 from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.mutants.wallet import MutantWallet
 from eiraku.conformance.tester import flows

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from eiraku.conformance.adapter.selfcheck import run_selfcheck
-from eiraku.conformance.results import Outcome
+from eiraku.cli.judge.new_adapter import SKELETONS
 
 pytestmark = pytest.mark.slow
 
@@ -25,6 +24,12 @@ def test_refuses(wallet, evidence):
     reply = wallet.open("initiator")
     evidence.expect("rejected", reply)
     assert reply.outcome == "rejected"
+
+def test_takes(wallet, evidence):
+    from eiraku.cli.judge.selfcheck import _provisioning
+    reply = wallet.provision(**_provisioning())
+    evidence.expect("accepted", reply)
+    assert reply.accepted
 """
 ENTRY = "from eiraku.cli import entry; entry()"
 
@@ -48,25 +53,20 @@ def certify(tmp_path: Path, selector: str) -> tuple[int, dict[str, str], str]:
     return done.returncode, found, " ".join(done.stdout.split())
 
 
-@needs_folder
 @needs_node
 def test_the_skeleton_speaks_the_protocol_and_does_not_pass(tmp_path: Path) -> None:
-    selector = f"cmd:node {SAMPLES / 'skeleton.mjs'}"
-    code, found, output = certify(tmp_path, selector)
-    assert (code, found) == (1, {"test_empty": "PASS", "test_refuses": "FAIL"})
-    assert "open as initiator: not implemented" in output
-    items = {item.name: item.outcome for item in run_selfcheck(selector)}
-    assert items["a line of garbage does no harm"] is Outcome.PASS
-    assert items["start: a version it does not speak is refused"] is Outcome.PASS
-    assert items["provision: a purse that is none is rejected"] is Outcome.FAIL
-    # The one verb that has no other answer than accepted.
-    assert items.pop("power_cut now: durable state survives") is Outcome.ADAPTER_ERROR
-    assert not {Outcome.CRASH, Outcome.TIMEOUT, Outcome.ADAPTER_ERROR} & set(items.values())
+    """Every skeleton is tried by the self-check in test_new_adapter.py; this one is judged as well."""
+    skeleton = SKELETONS / "node" / "adapter.mjs"
+    code, found, output = certify(tmp_path, f"cmd:node {skeleton}")
+    assert (code, found) == (1, {"test_empty": "PASS", "test_refuses": "PASS", "test_takes": "FAIL"})
+    assert "rejected provision" in output
 
 
 @needs_folder
-def test_the_skeleton_is_short() -> None:
-    assert len((SAMPLES / "skeleton.mjs").read_text().splitlines()) < 150
+def test_pages_link_to_each_other() -> None:
+    page = SAMPLES.parents[1] / "docs" / "howto" / "adapter.md"
+    assert "conformance/samples/README.md" in page.read_text()
+    assert "docs/howto/adapter.md" in (SAMPLES / "README.md").read_text()
 
 
 @needs_folder

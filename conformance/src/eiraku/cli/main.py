@@ -16,6 +16,8 @@ from eiraku.cli.failures import report_defect, told
 GROUPS = {
     "Judge": {
         "certify": ("eiraku.cli.judge.certify", "Judge a wallet and write the reports."),
+        "merge": ("eiraku.cli.judge.merge", "One run, and one verdict, of the shards of certify."),
+        "new-adapter": ("eiraku.cli.judge.new_adapter", "Begin an adapter in your language."),
         "selfcheck": ("eiraku.cli.judge.selfcheck", "Check that an adapter speaks the protocol."),
         "statement": ("eiraku.cli.judge.statement", "Verify, show, compare or repeat a signed statement."),
         "list": ("eiraku.cli.judge.listing", "Requirements and the checks that name them."),

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ import click
 from eiraku.conformance import DEFAULT_SEED
 from eiraku.conformance.adapter.errors import SelectorError
 from eiraku.conformance.adapter.transports import parse_selector
+from eiraku.conformance.results import Shard
 
 
 class SelectorType(click.ParamType[str]):
@@ -39,6 +41,19 @@ class SeedType(click.ParamType[str]):
         return text
 
 
+class ShardType(click.ParamType[Shard]):
+    """``I/N``: the I-th of N parts."""
+
+    name = "i/n"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
+        """See click."""
+        try:
+            return Shard.parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 class Hex(click.ParamType[bytes]):
     """So many bytes in hexadecimal. `expected`: words for a refusal, by default the number of digits."""
 
@@ -62,6 +77,36 @@ class Hex(click.ParamType[bytes]):
 
 SELECTOR = SelectorType()
 SEED = SeedType()
+SHARD = ShardType()
+
+
+def report_option(command: Any) -> Any:
+    """``--report FOLDER``."""
+    return click.option(
+        "--report",
+        type=click.Path(path_type=Path, file_okay=True),
+        default=Path("eiraku-report"),
+        show_default=True,
+        help="Folder for the reports.",
+    )(command)
+
+
+def expected_options(command: Any) -> Any:
+    """``--expected-failures FILE`` and ``--write-expected FILE``."""
+    written = click.option(
+        "--write-expected",
+        type=click.Path(path_type=Path, dir_okay=False),
+        default=None,
+        metavar="FILE",
+        help="Write the checks that failed as such a list, into a new file; crashes are not written.",
+    )
+    given = click.option(
+        "--expected-failures",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        default=None,
+        help="TOML list of failures to tolerate in the exit code.",
+    )
+    return given(written(command))
 
 
 def timeout_option(command: Any) -> Any:

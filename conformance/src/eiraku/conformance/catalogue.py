@@ -6,7 +6,8 @@ from pathlib import PurePosixPath
 import msgspec
 import pytest
 
-from eiraku.conformance.results import KNOWN_CAPABILITIES, Check, Level
+from eiraku.conformance import shards
+from eiraku.conformance.results import KNOWN_CAPABILITIES, Check, Level, Shard
 
 
 def check_id(nodeid: str) -> str:
@@ -70,16 +71,23 @@ def _arguments(item: pytest.Item, marker: str) -> tuple[str, ...]:
 
 
 def deselect(
-    items: list[pytest.Item], catalogue: dict[str, Check], level: Level, config: pytest.Config
+    items: list[pytest.Item],
+    catalogue: dict[str, Check],
+    level: Level,
+    shard: Shard | None,
+    config: pytest.Config,
 ) -> None:
-    """Take out of ``items`` what is above ``level`` or not named by ``--wallet-only``; note why."""
+    """Take out of ``items`` what is above ``level``, of another shard, or not ``--wallet-only``; note why."""
     only = config.getoption("wallet_only")
+    of = shards.deal(catalogue.values(), level, shard.of) if shard else {}
     kept, left_out = [], []
     for item in items:
         check = catalogue[check_id(item.nodeid)]
         reason = ""
         if check.level.rank > level.rank:
             reason = f"belongs to level {check.level}"
+        elif shard and of[check.id] != shard:
+            reason = shards.reason(of[check.id])
         elif only and not matches(check, only):
             reason = f"not selected by {only}"
         if reason:

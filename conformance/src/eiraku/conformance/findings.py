@@ -16,6 +16,7 @@ from eiraku.conformance.results import (
     RequirementInfo,
     RequirementSet,
     Run,
+    Shard,
     WalletInfo,
     summarise_round_trips,
 )
@@ -37,6 +38,7 @@ class Conditions:
     level: Level
     selection: str = ""
     policy: str = ""
+    shard: Shard | None = None
 
 
 @dataclass(slots=True)
@@ -73,6 +75,7 @@ class Findings:
             level=conditions.level,
             policy=conditions.policy,
             selection=conditions.selection,
+            shard=conditions.shard,
             interrupted=self.interrupted,
             started=self.started,
             finished=now(),

@@ -32,8 +32,9 @@ from eiraku.conformance.results import (
     Level,
     Outcome,
     Run,
-    WalletInfo,
+    Shard,
 )
+from eiraku.conformance.trial import TRIAL, Message, Trial, show_in_pytest
 from eiraku.conformance.watch import WatchedWallet
 
 _PROPERTY = "eiraku"
@@ -42,31 +43,6 @@ _GIVE_UP = 3
 _NO_START = f"the wallet failed to start {_GIVE_UP} times in a row"
 _TRACEBACK_KEPT = 12000
 _SHOWN = frozenset({Outcome.PASS, Outcome.NOT_APPLICABLE, Outcome.NOT_RUN})
-_TRIAL = pytest.StashKey["Trial"]()
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """What a process that runs checks tells the one that collects results."""
-
-    result: CheckResult
-    process: int
-    """Id of the process that ran the check."""
-    wallet: WalletInfo | None
-    times: dict[str, list[float]]
-    catalogue: tuple[Check, ...] = ()
-
-
-class Trial:
-    """One check while it runs."""
-
-    def __init__(self, check: Check) -> None:
-        self.check = check
-        self.notes = EvidenceNotes()
-        self.outcome = Outcome.PASS
-        self.reason = ""
-        self.traceback = ""
-        self.violated = ""
-        self.seconds = 0.0
 
 
 def activate(config: pytest.Config) -> "Harness":
@@ -78,6 +54,10 @@ def activate(config: pytest.Config) -> "Harness":
         parse_selector(config.getoption("wallet"))
     except SelectorError as error:
         raise pytest.UsageError(f"--wallet: {error}") from error
+    try:
+        Shard.parse(config.getoption("wallet_shard") or "1/1")
+    except ValueError as error:
+        raise pytest.UsageError(f"--wallet-shard: {error}") from error
     pytest.register_assert_rewrite(SUITE_PACKAGE)
     _prepare_hypothesis(config, seed)
     return Harness(config)
@@ -103,6 +83,8 @@ class Harness:
         self.findings = Findings()
         self.seed = bytes.fromhex(config.getoption("wallet_seed"))
         self.level = Level(config.getoption("wallet_level"))
+        given = config.getoption("wallet_shard")
+        self.shard = Shard.parse(given) if given else None
         self.wallet = WatchedWallet(
             config.getoption("wallet"),
             timeout=config.getoption("wallet_timeout"),
@@ -168,7 +150,7 @@ class Harness:
     ) -> Iterator[None]:
         """Enter every check into the catalogue, then leave out what was not asked for."""
         catalogue = build_catalogue(items, self.keywords)
-        deselect(items, catalogue, self.level, config)
+        deselect(items, catalogue, self.level, self.shard, config)
         yield
         # Every worker of pytest-xdist comes to the same order.
         items.sort(key=lambda item: stimulus.place(self.seed, check_id(item.nodeid)))
@@ -196,13 +178,13 @@ class Harness:
 
     def _again(self, item: pytest.Item) -> bool:
         self._first = self.wallet.transcript
-        return item.stash[_TRIAL].outcome is Outcome.PASS
+        return item.stash[TRIAL].outcome is Outcome.PASS
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Begin the trial; judge the capabilities it needs."""
         trial = Trial(self.findings.catalogue[check_id(item.nodeid)])
-        item.stash[_TRIAL] = trial
+        item.stash[TRIAL] = trial
         self.wallet.notes, self.wallet.violation = trial.notes, None
         full = self.level is Level.FULL
         self.wallet.restarts = bool(self._first) if full else twice.picked(self.seed, trial.check.id)
@@ -223,18 +205,18 @@ class Harness:
 
     def look_last(self, item: pytest.Item) -> None:
         """After a check that has passed so far: what is watched in every one. Raises Violation."""
-        if item.stash[_TRIAL].outcome is Outcome.PASS:
+        if item.stash[TRIAL].outcome is Outcome.PASS:
             self.wallet.ends()
 
     def notes_of(self, item: pytest.Item) -> EvidenceNotes:
         """Where the running check writes its evidence."""
-        return item.stash[_TRIAL].notes
+        return item.stash[TRIAL].notes
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[None]:
         """Name the outcome; attach the result to the last report."""
         report: pytest.TestReport = yield  # type: ignore[assignment]  # hook wrappers are generators
-        trial = item.stash[_TRIAL]
+        trial = item.stash[TRIAL]
         trial.seconds += call.duration
         before = trial.outcome
         if call.excinfo is not None and trial.outcome is Outcome.PASS:
@@ -255,7 +237,7 @@ class Harness:
         if trial.outcome is Outcome.FAIL and self._only_advice(trial.check):
             trial.outcome = Outcome.WARN
         if trial.outcome is not before:
-            _show_in_pytest(report, item, trial)
+            show_in_pytest(report, item, trial)
         if report.when == "teardown":
             report.user_properties.append((_PROPERTY, msgspec.to_builtins(self._message(trial))))
         return report  # type: ignore[return-value]  # see above
@@ -374,6 +356,7 @@ class Harness:
             selector=self.config.getoption("wallet"),
             seed=self.seed.hex(),
             level=self.level,
+            shard=self.shard,
             selection=" ".join([*([] if whole or not inside else arguments), *selection(self.config)]),
             policy=hashlib.sha256(Path(policy).read_bytes()).hexdigest() if policy else "",
         )
@@ -395,15 +378,3 @@ class Harness:
     def pytest_unconfigure(self) -> None:
         """End the wallet, whatever happened."""
         self.wallet.close()
-
-
-def _show_in_pytest(report: pytest.TestReport, item: pytest.Item, trial: Trial) -> None:
-    """Let pytest's own summary and exit code agree with the outcome."""
-    text = f"{trial.outcome}: {trial.reason}"
-    if trial.outcome in {Outcome.WARN, Outcome.NOT_RUN, Outcome.NOT_APPLICABLE}:
-        path, line, _ = item.location
-        report.outcome = "skipped"
-        report.longrepr = (path, (line or 0) + 1, text)
-    elif report.outcome != "failed":
-        report.outcome = "failed"
-        report.longrepr = text

@@ -56,6 +56,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--wallet-policy", metavar="FILE", default=None, help="policy (TOML) to give the wallet")
     group.addoption(
+        "--wallet-shard",
+        metavar="I/N",
+        default=None,
+        help="run only the I-th of N parts of the checks; eiraku merge makes one run of the parts",
+    )
+    group.addoption(
         "--wallet-only",
         metavar="ID",
         default=None,

@@ -12,9 +12,10 @@ a requirement are not copied; they are in the registry named by ``requirement_se
 import hashlib
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, Self
 
 import msgspec
+from msgspec import Meta
 
 RUN_FORMAT = "eiraku-run/1"
 
@@ -246,6 +247,31 @@ class Part(Model, frozen=True, kw_only=True):
     """SHA-256, hex, over their ids, levels and requirements: see `parts`."""
 
 
+class Shard(Model, frozen=True, kw_only=True):
+    """Which part of its checks a run has: the ``number``-th ``of`` so many, as `shards` deals them."""
+
+    number: Annotated[int, Meta(ge=1)]
+    of: Annotated[int, Meta(ge=1, le=1000)]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError."""
+        if self.number > self.of:
+            raise ValueError(f"there is no shard {self}")
+
+    def __str__(self) -> str:
+        """For people and for ``--shard``: ``2/4``."""
+        return f"{self.number}/{self.of}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Of its form for people. Raises ValueError."""
+        try:
+            number, of = text.split("/")
+            return msgspec.convert({"number": int(number), "of": int(of)}, cls)
+        except ValueError:
+            raise ValueError(f"expected a shard such as 2/4, of at most 1000, found {text!r}") from None
+
+
 class Gate(Model, frozen=True, kw_only=True):
     """How a run compares with its list of expected failures."""
 
@@ -292,6 +318,8 @@ class Run(Model, frozen=True, kw_only=True):
     """SHA-256, hex, of the policy file given to the run; empty for the suite's own policies."""
     selection: str = ""
     """How the checks were narrowed down (``--only``, ``-k``); empty when all of the level were asked for."""
+    shard: Shard | None = None
+    """The part of its checks that this run has; None for all. A part never certifies: see `shards`."""
     interrupted: str = ""
     """Why the run ended early; empty when it did not."""
     gate: Gate | None = None

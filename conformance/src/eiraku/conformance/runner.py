@@ -20,7 +20,7 @@ from eiraku.conformance.adapter.client import Wallet
 from eiraku.conformance.adapter.errors import AdapterFailure
 from eiraku.conformance.catalogue import matches
 from eiraku.conformance.harness import Harness
-from eiraku.conformance.results import Check, CheckResult, Level, Run, WalletInfo
+from eiraku.conformance.results import Check, CheckResult, Level, Run, Shard, WalletInfo
 from eiraku.spec.errors import Misuse, Unavailable
 
 _PLUGIN = "eiraku.conformance.plugin"
@@ -40,6 +40,7 @@ class Plan:
     timeout: float = 10.0
     only: str = ""
     """A check, module or requirement; otherwise an expression as for pytest's ``-k``. Empty for all."""
+    shard: Shard | None = None
     workers: int = 1
     suite: Path | None = None
     """A folder of checks instead of the built-in suite."""
@@ -185,6 +186,8 @@ def execute(plan: Plan, watcher: Watcher) -> Run:
     ]
     if plan.policy is not None:
         arguments += ["--wallet-policy", str(plan.policy)]
+    if plan.shard is not None:
+        arguments.append(f"--wallet-shard={plan.shard}")
     if plan.workers > 1 and not few:
         arguments += ["-n", str(plan.workers), "--dist", "worksteal"]
     said = io.StringIO()

@@ -7,11 +7,11 @@
   fulfilled by checks of which none applied.
 - **incomplete** (exit code 3): everything else. The suite itself erred, was interrupted, or left a gap.
 
-Level smoke, a selection of checks, a suite or a policy of somebody else's, a wallet inside the judge's own
-process, a run within somebody's own pytest and the default seed, which wallets can know, never certify. If
-all they ran passed, the verdict is incomplete too, but the words say ``smoke passed, not a certificate`` and
-the exit code is 0: whoever asked for a part got what was asked for, and a continuous build can rely on the
-code.
+Level smoke, a selection of checks, one shard of several, a suite or a policy of somebody else's, a wallet
+inside the judge's own process, a run within somebody's own pytest and the default seed, which wallets can
+know, never certify. If all they ran passed, the verdict is incomplete too, but the words say ``smoke passed,
+not a certificate`` and the exit code is 0: whoever asked for a part got what was asked for, and a continuous
+build can rely on the code.
 
 The suite is whole if the results are those of its catalogue, check by check, whatever the run says of itself.
 
@@ -90,6 +90,7 @@ def limits(run: Run) -> str:
     left_out = any(r.deselected and r.level.rank <= run.level.rank for r in run.results)
     reasons = {
         "other suite": run.suite != SUITE_PACKAGE,
+        "shard": run.shard is not None,
         "selection": bool(run.selection) or left_out,
         "other policy": bool(run.policy),
         "wallet in the judge's own process": run.selector.startswith("python:"),

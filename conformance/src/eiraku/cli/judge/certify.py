@@ -7,26 +7,30 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import click
-import msgspec
 
 from eiraku.cli.failures import told
-from eiraku.cli.options import SEED, SELECTOR, timeout_option
+from eiraku.cli.options import (
+    SEED,
+    SELECTOR,
+    SHARD,
+    expected_options,
+    report_option,
+    timeout_option,
+)
 from eiraku.cli.progress import Pace
 from eiraku.cli.signals import sigterm_as_interrupt
 from eiraku.conformance.adapter.errors import AdapterFailure
-from eiraku.conformance.expected import Expectation, compare, read_expected
-from eiraku.conformance.results import CheckResult, Level, Outcome, WalletInfo
-from eiraku.conformance.verdict import verdict
+from eiraku.conformance.results import CheckResult, Level, Outcome, Shard, WalletInfo
 from eiraku.spec.errors import EirakuError, Unavailable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from eiraku.cli.judge.concluding import Gate
     from eiraku.cli.judge.signing import Order
     from eiraku.conformance.runner import Plan
 
@@ -65,24 +69,20 @@ def reference_selector() -> str:
     help="Processes that run checks, each with its own wallet.  [default: 2; 1 for smoke, tcp: or one CPU]",
 )
 @click.option(
-    "--report",
-    type=click.Path(path_type=Path, file_okay=True),
-    default=Path("eiraku-report"),
-    show_default=True,
-    help="Folder for the reports.",
+    "--shard",
+    type=SHARD,
+    default=None,
+    metavar="I/N",
+    help="The I-th of N parts; never certifies, eiraku merge makes one run of all.  [default: all]",
 )
+@report_option
 @click.option(
     "--policy",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     default=None,
     help="Policy (TOML) to give the wallet.",
 )
-@click.option(
-    "--expected-failures",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    default=None,
-    help="TOML list of failures to tolerate in the exit code.",
-)
+@expected_options
 @click.option(
     "--suite",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -111,9 +111,11 @@ def main(
     seed: str | None,
     only: str,
     workers: int | None,
+    shard: Shard | None,
     report: Path,
     policy: Path | None,
     expected_failures: Path | None,
+    write_expected: Path | None,
     suite: Path | None,
     statement: Path | None,
     subject: tuple[Path, ...],
@@ -124,14 +126,14 @@ def main(
     Without SELECTOR the built-in reference wallet is judged. Exit code 0: conformant, or the part asked for
     passed; 1: non-conformant; 2: misuse, nothing was run; 3: incomplete.
     """
-    expectations = _read_expectations(expected_failures)
+    from eiraku.cli.judge import concluding, signing
+    from eiraku.conformance.runner import Plan
+
+    if shard is not None and seed is None:
+        raise click.UsageError("--shard: draw one seed for all shards, and give it to each with --seed")
+    gate = concluding.gate(expected_failures, write_expected)
     if policy is not None:
         _check_policy(policy)
-    from eiraku.cli.judge import signing
-    from eiraku.conformance.runner import Plan
-    from eiraku.conformance.statement.content import FILE
-    from eiraku.report.files import prepare
-
     selector = selector or reference_selector()
     plan = Plan(
         selector=selector,
@@ -139,31 +141,20 @@ def main(
         seed=seed or secrets.token_hex(32),
         timeout=timeout,
         only=only,
+        shard=shard,
         workers=workers or usual_workers(selector, Level(level)),
         suite=suite,
         policy=policy,
     )
     order = signing.order(statement, subject, plan)
-    prepare(report)
-    # That of an earlier run says nothing about this one.
-    with told():
-        (report / FILE).unlink(missing_ok=True)
-    with _terminal() as console, sigterm_as_interrupt():
-        return _certify(plan, report, expectations, order, console)
+    concluding.prepare(report)
+    with concluding.terminal() as console, sigterm_as_interrupt():
+        return _certify(plan, report, gate, order, console)
 
 
-def _certify(
-    plan: "Plan",
-    folder: Path,
-    expectations: tuple[Expectation, ...] | None,
-    order: "Order | None",
-    console: "Console",
-) -> int:
-    from eiraku.cli.judge import signing
+def _certify(plan: "Plan", folder: Path, gate: "Gate", order: "Order | None", console: "Console") -> int:
+    from eiraku.cli.judge import concluding
     from eiraku.conformance import runner
-    from eiraku.conformance.statement.content import FILE
-    from eiraku.report.certify import terminal
-    from eiraku.report.certify.writing import write_all
 
     try:
         with told(words=_words):
@@ -174,19 +165,7 @@ def _certify(
         return _stop("interrupted before the first check; there is nothing to report")
     # From here on a second Ctrl-C must not lose the reports.
     with _ignoring_interrupts():
-        if expectations is not None:
-            gate = compare(run, expectations, datetime.now(UTC).date())
-            run = msgspec.structs.replace(run, gate=gate)
-        files = write_all(run, folder)
-        unsigned = "" if order is None else signing.fulfil(order, run, folder)
-        if order is not None and not unsigned:
-            files.append(folder / FILE)
-        terminal.print_run(run, console, files=files)
-        code = verdict(run).exit_code
-        if unsigned:
-            click.echo(f"not signed: {unsigned}", err=True)
-            return code or 3
-        return code
+        return concluding.conclude(run, folder, gate, order, console)
 
 
 def _introduce(plan: "Plan", wallet: WalletInfo | AdapterFailure, count: int, console: "Console") -> None:
@@ -210,14 +189,6 @@ def usual_workers(selector: str, level: Level) -> int:
     return 1 if one else 2
 
 
-def _read_expectations(path: Path | None) -> tuple[Expectation, ...] | None:
-
-    if path is None:
-        return None
-    with told(opening=True):
-        return read_expected(path)
-
-
 def _check_policy(path: Path) -> None:
     from eiraku.reference.policy import Policy
 
@@ -234,16 +205,6 @@ def _words(error: EirakuError) -> str:
 def _stop(message: str) -> int:
     click.echo(message, err=True)
     return 3
-
-
-@contextlib.contextmanager
-def _terminal() -> Iterator["Console"]:
-    """A console on the real standard output, out of reach of pytest's capturing."""
-    from rich.console import Console
-
-    sys.stdout.flush()
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as output:
-        yield Console(file=output, width=None if output.isatty() else 110)
 
 
 class _Progress:

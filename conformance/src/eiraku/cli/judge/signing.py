@@ -9,14 +9,16 @@ import click
 from eiraku.cli.failures import told
 from eiraku.conformance import DEFAULT_SEED
 from eiraku.conformance.results import Level, Run
-from eiraku.conformance.statement import content, envelope, inputs
-from eiraku.conformance.statement.content import FILE, Resource
+from eiraku.conformance.statement import content, envelope, inputs, shard
+from eiraku.conformance.statement.content import Resource
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.report.files import write
-from eiraku.spec.errors import Misuse
+from eiraku.spec.errors import Misuse, Refused
 
 if TYPE_CHECKING:
     from eiraku.conformance.runner import Plan
+
+REPORT = "report.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,8 @@ class Order:
     """A statement that was asked for."""
 
     key: SigningKey
-    files: tuple[Path, ...]
+    files: tuple[Path, ...] | None
+    """None after the run: `subjects` are what the shards of it were about."""
     subjects: tuple[Resource, ...]
     """What `files` were before the run."""
 
@@ -57,17 +60,43 @@ def _limit(plan: "Plan") -> str:
     return next((name for name, holds in given.items() if holds), "")
 
 
-def fulfil(wanted: Order, run: Run, folder: Path) -> str:
-    """Write the statement into ``folder``, or say why there is none; empty if there is."""
-    found = content.obstacle(run)
+def merged(key: Path | None, folders: tuple[Path, ...]) -> Order | None:
+    """What ``--statement`` asks of shards: the same key signed each. Raises Refused, Misuse, OSError."""
+    if key is None:
+        return None
+    signer = inputs.private_key(key)
+    subjects = {}
+    for folder in folders:
+        signed = folder / shard.FILE
+        if not signed.exists():
+            raise Misuse(f"{folder}: the shard is not signed; certify it with --statement and --subject")
+        report = (folder / REPORT).read_bytes()
+        try:
+            subjects[str(folder)] = shard.verify(signed.read_bytes(), report, signer.public)
+        except Refused as refused:
+            raise Refused(f"{folder}: {refused}") from None
+    return Order(key=signer, files=None, subjects=shard.common(subjects))
+
+
+def fulfil(wanted: Order, run: Run, folder: Path) -> tuple[Path | None, str]:
+    """Sign ``run``, whose reports are in ``folder``: the file, or None and why there is none."""
+    found = "" if run.shard else content.obstacle(run)
     if found:
-        return found
+        return None, found
     try:
-        changed = inputs.subjects(wanted.files) != wanted.subjects
+        changed = wanted.files is not None and inputs.subjects(wanted.files) != wanted.subjects
     except (Misuse, OSError):
         changed = True
     if changed:
-        return "a subject changed during the run, so nobody knows which wallet was judged"
-    statement = content.state(run, wanted.subjects)
-    write(folder / FILE, envelope.sign(statement.encode(), wanted.key))
-    return ""
+        return None, "a subject changed during the run, so nobody knows which wallet was judged"
+    if run.shard:
+        # Whether it can be part of a statement is seen when all of them are merged.
+        path, data = (
+            folder / shard.FILE,
+            shard.sign((folder / REPORT).read_bytes(), wanted.subjects, wanted.key),
+        )
+    else:
+        path = folder / content.FILE
+        data = envelope.sign(content.state(run, wanted.subjects).encode(), wanted.key)
+    write(path, data)
+    return path, ""

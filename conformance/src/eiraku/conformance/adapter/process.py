@@ -112,8 +112,6 @@ class Process:
         self._child.wait()
         self._dismiss_guard()
         self._drain.join(_DRAIN_SECONDS)
-        if not self._drain.is_alive() and self._child.stderr is not None:
-            self._child.stderr.close()
 
     def _dismiss_guard(self) -> None:
         with contextlib.suppress(OSError):
@@ -124,16 +122,11 @@ class Process:
 
     def _drain_stderr(self) -> None:
         assert self._child.stderr is not None  # noqa: S101
-        descriptor = self._child.stderr.fileno()
-        while True:
-            try:
-                chunk = os.read(descriptor, 8192)
-            except OSError:
-                return
-            if not chunk:
-                return
-            self._errors += chunk
-            del self._errors[:-STDERR_KEPT]
+        # Closed here, where it is read: whoever waits for the end may have to give up first.
+        with self._child.stderr as stream, contextlib.suppress(OSError):
+            while chunk := os.read(stream.fileno(), 8192):
+                self._errors += chunk
+                del self._errors[:-STDERR_KEPT]
 
     def _exited(self) -> bool:
         """Whether the child has ended; it is left unreaped."""

@@ -43,12 +43,14 @@ class Envelope:
     keyid: str
     """Which key is said to have signed: see `key_id`."""
     signature: bytes
+    kind: str = PAYLOAD_TYPE
+    """The type of the payload, which is signed with it."""
 
     def encode(self) -> bytes:
         """The bytes of the file."""
         signatures = (_Signature(keyid=self.keyid, sig=self.signature),)
         return (
-            msgspec.json.encode(_Json(payload=self.payload, payloadType=PAYLOAD_TYPE, signatures=signatures))
+            msgspec.json.encode(_Json(payload=self.payload, payloadType=self.kind, signatures=signatures))
             + b"\n"
         )
 
@@ -57,8 +59,8 @@ class Envelope:
         wanted = key_id(public)
         if self.keyid != wanted:
             raise Refused(f"expected a signature by the key {wanted}, found one by {self.keyid!r}")
-        if not ed25519.verify(public, pae(PAYLOAD_TYPE, self.payload), self.signature):
-            raise Refused("the signature does not verify: the statement or its signature was changed")
+        if not ed25519.verify(public, pae(self.kind, self.payload), self.signature):
+            raise Refused("the signature does not verify: what was signed or its signature was changed")
 
 
 def key_id(public: bytes) -> str:
@@ -72,22 +74,22 @@ def pae(kind: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(name), name, len(payload), payload)
 
 
-def sign(payload: bytes, key: SigningKey) -> bytes:
+def sign(payload: bytes, key: SigningKey, kind: str = PAYLOAD_TYPE) -> bytes:
     """The bytes of an envelope around ``payload``."""
-    signature = key.sign(pae(PAYLOAD_TYPE, payload))
-    return Envelope(payload=payload, keyid=key_id(key.public), signature=signature).encode()
+    signature = key.sign(pae(kind, payload))
+    return Envelope(payload=payload, keyid=key_id(key.public), signature=signature, kind=kind).encode()
 
 
-def read(data: bytes) -> Envelope:
+def read(data: bytes, kind: str = PAYLOAD_TYPE) -> Envelope:
     """The envelope in ``data``, its signature not verified. Raises Refused for any other encoding of it."""
     try:
         found = msgspec.json.decode(data, type=_Json)
     except (ValueError, RecursionError) as error:
         raise Refused(f"expected a DSSE envelope with one signature: {error}") from None
-    if found.payloadType != PAYLOAD_TYPE:
-        raise Refused(f"expected a payload of type {PAYLOAD_TYPE}, found {found.payloadType!r}")
+    if found.payloadType != kind:
+        raise Refused(f"expected a payload of type {kind}, found {found.payloadType!r}")
     (signature,) = found.signatures
-    envelope = Envelope(payload=found.payload, keyid=signature.keyid, signature=signature.sig)
+    envelope = Envelope(payload=found.payload, keyid=signature.keyid, signature=signature.sig, kind=kind)
     if envelope.encode() != data:
         raise Refused("the envelope is not in its one encoding: bytes were changed, added or left out")
     return envelope

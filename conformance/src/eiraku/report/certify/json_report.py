@@ -14,6 +14,7 @@ import msgspec
 
 from eiraku.conformance.results import Model, Run, to_json
 from eiraku.conformance.verdict import Judgement, verdict
+from eiraku.spec.errors import Refused
 
 REPORT_FORMAT = "eiraku-report/1"
 SCHEMA_ID = "urn:eiraku:report:1"
@@ -40,6 +41,17 @@ def report(run: Run) -> Report:
 def render(run: Run) -> bytes:
     """The bytes of ``report.json``, indented, UTF-8."""
     return encode(report(run))
+
+
+def read(data: bytes) -> Run:
+    """The run in a ``report.json``. Raises Refused unless the file is what `render` makes of a run."""
+    try:
+        found = msgspec.json.decode(data, type=Report)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"the report cannot be read: {error}") from None
+    if report(found.run) != found:
+        raise Refused("the report contradicts itself: its judgement does not follow from its results")
+    return found.run
 
 
 def encode(value: Report) -> bytes:

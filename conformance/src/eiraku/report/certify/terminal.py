@@ -114,6 +114,7 @@ class _Printer:
         self._line(f"{run.requirement_set.version} conformance of {who}", "bold")
         rows = [
             ("selector", one_line(run.selector)),
+            *([("shard", str(run.shard))] if run.shard else []),
             ("level", f"{run.level}" + (f", only {one_line(run.selection)}" if run.selection else "")),
             ("seed", run.seed),
             ("set", run.requirement_set.digest or "no requirement set"),

@@ -1,7 +1,7 @@
-// An adapter in Node, without packages: it speaks the protocol and has no wallet behind it.
+// An adapter in JavaScript for Node 18 or later, without packages: it speaks the protocol and has no wallet
+// behind it.
 //
-// Start here: put calls to your wallet where it says HERE. As it stands, the suite finds it non-conformant:
-//     eiraku certify "cmd:node conformance/samples/skeleton.mjs"
+// Put calls to your wallet where it says HERE. As it stands it refuses every order, and so it can never pass.
 
 import { createInterface } from "node:readline";
 
@@ -18,10 +18,6 @@ class Refusal extends Error {
 /** What the wallet wants to tell its peer, and whether the session goes on. */
 const progress = (out, session) => ({ out: out === null ? null : Buffer.from(out).toString("hex"), session });
 
-const notYet = (what) => {
-  throw new Error(`${what}: not implemented`);
-};
-
 // One function per verb. It gets the request and returns the fields of an accepted response. It throws
 // Refusal if the input is at fault; any other exception is the wallet's own fault.
 const verbs = {
@@ -37,7 +33,14 @@ const verbs = {
       // Declare what works. All five are needed to certify; "suite-0" and "deterministic" are optional.
       capabilities: ["initiator", "responder", "payer", "payee", "power-cut"],
       // HERE: how much the wallet can hold (EPP-POL-018); it refuses a policy that asks for more.
-      room: { capacity: 256, max_bulletin: 65536, max_record: 32768, max_given: 1024, max_credited: 1024, max_seen: 4096 },
+      room: {
+        capacity: 256,
+        max_bulletin: 65536,
+        max_record: 32768,
+        max_given: 1024,
+        max_credited: 1024,
+        max_seen: 4096,
+      },
     };
   },
 
@@ -47,25 +50,26 @@ const verbs = {
   },
 
   provision({ purse, anchor, policy, bulletin, holdings }) {
-    // HERE: Buffer.from(purse.private_key, "hex") and so on; throw new Refusal("provision") if it does not fit.
-    return notYet("provision");
+    // HERE: give the wallet Buffer.from(purse.private_key, "hex") and so on; refuse only what does not fit.
+    throw new Refusal("provision", "there is no wallet here yet");
   },
 
-  act({ action, amount, reference, transaction, bulletin }) {
-    // HERE: pay, request, receive and redeliver say what the next session is for; bulletin delivers one.
-    return notYet(`act ${action}`);
+  act({ action, amount, payee, reference, transaction, bulletin, centre, keys, key }) {
+    // HERE: pay, request, receive and redeliver say what the next session is for; bulletin, keys and
+    // scheme-key are deliveries.
+    throw new Refusal("not-provisioned");
   },
 
   open({ role }) {
     // HERE: an initiator returns progress(message1, "open"), a responder progress(null, "open").
-    return notYet(`open as ${role}`);
+    throw new Refusal("not-provisioned");
   },
 
   deliver({ data }) {
     // HERE: const { answer, over } = wallet.receive(Buffer.from(data, "hex"));
     //       return progress(answer, over ? "closed" : "open");
     // A Refusal here also says what the wallet answers its peer: see inSession below.
-    return notYet("deliver");
+    throw new Refusal("unexpected-message");
   },
 
   state() {
@@ -84,8 +88,9 @@ const verbs = {
 
   power_cut({ when, write }) {
     // HERE: "now": drop everything that is not on disk and load again. "before" and "after": do so at the
-    // write-th durable write from now; the request it happens in is answered { outcome: "power-cut" }.
-    return notYet(`power_cut ${when}`);
+    // write-th durable write from now; the request it happens in is answered { outcome: "power-cut" }. As
+    // long as nothing is ever written, there is nothing to lose.
+    return {};
   },
 
   stop() {
@@ -103,6 +108,9 @@ function answer(line) {
     request = JSON.parse(line);
   } catch (error) {
     return { seq: 0, outcome: "errored", detail: `no JSON: ${error.message}` };
+  }
+  if (!Number.isInteger(request?.seq)) {
+    return { seq: 0, outcome: "errored", detail: "expected an object with an integer seq" };
   }
   const { seq, verb } = request;
   if (!Object.hasOwn(verbs, verb)) {
