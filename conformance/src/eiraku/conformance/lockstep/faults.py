@@ -16,7 +16,7 @@ from eiraku.spec import objects
 from eiraku.spec.errors import Refusal
 from eiraku.spec.messages import Offer, OfferedUnit, Pay, Redeliver
 from eiraku.spec.objects import Unit
-from eiraku.spec.shape import AMOUNT_MAX, EPOCH_MAX
+from eiraku.spec.shape import EPOCH_MAX
 
 Random = Callable[[int], bytes]
 
@@ -102,6 +102,10 @@ class Fault:
     """What the policy must say, for `policies.policy`."""
     placed: bool = False
     """Whether it is about one unit of the bundle."""
+    before: str = ""
+    """What must have been before: see `KNOWN`; another unit must have been here and be gone."""
+    asks_more: bool = False
+    """Whether the wallet's holder asks for what the OFFER says, not for what the units are worth."""
 
 
 # --- units --------------------------------------------------------------------------------------------------
@@ -170,8 +174,9 @@ def _history(change: Callable[[bytes], bytes]) -> Spoil:
 
 def _far(draft: Draft, scene: Scene) -> Draft:
     """At the last hop that its own limit allows."""
-    held = draft.units[scene.position]
-    return _reissued(draft, scene, lambda unit: replace(unit, max_hops=held.hop))
+    far = _reissued(draft, scene, lambda unit: replace(unit, max_hops=1))
+    held = replace(far.units[scene.position], hop=1, history=scene.random(objects.history_size(1)))
+    return _with(far, scene.position, held)
 
 
 # --- endorsements -------------------------------------------------------------------------------------------
@@ -231,58 +236,64 @@ def _sign(name: str, spoil: Spoil, rule: str = "EPP-HIS-002", *, placed: bool = 
     return Fault(name=name, rules=(rule,), spoil=spoil, signing=True, placed=placed)
 
 
-GOOD = Fault(name="nothing", rules=(), spoil=lambda draft, _: draft, placed=True)
+def _same(draft: Draft, _: Scene) -> Draft:
+    return draft
+
+
+GOOD = Fault(name="nothing", rules=(), spoil=_same, placed=True)
 
 OFFER = (
     _offer("amount-zero", "EPP-TRF-030", lambda draft, _: replace(draft, amount=0)),
     _offer(
         "above-the-limit",
         "EPP-TRF-031",
-        lambda draft, _: draft,
+        _same,
         lambda draft: {"transfer": {1: draft.amount - 1}},
     ),
     _offer(
         "below-the-least",
         "EPP-TRF-087",
-        lambda draft, _: draft,
+        _same,
         lambda draft: {"min_amount": draft.amount + 1},
     ),
     _offer(
         "too-many-units",
         "EPP-TRF-032",
-        lambda draft, _: draft,
+        _same,
         lambda draft: {"max_units": len(draft.units) - 1},
     ),
     _offer("no-unit", "EPP-TRF-032", lambda draft, _: replace(draft, units=())),
     _unit("twice-in-the-bundle", "EPP-TRF-033", _twice),
-    _offer(
-        "sum-is-less",
-        "EPP-TRF-042",
-        lambda draft, scene: replace(draft, amount=min(draft.amount + scene.off, AMOUNT_MAX)),
+    Fault(
+        name="sum-is-less",
+        rules=("EPP-TRF-042",),
+        spoil=lambda draft, scene: replace(draft, amount=draft.amount + scene.off),
+        asks_more=True,
     ),
     _offer(
         "no-room-for-units",
         "EPP-TRF-043",
-        lambda draft, _: draft,
+        _same,
         lambda draft: {"capacity": len(draft.units) - 1},
     ),
-    _offer(
-        "no-room-for-seen",
-        "EPP-TRF-063",
-        lambda draft, _: draft,
-        lambda draft: {"max_seen": len(draft.units) - 1, "capacity": len(draft.units)},
+    Fault(
+        name="no-room-for-seen",
+        rules=("EPP-TRF-063",),
+        spoil=_same,
+        policy=lambda draft: {"max_seen": len(draft.units), "capacity": len(draft.units)},
+        before="another",
     ),
     _offer(
         "above-the-balance",
         "EPP-TRF-044",
-        lambda draft, _: draft,
+        _same,
         lambda draft: {"balance_limits": {1: draft.amount - 1}},
     ),
 )
 """Faults of the whole offer."""
 
 UNITS = (
-    _unit("unit-with-a-byte-after-it", "EPP-ENC-002", _raw(lambda unit: unit + b"\0")),
+    _unit("unit-with-a-byte-after-it", "EPP-ENC-004", _raw(lambda unit: unit + b"\0")),
     _unit(
         "unit-with-33-reserved-bytes",
         "EPP-UNI-001",
@@ -298,7 +309,7 @@ UNITS = (
     _unit(
         "unit-expired",
         "EPP-UNI-005",
-        _changed(lambda unit, scene: replace(unit, expires=max(scene.epoch - scene.off, 0))),
+        _changed(lambda unit, scene: replace(unit, issued=0, expires=max(scene.epoch - scene.off, 0))),
     ),
     _unit(
         "unit-expires-soon",
@@ -349,7 +360,17 @@ SIGNED = (
 )
 """Faults of the endorsements, in PAY or REDELIVER."""
 
-ALL = (GOOD, *OFFER, *UNITS, *SIGNED)
+KNOWN = (
+    Fault(name="unit-held", rules=("EPP-TRF-040",), spoil=_same, placed=True, before="held"),
+    Fault(name="unit-pending", rules=("EPP-TRF-040",), spoil=_same, placed=True, before="pending"),
+    Fault(name="unit-seen", rules=("EPP-TRF-041",), spoil=_same, placed=True, before="seen"),
+    Fault(name="transaction-credited", rules=("EPP-TRF-034", "EPP-CRS-011"), spoil=_same, before="credited"),
+)
+"""Faults that are none of the payment itself: the unit at the position is, or was, with the wallet; it is
+pending there and comes back from its payee; a payment with the same transaction was credited.
+"""
+
+ALL = (GOOD, *OFFER, *UNITS, *SIGNED, *KNOWN)
 
 
 def named(names: Iterable[str]) -> tuple[Fault, ...]:
