@@ -13,13 +13,12 @@ from eiraku.conformance.lockstep import answers, covering, faults
 from eiraku.conformance.lockstep.covering import Row
 from eiraku.conformance.lockstep.driver import LOST, End, Lockstep, Meeting
 from eiraku.conformance.lockstep.faults import Draft, Scene
+from eiraku.conformance.lockstep.scenes import world_of
 from eiraku.conformance.lockstep.shadow import Shadow
 from eiraku.conformance.lockstep.voices import Paid, Paying
 from eiraku.conformance.tester.policies import PLENTY, RECORD_MAX, UNITS_MAX, policy
 from eiraku.conformance.tester.stage import Stage
-from eiraku.conformance.tester.world import ECONOMY, Identity, World, value
-from eiraku.reference.centres.device import DeviceCentre
-from eiraku.reference.centres.issuing import IssuingCentre
+from eiraku.conformance.tester.world import Identity, value
 from eiraku.spec.messages import Accept, OfferedUnit, Request
 from eiraku.spec.objects import VALUES, Role
 from eiraku.spec.shape import EPOCH_MAX
@@ -52,21 +51,6 @@ def pairwise(names: tuple[str, ...], *, answer: bool = False) -> Sequence[Row]:
 def full(name: str, *, answer: bool = False) -> Sequence[Row]:
     """Every row of one fault."""
     return covering.full({"fault": (name,), **(OF_ANSWERS if answer else DIMENSIONS)})
-
-
-def world_of(seed: bytes, epoch: int) -> World:
-    """Two keys of each centre, both valid up to the epoch, of which only the newer is valid after it."""
-    world = World(seed, policy())
-    world.list_expires = world.last_epoch = EPOCH_MAX
-    ends = (epoch, EPOCH_MAX)
-    world.device = DeviceCentre(
-        keys=tuple(world.master_key(0, end) for end in ends), seal=world.random(16), economy=ECONOMY
-    )
-    world.issuing = IssuingCentre(
-        keys=tuple(world.money_key(0, end) for end in ends), seal=world.random(16), economy=ECONOMY
-    )
-    world.wallet, world.peer = world.purse(issued=0), world.purse(issued=0, role=Role.MERCHANT)
-    return world
 
 
 class Play:
@@ -104,12 +88,19 @@ class Play:
     def begin(self, rules: dict[str, Any], holdings: Sequence[OfferedUnit]) -> Lockstep:
         """The wallet and the shadow, provisioned alike."""
         wanted = policy(**{"max_units": UNITS_MAX, "max_record": RECORD_MAX, "capacity": 128, **rules})
-        for name, most in (self.stage.wallet.info.room if self.stage.wallet.info else {}).items():
+        for name, most in self.stage.rooms.items():
             if wanted[name] > most:
                 raise NoRoom(f"{name} of {wanted[name]} is needed, the wallet declares {most}")
         self.world.policy = wanted
         shadow = Shadow(self.seed, self.world.history_keys.values)
-        step = Lockstep(self.stage.wallet, shadow, self.world, self.seed, self.stage.evidence, watch=True)
+        step = Lockstep(
+            self.stage.wallet,
+            shadow,
+            self.world,
+            self.seed,
+            self.stage.evidence,
+            watch=self.side is Side.INITIATOR,
+        )
         step.say(f"a purse in epoch {self.epoch} with {len(holdings)} units; {self.row}")
         step.provision(self.world.provisioning(holdings, bulletin=self.world.bulletin(self.epoch)))
         return step
