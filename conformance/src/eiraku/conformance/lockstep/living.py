@@ -315,8 +315,7 @@ class Living:
                 if held.hop >= HOP_MAX - 1:
                     break
                 payer, payee = self.tills[move % 2], self.tills[(move + 1) % 2]
-                held = self.world.move(held, payer=payer, payee=payee.number)
-                end.purses.units.append(held)
+                held = end.purses.pass_on(held, payer, payee)
         self.both.say(f"{telling.of_unit(held)} has gone round from till to till")
 
     def _news(self, step: Bulletin | Keys | SchemeKey) -> None:

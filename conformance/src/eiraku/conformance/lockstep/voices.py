@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from eiraku.conformance.lockstep.faults import GOOD, Draft, Fault, Scene
 from eiraku.conformance.lockstep.peer import Random, Said
-from eiraku.conformance.tester.world import Identity, World, identifier
+from eiraku.conformance.tester.world import Identity, World, endorse, identifier
 from eiraku.reference.centres import issuing
 from eiraku.reference.crypto import cose
 from eiraku.spec import messages, objects
@@ -61,18 +61,31 @@ class Purses:
         if offer.transaction in self.taken:
             return
         self.taken[offer.transaction] = (us, offer)
-        keys = {key.kid: key.history_key.public for key in self.world.issuing.keys}
         for held, signature in zip(offer.units, endorsements, strict=False):
-            taken = issuing.taken(
-                held,
-                payer=self.world.wallet.number,
-                payee=us.number,
-                transaction=offer.transaction,
-                signature=signature,
-                history_key=keys[cose.parse(held.unit).kid or b""],
-                ephemeral=self.random(32),
-            )
-            self.units += [held, taken]
+            self.units.append(held)
+            self._wrap(held, self.world.wallet, us, offer.transaction, signature)
+
+    def pass_on(self, held: OfferedUnit, payer: Identity, payee: Identity) -> OfferedUnit:
+        """A unit goes from one of them to another."""
+        transaction = self.random(16)
+        signature = endorse(held, payer=payer, payee=payee.number, transaction=transaction)
+        return self._wrap(held, payer, payee, transaction, signature)
+
+    def _wrap(
+        self, held: OfferedUnit, payer: Identity, payee: Identity, transaction: bytes, signature: bytes
+    ) -> OfferedUnit:
+        keys = {key.kid: key.history_key.public for key in self.world.issuing.keys}
+        taken = issuing.taken(
+            held,
+            payer=payer.number,
+            payee=payee.number,
+            transaction=transaction,
+            signature=signature,
+            history_key=keys[cose.parse(held.unit).kid or b""],
+            ephemeral=self.random(32),
+        )
+        self.units.append(taken)
+        return taken
 
 
 @dataclass(slots=True, kw_only=True)

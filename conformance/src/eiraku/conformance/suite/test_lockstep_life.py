@@ -1,7 +1,7 @@
 """Whole lives of a purse, drawn at random, in lock-step with the shadow purse.
 
-Everything that can happen to a purse happens, in any order and of any size; after each message the wallet must
-have done what the specification, executed, does. What fails is made shorter and told in words.
+Everything that can happen to a purse happens, in any order and of any size; after each message the wallet
+must have done what the specification, executed, does. What fails is made shorter and told in words.
 """
 
 import hashlib
@@ -34,4 +34,4 @@ def test_life(stage: Stage, check_seed: bytes, lives: int, steps: int) -> None:
         judged = Judged(player=stage.wallet, notes=stage.evidence, room=stage.rooms)
         live(judged, life, hashlib.sha256(check_seed).digest())
 
-    explore(one, number=lives, steps=steps, seeded=int.from_bytes(check_seed[:8], "big"))
+    explore(one, stage.evidence, number=lives, steps=steps, seeded=int.from_bytes(check_seed[:8], "big"))

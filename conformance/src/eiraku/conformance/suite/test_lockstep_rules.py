@@ -4,7 +4,7 @@ Each check is one fault. At level standard it runs the rows of that fault in whi
 over all faults (`lockstep.covering`), at full all rows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
 
@@ -19,7 +19,7 @@ PAYMENTS = {fault.name: fault.rules or ACCEPTED for fault in faults.ALL}
 ANSWERS = {fault.name: fault.rules or PAID for fault in answers.ALL}
 
 
-def _cases(rules: dict[str, Sequence[str]]) -> Iterable[object]:
+def _cases(rules: Mapping[str, Sequence[str]]) -> Iterable[object]:
     return [
         pytest.param(name, id=name, marks=pytest.mark.requirement(*cited)) for name, cited in rules.items()
     ]
