@@ -128,10 +128,10 @@ class Play:
                 self.pay(step, self.draft(units))
                 self.bulletin(step, 2)
 
-    def bulletin(self, step: Lockstep, by: int) -> None:
+    def bulletin(self, step: Lockstep, by: int, revoked: Sequence[bytes] = ()) -> None:
         """A newer bulletin."""
-        step.say(f"bulletin of epoch {self.epoch + by}")
-        update = self.world.bulletin(self.epoch + by)
+        step.say(f"bulletin of epoch {self.epoch + by}{', which revokes the peer' if revoked else ''}")
+        update = self.world.bulletin(self.epoch + by, revoked)
         step.act("bulletin", lambda _: {"bulletin": update})
 
     def draft(self, units: Sequence[OfferedUnit], transaction: bytes | None = None) -> Draft:
@@ -155,8 +155,8 @@ class Play:
         within: bool = False,
         asked: int | None = None,
     ) -> None:
-        """The peer pays the wallet, which has asked for another amount (`asked`). `within`: a bulletin comes
-        before OFFER or REDELIVER.
+        """The peer pays the wallet, which has asked for another amount (`asked`). `within`: a bulletin that
+        revokes the peer comes in mid-handshake; it is for the next session.
         """
 
         def voice(end: End) -> Paying:
@@ -209,7 +209,7 @@ class Play:
     ) -> None:
         def interrupt(number: int, name: str) -> int:
             if within and number == 1:
-                self.bulletin(step, 3)
+                self.bulletin(step, 3, [self.world.peer.number])
             return LOST if name == lose else 0
 
         meeting = Meeting(
