@@ -275,7 +275,12 @@ def is_paid_by_the_wallet(stage: Stage, seed: bytes, row: Row) -> Lockstep:
     play = Play(stage, seed, {**row, "side": "responder"} if fault.of is Request else row)
     worth = min(play.base, GREATEST) or 8
     values = (worth, worth // 2, *OTHERS)
-    step = play.begin({}, [play.unit(each, play.world.wallet) for each in values])
+    # Under that condition what is pending expires, and can still be redelivered.
+    early = {"expires": play.epoch + 1} if row["condition"] == "expired" else {}
+    holdings = [
+        play.unit(each, play.world.wallet, **(early if not n else {})) for n, each in enumerate(values)
+    ]
+    step = play.begin({}, holdings)
     step.say("the wallet pays 1, and all is well")
     play.be_paid(step, 1)
     # In a redelivery there is no ACCEPT.
