@@ -31,7 +31,7 @@ from eiraku.spec.tables import Side
 
 T = TypeVar("T")
 MAGNITUDES = (0, 1 << 8, 1 << 16, 1 << 31, 1 << 32)
-GREAT = 12
+GREAT = 5
 """Times that a run that failed is tried to be made shorter, for each step that it has."""
 
 SIDE = st.sampled_from(Side)
