@@ -1,1 +1,1 @@
-"""Two wallets meet: each pair of makes in all roles, over a line that fails, and money through all of them."""
+"""Two wallets meet: each pair of makes in all roles, over a line that fails, and money through all."""

@@ -54,7 +54,9 @@ class Book:
         """What the purse must be able to spend."""
         return sum(unit.value for unit in self.accounts[purse].spendable.values())
 
-    def after_payment(self, payer: Purse, payee: Purse, amount: int, committed: Sequence[str]) -> bytes | None:
+    def after_payment(
+        self, payer: Purse, payee: Purse, amount: int, committed: Sequence[str]
+    ) -> bytes | None:
         """Enter what a payment came to and compare; the transaction, None if nothing became of it."""
         transaction = None
         if "ACCEPT" in committed:
@@ -71,7 +73,7 @@ class Book:
         self.check("a redelivery")
 
     def _observe(self, payer: Purse, payee: Purse, amount: int) -> bytes:
-        """The payer's own account of a payment that it has committed to: units, payee, amount must be right."""
+        """The payer's account of a payment that it has committed to: units, payee, amount must be right."""
         account, state = self.accounts[payer], payer.wallet.state()
         left = {unit.unit_id for unit in state.units}
         gone = tuple(unit for name, unit in account.spendable.items() if name not in left)

@@ -127,6 +127,8 @@ def _trace(state: State) -> tuple[str, int]:
 
 
 def _short(value: object) -> object:
-    return f"{value.hex()[:16]}..." if isinstance(value, bytes) and len(value) > 8 else (
-        value.hex() if isinstance(value, bytes) else value
+    return (
+        f"{value.hex()[:16]}..."
+        if isinstance(value, bytes) and len(value) > 8
+        else (value.hex() if isinstance(value, bytes) else value)
     )

@@ -6,6 +6,7 @@ every endorsement in them is verified by the reference.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.interop.book import Book
@@ -94,7 +95,7 @@ class Round:
         try:
             layers = self.meeting.world.issuing.open_history(held)
         except (CannotOpen, Refusal) as error:
-            judge.require(False, "layers that open", repr(error), what)  # noqa: FBT003
+            judge.require(False, "layers that open", repr(error), what)
             raise AssertionError from error
         judge.equal(len(layers), held.hop + 1, f"{what}: layers")
         keys = {each.number: each.identity for each in self.purses}
@@ -147,7 +148,7 @@ def through_all(meeting: Meeting, makes: Sequence[Make], begins: Begins) -> None
     """Money goes from the first make through all others and back, and is redeemed there."""
     played = Round(meeting, makes, (1, 2, 4))
     route = [*played.purses, played.purses[0]]
-    for at, (payer, payee) in enumerate(zip(route, route[1:], strict=False)):
+    for at, (payer, payee) in enumerate(pairwise(route)):
         played.hop(payer, payee, 7, begins if at % 2 == 0 else begins.other, lost=at == 1)
     played.redeem(played.purses[0], _side(begins))
 
@@ -157,7 +158,7 @@ def each_keeps_some(meeting: Meeting, makes: Sequence[Make], begins: Begins) -> 
     count = len(makes) + 1
     played = Round(meeting, makes, (1,) * count)
     route = [*played.purses, played.purses[0]]
-    for at, (payer, payee) in enumerate(zip(route, route[1:], strict=False)):
+    for at, (payer, payee) in enumerate(pairwise(route)):
         played.hop(payer, payee, count - at - 1, begins)
     for at, purse in enumerate(played.purses):
         played.redeem(purse, _side(begins if at % 2 == 0 else begins.other))

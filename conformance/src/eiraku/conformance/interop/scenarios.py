@@ -40,6 +40,8 @@ class Scenario:
     title: str
     play: Callable[[Pair], None]
     needs: tuple[str, ...] = ()
+    direct: bool = False
+    """Whether one session in the given roles is all; otherwise both wallets need all four roles."""
 
 
 class Deal:
@@ -309,7 +311,9 @@ def _first_line(function: Callable[..., None]) -> str:
     return (function.__doc__ or "").partition("\n")[0]
 
 
-def made(group: str, *plays: Callable[[Pair], None], needs: tuple[str, ...] = ()) -> list[Scenario]:
+def made(
+    group: str, *plays: Callable[[Pair], None], needs: tuple[str, ...] = (), direct: bool = False
+) -> list[Scenario]:
     """Scenarios that are named and described by their functions."""
     return [
         Scenario(
@@ -318,6 +322,7 @@ def made(group: str, *plays: Callable[[Pair], None], needs: tuple[str, ...] = ()
             title=_first_line(each),
             play=each,
             needs=needs,
+            direct=direct,
         )
         for each in plays
     ]
@@ -325,17 +330,10 @@ def made(group: str, *plays: Callable[[Pair], None], needs: tuple[str, ...] = ()
 
 def pair_scenarios(begins: Begins) -> list[Scenario]:
     """All that a pair goes through whose sessions begin so."""
-    listed = made("payments", some, everything, there_and_back, old_units, large_bundle)
-    listed += made(
-        "refusals",
-        bad_orders,
-        another_amount,
-        another_payee,
-        two_payers,
-        two_payees,
-        full_payee,
-        low_tier,
-    )
+    listed = made("payments", some, everything, old_units, large_bundle, direct=True)
+    listed += made("payments", there_and_back)
+    listed += made("refusals", full_payee, low_tier, direct=True)
+    listed += made("refusals", bad_orders, another_amount, another_payee, two_payers, two_payees)
     for redelivery, play in ((False, faulty_payment), (True, faulty_redelivery)):
         for number, fault in enumerate(faults(Flow(begins=begins, redelivery=redelivery))):
             lost = fault.kind == "lost"
@@ -354,6 +352,7 @@ def pair_scenarios(begins: Begins) -> list[Scenario]:
                 name=f"redelivered-after-{lost_one}",
                 group="redelivery",
                 title=f"{lost_one} is lost, and the payment redelivered once.",
+                direct=True,
                 play=partial(redelivered, lost=lost_one),
             )
         )

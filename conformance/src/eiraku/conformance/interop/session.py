@@ -26,8 +26,10 @@ class Session:
         """Where they meet."""
         return self.payer.meeting
 
-    def pay(self, amount: int, *, named: bytes | None = None, requested: int | None = None) -> tuple[str, ...]:
-        """A payment of `amount`; see `converse`. `named`: payee of the order; `requested`: if not `amount`."""
+    def pay(
+        self, amount: int, *, named: bytes | None = None, requested: int | None = None
+    ) -> tuple[str, ...]:
+        """A payment; see `converse`. `named`: payee of the order; `requested`: if not `amount`."""
         self.payer.order("pay", amount=amount, **({} if named is None else {"payee": named}))
         self.expect_payment(amount if requested is None else requested)
         return self.converse()
@@ -56,7 +58,8 @@ class Session:
         self._opened(responder, "responder", waiting, sends=False)
         opened = initiator.wallet.open("initiator")
         self._opened(initiator, "initiator", opened, sends=True)
-        data, committed = opened.out or b"", []
+        data = opened.out or b""
+        committed: list[str] = []
         for at, name in enumerate(self.flow.messages):
             source, target = (initiator, responder) if at % 2 == 0 else (responder, initiator)
             if self.fault is not None and self.fault.at == name:
