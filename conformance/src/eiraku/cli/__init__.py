@@ -4,7 +4,7 @@ import sys
 
 from eiraku.conformance.sealed import seal
 
-JUDGES = ("certify", "selfcheck", "statement", "list", "explain", "mutants")
+JUDGES = ("certify", "selfcheck", "statement", "list", "explain", "mutants", "interop", "differ")
 
 
 def entry() -> None:

@@ -16,6 +16,8 @@ from eiraku.cli.failures import report_defect, told
 GROUPS = {
     "Judge": {
         "certify": ("eiraku.cli.judge.certify", "Judge a wallet and write the reports."),
+        "interop": ("eiraku.cli.judge.interop", "Have wallets pay each other, in all roles."),
+        "differ": ("eiraku.cli.judge.differ", "Where do two wallets answer the same differently?"),
         "selfcheck": ("eiraku.cli.judge.selfcheck", "Check that an adapter speaks the protocol."),
         "statement": ("eiraku.cli.judge.statement", "Verify, show, compare or repeat a signed statement."),
         "list": ("eiraku.cli.judge.listing", "Requirements and the checks that name them."),
