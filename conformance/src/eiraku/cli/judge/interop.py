@@ -48,7 +48,7 @@ class Order:
     type=click.Choice(["smoke", "standard"]),
     default="standard",
     show_default=True,
-    help="smoke: half of the scenarios, never signed.",
+    help="smoke: the pairs share the scenarios among them; never signed.",
 )
 @click.option(
     "--seed",

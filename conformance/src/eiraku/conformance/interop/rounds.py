@@ -15,13 +15,15 @@ from eiraku.conformance.interop.purses import Make, Meeting, Purse
 from eiraku.conformance.interop.session import Session
 from eiraku.conformance.tester import flows
 from eiraku.conformance.tester.stage import PEER, WALLET, Stage
-from eiraku.conformance.tester.world import Identity, identifier
+from eiraku.conformance.tester.world import identifier
+from eiraku.reference.crypto import cose, hpke
 from eiraku.reference.crypto.aead import CannotOpen
+from eiraku.reference.history import layer_info
 from eiraku.reference.purse import units
 from eiraku.spec import objects
 from eiraku.spec.errors import Refusal
 from eiraku.spec.messages import OfferedUnit
-from eiraku.spec.objects import Role
+from eiraku.spec.objects import Layer, Role
 from eiraku.spec.tables import Side
 
 
@@ -91,38 +93,49 @@ class Round:
 
     def _opened(self, purse: Purse, held: OfferedUnit) -> None:
         """Every layer must open, follow the one before, and hold the endorsement of who had the unit."""
-        judge, what = self.meeting, f"{purse.name}: history of a unit at hop {held.hop}"
-        try:
-            layers = self.meeting.world.issuing.open_history(held)
-        except (CannotOpen, Refusal) as error:
-            judge.require(False, "layers that open", repr(error), what)
-            raise AssertionError from error
-        judge.equal(len(layers), held.hop + 1, f"{what}: layers")
-        keys = {each.number: each.identity for each in self.purses}
-        for hop, layer in zip(range(held.hop, -1, -1), layers, strict=True):
-            public = _public(self.meeting, keys, layer.payer)
+        judge, name = self.meeting, identifier(held)
+        moves = self.moves.get(name, [])
+        judge.equal(held.hop, len(moves), f"{purse.name}: hop of a unit that is redeemed")
+        numbers = {each.number: each for each in self.purses}
+        sealed = held.history
+        for hop in range(held.hop, -1, -1):
+            issue = Move(payer=objects.ISSUER_NUMBER, payee=self.issued_to.number, transaction=b"")
+            move = moves[hop - 1] if hop else issue
+            what = f"{numbers[move.payee].name}: layer of hop {hop}, which it sealed"
+            layer = self._layer(held, sealed, what)
+            judge.equal(layer.payer.hex(), move.payer.hex(), f"{what}: payer")
+            judge.equal(layer.payee.hex(), move.payee.hex(), f"{what}: payee")
+            judge.require(
+                not hop or layer.transaction == move.transaction,
+                move.transaction.hex(),
+                layer.transaction.hex(),
+                f"{what}: transaction",
+            )
+            centre = judge.world.issuing.keys[-1].unit_key
+            public = numbers[move.payer].identity.key.public if hop else centre.public
             moved = units.move(
-                identifier(held),
+                name,
                 hop,
                 inner=layer.inner,
                 payer=layer.payer,
                 payee=layer.payee,
                 transaction=layer.transaction,
             )
-            good = public is not None and units.is_endorsed(public, moved, layer.signature)
-            judge.require(
-                good, f"an endorsement by {layer.payer.hex()}", layer.signature.hex(), f"{what}: layer {hop}"
-            )
-        found = [
-            f"{each.payer.hex()} to {each.payee.hex()} in {each.transaction.hex()}"
-            for each in reversed(layers[:-1])
-        ]
-        expected = [
-            f"{each.payer.hex()} to {each.payee.hex()} in {each.transaction.hex()}"
-            for each in self.moves.get(identifier(held), ())
-        ]
-        judge.equal(found, expected, f"{what}: moves")
-        judge.equal(layers[-1].payee.hex(), self.issued_to.number.hex(), f"{what}: first holder")
+            good = units.is_endorsed(public, moved, layer.signature)
+            judge.require(good, "an endorsement that verifies", layer.signature.hex(), what)
+            sealed = layer.inner
+        judge.equal(sealed, b"", f"{purse.name}: what is left below the first layer")
+
+    def _layer(self, held: OfferedUnit, sealed: bytes, what: str) -> Layer:
+        """One layer, opened with the history key of the unit's money key."""
+        judge = self.meeting
+        kid = cose.parse(held.unit).kid or b""
+        try:
+            info = layer_info(identifier(held))
+            return Layer.decode(hpke.open_(judge.world.history_keys[kid], info, sealed))
+        except (CannotOpen, Refusal) as error:
+            judge.evidence.expect("a layer that opens", repr(error))
+            raise AssertionError(f"{what}: expected one that opens, found {error!r}") from error
 
     def _retell(self, purse: Purse, notes: EvidenceNotes) -> None:
         names = {WALLET: purse.name, PEER: "issuing centre", "holder": purse.name}
@@ -135,13 +148,6 @@ class Round:
                 decoded=step.decoded,
                 outcome=step.outcome,
             )
-
-
-def _public(meeting: Meeting, purses: dict[bytes, Identity], payer: bytes) -> bytes | None:
-    """The key of who endorsed: a purse, or the issuing centre for the first move."""
-    if payer == objects.ISSUER_NUMBER:
-        return meeting.world.issuing.keys[-1].unit_key.public
-    return purses[payer].key.public if payer in purses else None
 
 
 def through_all(meeting: Meeting, makes: Sequence[Make], begins: Begins) -> None:

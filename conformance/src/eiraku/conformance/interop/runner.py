@@ -1,5 +1,6 @@
 """Plays every scenario with every ordered pair of makes, and the rounds with all of them."""
 
+import functools
 import hashlib
 import itertools
 import time
@@ -20,7 +21,7 @@ from eiraku.conformance.interop.news import news_scenarios
 from eiraku.conformance.interop.purses import Make, Meeting
 from eiraku.conformance.interop.results import InteropRun, MakeInfo, Result
 from eiraku.conformance.interop.rounds import each_keeps_some, through_all
-from eiraku.conformance.interop.scenarios import Pair, pair_scenarios
+from eiraku.conformance.interop.scenarios import Pair, Scenario, pair_scenarios
 from eiraku.conformance.results import Evidence, Level, Outcome
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.world import World
@@ -77,50 +78,51 @@ def make_all(selectors: Sequence[str], seed: str, timeout: float) -> list[Make]:
 
 def plan(makes: Sequence[Make], level: Level) -> list[Planned]:
     """All that is to be played, in order."""
-    found = [
-        planned
-        for payer, payee in itertools.permutations(makes, 2)
-        for begins in Begins
-        for planned in _pair(payer, payee, begins, level)
-    ]
+    found = []
+    for at, (payer, payee) in enumerate(itertools.permutations(makes, 2)):
+        for begins in Begins:
+            scenarios = [*pair_scenarios(begins), *news_scenarios()]
+            if level is Level.SMOKE:
+                scenarios = [each for each in scenarios if _in_turn(each, at % 2, begins)]
+            found += [_of_pair(payer, payee, begins, each) for each in scenarios]
     for start in range(len(makes)):
         order = [*makes[start:], *makes[:start]]
         found += [_round(order, begins, play) for begins in Begins for play in (through_all, each_keeps_some)]
     return found
 
 
-def _pair(payer: Make, payee: Make, begins: Begins, level: Level) -> list[Planned]:
+def _in_turn(scenario: Scenario, at: int, begins: Begins) -> bool:
+    """Whether at level smoke the scenario is for this one of two pairs: each is for one way of one of them."""
+    ways = [way for way in Begins if scenario.name in _names(way)]
+    number = _names(ways[0]).index(scenario.name)
+    return scenario.group == "payments" or number % (2 * len(ways)) == len(ways) * at + ways.index(begins)
+
+
+@functools.cache
+def _names(begins: Begins) -> tuple[str, ...]:
+    return tuple(each.name for each in (*pair_scenarios(begins), *news_scenarios()))
+
+
+def _of_pair(payer: Make, payee: Make, begins: Begins, scenario: Scenario) -> Planned:
     first, second = (payer, payee) if begins is Begins.PAYER else (payee, payer)
-    played = {
-        (payer.letter, "payer"),
-        (payee.letter, "payee"),
-        (first.letter, "initiator"),
-        (second.letter, "responder"),
-    }
     both = (payer.letter, payee.letter)
-    planned = []
-    for number, scenario in enumerate((*pair_scenarios(begins), *news_scenarios())):
-        # At level smoke the two ways to begin share what is listed.
-        if level is Level.SMOKE and number % 2 != [*Begins].index(begins):
-            continue
-        needs = played if scenario.direct else set(itertools.product(both, ROLES))
-        needs = needs | set(itertools.product(both, scenario.needs))
-
-        def play(meeting: Meeting, play: Callable[[Pair], None] = scenario.play) -> None:
-            play(Pair(meeting=meeting, payer=payer, payee=payee, begins=begins))
-
-        planned.append(
-            Planned(
-                route=(payer.letter, payee.letter),
-                begins=begins,
-                group=scenario.group,
-                name=scenario.name,
-                title=scenario.title,
-                needs=frozenset(needs),
-                play=play,
-            )
-        )
-    return planned
+    needs = set(itertools.product(both, ROLES))
+    if scenario.direct:
+        needs = {
+            (payer.letter, "payer"),
+            (payee.letter, "payee"),
+            (first.letter, "initiator"),
+            (second.letter, "responder"),
+        }
+    return Planned(
+        route=both,
+        begins=begins,
+        group=scenario.group,
+        name=scenario.name,
+        title=scenario.title,
+        needs=frozenset(needs | set(itertools.product(both, scenario.needs))),
+        play=lambda meeting: scenario.play(Pair(meeting=meeting, payer=payer, payee=payee, begins=begins)),
+    )
 
 
 def _round(

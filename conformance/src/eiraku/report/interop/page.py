@@ -30,6 +30,7 @@ _TONES = {
 _VERDICT = {Verdict.INTEROPERABLE: "pass", Verdict.NOT: "fail", Verdict.INCOMPLETE: "gap"}
 _MOST = 40
 """Failures that are shown with their messages; `report.json` has all."""
+_BRIEF = 160
 _BLOCK = 3000
 
 
@@ -100,6 +101,7 @@ def render(run: InteropRun) -> bytes:
     filters: dict[str, Callable[[Any], object]] = {
         "visible": visible,
         "line": one_line,
+        "brief": lambda text: one_line(shorten(text, _BRIEF)),
         "cut": lambda text: visible(shorten(text, _BLOCK)),
         "tail": lambda text: visible(tail(text, _BLOCK)),
         "tone": lambda outcome: _TONES[outcome],
