@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from eiraku.cli.main import group
 from eiraku.conformance import DEFAULT_SEED, wallet
 from eiraku.conformance.interop import runner
+from eiraku.conformance.interop.flow import Begins
 from eiraku.conformance.interop.results import InteropRun, judge
 from eiraku.conformance.interop.runner import Planned
 from eiraku.conformance.results import Level, Outcome
@@ -97,7 +98,7 @@ def test_the_reference_and_the_wallet_written_from_the_text_meet() -> None:
     groups = {"payments", "refusals", "losses", "power cuts", "redelivery", "news"}
     assert {group for _, _, group in tried} == {*groups, "rounds"}
     for route in (("A", "B"), ("B", "A")):
-        assert {(route, begins, "payments") for begins in runner.Begins} <= tried
+        assert {(route, begins, "payments") for begins in Begins} <= tried
     # All that is listed is played by somebody.
     makes = runner.make_all((REFERENCE, NODE), DEFAULT_SEED, 1.0)
     assert {each.name for each in runner.plan(makes, Level.STANDARD)} == {each.name for each in run.results}
@@ -112,10 +113,10 @@ def test_the_plan_has_every_pair_in_all_roles() -> None:
     rounds = {each.route for each in planned if len(each.route) > 2}
     assert rounds == {tuple("ABCA"), tuple("BCAB"), tuple("CABC")}
     for route in pairs:
-        for begins in runner.Begins:
+        for begins in Begins:
             names = {each.name for each in planned if each.route == route and each.begins is begins}
             messages = {"message_1", "message_4", "OFFER", "ACCEPT", "PAY", "RECEIPT"}
-            messages |= {"REQUEST"} if begins is runner.Begins.PAYEE else set()
+            messages |= {"REQUEST"} if begins is Begins.PAYEE else set()
             for kind in ("lost", "receiver-off", "sender-off"):
                 assert {f"payment-{message}-{kind}" for message in messages} <= names
             for message in ("ACCEPT", "PAY", "RECEIPT"):

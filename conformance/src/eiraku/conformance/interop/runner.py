@@ -92,7 +92,7 @@ def plan(makes: Sequence[Make], level: Level) -> list[Planned]:
 
 
 def _in_turn(scenario: Scenario, at: int, begins: Begins) -> bool:
-    """Whether at level smoke the scenario is for this one of two pairs: each is for one way of one of them."""
+    """Whether at level smoke it is the turn of this one of two pairs, if their sessions begin so."""
     ways = [way for way in Begins if scenario.name in _names(way)]
     number = _names(ways[0]).index(scenario.name)
     return scenario.group == "payments" or number % (2 * len(ways)) == len(ways) * at + ways.index(begins)
