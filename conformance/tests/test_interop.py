@@ -15,6 +15,7 @@ from eiraku.cli.main import group
 from eiraku.conformance import DEFAULT_SEED, wallet
 from eiraku.conformance.interop import runner
 from eiraku.conformance.interop.flow import Begins
+from eiraku.conformance.interop.purses import Make
 from eiraku.conformance.interop.results import InteropRun, judge
 from eiraku.conformance.interop.runner import Planned
 from eiraku.conformance.results import Level, Outcome
@@ -66,7 +67,7 @@ def only(monkeypatch: pytest.MonkeyPatch) -> Only:
     whole = runner.plan
 
     def choose(*names: str) -> None:
-        def narrowed(makes: list[runner.Make], level: Level) -> list[Planned]:
+        def narrowed(makes: list[Make], level: Level) -> list[Planned]:
             return [each for each in whole(makes, level) if each.name in names]
 
         monkeypatch.setattr(runner, "plan", narrowed)
