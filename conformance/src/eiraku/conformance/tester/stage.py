@@ -37,10 +37,15 @@ class Stage:
 
     def room(self, name: str) -> int:
         """The greatest of a size of a policy that the wallet declares (EPP-POL-018)."""
+        return self.rooms[name]
+
+    @property
+    def rooms(self) -> dict[str, int]:
+        """All of them."""
         info = self.wallet.info
         if info is None:
             raise RuntimeError("the wallet was not started")
-        return info.room[name]
+        return info.room
 
     def provision(self, holdings: Iterable[OfferedUnit] = (), **changes: Any) -> None:
         """Give the wallet its purse (see `World.provisioning`); it must accept.

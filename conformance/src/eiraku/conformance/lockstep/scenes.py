@@ -1,0 +1,90 @@
+"""The worlds in which lives are lived: centres with an old and a newer key, tills of every kind, policies."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from eiraku.conformance.lockstep.steps import Start
+from eiraku.conformance.tester.policies import PLENTY, least_record, policy
+from eiraku.conformance.tester.world import ECONOMY, FOREIGN_ECONOMY, Identity, World
+from eiraku.reference.centres.device import DeviceCentre
+from eiraku.reference.centres.issuing import IssuingCentre
+from eiraku.spec.objects import Role
+from eiraku.spec.shape import EPOCH_MAX
+
+RESERVE = 4000
+"""Epochs that a life has before it, at least."""
+
+
+def epoch_of(start: Start) -> int:
+    """The epoch of the first bulletin: just below a magnitude, so that the next ones are at it and above."""
+    return min(start.epoch, EPOCH_MAX - RESERVE) - 1 if start.epoch else 100
+
+
+def world_of(seed: bytes, epoch: int) -> World:
+    """Two keys of each centre, of which the older is valid up to an epoch, the newer for ever."""
+    world = World(seed, policy())
+    world.list_expires = world.last_epoch = EPOCH_MAX
+    ends = (epoch, EPOCH_MAX)
+    world.device = DeviceCentre(
+        keys=tuple(world.master_key(0, end) for end in ends), seal=world.random(16), economy=ECONOMY
+    )
+    world.issuing = IssuingCentre(
+        keys=tuple(world.money_key(0, end) for end in ends), seal=world.random(16), economy=ECONOMY
+    )
+    world.wallet, world.peer = world.purse(issued=0), world.purse(issued=0, role=Role.MERCHANT)
+    return world
+
+
+def tills_of(world: World, epoch: int) -> tuple[Identity, ...]:
+    """Whom the wallet may meet: first those with whom all is well, then the others."""
+    own, old = world.wallet.claims, replace(world.device, keys=world.device.keys[:1])
+    merchant: dict[str, Any] = {"role": Role.MERCHANT, "issued": 0}
+    return (
+        world.peer,
+        world.purse(issued=0),
+        world.purse(**merchant, tier=0),
+        world.purse(role=Role.VAULT, issued=0, holder=own.holder),
+        world.purse(**merchant, centre=old),
+        world.purse(role=Role.CENTRE, issued=0),
+        world.purse(role=Role.VAULT, issued=0),
+        world.purse(**merchant, holder=own.holder),
+        world.purse(**merchant, expires=epoch + 2),
+        world.purse(**merchant, economy=FOREIGN_ECONOMY),
+        world.purse(**merchant, seal=world.random(16)),
+        world.purse(**merchant, number=own.number),
+    )
+
+
+def rules_of(start: Start, room: Mapping[str, int]) -> dict[str, Any]:
+    """The policy of a life, within the room of the wallet."""
+    worth = start.worth
+    match start.rules:
+        case "roomy":
+            found = policy(capacity=48, max_seen=1 << 12, max_given=1 << 10, max_credited=1 << 10)
+        case "tight":
+            found = policy(
+                capacity=8,
+                max_given=3,
+                max_credited=4,
+                max_seen=12,
+                min_amount=2,
+                balance_limits={0: 20, 1: _most(60 + 3 * worth)},
+                transfer={0: 16, 1: _most(40 + 2 * worth)},
+                own={0: 30, 1: _most(50 + 2 * worth)},
+            )
+        case "narrow":
+            found = policy(
+                max_units=3,
+                max_hops=3,
+                max_record=least_record(3) + 500,
+                min_life=2,
+                claim_grace=1,
+                transfer={0: 8, 1: _most(24 + worth)},
+                own={0: 100, 1: _most(200 + 4 * worth)},
+            )
+    return {**found, **{name: min(found[name], most) for name, most in room.items()}}
+
+
+def _most(amount: int) -> int:
+    return min(amount, PLENTY)

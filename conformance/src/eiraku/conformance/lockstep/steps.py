@@ -1,0 +1,172 @@
+"""What can happen in the life of a purse, as data: drawn, told in words, made shorter when something fails.
+
+Numbers that pick one of several things are taken modulo how many there are.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from eiraku.spec.key_lists import Centre
+from eiraku.spec.tables import Side
+
+Magnitude: TypeAlias = int
+"""0, or a power of two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What comes before a message: the `at`-th of the session, from 0."""
+
+    at: int
+    kind: Literal[
+        "lost",
+        "spoilt",
+        "wrong",
+        "power",
+        "cut-before",
+        "cut-after",
+        "bulletin",
+        "keys",
+        "scheme-key",
+        "order",
+    ]
+    number: int = 0
+    """Which bit is spoilt, which fault of the message, what news."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewUnit:
+    """A unit that is issued: 2^exponent, dies so many epochs from now, at this hop, under the old key."""
+
+    exponent: int
+    life: int = 20
+    hop: int = 0
+    room: int = 9
+    """Hops that it has left."""
+    old: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TillPays:
+    """A till pays the wallet. `copies`: any unit at any hop at which it was ever outside the wallet may be
+    offered, else only the newest of those that are not in the wallet. `at_once`: by REDELIVER.
+    """
+
+    till: int
+    side: Side
+    new: tuple[NewUnit, ...] = ()
+    old: tuple[int, ...] = ()
+    copies: bool = False
+    at_once: bool = False
+    asked: int | None = None
+    """By how much more the wallet's holder asks for; None: the wallet takes what is offered."""
+    fault: int = 0
+    place: int = 0
+    troubles: tuple[Trouble, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TillRepeats:
+    """A till delivers a payment again that was endorsed before, or offers it again (`offer`)."""
+
+    which: int
+    side: Side
+    stranger: bool = False
+    offer: bool = False
+    troubles: tuple[Trouble, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WalletPays:
+    """The wallet is to pay. `amount`: the sum of the units of a mask, or a boundary of the policy, the
+    balance, or a power of two, and how far from it.
+    """
+
+    till: int
+    side: Side
+    kind: Literal["some", "all", "limit", "number"] = "some"
+    number: int = 1
+    off: int = 0
+    named: Literal["nobody", "the-payee", "another"] = "nobody"
+    asks: int = 0
+    """By how much the till's REQUEST differs."""
+    troubles: tuple[Trouble, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WalletRedelivers:
+    """The wallet is to redeliver what is pending, or what is not."""
+
+    which: int
+    side: Side
+    stranger: bool = False
+    known: bool = True
+    troubles: tuple[Trouble, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """A unit goes from till to till."""
+
+    which: int
+    moves: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Bulletin:
+    """A bulletin of an epoch so many later. `revokes`: tills by number."""
+
+    by: int
+    revokes: tuple[int, ...] = ()
+    cut: Literal["", "before", "after"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """A key list of a centre."""
+
+    centre: Centre
+    kind: Literal["newer", "same", "older", "shorter", "without-old", "new-history", "forged"]
+    cut: Literal["", "before", "after"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SchemeKey:
+    """A scheme key: the one in use, a new one that the list has, or an unknown one."""
+
+    kind: Literal["known", "new", "unknown"]
+    cut: Literal["", "before", "after"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """Power is lost and comes back."""
+
+
+Step: TypeAlias = (
+    TillPays | TillRepeats | WalletPays | WalletRedelivers | Circle | Bulletin | Keys | SchemeKey | Power
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a purse begins. `epoch`: a magnitude, one below which the first bulletin is; `worth`: that of the
+    numbers that are not small; `rules`: which policy; `holdings`: how many units.
+    """
+
+    epoch: Magnitude = 0
+    worth: Magnitude = 0
+    rules: Literal["roomy", "tight", "narrow"] = "roomy"
+    bulletin: bool = True
+    holdings: int = 4
+    watch: bool = True
+    list_life: int = 1000
+    """Epochs until both key lists expire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """A purse, and what happens to it."""
+
+    start: Start
+    steps: tuple[Step, ...]
