@@ -45,3 +45,13 @@ class Bar:
         if not self._console.is_terminal and self._done % tenth == 0:
             line = f"{self._done} of {self._count}" + (f", {words}" if words else "")
             self._console.print(line, highlight=False, markup=False)
+
+    def reach(self, count: int, words: str) -> None:
+        """So many are done."""
+        tenth = max(self._count // 10, 1)
+        shown = self._done // tenth != count // tenth
+        self._done = count
+        self._bar.update(self._task, completed=min(count, self._count), description=words)
+        if not self._console.is_terminal and shown:
+            line = f"{count} of {self._count}" + (f", {words}" if words else "")
+            self._console.print(line, highlight=False, markup=False)

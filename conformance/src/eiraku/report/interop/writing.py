@@ -15,18 +15,18 @@ from eiraku.report.text import one_line, visible
 
 def as_json(run: InteropRun) -> bytes:
     """The bytes of ``report.json``: the run and the judgement on it."""
-    content = msgspec.json.encode(_encodable(to_json(Report(judgement=judge(run), run=run))))
+    content = msgspec.json.encode(encodable(to_json(Report(judgement=judge(run), run=run))))
     return msgspec.json.format(content, indent=1) + b"\n"
 
 
-def _encodable(value: object) -> object:
+def encodable(value: object) -> object:
     """A wallet's output may hold lone surrogates, which have no UTF-8."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, list | tuple):
-        return [_encodable(item) for item in value]
+        return [encodable(item) for item in value]
     if isinstance(value, dict):
-        return {key: _encodable(item) for key, item in value.items()}
+        return {key: encodable(item) for key, item in value.items()}
     return value
 
 
