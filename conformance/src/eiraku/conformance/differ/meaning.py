@@ -113,7 +113,7 @@ class Meaning:
         )
         return self._verified(objects.CONTEXT_RECEIPT, payload.encode(), receipt.signature)
 
-    def _verified(self, context: str, payload: bytes, signature: bytes) -> bool:
+    def _verified(self, context: bytes, payload: bytes, signature: bytes) -> bool:
         return cose.verify_detached(self.wallet.key.public, context, payload, signature)
 
 

@@ -1,6 +1,6 @@
-"""Another wallet in the place of the oracle: both are led through one life, and compared by what they mean."""
+"""Another wallet in the place of the oracle: both are led through one life, compared by what they mean."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -71,16 +71,17 @@ class Other:
 
 
 class Pairing(Lockstep):
-    """Lock-step of two wallets. `sessions`: how many were opened."""
+    """Lock-step of two wallets."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.meanings = tuple(Meaning(wallet=self.world.wallet) for _ in self.ends)
-        self.sessions = 0
+        self.met: Callable[[], None] = lambda: None
+        """Is told of each session."""
 
     def meet(self, meeting: Meeting, interrupt: Interrupt = lambda *_: 0) -> Reply | None:
         """See `Lockstep`."""
-        self.sessions += 1
+        self.met()
         for meaning in self.meanings:
             meaning.us, meaning.offered = meeting.us, b""
         return super().meet(meeting, interrupt)
@@ -89,7 +90,7 @@ class Pairing(Lockstep):
         self, turns: Sequence[Generator[Turn, Reply, None]], replies: Sequence[Reply] | None
     ) -> list[Turn] | None:
         found = super()._next(turns, replies)
-        if found is not None and len({turn.name for turn in found}) + 2 - len(found) > 1:
+        if found is not None and (len(found) < len(turns) or found[0].name != found[1].name):
             raise self._difference("EPP-TRF-001", "the session", "goes on", "is over, or goes on otherwise")
         return found
 
@@ -134,15 +135,16 @@ class LivingAsTwo(Living):
     lockstep = Pairing
 
 
-def live(one: Judged, other: Wallet, life: Life, seed: bytes) -> int:
-    """A whole life; the number of sessions in it. Raises Difference, FreeChoice, AdapterFailure."""
+def live(one: Judged, other: Wallet, life: Life, seed: bytes, met: Callable[[], None]) -> None:
+    """A whole life; `met` is told of each session. Raises Difference, FreeChoice, AdapterFailure."""
     living = LivingAsTwo(one, life.start, seed, lambda _: Other(wallet=other))
+    if isinstance(living.both, Pairing):
+        living.both.met = met
     living.live(distinct(life.steps, life.start.worth.bit_length()))
-    return living.both.sessions if isinstance(living.both, Pairing) else 0
 
 
 def distinct(steps: Sequence[Step], taken: int) -> tuple[Step, ...]:
-    """The same steps with a value of its own for each unit that comes; `taken`: exponent of one that is there."""
+    """The same steps with a value of its own for each unit that comes; `taken`: an exponent that is not free."""
     free = [exponent for exponent in EXPONENTS if exponent != taken]
     number = 0
     found: list[Step] = []

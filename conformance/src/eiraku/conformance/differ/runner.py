@@ -138,13 +138,16 @@ class Comparison:
                 if not wallet.running:
                     wallet.start()
             judged = Judged(player=self.one, notes=evidence, room=room_of(self.one, self.other))
-            self.held += live(judged, self.other, life, bytes.fromhex(self.seed))
+            live(judged, self.other, life, bytes.fromhex(self.seed), self._met)
         except FreeChoice:
             self.free += 1
         except AdapterFailure as failure:
             failures = [wallet.take_failures() for wallet in both]
             texts = [str(each[0]) if each else "goes on" for each in failures]
             raise _Failed(*texts) from failure
+
+    def _met(self) -> None:
+        self.held += 1
 
     def _enter(self, what: str, first: str, second: str, requirement: str, evidence: EvidenceNotes) -> None:
         found = Found(
