@@ -144,7 +144,7 @@ def live(one: Judged, other: Wallet, life: Life, seed: bytes, met: Callable[[], 
 
 
 def distinct(steps: Sequence[Step], taken: int) -> tuple[Step, ...]:
-    """The same steps with a value of its own for each unit that comes; `taken`: an exponent that is not free."""
+    """The same steps, each new unit with a value of its own; `taken`: an exponent that is not free."""
     free = [exponent for exponent in EXPONENTS if exponent != taken]
     number = 0
     found: list[Step] = []
