@@ -32,6 +32,8 @@ class Meaning:
     """Names of the wallet's own transactions."""
     _sent: dict[bytes, tuple[bytes, tuple[bytes, ...]]] = field(default_factory=dict)
     """OFFER and endorsements of each."""
+    _receipts: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
+    """Given by the wallet, by payer and transaction."""
 
     def told(self, plaintext: bytes | None) -> None:
         """The wallet is sent this."""
@@ -58,7 +60,8 @@ class Meaning:
             case Redeliver() as redeliver:
                 return self._redelivery(redeliver)
             case Receipt() as receipt:
-                return "RECEIPT", self._name(receipt.transaction, make=False), self._receipted(receipt)
+                name = self._name(receipt.transaction, make=False)
+                return "RECEIPT", name, self._receipted(receipt), self._given_before(receipt)
             case Reject() as reject:
                 return "REJECT", reject.code, reject.index
         return "bytes", plaintext
@@ -112,6 +115,11 @@ class Meaning:
             offer_digest=hashlib.sha256(self.offered).digest(),
         )
         return self._verified(objects.CONTEXT_RECEIPT, payload.encode(), receipt.signature)
+
+    def _given_before(self, receipt: Receipt) -> bool:
+        """Whether it is the first of a transaction, or the very same again (EPP-CRS-010)."""
+        payer = b"" if self.us is None else self.us.number
+        return self._receipts.setdefault((payer, receipt.transaction), receipt.signature) == receipt.signature
 
     def _verified(self, context: bytes, payload: bytes, signature: bytes) -> bool:
         return cose.verify_detached(self.wallet.key.public, context, payload, signature)
