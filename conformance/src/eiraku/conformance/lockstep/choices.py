@@ -33,14 +33,19 @@ class Choices:
         """Transactions of every offer."""
         self._points: dict[bytes, bytes] = {}
         """R of each signature, and what was signed."""
+        self.fault = ""
+        """The requirement that the last choice violates; empty if it violates none."""
 
     def follow(self, said: Message | None) -> None:
         """The wallet has said this; it counts until it says something else."""
         self._transaction, self._units, self._signatures = None, {}, ()
+        self.fault = ""
         match said:
             case Offer():
                 # EPP-TRF-003
-                if said.transaction not in self._used:
+                if said.transaction in self._used:
+                    self.fault = "EPP-TRF-003"
+                else:
                     self._transaction = said.transaction
                 self._units = {_name(unit): unit for unit in said.units}
             case Pay() | Redeliver():
@@ -77,6 +82,7 @@ class Choices:
             ours = _opened(key, held.unit_id, held.history)
             if ours is not None and ours == _opened(key, held.unit_id, offered.history):
                 return replace(held, history=offered.history)
+        self.fault = "EPP-HIS-003"
         return held
 
     # --- signatures ---
@@ -88,6 +94,7 @@ class Choices:
             # EPP-KEY-013
             if self._points.setdefault(found[:R_BYTES], message) == message:
                 return found
+            self.fault = "EPP-KEY-013"
         return ours
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from eiraku.conformance.lockstep.steps import Start
-from eiraku.conformance.tester.policies import PLENTY, least_record, policy
+from eiraku.conformance.tester.policies import PLENTY, RECORD_MAX, UNITS_MAX, least_record, policy
 from eiraku.conformance.tester.world import ECONOMY, FOREIGN_ECONOMY, Identity, World
 from eiraku.reference.centres.device import DeviceCentre
 from eiraku.reference.centres.issuing import IssuingCentre
@@ -62,6 +62,15 @@ def rules_of(start: Start, room: Mapping[str, int]) -> dict[str, Any]:
     match start.rules:
         case "roomy":
             found = policy(capacity=48, max_seen=1 << 12, max_given=1 << 10, max_credited=1 << 10)
+        case "ample":
+            found = policy(
+                max_units=UNITS_MAX,
+                max_record=RECORD_MAX,
+                capacity=2 * UNITS_MAX,
+                max_seen=1 << 13,
+                max_given=1 << 10,
+                max_credited=1 << 10,
+            )
         case "tight":
             found = policy(
                 capacity=8,

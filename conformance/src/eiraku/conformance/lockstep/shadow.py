@@ -59,7 +59,7 @@ class Shadow:
 
     def reset(self) -> None:
         """See `Player`."""
-        self.reason = ""
+        self._refused = ""
         self.choices = Choices(self._history_keys)
         self.memory = Memory(self.choices)
         self._drbg = Drbg(self._seed)
@@ -70,6 +70,11 @@ class Shadow:
     def follow(self, said: Message | None) -> None:
         """See `Oracle`."""
         self.choices.follow(said)
+
+    @property
+    def reason(self) -> str:
+        """See `Oracle`; also the requirement that forbids what the wallet has just chosen."""
+        return self._refused or self.choices.fault
 
     # --- the verbs ---
 
@@ -144,7 +149,7 @@ class Shadow:
 
     def _take(self, given: Input) -> Reply:
         """One step, and its effects in their order."""
-        self.reason = ""
+        self._refused = ""
         state, effects = core.step(self._state, given, self._env)
         out, refusal = None, None
         try:
@@ -164,7 +169,7 @@ class Shadow:
         session: Literal["open", "closed"] = "open" if is_open else "closed"
         if refusal is None:
             return Reply(outcome="accepted", out=out, session=session)
-        self.reason = refusal.requirement
+        self._refused = refusal.requirement
         label, detail = refusal.code.label, f"{refusal.requirement}: {refusal.detail}"
         return Reply(outcome="rejected", code=label, detail=detail, out=out, session=session)
 

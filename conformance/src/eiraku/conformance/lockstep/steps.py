@@ -156,7 +156,7 @@ class Start:
 
     epoch: Magnitude = 0
     worth: Magnitude = 0
-    rules: Literal["roomy", "tight", "narrow"] = "roomy"
+    rules: Literal["roomy", "tight", "narrow", "ample"] = "roomy"
     bulletin: bool = True
     holdings: int = 4
     watch: bool = True

@@ -128,10 +128,10 @@ class Play:
                 self.pay(step, self.draft(units))
                 self.bulletin(step, 2)
 
-    def bulletin(self, step: Lockstep, by: int) -> None:
+    def bulletin(self, step: Lockstep, by: int, revoked: Sequence[bytes] = ()) -> None:
         """A newer bulletin."""
-        step.say(f"bulletin of epoch {self.epoch + by}")
-        update = self.world.bulletin(self.epoch + by)
+        step.say(f"bulletin of epoch {self.epoch + by}{', which revokes the peer' if revoked else ''}")
+        update = self.world.bulletin(self.epoch + by, revoked)
         step.act("bulletin", lambda _: {"bulletin": update})
 
     def draft(self, units: Sequence[OfferedUnit], transaction: bytes | None = None) -> Draft:
@@ -155,8 +155,8 @@ class Play:
         within: bool = False,
         asked: int | None = None,
     ) -> None:
-        """The peer pays the wallet, which has asked for another amount (`asked`). `within`: a bulletin comes
-        before OFFER or REDELIVER.
+        """The peer pays the wallet, which has asked for another amount (`asked`). `within`: a bulletin that
+        revokes the peer comes in mid-handshake; it is for the next session.
         """
 
         def voice(end: End) -> Paying:
@@ -209,7 +209,7 @@ class Play:
     ) -> None:
         def interrupt(number: int, name: str) -> int:
             if within and number == 1:
-                self.bulletin(step, 3)
+                self.bulletin(step, 3, [self.world.peer.number])
             return LOST if name == lose else 0
 
         meeting = Meeting(
@@ -274,8 +274,12 @@ def is_paid_by_the_wallet(stage: Stage, seed: bytes, row: Row) -> Lockstep:
     # Only a responder is asked.
     play = Play(stage, seed, {**row, "side": "responder"} if fault.of is Request else row)
     worth = min(play.base, GREATEST) or 8
-    values = (worth, worth // 2, *OTHERS)
-    step = play.begin({}, [play.unit(each, play.world.wallet) for each in values])
+    # Under that condition what is pending expires, and can still be redelivered.
+    early = {"expires": play.epoch + 1} if row["condition"] == "expired" else {}
+    holdings = [
+        play.unit(each, play.world.wallet, **(early if not n else {})) for n, each in enumerate(values)
+    ]
+    step = play.begin({}, holdings)
     step.say("the wallet pays 1, and all is well")
     play.be_paid(step, 1)
     # In a redelivery there is no ACCEPT.
