@@ -236,9 +236,9 @@ def test_a_wallet_that_dies_is_a_difference(tmp_path: Path, monkeypatch: pytest.
         "        os._exit(70)\n"
         "serve_stdio(Dying())\n"
     )
-    monkeypatch.setattr(runner, "LIVES", 1)
+    monkeypatch.setattr(runner, "LIVES", 3)
     monkeypatch.setattr(drawing, "GREAT", 0)
-    result = eiraku("differ", INSIDE, f"cmd:{sys.executable} dying.py", "--sessions", 1)
+    result = eiraku("differ", INSIDE, f"cmd:{sys.executable} dying.py", "--sessions", 1, "--seconds", 60)
     assert code(result) == 1, result.output
     assert "a wallet failed" in result.output
     assert "A: goes on" in result.output
