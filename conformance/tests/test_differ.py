@@ -17,7 +17,7 @@ from eiraku.conformance.differ.meaning import Meaning
 from eiraku.conformance.differ.pairing import distinct, live
 from eiraku.conformance.differ.runner import DifferRun
 from eiraku.conformance.evidence import EvidenceNotes
-from eiraku.conformance.lockstep import drawing, faults
+from eiraku.conformance.lockstep import faults
 from eiraku.conformance.lockstep.driver import Difference
 from eiraku.conformance.lockstep.living import Judged
 from eiraku.conformance.lockstep.steps import Life, NewUnit, Start, Step, TillPays, TillRepeats, WalletPays
@@ -236,12 +236,14 @@ def test_a_wallet_that_dies_is_a_difference(tmp_path: Path, monkeypatch: pytest.
         "        os._exit(70)\n"
         "serve_stdio(Dying())\n"
     )
-    monkeypatch.setattr(runner, "LIVES", 3)
-    monkeypatch.setattr(drawing, "GREAT", 0)
-    result = eiraku("differ", INSIDE, f"cmd:{sys.executable} dying.py", "--sessions", 1, "--seconds", 60)
-    assert code(result) == 1, result.output
-    assert "a wallet failed" in result.output
-    assert "A: goes on" in result.output
+    with Wallet(INSIDE) as first, Wallet(f"cmd:{sys.executable} dying.py") as second:
+        first.start()
+        second.start()
+        both = runner.Comparison(one=first, other=second, seed=DEFAULT_SEED, sessions=1, seconds=9)
+        with pytest.raises(runner._Failed) as failed:
+            both._live(Life(start=Start(), steps=(COME,)), EvidenceNotes())
+    assert failed.value.first == "goes on"
+    assert "exit status 70" in failed.value.second
 
 
 def test_a_wallet_that_never_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
