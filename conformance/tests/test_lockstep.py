@@ -5,11 +5,12 @@ import itertools
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from eiraku.conformance.adapter.client import Wallet
 from eiraku.conformance.adapter.inprocess import InProcess
+from eiraku.conformance.adapter.lasting import LastingWallet
 from eiraku.conformance.adapter.transports import Selector
 from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.lockstep import answers, covering, faults
@@ -53,7 +54,7 @@ def reached(patches: Sequence[Patch]) -> Selector:
 def with_wallet(selector: str | Selector, use: Callable[[Judged], None]) -> EvidenceNotes:
     """A wallet, for as long as it is used; its evidence."""
     notes = EvidenceNotes()
-    with Wallet(selector, seed=WALLET_SEED, timeout=60) as wallet:
+    with LastingWallet(selector, seed=WALLET_SEED, timeout=60) as wallet:
         info = wallet.start()
         use(Judged(player=wallet, notes=notes, room=info.room))
     return notes
@@ -92,7 +93,7 @@ def _with_nonce(key: SigningKey, message: bytes, nonce: bytes) -> bytes:
     return first + ((r + k * scalar) % edwards.L).to_bytes(32, "little")
 
 
-LAWFUL = {
+LAWFUL: dict[str, list[tuple[Any, str, object]]] = {
     "hedged-signatures": [(SigningKey, "sign", _hedged)],
     "another-order-of-units": [
         edit(
@@ -184,7 +185,7 @@ def play(selector: str | Selector, row: covering.Row) -> str:
     def use(judged: Judged) -> None:
         nonlocal reason
         wallet = judged.player
-        assert isinstance(wallet, Wallet)
+        assert isinstance(wallet, LastingWallet)
         run = pays_the_wallet if "position" in row else is_paid_by_the_wallet
         reason = run(Stage(wallet, World(SEED, policy()), judged.notes), SEED, row).oracle.reason
 

@@ -105,6 +105,7 @@ def test_a_wallet_that_did_not_pass_is_signed_too(outcome: Outcome, result: str)
     run = sample({7: outcome})
     found = content.state(run, SUBJECT).predicate
     assert found.result == result
+    assert isinstance(found.eiraku, content.Details)
     assert found.eiraku.verdict == verdict(run).verdict
     assert found.eiraku.requirements[run.results[7].requirements[0]] in {outcome, Outcome.PASS, Outcome.FAIL}
     listed = {"WARNED": found.warned_tests, "FAILED": found.failed_tests}[result]

@@ -4,7 +4,7 @@ import sys
 
 from eiraku.conformance.sealed import seal
 
-JUDGES = ("certify", "selfcheck", "statement", "list", "mutants")
+JUDGES = ("certify", "merge", "selfcheck", "statement", "list", "mutants", "interop", "differ")
 
 
 def entry() -> None:

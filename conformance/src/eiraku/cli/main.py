@@ -18,6 +18,8 @@ GROUPS = {
         "certify": ("eiraku.cli.judge.certify", "Judge a wallet and write the reports."),
         "merge": ("eiraku.cli.judge.merge", "One run, and one verdict, of the shards of certify."),
         "new-adapter": ("eiraku.cli.judge.new_adapter", "Begin an adapter in your language."),
+        "interop": ("eiraku.cli.judge.interop", "Have wallets pay each other, in all roles."),
+        "differ": ("eiraku.cli.judge.differ", "Where do two wallets answer the same differently?"),
         "selfcheck": ("eiraku.cli.judge.selfcheck", "Check that an adapter speaks the protocol."),
         "statement": ("eiraku.cli.judge.statement", "Verify, show, compare or repeat a signed statement."),
         "list": ("eiraku.cli.judge.listing", "Requirements and the checks that name them."),

@@ -4,13 +4,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from eiraku.cli.failures import told
 from eiraku.cli.options import SELECTOR, timeout_option
+from eiraku.conformance.interop import results
+from eiraku.conformance.interop.results import Verdict as Interoperability
 from eiraku.conformance.results import Outcome
-from eiraku.conformance.statement import content, envelope
+from eiraku.conformance.statement import content, envelope, meeting
 from eiraku.conformance.statement.comparing import TRANSCRIPT, differences
-from eiraku.conformance.statement.content import Statement
+from eiraku.conformance.statement.content import Details, MeetingDetails, Statement
 from eiraku.conformance.statement.envelope import Envelope
 from eiraku.conformance.verdict import Verdict
 from eiraku.report.text import one_line
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from eiraku.conformance.results import CheckResult
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
+_GOOD = (Verdict.CONFORMANT, Interoperability.INTEROPERABLE)
 _UNVERIFIED = "The signature was not verified; eiraku statement verify does."
 
 
@@ -55,8 +59,10 @@ def verify(*, file: Path, key: Path, subject: tuple[Path, ...], report: Path | N
     ]
     if reported is not None:
         faults += _against(statement, reported)
-    if statement.predicate.result == "FAILED" or statement.predicate.eiraku.verdict is not Verdict.CONFORMANT:
-        faults.append("the wallet is non-conformant: " + "; ".join(statement.predicate.eiraku.reasons))
+    details = statement.predicate.eiraku
+    if statement.predicate.result == "FAILED" or details.verdict not in _GOOD:
+        who = "the wallets are" if isinstance(details, MeetingDetails) else "the wallet is"
+        faults.append(f"{who} {details.verdict}: " + "; ".join(details.reasons))
     _print(statement, found)
     click.echo("The signature is good.")
     compared = {each.digest["sha256"] for each in given}
@@ -73,13 +79,31 @@ def _against(statement: Statement, data: bytes) -> tuple[str, ...]:
     from eiraku.report.certify import json_report
 
     try:
+        if isinstance(statement.predicate.eiraku, MeetingDetails):
+            return _against_meeting(statement, msgspec.json.decode(data, type=results.Report))
         run = json_report.read(data)
     except Refused as refused:
         return (str(refused),)
+    except (ValueError, RecursionError) as error:
+        return (f"the report cannot be read: {error}",)
     obstacle = content.obstacle(run)
     if obstacle:
         return (f"the report cannot be signed: {obstacle}",)
     lines = differences(statement, content.state(run, statement.subject))
+    return tuple(f"the report differs: {line}" for line in lines)
+
+
+def _against_meeting(statement: Statement, found: results.Report) -> tuple[str, ...]:
+    details = statement.predicate.eiraku
+    obstacle = meeting.obstacle(found.run)
+    if obstacle:
+        return (f"the report cannot be signed: {obstacle}",)
+    if results.judge(found.run) != found.judgement:
+        return ("the report contradicts itself: its judgement does not follow from its results",)
+    if not isinstance(details, MeetingDetails) or len(details.makes) != len(found.run.makes):
+        return ("the report is about other wallets",)
+    files = {make.letter: make.subjects for make in details.makes}
+    lines = differences(statement, meeting.state(found.run, statement.subject, files))
     return tuple(f"the report differs: {line}" for line in lines)
 
 
@@ -125,6 +149,9 @@ def replay(*, file: Path, selector: str, workers: int | None, timeout: float) ->
 
     statement, _ = _opened(file)
     details = statement.predicate.eiraku
+    if isinstance(details, MeetingDetails):
+        how = f"eiraku interop SELECTOR... --level {details.level} --seed {details.seed}"
+        raise click.UsageError(f"a statement on wallets that met is compared by hand: {how}")
     if selector.startswith("python:"):
         raise click.UsageError("a python: wallet never certifies; name it with cmd: or tcp:")
     judges = {each.name: each.digest["sha256"] for each in statement.predicate.configuration}
@@ -146,7 +173,7 @@ def replay(*, file: Path, selector: str, workers: int | None, timeout: float) ->
         click.echo(f"the run cannot be compared: {obstacle}", err=True)
         return 3
     again = content.state(run, statement.subject)
-    both = {*details.wallet.capabilities} & {*again.predicate.eiraku.wallet.capabilities}
+    both = {*details.wallet.capabilities} & {*(run.wallet.capabilities if run.wallet else ())}
     exactly = "deterministic" in both
     lines = differences(statement, again, without=() if exactly else (TRANSCRIPT,))
     for line in lines:
@@ -176,10 +203,21 @@ def _opened(file: Path) -> tuple[Statement, Envelope]:
 
 
 def _print(statement: Statement, found: Envelope) -> None:
+    details = statement.predicate.eiraku
+    if isinstance(details, MeetingDetails):
+        rows = _rows_of_meeting(statement, details)
+    else:
+        rows = _rows(statement, details)
+    before = ""
+    for name, text in [*rows, ("signed by", found.keyid)]:
+        click.echo(f"{'' if name == before else name:<15}{one_line(text)}")
+        before = name
+
+
+def _rows(statement: Statement, details: Details) -> list[tuple[str, str]]:
     predicate = statement.predicate
-    details = predicate.eiraku
     wallet = details.wallet
-    rows = [
+    return [
         ("result", f"{predicate.result}: {details.verdict}"),
         *(("because", reason) for reason in details.reasons),
         ("wallet", f"{wallet.name} {wallet.version}"),
@@ -195,12 +233,26 @@ def _print(statement: Statement, found: Envelope) -> None:
         ("not of wallets", f"{details.not_covered.not_about_wallets} requirements of centres and services"),
         *(("only its word", each) for each in details.not_covered.word_of_the_wallet),
         ("transcript", f"{details.transcript.root}  of {details.transcript.checks} checks"),
-        ("signed by", found.keyid),
     ]
-    before = ""
-    for name, text in rows:
-        click.echo(f"{'' if name == before else name:<15}{one_line(text)}")
-        before = name
+
+
+def _rows_of_meeting(statement: Statement, details: MeetingDetails) -> list[tuple[str, str]]:
+    predicate = statement.predicate
+    digests = {each.name: each.digest["sha256"] for each in statement.subject}
+    rows = [("result", f"{predicate.result}: {details.verdict}")]
+    rows += [("because", reason) for reason in details.reasons]
+    for make in details.makes:
+        rows.append((f"wallet {make.letter}", f"{make.wallet.name} {make.wallet.version}"))
+        rows += [(f"subject of {make.letter}", f"{digests.get(name, '?')}  {name}") for name in make.subjects]
+    return [
+        *rows,
+        *(("judged by", f"{each.digest['sha256']}  {each.name}") for each in predicate.configuration),
+        ("suite", f"eiraku {details.suite_version}, level {details.level}"),
+        ("seed", details.seed),
+        ("scenarios", ", ".join(f"{count} {outcome}" for outcome, count in details.counts.items())),
+        *(("only its word", each) for each in details.word_of_the_wallet),
+        ("transcript", f"{details.transcript.root}  of {details.transcript.checks} scenarios"),
+    ]
 
 
 def _outcomes(requirements: dict[str, Outcome]) -> str:

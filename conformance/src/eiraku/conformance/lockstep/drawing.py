@@ -185,6 +185,8 @@ def explore(
     @seed(seeded)
     @settings(
         max_examples=number,
+        # A profile for CI would ignore the seed
+        derandomize=False,
         phases=[Phase.generate, Phase.shrink],
         database=None,
         deadline=None,

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from eiraku.conformance.tester.drawn import Economy
 from eiraku.conformance.tester.edwards import L
-from eiraku.conformance.tester.world import FOREIGN_ECONOMY, Identity, World, endorse
+from eiraku.conformance.tester.world import Identity, World, endorse
 from eiraku.reference.crypto import cose
 from eiraku.reference.crypto.ed25519 import SigningKey, key_id
 from eiraku.spec import objects
@@ -142,6 +143,10 @@ def _raw(change: Callable[[bytes], bytes]) -> Spoil:
         return _with(draft, scene.position, replace(held, unit=change(held.unit)))
 
     return spoil
+
+
+def _abroad(unit: Unit, scene: Scene) -> Unit:
+    return replace(unit, economy=scene.world.drawn.economy(Economy.FOREIGN))
 
 
 def _foreign(draft: Draft, scene: Scene) -> Draft:
@@ -305,7 +310,7 @@ UNITS = (
     _unit("unit-under-an-unlisted-key", "EPP-KEY-008", _unlisted),
     _unit("unit-after-its-key", "EPP-KEY-009", _late),
     _unit("unit-seal", "EPP-UNI-003", _changed(lambda unit, _: replace(unit, seal=flip(unit.seal)))),
-    _unit("unit-economy", "EPP-UNI-004", _changed(lambda unit, _: replace(unit, economy=FOREIGN_ECONOMY))),
+    _unit("unit-economy", "EPP-UNI-004", _changed(_abroad)),
     _unit(
         "unit-expired",
         "EPP-UNI-005",

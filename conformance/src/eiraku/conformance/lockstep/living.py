@@ -63,6 +63,9 @@ class Judged:
 class Living:
     """One life."""
 
+    lockstep = Lockstep
+    """What keeps both in step."""
+
     def __init__(self, wallet: Judged, start: Start, seed: bytes, oracle: MakeOracle | None = None) -> None:
         """Provision both. `oracle`: made when the world is; the shadow purse if not given."""
         self.start = start
@@ -72,7 +75,7 @@ class Living:
         self.tills = tills_of(self.world, self.first)
         self.news = News(self.world, self.first, start.list_life)
         beside = Shadow(seed, lambda: self.news.history_keys) if oracle is None else oracle(self.news)
-        self.both = Lockstep(wallet.player, beside, self.world, seed, wallet.notes, watch=start.watch)
+        self.both = self.lockstep(wallet.player, beside, self.world, seed, wallet.notes, watch=start.watch)
         self._new_key = False
         """Whether the wallet has the newer scheme key, under which it is then met as well."""
         self._begin()

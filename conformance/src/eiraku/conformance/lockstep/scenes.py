@@ -5,10 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from eiraku.conformance.lockstep.steps import Start
+from eiraku.conformance.tester.drawn import Economy
 from eiraku.conformance.tester.policies import PLENTY, RECORD_MAX, UNITS_MAX, least_record, policy
-from eiraku.conformance.tester.world import ECONOMY, FOREIGN_ECONOMY, Identity, World
-from eiraku.reference.centres.device import DeviceCentre
-from eiraku.reference.centres.issuing import IssuingCentre
+from eiraku.conformance.tester.world import Identity, World
 from eiraku.spec.objects import Role
 from eiraku.spec.shape import EPOCH_MAX
 
@@ -24,14 +23,13 @@ def epoch_of(start: Start) -> int:
 def world_of(seed: bytes, epoch: int) -> World:
     """Two keys of each centre, of which the older is valid up to an epoch, the newer for ever."""
     world = World(seed, policy())
+    # A life draws its own, of every magnitude.
+    world.count_epochs_plainly()
+    world.count_lists_plainly()
     world.list_expires = world.last_epoch = EPOCH_MAX
     ends = (epoch, EPOCH_MAX)
-    world.device = DeviceCentre(
-        keys=tuple(world.master_key(0, end) for end in ends), seal=world.random(16), economy=ECONOMY
-    )
-    world.issuing = IssuingCentre(
-        keys=tuple(world.money_key(0, end) for end in ends), seal=world.random(16), economy=ECONOMY
-    )
+    world.device = replace(world.device, keys=tuple(world.master_key(0, end) for end in ends))
+    world.issuing = replace(world.issuing, keys=tuple(world.money_key(0, end) for end in ends))
     world.wallet, world.peer = world.purse(issued=0), world.purse(issued=0, role=Role.MERCHANT)
     return world
 
@@ -50,7 +48,7 @@ def tills_of(world: World, epoch: int) -> tuple[Identity, ...]:
         world.purse(role=Role.VAULT, issued=0),
         world.purse(**merchant, holder=own.holder),
         world.purse(**merchant, expires=epoch + 2),
-        world.purse(**merchant, economy=FOREIGN_ECONOMY),
+        world.purse(**merchant, economy=Economy.FOREIGN),
         world.purse(**merchant, seal=world.random(16)),
         world.purse(**merchant, number=own.number),
     )

@@ -1,5 +1,6 @@
 """What a statement says: an in-toto Statement, version 1, with a test-result predicate, version 0.1.
 
+It is about one wallet that was judged, or about several that met (`eiraku.conformance.statement.meeting`).
 Everything in it follows from a `Run` and the digests of the wallet's files, and nothing is a time: the same
 inputs give the same bytes. What in-toto has no field for stands in one object, ``eiraku``.
 """
@@ -11,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from eiraku.conformance.interop.results import Verdict as Interoperability
 from eiraku.conformance.results import FAILURES, Level, Model, Outcome, Run, WalletInfo, catalogue_file
 from eiraku.conformance.verdict import Judgement, Verdict, in_scope, limits, verdict, word_of_the_wallet
 from eiraku.spec import merkle
@@ -60,10 +62,9 @@ class Transcript(_Json, frozen=True, kw_only=True):
     """Root, hex, of the tree of RFC 9162 over a leaf ``ID DIGEST`` for each check, sorted by id."""
 
 
-class Details(_Json, frozen=True, kw_only=True):
-    """What in-toto has no field for."""
+class Details(_Json, frozen=True, kw_only=True, tag_field="format", tag="eiraku-statement/1"):
+    """What in-toto has no field for: of a wallet that was judged."""
 
-    format: Literal["eiraku-statement/1"] = "eiraku-statement/1"
     suite_version: str
     wallet: Wallet
     level: Level
@@ -78,6 +79,28 @@ class Details(_Json, frozen=True, kw_only=True):
     transcript: Transcript
 
 
+class MakeOf(_Json, frozen=True, kw_only=True):
+    """One of the wallets that met, by its letter; `subjects`: names of its files among the subjects."""
+
+    letter: str
+    subjects: tuple[str, ...]
+    wallet: Wallet
+
+
+class MeetingDetails(_Json, frozen=True, kw_only=True, tag_field="format", tag="eiraku-interop-statement/1"):
+    """What in-toto has no field for: of wallets that met."""
+
+    suite_version: str
+    makes: tuple[MakeOf, ...]
+    level: Level
+    seed: str
+    verdict: Interoperability
+    reasons: tuple[str, ...]
+    counts: dict[str, int]
+    word_of_the_wallet: tuple[str, ...]
+    transcript: Transcript
+
+
 class Predicate(_Json, frozen=True, kw_only=True):
     """``https://in-toto.io/attestation/test-result/v0.1``; checks that did not apply are in no list."""
 
@@ -86,7 +109,7 @@ class Predicate(_Json, frozen=True, kw_only=True):
     passed_tests: tuple[str, ...]
     warned_tests: tuple[str, ...]
     failed_tests: tuple[str, ...]
-    eiraku: Details
+    eiraku: Details | MeetingDetails
 
 
 class Statement(_Json, frozen=True, kw_only=True):
@@ -170,7 +193,7 @@ def _details(run: Run, judgement: Judgement) -> Details:
     untested = Counter(each.reason for each in judgement.requirements if each.outcome is Outcome.NOT_TESTED)
     return Details(
         suite_version=run.suite_version,
-        wallet=_wallet(run.wallet),
+        wallet=wallet_of(run.wallet),
         level=run.level,
         seed=run.seed,
         verdict=judgement.verdict,
@@ -186,7 +209,8 @@ def _details(run: Run, judgement: Judgement) -> Details:
     )
 
 
-def _wallet(info: WalletInfo | None) -> Wallet:
+def wallet_of(info: WalletInfo | None) -> Wallet:
+    """What a wallet said of itself. Raises ValueError if there was none."""
     if info is None:
         raise ValueError("a run without a wallet has gaps")
     return Wallet(
@@ -206,7 +230,11 @@ def _encodable(text: str) -> str:
 
 def transcript(run: Run) -> Transcript:
     """The root over the transcripts of the checks in scope."""
-    results = sorted(in_scope(run), key=lambda result: result.id)
-    leaves = [f"{result.id} {result.transcript}".encode() for result in results]
+    return rooted({result.id: result.transcript for result in in_scope(run)})
+
+
+def rooted(transcripts: dict[str, str]) -> Transcript:
+    """The root over transcripts by id."""
+    leaves = [f"{name} {digest}".encode() for name, digest in sorted(transcripts.items())]
     root = merkle.root(merkle.Range(0, len(leaves)), merkle.complete(leaves))
     return Transcript(checks=len(leaves), root=root.hex())

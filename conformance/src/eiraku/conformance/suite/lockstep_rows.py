@@ -274,6 +274,7 @@ def is_paid_by_the_wallet(stage: Stage, seed: bytes, row: Row) -> Lockstep:
     # Only a responder is asked.
     play = Play(stage, seed, {**row, "side": "responder"} if fault.of is Request else row)
     worth = min(play.base, GREATEST) or 8
+    values = (worth, worth // 2, *OTHERS)
     # Under that condition what is pending expires, and can still be redelivered.
     early = {"expires": play.epoch + 1} if row["condition"] == "expired" else {}
     holdings = [
