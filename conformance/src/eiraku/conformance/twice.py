@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -19,8 +19,9 @@ def picked(seed: bytes, check: str) -> bool:
 def run_twice(item: pytest.Item, following: pytest.Item | None, again: Callable[[], bool]) -> None:
     """Run a check, and run it again if `again` says so; what is reported is the last run."""
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    # What checks have in common stays for the second run.
-    reports = runtestprotocol(item, log=False, nextitem=item)
+    # What checks have in common stays for the second run: pytest keeps whatever contains the next item.
+    kept: Any = item.parent
+    reports = runtestprotocol(item, log=False, nextitem=kept)
     if again():
         reports = runtestprotocol(item, log=False, nextitem=following)
     else:
