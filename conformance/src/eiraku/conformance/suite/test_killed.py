@@ -190,7 +190,7 @@ def test_killed_after_all_that_is_durable(stage: Stage) -> None:
         after = stage.state()
         stage.equal(after.writes, 0, "durable writes since the start")
         stage.equal(after.digest.hex(), before.digest.hex(), "digest of durable state after SIGKILL")
-        stage.equal((after.balance, after.epoch), (before.balance, 120), "balance and epoch after SIGKILL")
+        stage.equal((after.balance, stage.epoch()), (before.balance, 120), "balance and epoch after SIGKILL")
         lists = ("units", "pending", "credited", "settled")
         for name in lists:
             stage.equal(set(getattr(after, name)), set(getattr(before, name)), f"{name} after SIGKILL")

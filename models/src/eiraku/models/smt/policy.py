@@ -23,6 +23,7 @@ IS_PAID = z3.Function("is paid", z3.IntSort(), ROLE.sort, z3.BoolSort())
 ONE_HOLDER = z3.Function("one holder", z3.IntSort(), z3.BoolSort())
 NAMES_TIER = z3.Function("names tier", z3.IntSort(), z3.IntSort(), z3.BoolSort())
 GIVEN_LIMIT = z3.Function("given limit", z3.IntSort(), z3.IntSort(), z3.IntSort())
+MIN_AMOUNT = z3.Function("min_amount", z3.IntSort(), z3.IntSort())
 
 # A transfer: two roles, two tiers, and whether the purses are one holder's.
 PAYER, PAYEE = ROLE.variable("payer"), ROLE.variable("payee")
@@ -33,12 +34,13 @@ FIRST, SECOND = z3.Ints("operation another_operation")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The rules of EPP-POL-005, EPP-POL-008 and EPP-POL-010; a twin lacks one."""
+    """The rules of EPP-POL-005, EPP-POL-008, EPP-POL-010 and EPP-TRF-085; a twin lacks one."""
 
     one_operation: bool = True
     rising_limits: bool = True
     smaller_of_both: bool = True
     only_named_tiers: bool = True
+    least_of_all: bool = True
 
 
 def exists(operation: Term) -> Term:
@@ -71,6 +73,7 @@ def admitted(rules: Rules) -> list[Term]:
     made = [
         OPERATIONS >= 0,
         z3.ForAll([i, low], z3.And(GIVEN_LIMIT(i, low) >= 0, GIVEN_LIMIT(i, low) < 2**53)),
+        z3.ForAll([i], z3.And(MIN_AMOUNT(i) >= 1, MIN_AMOUNT(i) < 2**53)),
         z3.ForAll([i, low], z3.Implies(NAMES_TIER(i, low), z3.And(low >= 0, low < len(TIERS)))),
     ]
     if rules.one_operation:
@@ -112,7 +115,19 @@ def prove_admitted(rules: Rules) -> Result:
     )
     if model := questions.counter(one <= highest, applies(FIRST), every):
         return questions.result((f"An order is refused that an operation allows: {transfer_in(model)}.",))
+    # EPP-TRF-085, EPP-TRF-088: likewise for the least amount, on either side
+    compared = z3.Int("amount compared with")
+    for open_to in (PAYS(SECOND, PAYER), IS_PAID(SECOND, PAYEE)):
+        least = MIN_AMOUNT(SECOND) >= compared if rules.least_of_all else MIN_AMOUNT(SECOND) <= compared
+        every = z3.ForAll([SECOND], z3.Implies(z3.And(exists(SECOND), open_to), least))
+        if model := questions.counter(compared <= MIN_AMOUNT(FIRST), applies(FIRST), every):
+            return questions.result((f"An order is refused that is not too small: {_too_small(model)}.",))
     return questions.result()
+
+
+def _too_small(model: Model) -> str:
+    """The least amount of the operation, in words."""
+    return f"{transfer_in(model)}, min_amount {model.eval(MIN_AMOUNT(FIRST), model_completion=True)}"
 
 
 def transfer_in(model: Model) -> str:
@@ -138,8 +153,16 @@ PROOFS: tuple[Proof, ...] = (
         says="In every policy that chapter 9 admits, at most one operation applies to a transfer, in"
         " whatever order they stand; its limit is the same from both sides, never above that of either tier,"
         " does not fall when a tier rises among those named, and is never above what the payer's holder may"
-        " set.",
-        requirements=("EPP-POL-003", "EPP-POL-005", "EPP-POL-008", "EPP-POL-010", "EPP-TRF-010"),
+        " set, nor its least amount below what either holder may.",
+        requirements=(
+            "EPP-POL-003",
+            "EPP-POL-005",
+            "EPP-POL-008",
+            "EPP-POL-010",
+            "EPP-TRF-010",
+            "EPP-TRF-085",
+            "EPP-TRF-088",
+        ),
         method="symbolic policy, any number of operations",
         prove=lambda: prove_admitted(Rules()),
         twins=(
@@ -147,6 +170,11 @@ PROOFS: tuple[Proof, ...] = (
             _without("A limit may fall as the tier rises.", "falling-limits", Rules(rising_limits=False)),
             _without("The limit is that of the payer's tier.", "payer-decides", Rules(smaller_of_both=False)),
             _without("Tiers without a limit count, too.", "unnamed-tiers", Rules(only_named_tiers=False)),
+            _without(
+                "An order is compared with the greatest least amount.",
+                "greatest-least-amount",
+                Rules(least_of_all=False),
+            ),
         ),
     ),
 )
