@@ -77,7 +77,10 @@ def _without(name: str, nothing: object) -> Callable[[Stage, Arguments], None]:
 def _scheme_keys(stage: Stage, arguments: Arguments) -> None:
     world = stage.world
     keys = [*(world.random(32) for _ in range(SCHEME_KEYS_MAX - 1)), world.scheme_key]
-    listed = world.device_keys(scheme={scheme_key_id(key): ALWAYS for key in keys})
+    validities = {scheme_key_id(key): ALWAYS for key in keys}
+    # It came into force last, so that an initiator uses it (EPP-KEY-045).
+    validities[scheme_key_id(world.scheme_key)] = replace(ALWAYS, valid_from=1)
+    listed = world.device_keys(scheme=validities)
     arguments["anchor"].update(scheme_keys=keys, device_keys=listed)
 
 
