@@ -180,7 +180,7 @@ def test_a_wallet_that_never_started_in_one_shard_is_no_other_wallet() -> None:
 
 @pytest.mark.parametrize("text", ("", "1", "0/2", "3/2", "1/0", "-1/2", "1/1001", "1/2/3", "a/b", "1/99999"))
 def test_there_is_no_such_shard(text: str) -> None:
-    with pytest.raises(ValueError, match="expected a shard such as 2/4, of at most 1000, found"):
+    with pytest.raises(Misuse, match="expected a shard such as 2/4, of at most 1000, found"):
         Shard.parse(text)
 
 

@@ -11,6 +11,7 @@ from eiraku.conformance import DEFAULT_SEED
 from eiraku.conformance.adapter.errors import SelectorError
 from eiraku.conformance.adapter.transports import parse_selector
 from eiraku.conformance.results import Shard
+from eiraku.spec.errors import Misuse
 
 
 class SelectorType(click.ParamType[str]):
@@ -50,7 +51,7 @@ class ShardType(click.ParamType[Shard]):
         """See click."""
         try:
             return Shard.parse(str(value))
-        except ValueError as error:
+        except Misuse as error:
             self.fail(str(error), param, ctx)
 
 

@@ -36,6 +36,7 @@ from eiraku.conformance.results import (
 )
 from eiraku.conformance.trial import TRIAL, Message, Trial, show_in_pytest
 from eiraku.conformance.watch import WatchedWallet
+from eiraku.spec.errors import Misuse
 
 _PROPERTY = "eiraku"
 _GIVE_UP = 3
@@ -56,7 +57,7 @@ def activate(config: pytest.Config) -> "Harness":
         raise pytest.UsageError(f"--wallet: {error}") from error
     try:
         Shard.parse(config.getoption("wallet_shard") or "1/1")
-    except ValueError as error:
+    except Misuse as error:
         raise pytest.UsageError(f"--wallet-shard: {error}") from error
     pytest.register_assert_rewrite(SUITE_PACKAGE)
     _prepare_hypothesis(config, seed)

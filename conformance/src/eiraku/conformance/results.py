@@ -17,6 +17,8 @@ from typing import Annotated, Any, Self
 import msgspec
 from msgspec import Meta
 
+from eiraku.spec.errors import Misuse
+
 RUN_FORMAT = "eiraku-run/1"
 
 MANDATORY_CAPABILITIES = ("initiator", "responder", "payer", "payee", "power-cut")
@@ -264,12 +266,12 @@ class Shard(Model, frozen=True, kw_only=True):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Of its form for people. Raises ValueError."""
+        """Of its form for people. Raises Misuse."""
         try:
             number, of = text.split("/")
             return msgspec.convert({"number": int(number), "of": int(of)}, cls)
         except ValueError:
-            raise ValueError(f"expected a shard such as 2/4, of at most 1000, found {text!r}") from None
+            raise Misuse(f"expected a shard such as 2/4, of at most 1000, found {text!r}") from None
 
 
 class Gate(Model, frozen=True, kw_only=True):
