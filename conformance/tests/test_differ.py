@@ -19,7 +19,7 @@ from eiraku.conformance.differ.runner import DifferRun
 from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.lockstep import faults
 from eiraku.conformance.lockstep.driver import Difference
-from eiraku.conformance.lockstep.living import Judged
+from eiraku.conformance.lockstep.setting import Judged
 from eiraku.conformance.lockstep.steps import Life, NewUnit, Start, Step, TillPays, TillRepeats, WalletPays
 from eiraku.conformance.tester.policies import policy
 from eiraku.conformance.tester.world import World

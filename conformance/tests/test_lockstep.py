@@ -16,7 +16,8 @@ from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.lockstep import answers, covering, faults
 from eiraku.conformance.lockstep.drawing import explore
 from eiraku.conformance.lockstep.driver import Difference
-from eiraku.conformance.lockstep.living import Judged, live
+from eiraku.conformance.lockstep.living import live
+from eiraku.conformance.lockstep.setting import Judged
 from eiraku.conformance.lockstep.steps import Life, NewUnit, Start, Step, TillPays, TillRepeats, WalletPays
 from eiraku.conformance.mutants.wallet import MutantWallet
 from eiraku.conformance.suite.lockstep_rows import DIMENSIONS, is_paid_by_the_wallet, pays_the_wallet

@@ -8,8 +8,9 @@ from eiraku.conformance.adapter.client import Reply, State, Wallet
 from eiraku.conformance.adapter.wire import Role
 from eiraku.conformance.differ.meaning import Meaning, units_of
 from eiraku.conformance.lockstep.driver import Interrupt, Lockstep, Meeting
-from eiraku.conformance.lockstep.living import Judged, Living
+from eiraku.conformance.lockstep.living import Living
 from eiraku.conformance.lockstep.peer import Conversation, Turn, Wrong
+from eiraku.conformance.lockstep.setting import Judged
 from eiraku.conformance.lockstep.steps import Life, NewUnit, Step, TillPays
 from eiraku.spec.messages import Message
 

@@ -15,7 +15,7 @@ from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.findings import requirement_set
 from eiraku.conformance.lockstep import drawing
 from eiraku.conformance.lockstep.driver import Difference
-from eiraku.conformance.lockstep.living import Judged
+from eiraku.conformance.lockstep.setting import Judged
 from eiraku.conformance.lockstep.steps import Life
 from eiraku.conformance.results import Model, Step, WalletInfo
 

@@ -1,20 +1,14 @@
 """A life is lived: each step is done to the wallet and to the oracle, and told in words."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from eiraku.conformance.adapter.client import Payment, Reply, State
-from eiraku.conformance.evidence import EvidenceNotes
-from eiraku.conformance.lockstep import answers, faults, telling
-from eiraku.conformance.lockstep.driver import LOST, End, Lockstep, Meeting, Voice
+from eiraku.conformance.adapter.client import Payment, State
+from eiraku.conformance.lockstep import faults, telling
+from eiraku.conformance.lockstep.driver import End, Voice
 from eiraku.conformance.lockstep.faults import Draft, Scene
-from eiraku.conformance.lockstep.news import News
-from eiraku.conformance.lockstep.oracle import Oracle, Player
-from eiraku.conformance.lockstep.peer import Said
-from eiraku.conformance.lockstep.scenes import epoch_of, rules_of, tills_of, world_of
-from eiraku.conformance.lockstep.shadow import Shadow
-from eiraku.conformance.lockstep.spoiling import SPOILING
+from eiraku.conformance.lockstep.setting import Judged, MakeOracle, Setting
 from eiraku.conformance.lockstep.steps import (
     Bulletin,
     Circle,
@@ -23,74 +17,24 @@ from eiraku.conformance.lockstep.steps import (
     NewUnit,
     Power,
     SchemeKey,
-    Start,
     Step,
     TillPays,
     TillRepeats,
-    Trouble,
     WalletPays,
     WalletRedelivers,
 )
 from eiraku.conformance.lockstep.voices import REFERENCE, Paid, Paying
-from eiraku.conformance.tester.world import Identity, World, identifier, value
-from eiraku.spec.key_lists import Centre
+from eiraku.conformance.tester.world import Identity, identifier, value
 from eiraku.spec.messages import OfferedUnit
-from eiraku.spec.objects import HOP_MAX, VALUES, history_size
-from eiraku.spec.shape import AMOUNT_MAX, EPOCH_MAX
+from eiraku.spec.objects import HOP_MAX
+from eiraku.spec.shape import AMOUNT_MAX
 from eiraku.spec.tables import Side
 
-HANDSHAKE = 2
-"""Messages of ours before the first record."""
 EDGES = (1 << 8, 1 << 16, 1 << 31, 1 << 32, AMOUNT_MAX)
-LISTS = tuple(
-    Keys(centre, kind) for centre in Centre for kind in ("newer", "shorter", "without-old", "new-history")
-)
-"""Key lists that may come in a session."""
 
 
-MakeOracle = Callable[[News], Oracle]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """The wallet: how it is reached, where its evidence goes, what it has room for (see `responses.Room`)."""
-
-    player: Player
-    notes: EvidenceNotes
-    room: Mapping[str, int]
-
-
-class Living:
+class Living(Setting):
     """One life."""
-
-    lockstep = Lockstep
-    """What keeps both in step."""
-
-    def __init__(self, wallet: Judged, start: Start, seed: bytes, oracle: MakeOracle | None = None) -> None:
-        """Provision both. `oracle`: made when the world is; the shadow purse if not given."""
-        self.start = start
-        self.first = epoch_of(start)
-        self.world: World = world_of(seed, self.first)
-        self.world.policy = rules_of(start, wallet.room)
-        self.tills = tills_of(self.world, self.first)
-        self.news = News(self.world, self.first, start.list_life)
-        beside = Shadow(seed, lambda: self.news.history_keys) if oracle is None else oracle(self.news)
-        self.both = self.lockstep(wallet.player, beside, self.world, seed, wallet.notes, watch=start.watch)
-        self._new_key = False
-        """Whether the wallet has the newer scheme key, under which it is then met as well."""
-        self._begin()
-
-    def _begin(self) -> None:
-        start, world = self.start, self.world
-        holdings = [
-            self._unit(NewUnit(n % 5 if n else start.worth.bit_length()), world.wallet, self.first)
-            for n in range(min(start.holdings, world.policy["capacity"]))
-        ]
-        update = world.bulletin(self.first) if start.bulletin else None
-        told = f"with a bulletin of epoch {self.first}" if start.bulletin else "without a bulletin"
-        self.both.say(f"a purse {told}, {len(holdings)} units, {start.rules} policy")
-        fields = {**world.provisioning(holdings), "anchor": self.news.anchor, "bulletin": update}
-        self.both.provision(fields)
 
     def live(self, steps: Sequence[Step]) -> None:
         """Everything in turn. Raises Difference."""
@@ -116,34 +60,6 @@ class Living:
                 self.both.look("a loss of power")
             case Bulletin() | Keys() | SchemeKey():
                 self._news(step)
-
-    # --- what there is ---
-
-    @property
-    def now(self) -> State:
-        """As it must be."""
-        return self.both.oracle.state()
-
-    def _unit(self, new: NewUnit, holder: Identity, epoch: int) -> OfferedUnit:
-        """A new unit; what a history holds beyond its size matters to the issuing centre only."""
-        world = self.world
-        hop = min(new.hop, HOP_MAX - 1)
-        keys = world.issuing.keys
-        centre = replace(world.issuing, keys=keys[:1] if new.old else keys)
-        held = world.holding(
-            min(1 << new.exponent, max(VALUES)),
-            holder=holder.number,
-            centre=centre,
-            issued=min(epoch, self.first),
-            expires=min(epoch + new.life, EPOCH_MAX),
-            max_hops=min(hop + new.room, HOP_MAX) or 1,
-        )
-        return replace(held, hop=hop, history=world.random(history_size(hop))) if hop else held
-
-    def _in_the_wallet(self) -> set[bytes]:
-        state = self.now
-        spendable = {unit.unit_id for unit in state.units}
-        return spendable | {name for payment in state.pending for name in payment.units}
 
     # --- the tills pay ---
 
@@ -305,7 +221,7 @@ class Living:
 
         self._meet(step, action, fields, us, voice)
 
-    # --- between the tills, and news ---
+    # --- between the tills ---
 
     def _circle(self, step: Circle) -> None:
         inside = self._in_the_wallet()
@@ -320,104 +236,6 @@ class Living:
                 payer, payee = self.tills[move % 2], self.tills[(move + 1) % 2]
                 held = end.purses.pass_on(held, payer, payee)
         self.both.say(f"{telling.of_unit(held)} has gone round from till to till")
-
-    def _news(self, step: Bulletin | Keys | SchemeKey) -> None:
-        self.both.say(telling.of_news(step))
-        if step.cut:
-            self.both.cut("before" if step.cut == "before" else "after", 1)
-        self._bring(step)
-        if step.cut:
-            self.both.cut("never")
-        self.both.look("the news")
-
-    def _bring(self, step: Bulletin | Keys | SchemeKey) -> Reply:
-        match step:
-            case Bulletin():
-                fields = self.news.bulletin(step, self.now.epoch, self.tills)
-                return self.both.act("bulletin", lambda _: fields)
-            case Keys():
-                fields = self.news.keys(step, self.now.epoch)
-                return self.both.act("keys", lambda _: fields)
-            case SchemeKey():
-                fields = self.news.scheme_key(step)
-                reply = self.both.act("scheme-key", lambda _: fields)
-                self._new_key |= step.kind == "new" and reply.accepted
-                return reply
-
-    # --- sessions ---
-
-    def _meet(
-        self,
-        step: TillPays | TillRepeats | WalletPays | WalletRedelivers,
-        action: str,
-        fields: Callable[[End], Mapping[str, Any]],
-        us: Identity,
-        voice: Callable[[End], Voice],
-    ) -> None:
-        def interrupt(number: int, _: str) -> int:
-            marks = [self._trouble(trouble) for trouble in step.troubles if trouble.at == number]
-            return next((mark for mark in marks if mark), 0)
-
-        keys = (self.world.scheme_key, self.news.next_key)
-        keys = keys[::-1] if self._new_key and self.both.steps % 2 else keys
-        meeting = Meeting(side=step.side, action=action, fields=fields, us=us, voice=voice, keys=keys)
-        self.both.meet(meeting, interrupt)
-        if any(trouble.kind.startswith("cut") for trouble in step.troubles):
-            self.both.cut("never")
-
-    def _trouble(self, trouble: Trouble) -> int:
-        """What comes before a message; what becomes of it (see `Interrupt`)."""
-        number = trouble.number
-        match trouble.kind:
-            case "lost":
-                return LOST
-            case "spoilt":
-                return 1 << number % 8
-            case "power":
-                self.both.cut("now")
-            case "cut-before" | "cut-after":
-                self.both.cut("before" if trouble.kind == "cut-before" else "after", 1)
-            case "bulletin":
-                revokes = (number % 3,) if number % 2 else ()
-                self._bring(Bulletin(by=number % 4, revokes=revokes))
-            case "keys":
-                self._bring(LISTS[number % len(LISTS)])
-            case "scheme-key":
-                self._bring(SchemeKey("new"))
-            case "order":
-                self.both.act("receive", lambda _: {})
-        return 0
-
-    def _spoil(
-        self, troubles: tuple[Trouble, ...], scene: Scene | None, payee: Paid | None
-    ) -> Callable[[Said], Said]:
-        """The last word on the messages of a session, of which it counts those in records."""
-        wrong = {trouble.at - HANDSHAKE: trouble.number for trouble in troubles if trouble.kind == "wrong"}
-        count = -1
-
-        def spoil(right: Said) -> Said:
-            nonlocal count
-            count += 1
-            if count not in wrong:
-                return right
-            number = wrong[count]
-            if payee is not None and scene is not None and number % 2:
-                fault = answers.ALL[number // 2 % len(answers.ALL)]
-                return fault.spoiling(lambda: payee, scene)(right)
-            return SPOILING[number // 2 % len(SPOILING)](right)
-
-        return spoil
-
-    # --- words ---
-
-    def _till(self, number: int) -> Identity:
-        return self.tills[number % len(self.tills)]
-
-    def _name(self, us: Identity) -> str:
-        return f"till {self.tills.index(us)} ({us.claims.role.name.lower()}, tier {us.claims.tier})"
-
-    def _say(self, words: str, side: Side, troubles: tuple[Trouble, ...]) -> None:
-        self.both.say(f"{words}; wallet {side.value}{telling.of_troubles(troubles)}")
 
 
 def _cannot(fault: faults.Fault, draft: Draft) -> bool:

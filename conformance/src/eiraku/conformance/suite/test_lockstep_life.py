@@ -9,7 +9,8 @@ import hashlib
 import pytest
 
 from eiraku.conformance.lockstep.drawing import explore
-from eiraku.conformance.lockstep.living import Judged, live
+from eiraku.conformance.lockstep.living import live
+from eiraku.conformance.lockstep.setting import Judged
 from eiraku.conformance.lockstep.steps import (
     Bulletin,
     Circle,
