@@ -40,6 +40,10 @@ def field(index: int, value: object) -> Callable[[Claims], object]:
     return lambda claims: claims[objects.LABEL_EPP_CLAIMS].__setitem__(index, value)
 
 
+def _set_expires_before_issued(fields: list[Any]) -> None:
+    fields[ISSUED], fields[EXPIRES] = fields[EXPIRES], fields[EXPIRES] - 1
+
+
 def key_entry(name: int, value: object) -> Callable[[Claims], object]:
     """Sets an entry of the COSE_Key."""
     return lambda claims: claims[8][1].__setitem__(name, value)
@@ -66,7 +70,7 @@ SHAPES: dict[str, Callable[[Claims], object]] = {
     "issued-negative": field(ISSUED, -1),
     "issued-bytes": field(ISSUED, b"\x5a"),
     "expires-2-to-the-32": field(EXPIRES, 2**32),
-    "issued-after-expires": lambda claims: (field(ISSUED, 151)(claims), field(EXPIRES, 150)(claims)),
+    "issued-after-expires": lambda claims: _set_expires_before_issued(claims[objects.LABEL_EPP_CLAIMS]),
     "seal-15-bytes": lambda claims: field(SEAL, claims[objects.LABEL_EPP_CLAIMS][SEAL][:15])(claims),
     "seal-17-bytes": lambda claims: field(SEAL, claims[objects.LABEL_EPP_CLAIMS][SEAL] + b"\0")(claims),
     "reserved-text": field(RESERVED, ""),
