@@ -76,6 +76,10 @@ COMMANDS = {
     "explain": (("explain", "EPP-GEN-001"), "eiraku.spec.registry.by_id"),
     "mutants": (("mutants", "some"), "eiraku.conformance.mutants.registry.mutants"),
     "statement": (("statement", "show", "anchor.json"), "eiraku.conformance.statement.envelope.read"),
+    "merge": (("merge", "."), "eiraku.report.certify.json_report.read"),
+    "new-adapter": (("new-adapter", "--lang", "c", "new"), "eiraku.cli.judge.recording.payment"),
+    "interop": (("interop", "cmd:true", "cmd:true"), "eiraku.conformance.interop.runner.plan"),
+    "differ": (("differ", "cmd:true", "cmd:true"), "eiraku.conformance.differ.runner.compare"),
     "prove": (("prove", "--evidence"), "eiraku.models.library.subjects"),
     "evidence": (
         ("evidence", "verify", "anchor.json", "--anchor", "anchor.json"),
@@ -105,6 +109,7 @@ def test_a_defect_in_a_command_is_ours(
 ) -> None:
     arguments, place = COMMANDS[command]
     (tmp_path / "anchor.json").write_text(json.dumps(Town(()).anchor.to_mapping()))
+    (tmp_path / "report.json").write_text("{}")
     error = DEFECTS[sorted(COMMANDS).index(command) % len(DEFECTS)]
     # `maintain` works in a checkout, wherever the package is installed.
     monkeypatch.setattr(kept, "ROOT", Path(__file__).resolve().parents[2])

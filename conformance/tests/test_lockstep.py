@@ -143,7 +143,7 @@ def test_a_defect_is_found_by_chance_and_shown_in_few_steps() -> None:
     def use(judged: Judged) -> None:
         nonlocal notes
         notes = judged.notes
-        explore(lambda life: live(judged, life, SEED), notes, number=40, steps=8, seeded=3)
+        explore(lambda life: live(judged, life, SEED), notes, number=250, steps=8, seeded=3)
 
     with pytest.raises(Difference) as found:
         with_wallet(reached(patches), use)

@@ -65,8 +65,12 @@ class Whole(DataTranslator):  # type: ignore[misc]
 
     def decode_str(self, cbor_str: bytes) -> Any:
         found = cbor2.loads(cbor_str)
-        # it ignores bytes after the item
-        if cbor2.dumps(found) != cbor_str:
+        # it ignores bytes after the item, and takes a break for one
+        try:
+            whole = cbor2.dumps(found) == cbor_str
+        except cbor2.CBOREncodeError:
+            whole = False
+        if not whole:
             raise CddlValidationError("another encoding, or bytes after the item")
         return self.decode_obj(found)
 

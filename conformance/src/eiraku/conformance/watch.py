@@ -137,7 +137,8 @@ class WatchedWallet(ObservedWallet):
         self._unsure = False
         """Whether the wallet was killed while it may have been writing."""
         self._last_cut = 0
-        self._session = self._purpose = self._armed = False
+        self._session = self._purpose = self._armed = self._touched = False
+        """Whether something was asked of the wallet since it was reset."""
 
     # --- the requests ---------------------------------------------------------------------------------
 
@@ -217,7 +218,7 @@ class WatchedWallet(ObservedWallet):
 
     def ends(self) -> None:
         """The check is over: look a last time, and cut the power if no cut followed the last commit."""
-        if not self.running:
+        if not (self.running and self._touched):
             return
         state = self.state()
         if self.restarts and state.writes > self._last_cut:
@@ -226,6 +227,7 @@ class WatchedWallet(ObservedWallet):
     def _stepped(self, reply: Reply, *, commits: bool) -> Reply:
         """After a step. `commits`: it may be time for a cut."""
         self._current = None
+        self._touched = True
         self._book.steps += reply.accepted
         if reply.outcome == "power-cut":
             self._book.interrupted()

@@ -44,8 +44,6 @@ from eiraku.reference.purse.ledger import (
 )
 from eiraku.reference.purse.select import unit_size
 
-_UNIT_ID = 32
-"""Bytes of a unit id."""
 # Each table in the order of its primary key, so that equal content has an equal digest.
 _PENDING = "SELECT tx, payee, amount, expires, offer, endorsements, unit_ids FROM pending"
 _SETTLED = "SELECT tx, payee, amount, offer_digest, receipt, expires FROM settled"
@@ -139,8 +137,8 @@ class Store:
                 self._db.execute("UPDATE purse SET purse_id = ?", (change.purse_id,))
 
     def _replace_bulletin(self, bulletin: StoredBulletin) -> None:
-        row = (bulletin.signed, bulletin.delta)
-        self._db.execute("INSERT OR REPLACE INTO bulletin VALUES (1, ?, ?)", row)
+        query = "INSERT OR REPLACE INTO bulletin VALUES (1, ?, ?)"
+        self._db.execute(query, (bulletin.signed, bulletin.delta))
         self._db.execute("DELETE FROM chunk")
         self._db.executemany("INSERT INTO chunk VALUES (?, ?)", enumerate(bulletin.chunks))
 
@@ -152,8 +150,8 @@ class Store:
     def _add(self, holdings: Sequence[Holding]) -> None:
         rows: list[tuple[bytes | int, ...]] = []
         for h in holdings:
-            size = unit_size(len(h.unit), h.hop, len(h.history))
             life = (h.issued, h.expires, h.max_hops, h.hop)
+            size = unit_size(len(h.unit), h.hop, len(h.history))
             rows.append((h.unit_id, h.unit, h.kid, h.value, *life, h.history, size))
         self._db.executemany("INSERT INTO holding VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         # EPP-CEN-010: to a centre a unit can come back at a lower hop
@@ -169,16 +167,15 @@ class Store:
         expect(gone.rowcount, len(ids))
 
     def _move_to_pending(self, p: Pending) -> None:
-        ids = [(unit_id,) for unit_id in p.unit_ids]
         # EPP-TRF-115: seen at the hop of our own endorsement
         self._db.executemany(
             "INSERT INTO seen SELECT unit_id, hop + 1, expires FROM holding WHERE unit_id = ?"
             " ON CONFLICT (unit_id) DO UPDATE SET hop = excluded.hop",
-            ids,
+            [(unit_id,) for unit_id in p.unit_ids],
         )
-        found = [self._one("SELECT expires FROM holding WHERE unit_id = ?", u) for u in p.unit_ids]
+        query = "SELECT expires FROM holding WHERE unit_id = ?"
+        last = max(self._one(query, unit_id)[0] for unit_id in p.unit_ids)
         self._remove(p.unit_ids)
-        last = max(expires for (expires,) in found)
         lists = (b"".join(p.endorsements), b"".join(p.unit_ids))
         self._insert("pending", (p.transaction, p.payee, p.amount, last, p.offer, *lists))
         self._db.executemany(
@@ -279,9 +276,9 @@ class Store:
 
     def pending_units(self, epoch: int = 0) -> int:
         """See `Ledger`."""
-        # A length is in the head of a row: the bytes behind it are not read.
+        # Lengths are in the head of a row: the bytes behind it are not read.
         query = "SELECT coalesce(sum(length(unit_ids)), 0) FROM pending WHERE expires >= ?"
-        return int(self._one(query, epoch - self._grace())[0]) // _UNIT_ID
+        return int(self._one(query, epoch - self._grace())[0]) // 32
 
     def is_held(self, unit_id: bytes) -> bool:
         """See `Ledger`."""
@@ -377,7 +374,7 @@ class Store:
                 amount=amount,
                 offer=offer,
                 endorsements=_cut(endorsements, 64),
-                unit_ids=_cut(unit_ids, _UNIT_ID),
+                unit_ids=_cut(unit_ids, 32),
             )
 
     def _credits(self, query: str, *values: bytes | int) -> Iterator[Credit]:

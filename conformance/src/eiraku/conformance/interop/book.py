@@ -141,7 +141,7 @@ class Book:
         equal(_payments(state.pending), _payments(account.pending.values()), "pending")
         equal(_bare(_three(state.credited)), _bare(account.credited), "credited")
         equal(_bare(_three(state.settled)), _bare(account.settled), "settled")
-        equal(state.epoch, account.epoch, "epoch")
+        equal(self.meeting.world.drawn.calendar.read(state.epoch), account.epoch, "epoch")
         account.writes, account.digest = state.writes, state.digest
 
     def _check_places(self, states: dict[Purse, State], what: str) -> None:

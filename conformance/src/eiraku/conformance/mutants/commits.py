@@ -163,7 +163,7 @@ def write_part(store: Store, change: Change) -> None:
         case _Stored():
             p = change.pending
             lists = (b"".join(p.endorsements), b"".join(p.unit_ids))
-            store._insert("pending", (p.transaction, p.payee, p.amount, p.offer, *lists, _LATE))
+            store._insert("pending", (p.transaction, p.payee, p.amount, _LATE, p.offer, *lists))
             pairs = [(unit_id, p.transaction) for unit_id in p.unit_ids]
             store._db.executemany("INSERT INTO pending_unit VALUES (?, ?)", pairs)
         case _:
