@@ -19,6 +19,11 @@ _ROWS: tuple[tuple[str, str, str], ...] = (
         ),
         "whole flows at unusual moments, which meet most defects too",
     ),
+    (
+        "keeps_16_bits_of_a_validity",
+        "transfer_roles::*",
+        "a world is in an epoch of any magnitude, and plain payments too",
+    ),
     ("EPP-HIS-003", "*", "whoever is paid with what the wallet received opens its layers"),
     (
         "EPP-ENC-*",
