@@ -1,5 +1,6 @@
 """Wallets that are killed and started again on the same store."""
 
+import gc
 import os
 import signal
 import sys
@@ -83,6 +84,7 @@ def test_the_store_goes_with_the_wallet_and_the_group_with_the_kill(tmp_path: Pa
         raise AssertionError("a process of the killed group lives on")
     wallet.close()
     del wallet
+    gc.collect()
     assert stores() == before
 
 
