@@ -43,9 +43,9 @@ CONTROLS = (
     "test_transfer_roles::test_wallet_pays[one-unit-*]",
 )
 """A payment in each of the four combinations of roles (EPP-GEN-001)."""
-MANY = 40
+MANY = 120
 """So many checks of one requirement, or of one name that is expected, are more than a sample needs."""
-FEW = 3
+FEW = 6
 """Cases of one test function in a sample."""
 
 
