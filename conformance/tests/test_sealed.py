@@ -118,4 +118,5 @@ def test_in_somebody_s_own_pytest_a_wallet_cannot_tell_the_check(monkeypatch: py
 
 
 def test_all_that_judge_are_sealed() -> None:
-    assert set(cli.JUDGES) == set(main.GROUPS["Judge"])
+    # These two say and write what is in the package, and run no wallet.
+    assert set(cli.JUDGES) == set(main.GROUPS["Judge"]) - {"explain", "new-adapter"}
