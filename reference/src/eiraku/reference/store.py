@@ -173,9 +173,9 @@ class Store:
             " ON CONFLICT (unit_id) DO UPDATE SET hop = excluded.hop",
             [(unit_id,) for unit_id in p.unit_ids],
         )
-        query = "SELECT expires FROM holding WHERE unit_id = ?"
-        last = max(self._one(query, unit_id)[0] for unit_id in p.unit_ids)
+        found = [self._one("SELECT expires FROM holding WHERE unit_id = ?", u) for u in p.unit_ids]
         self._remove(p.unit_ids)
+        last = max(expires for (expires,) in found)
         lists = (b"".join(p.endorsements), b"".join(p.unit_ids))
         self._insert("pending", (p.transaction, p.payee, p.amount, last, p.offer, *lists))
         self._db.executemany(
