@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,7 +21,7 @@ from eiraku.cli.options import (
     report_option,
     timeout_option,
 )
-from eiraku.cli.progress import Pace
+from eiraku.cli.progress import Meter
 from eiraku.cli.signals import sigterm_as_interrupt
 from eiraku.conformance.adapter.errors import AdapterFailure
 from eiraku.conformance.results import CheckResult, Level, Outcome, Shard, WalletInfo
@@ -159,8 +159,9 @@ def _certify(plan: "Plan", folder: Path, gate: "Gate", order: "Order | None", co
     try:
         with told(words=_words):
             wallet = runner.greet(plan)
-            with _Progress(console, lambda count: _introduce(plan, wallet, count, console)) as progress:
-                run = runner.execute(plan, progress)
+            with Meter(console, "checks") as meter:
+                watcher = _Watcher(meter, lambda count: _introduce(plan, wallet, count, meter))
+                run = runner.execute(plan, watcher)
     except KeyboardInterrupt:
         return _stop("interrupted before the first check; there is nothing to report")
     # From here on a second Ctrl-C must not lose the reports.
@@ -168,7 +169,7 @@ def _certify(plan: "Plan", folder: Path, gate: "Gate", order: "Order | None", co
         return concluding.conclude(run, folder, gate, order, console)
 
 
-def _introduce(plan: "Plan", wallet: WalletInfo | AdapterFailure, count: int, console: "Console") -> None:
+def _introduce(plan: "Plan", wallet: WalletInfo | AdapterFailure, count: int, meter: Meter) -> None:
     from eiraku.report.text import one_line
 
     if isinstance(wallet, AdapterFailure):
@@ -177,8 +178,8 @@ def _introduce(plan: "Plan", wallet: WalletInfo | AdapterFailure, count: int, co
         line = f"{count} checks, level {plan.level}, of {one_line(wallet.name)} {one_line(wallet.version)}"
         if wallet.unknown_capabilities:
             line += f"; unknown capabilities: {one_line(', '.join(wallet.unknown_capabilities))}"
-    console.print(line, highlight=False, markup=False)
-    console.print(f"Seed {plan.seed}", highlight=False, markup=False)
+    meter.say(line)
+    meter.say(f"Seed {plan.seed}")
 
 
 def usual_workers(selector: str, level: Level) -> int:
@@ -207,50 +208,25 @@ def _stop(message: str) -> int:
     return 3
 
 
-class _Progress:
-    """A progress bar on a terminal, elsewhere a line now and then; begun by an introduction."""
+class _Watcher:
+    """See `runner.Watcher`; begun by an introduction."""
 
-    def __init__(self, console: "Console", introduce: Callable[[int], None]) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._bar.add_task("", total=None)
-        self._pace = None if console.is_terminal else Pace(_plainly(console), "checks")
+    def __init__(self, meter: Meter, introduce: Callable[[int], None]) -> None:
+        self._meter = meter
         self._introduce = introduce
         self._counts = dict.fromkeys(Outcome, 0)
 
-    def __enter__(self) -> Self:
-        self._bar.start()
-        if self._pace is not None:
-            self._pace.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-        if self._pace is not None:
-            self._pace.__exit__()
-
     def begin(self, count: int) -> None:
-        """See `Watcher`."""
+        """See `runner.Watcher`."""
         self._introduce(count)
-        self._bar.reset(self._task, total=count)
-        if self._pace is not None:
-            self._pace.begin(count)
+        self._meter.begin(count)
 
     def done(self, result: CheckResult) -> None:
-        """See `Watcher`."""
+        """See `runner.Watcher`."""
         self._counts[result.outcome] += 1
         quiet = {Outcome.PASS, Outcome.NOT_APPLICABLE}
         bad = {outcome: count for outcome, count in self._counts.items() if count and outcome not in quiet}
-        words = "  ".join(f"{outcome} {count}" for outcome, count in bad.items())
-        self._bar.update(self._task, advance=1, description=words)
-        if self._pace is not None:
-            self._pace.done(words)
-
-
-def _plainly(console: "Console") -> Callable[[str], None]:
-    return lambda line: console.print(line, highlight=False, markup=False)
+        self._meter.done("  ".join(f"{outcome} {count}" for outcome, count in bad.items()))
 
 
 @contextlib.contextmanager

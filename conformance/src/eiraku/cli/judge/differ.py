@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from eiraku.cli.failures import told
-from eiraku.cli.judge.watching import Bar
 from eiraku.cli.options import SEED, SELECTOR, timeout_option
+from eiraku.cli.progress import Meter
 from eiraku.cli.signals import sigterm_as_interrupt
 from eiraku.conformance import DEFAULT_SEED
 from eiraku.report.text import one_line, shorten
@@ -68,15 +68,15 @@ def main(
 
     prepare(report)
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 110)
-    with told(), sigterm_as_interrupt(), Bar(console, "sessions") as bar:
-        bar.total(sessions)
+    with told(), sigterm_as_interrupt(), Meter(console, "sessions") as meter:
+        meter.begin(sessions)
         run = runner.compare(
             (one, other),
             seed=seed,
             sessions=sessions,
             seconds=seconds,
             timeout=timeout,
-            watcher=_Watcher(bar),
+            watcher=_Watcher(meter),
         )
     files = write_all(run, report)
     _print(run, console, files)
@@ -86,12 +86,14 @@ def main(
 class _Watcher:
     """See `runner.Watcher`."""
 
-    def __init__(self, bar: Bar) -> None:
-        self._bar = bar
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._before = 0
 
     def done(self, sessions: int, differences: int) -> None:
         """See `runner.Watcher`."""
-        self._bar.reach(sessions, f"{differences} differences" if differences else "")
+        self._meter.done(f"{differences} differences" if differences else "", count=sessions - self._before)
+        self._before = sessions
 
 
 def _print(run: "DifferRun", console: "Console", files: list[Path]) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from eiraku.cli.failures import told
-from eiraku.cli.judge.watching import Bar
 from eiraku.cli.options import SEED, SELECTOR, timeout_option
+from eiraku.cli.progress import Meter
 from eiraku.cli.signals import sigterm_as_interrupt
 from eiraku.conformance import DEFAULT_SEED
 from eiraku.conformance.interop import runner
@@ -112,8 +112,8 @@ def _meet(
     makes = runner.make_all(selectors, seed, timeout)
     try:
         # A selector by which there is no wallet is misuse: `told` knows it from one that fails.
-        with told(), sigterm_as_interrupt(), Bar(console, "scenarios") as bar:
-            run = runner.execute(makes, seed, level, _Watcher(bar))
+        with told(), sigterm_as_interrupt(), Meter(console, "scenarios") as meter:
+            run = runner.execute(makes, seed, level, _Watcher(meter))
     except KeyboardInterrupt:
         click.echo("interrupted before the first scenario; there is nothing to report", err=True)
         return 3
@@ -132,16 +132,19 @@ def _meet(
 class _Watcher:
     """See `runner.Watcher`."""
 
-    def __init__(self, bar: Bar) -> None:
-        self._bar = bar
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._bad = 0
 
     def begin(self, count: int) -> None:
         """See `runner.Watcher`."""
-        self._bar.total(count)
+        self._meter.say(f"{count} scenarios")
+        self._meter.begin(count)
 
     def done(self, result: Result) -> None:
         """See `runner.Watcher`."""
-        self._bar.step(bad=result.outcome not in {Outcome.PASS, Outcome.NOT_APPLICABLE})
+        self._bad += result.outcome not in {Outcome.PASS, Outcome.NOT_APPLICABLE}
+        self._meter.done(f"{self._bad} not as they should be" if self._bad else "")
 
 
 def _print(run: InteropRun, console: "Console", files: Sequence[Path]) -> None:

@@ -3,14 +3,13 @@
 import contextlib
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from eiraku.cli.failures import told
-from eiraku.cli.progress import Pace
+from eiraku.cli.progress import Meter
 from eiraku.cli.signals import sigterm_as_interrupt
 from eiraku.models.limits import MEMORY, TIMEOUT, Limits
 from eiraku.spec.errors import EirakuError, Unavailable
@@ -176,57 +175,30 @@ def _progress(*, quiet: bool) -> Iterator["Watcher"]:
     long, how far it is.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    if not sys.stderr.isatty():
-        with Pace(partial(click.echo, err=True), "results") as pace:
-            yield _Lines(pace, quiet=quiet)
-        return
-    if quiet:
-        yield _Lines(None, quiet=True)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield _Bar(bar)
+    console = Console(stderr=True, quiet=quiet and sys.stderr.isatty())
+    with Meter(console, "results") as meter:
+        yield _Watcher(meter, each=not quiet and not console.is_terminal)
 
 
-class _Lines:
-    def __init__(self, pace: Pace | None, *, quiet: bool) -> None:
-        self._pace = pace
-        self._quiet = quiet
+class _Watcher:
+    """See `results.Watcher`."""
+
+    def __init__(self, meter: Meter, *, each: bool) -> None:
+        self._meter = meter
+        self._each = each
 
     def begin(self, text: str, count: int) -> None:
         """See `results.Watcher`."""
-        if self._pace is not None:
-            self._pace.begin(count, text)
-        if not self._quiet:
-            click.echo(f"{text}: {count}", err=True)
+        if self._each:
+            self._meter.say(f"{text}: {count}")
+        self._meter.begin(count, text)
 
     def done(self, result: "Result | Solved") -> None:
         """See `results.Watcher`."""
-        if not self._quiet:
-            click.echo(f"  {_words(result)}", err=True)
-        if self._pace is not None:
-            self._pace.done()
-
-
-class _Bar:
-    def __init__(self, bar: object) -> None:
-        from rich.progress import Progress, TaskID
-
-        assert isinstance(bar, Progress)  # noqa: S101 - for the type checker
-        self._bar = bar
-        self._task = TaskID(0)
-
-    def begin(self, text: str, count: int) -> None:
-        """See `results.Watcher`."""
-        self._task = self._bar.add_task(text, total=count)
-
-    def done(self, result: "Result | Solved") -> None:
-        """See `results.Watcher`."""
-        if not result.good:
-            self._bar.console.print(_words(result), style="red", highlight=False, markup=False)
-        self._bar.advance(self._task)
+        if self._each or not result.good:
+            self._meter.say(f"  {_words(result)}")
+        self._meter.done()
 
 
 def _words(result: "Result | Solved") -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eiraku.cli.failures import told
+from eiraku.cli.progress import Meter
 from eiraku.cli.signals import sigterm_as_interrupt
 from eiraku.spec.errors import EirakuError, Unavailable
 
@@ -222,32 +223,23 @@ def _compared(runs: "tuple[Results, ...]") -> object:
 
 @contextlib.contextmanager
 def _progress(*, quiet: bool) -> Iterator["Watcher"]:
-    """A bar on a terminal; elsewhere nothing."""
+    """A bar on a terminal, a line now and then elsewhere, on standard error."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from eiraku.system.economy.watching import Silent
-
-    if quiet or not sys.stderr.isatty():
-        yield Silent()
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield _Bar(bar)
+    with Meter(Console(stderr=True, quiet=quiet), "payments") as meter:
+        yield _Watcher(meter)
 
 
-class _Bar:
-    def __init__(self, bar: object) -> None:
-        from rich.progress import Progress, TaskID
+class _Watcher:
+    """See `watching.Watcher`."""
 
-        assert isinstance(bar, Progress)  # noqa: S101 - for the type checker
-        self._bar = bar
-        self._task = TaskID(0)
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
 
     def begin(self, text: str, count: int) -> None:
         """See `watching.Watcher`."""
-        self._task = self._bar.add_task(text, total=count)
+        self._meter.begin(count, text)
 
     def done(self, count: int) -> None:
         """See `watching.Watcher`."""
-        self._bar.advance(self._task, count)
+        self._meter.done(count=count)
