@@ -24,7 +24,8 @@ RUN_FORMAT = "eiraku-run/1"
 MANDATORY_CAPABILITIES = ("initiator", "responder", "payer", "payee", "power-cut")
 STORE = "store"
 """What survives is in a folder that a new process can be started on: the suite kills the old one."""
-OPTIONAL_CAPABILITIES = ("suite-0", "deterministic", STORE)
+SUITE_0 = "suite-0"
+OPTIONAL_CAPABILITIES = (SUITE_0, "deterministic", STORE)
 KNOWN_CAPABILITIES = frozenset(MANDATORY_CAPABILITIES + OPTIONAL_CAPABILITIES)
 
 

@@ -15,6 +15,7 @@ from eiraku.reference.purse.ledger import Holding
 from eiraku.spec.errors import Refusal
 from eiraku.spec.messages import Message, Offer, OfferedUnit, Pay, Receipt, Redeliver
 
+ENC_BYTES = 32
 R_BYTES = 32
 """Of a signature, that must not be the same for two messages."""
 
@@ -31,6 +32,8 @@ class Choices:
         self._signatures: tuple[bytes, ...] = ()
         self._used: set[bytes] = set()
         """Transactions of every offer."""
+        self._ephemeral: dict[bytes, tuple[bytes, int]] = {}
+        """What each layer that was offered is sealed with (HPKE enc), and the unit and hop."""
         self._points: dict[bytes, bytes] = {}
         """R of each signature, and what was signed."""
         self.fault = ""
@@ -81,6 +84,11 @@ class Choices:
         for key in self._history_keys():
             ours = _opened(key, held.unit_id, held.history)
             if ours is not None and ours == _opened(key, held.unit_id, offered.history):
+                # EPP-HIS-007
+                where = (held.unit_id, held.hop)
+                if self._ephemeral.setdefault(offered.history[:ENC_BYTES], where) != where:
+                    self.fault = "EPP-HIS-007"
+                    return held
                 return replace(held, history=offered.history)
         self.fault = "EPP-HIS-003"
         return held

@@ -16,7 +16,10 @@ from eiraku.conformance.lockstep.steps import (
     Keys,
     Life,
     NewUnit,
+    Ordering,
     Power,
+    Reopen,
+    Resume,
     SchemeKey,
     Start,
     Step,
@@ -27,6 +30,7 @@ from eiraku.conformance.lockstep.steps import (
     WalletRedelivers,
 )
 from eiraku.spec.key_lists import Centre
+from eiraku.spec.shape import AMOUNT_MAX
 from eiraku.spec.tables import Side
 
 T = TypeVar("T")
@@ -37,7 +41,7 @@ GREAT = 5
 SIDE = st.sampled_from(Side)
 FEW = st.integers(min_value=0, max_value=5)
 ANY = st.integers(min_value=0, max_value=31)
-AT = st.sampled_from((0, 2, 3, 1, 4, 5))
+AT = st.sampled_from((0, 2, 3, 1, -1, 4, 5))
 CUT = st.sampled_from(("", "", "before", "after"))
 
 
@@ -46,7 +50,7 @@ def _rarely(value: T, other: st.SearchStrategy[T], odds: int = 4) -> st.SearchSt
     return st.integers(0, odds - 1).flatmap(lambda n: other if n == odds - 1 else st.just(value))
 
 
-TILL = _rarely(0, st.integers(1, 11), 3)
+TILL = _rarely(0, st.integers(1, 12), 3)
 """Mostly the one with whom all is well."""
 TROUBLES = _rarely(
     (),
@@ -56,8 +60,9 @@ TROUBLES = _rarely(
             at=AT,
             kind=st.sampled_from(
                 (
-                    *["lost", "cut-before", "cut-after", "wrong"] * 3,
-                    *["spoilt", "power", "bulletin", "keys", "scheme-key", "order"],
+                    *["lost", "cut-before", "cut-after", "wrong", "bulletin"] * 2,
+                    *["lost", "keys", "keys", "order", "order"],
+                    *["spoilt", "error", "power", "scheme-key"],
                 )
             ),
             number=st.integers(0, 127),
@@ -70,7 +75,7 @@ TROUBLES = _rarely(
 NEW = st.builds(
     NewUnit,
     exponent=_rarely(1, st.sampled_from((0, 2, 3, 7, 8, 15, 16, 31, 32, 40)), 2),
-    life=_rarely(20, st.sampled_from((0, 1, 2, 3)), 3),
+    life=_rarely(20, st.sampled_from((0, 1, 2, 3)), 2),
     hop=_rarely(0, st.sampled_from((1, 2, 7, 15)), 5),
     room=_rarely(9, st.sampled_from((1, 2)), 4),
     old=st.booleans(),
@@ -104,7 +109,7 @@ WALLET_PAYS = st.builds(
     number=st.integers(1, 63),
     off=_rarely(0, st.sampled_from((1, -1)), 4),
     named=_rarely("nobody", st.sampled_from(("the-payee", "another"))),
-    asks=_rarely(0, st.sampled_from((1, 1 << 8, 1 << 16, 1 << 32)), 8),
+    asks=_rarely(0, st.sampled_from((1, 1 << 8, 1 << 16, 1 << 32, -AMOUNT_MAX)), 8),
     troubles=TROUBLES,
 )
 REDELIVERS = st.builds(
@@ -120,38 +125,51 @@ NEWS = st.one_of(
         Bulletin,
         by=st.sampled_from((1, 1, 2, 3, 4, 0, -1, 16)),
         revokes=_rarely((), st.tuples(st.integers(0, 3)), 4),
+        form=st.sampled_from(("whole", "whole", "delta", "again", "again-delta")),
         cut=CUT,
     ),
     st.builds(
         Keys,
         centre=st.sampled_from(Centre),
-        kind=st.sampled_from(("newer", "same", "older", "shorter", "without-old", "new-history", "forged")),
+        kind=st.sampled_from(
+            (
+                *["without-old", "void-old", "void-new", "new-history", "without-scheme", "void-scheme"],
+                *["with-all", "with-all", "newer", "shorter", "same", "older", "forged"],
+            )
+        ),
+        number=FEW,
         cut=CUT,
     ),
-    st.builds(SchemeKey, kind=st.sampled_from(("known", "new", "new", "unknown")), cut=CUT),
+    st.builds(SchemeKey, which=_rarely(1, st.one_of(st.none(), FEW), 2), cut=CUT),
 )
-STEP: st.SearchStrategy[Step | None] = st.sampled_from(
-    (
-        st.none(),
-        *[TILL_PAYS] * 4,
-        *[WALLET_PAYS] * 4,
-        *[TILL_REPEATS] * 2,
-        *[REDELIVERS] * 2,
-        st.builds(Circle, which=ANY, moves=st.integers(1, 3)),
-        NEWS,
-        st.builds(Power),
-    )
-).flatmap(lambda kind: kind)
+_KINDS: tuple[st.SearchStrategy[Step | None], ...] = (
+    st.none(),
+    *[TILL_PAYS] * 4,
+    *[WALLET_PAYS] * 4,
+    *[TILL_REPEATS] * 2,
+    *[REDELIVERS] * 2,
+    st.builds(Circle, which=ANY, moves=st.integers(1, 3)),
+    *[NEWS] * 2,
+    st.builds(Ordering, ANY),
+    st.builds(Reopen, SIDE),
+    st.builds(Reopen, SIDE),
+    st.builds(Resume),
+    st.builds(Resume),
+    st.builds(Power),
+)
+STEP = st.sampled_from(_KINDS).flatmap(lambda kind: kind)
 """None: nothing happens, which is what a step is replaced by where it is not needed for a failure."""
 START = st.builds(
     Start,
     epoch=st.sampled_from(MAGNITUDES),
     worth=st.sampled_from(MAGNITUDES),
-    rules=_rarely("roomy", st.sampled_from(("tight", "narrow")), 2),
+    rules=st.sampled_from(("roomy", "drawn", "roomy", "drawn", "tight", "narrow")),
     bulletin=_rarely(True, st.just(False), 5),
     holdings=st.sampled_from((4, 6, 0, 1)),
     watch=st.booleans(),
-    list_life=_rarely(1000, st.sampled_from((0, 2, 5)), 10),
+    list_life=_rarely(1000, st.sampled_from((0, 2, 5)), 5),
+    numbers=st.integers(0, (1 << 40) - 1),
+    suite_0=_rarely(False, st.just(True)),
 )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from eiraku.conformance.adapter.client import Reply, State
 from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.lockstep.oracle import Oracle, Player
-from eiraku.conformance.lockstep.peer import Conversation, Said, Turn, Wrong
+from eiraku.conformance.lockstep.peer import SUITE, Conversation, Said, Turn, Wrong
 from eiraku.conformance.lockstep.views import MONEY, reply_text, state_lines
 from eiraku.conformance.lockstep.voices import Purses
 from eiraku.conformance.tester.peer import describe
@@ -69,14 +69,28 @@ class Meeting:
     us: Identity
     voice: Callable[[End], Voice]
     keys: Sequence[bytes]
+    suite: int = SUITE
     """See `Conversation`."""
 
 
 LOST = -1
-Interrupt = Callable[[int, str], int]
-"""Happens before the n-th message (from 0) of a name. Gives 0 if that arrives as it was sent, LOST if it does
-not, nor anything after it, else what the last byte is changed by.
+OPENING = -1
+Interrupt = Callable[[int, str], int | bytes]
+"""Happens before the n-th message (from 0) of a name, and before the session opens (OPENING). Gives 0 if that
+arrives as it was sent, LOST if it does not, nor anything after it, bytes that arrive in its place, else what
+the last byte is changed by.
 """
+
+
+@dataclass(slots=True, kw_only=True)
+class _Session:
+    """One session with both. `pair`: what is said next and has not arrived."""
+
+    talks: Sequence[Conversation]
+    turns: Sequence[Generator[Turn, Reply, None]]
+    replies: Sequence[Reply]
+    number: int = 0
+    pair: list[Turn] | None = None
 
 
 class Lockstep:
@@ -91,6 +105,8 @@ class Lockstep:
         self.watch = watch
         self.ends = tuple(_end(player, world, seed) for player in (wallet, oracle))
         self.steps = 0
+        self.session: _Session | None = None
+        """The last one that was opened."""
         notes.steps.clear()
         notes.notes.clear()
         for end in self.ends:
@@ -142,6 +158,12 @@ class Lockstep:
         """
         if not self.act(meeting.action, meeting.fields).accepted:
             return None
+        if interrupt(OPENING, "open") == LOST:
+            return None
+        return self.open(meeting, interrupt)
+
+    def open(self, meeting: Meeting, interrupt: Interrupt = lambda *_: 0) -> Reply:
+        """A session for the purpose that is set; else as `meet`."""
         self.oracle.follow(None)
         side = meeting.side
         opened = [end.player.open(side.value) for end in self.ends]
@@ -151,33 +173,44 @@ class Lockstep:
             return opened[1]
         talks = [
             Conversation(
-                side=side, us=meeting.us, keys=meeting.keys, random=end.random, say=meeting.voice(end)
+                side=side,
+                us=meeting.us,
+                keys=meeting.keys,
+                random=end.random,
+                say=meeting.voice(end),
+                suite=meeting.suite,
             )
             for end in self.ends
         ]
         turns = [talk.turns(reply) for talk, reply in zip(talks, opened, strict=True)]
-        return self._talk(talks, turns, opened, interrupt)
+        self.session = _Session(talks=talks, turns=turns, replies=opened)
+        return self._talk(self.session, interrupt)
 
-    def _talk(
-        self,
-        talks: Sequence[Conversation],
-        turns: Sequence[Generator[Turn, Reply, None]],
-        replies: Sequence[Reply],
-        interrupt: Interrupt,
-    ) -> Reply:
-        number = 0
-        while (pair := self._next(turns, replies if number else None)) is not None:
-            mark = interrupt(number, pair[0].name)
+    def resume(self) -> None:
+        """What was lost last arrives after all; nothing happens if nothing was."""
+        session = self.session
+        if session is not None and session.pair is not None:
+            self._talk(session, lambda *_: 0)
+
+    def _talk(self, session: _Session, interrupt: Interrupt) -> Reply:
+        while True:
+            heard = session.replies if session.number else None
+            pair = session.pair or self._next(session.turns, heard)
+            session.pair = None
+            if pair is None:
+                break
+            mark = interrupt(session.number, pair[0].name)
             if mark == LOST:
                 self.notes.step(PEER, WALLET, pair[0].name, decoded="lost")
+                session.pair = pair
                 break
-            number += 1
+            session.number += 1
             data = [_marked(turn.data, mark) for turn in pair]
-            replies = self._deliver(talks, pair, data)
-            if replies[1].session != "open":
+            session.replies = self._deliver(session.talks, pair, data)
+            if session.replies[1].session != "open":
                 break
         self.look("the session")
-        return replies[1]
+        return session.replies[1]
 
     def _next(
         self, turns: Sequence[Generator[Turn, Reply, None]], replies: Sequence[Reply] | None
@@ -294,7 +327,9 @@ def _end(player: Player, world: World, seed: bytes) -> End:
     return End(player=player, random=random, purses=Purses(world=world, random=random))
 
 
-def _marked(data: bytes, mark: int) -> bytes:
+def _marked(data: bytes, mark: int | bytes) -> bytes:
+    if isinstance(mark, bytes):
+        return mark
     return data[:-1] + bytes([data[-1] ^ mark]) if mark and data else data
 
 

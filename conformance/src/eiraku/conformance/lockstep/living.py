@@ -15,7 +15,10 @@ from eiraku.conformance.lockstep.steps import (
     Keys,
     Life,
     NewUnit,
+    Ordering,
     Power,
+    Reopen,
+    Resume,
     SchemeKey,
     Step,
     TillPays,
@@ -30,6 +33,8 @@ from eiraku.spec.objects import HOP_MAX
 from eiraku.spec.shape import AMOUNT_MAX
 from eiraku.spec.tables import Side
 
+ASKED = (1, 1, 0, AMOUNT_MAX)
+"""In a REQUEST to a wallet that is to redeliver."""
 EDGES = (1 << 8, 1 << 16, 1 << 31, 1 << 32, AMOUNT_MAX)
 
 
@@ -52,6 +57,14 @@ class Living(Setting):
                 self._wallet_pays(step)
             case WalletRedelivers():
                 self._wallet_redelivers(step)
+            case Ordering():
+                self.both.say("the holder gives an order")
+                self._order(step.number)
+            case Reopen():
+                self._reopen(step)
+            case Resume():
+                self.both.say("what was lost last arrives after all")
+                self.both.resume()
             case Circle():
                 self._circle(step)
             case Power():
@@ -139,7 +152,7 @@ class Living(Setting):
             return
         number = step.which % len(given)
         draft = given[-1 - number]
-        us = self._till(step.which + 1) if step.stranger else draft.payer
+        us = self._till(step.which + 1) if step.stranger else self._one_of(draft.payer.number, step.which)
         how = "offers again" if step.offer else "redelivers"
         name = draft.transaction.hex()[:12]
         self._say(f"{self._name(us)} {how} transaction {name} of {draft.amount}", step.side, step.troubles)
@@ -166,7 +179,7 @@ class Living(Setting):
             fields["payee"] = us.number if step.named == "the-payee" else self._till(step.till + 1).number
         named = "" if step.named == "nobody" else f", naming {step.named}"
         self._say(f"the wallet pays {amount} to {self._name(us)}{named}", step.side, step.troubles)
-        self._be_paid(step, us, "pay", lambda _: fields, min(max(amount + step.asks, 1), AMOUNT_MAX))
+        self._be_paid(step, us, "pay", lambda _: fields, min(max(amount + step.asks, 0), AMOUNT_MAX))
 
     def _amount(self, step: WalletPays) -> int:
         state = self.now
@@ -187,7 +200,7 @@ class Living(Setting):
         if step.known and not owed:
             return
         peers = [payment.peer for payment in owed[step.which % len(owed) :][:1]] if owed else []
-        payee = next((till for till in self.tills if till.number in peers), self.tills[0])
+        payee = self._one_of(peers[0], step.which) if peers else self.tills[0]
         us = self._till(step.which + 1) if step.stranger else payee
         what = (
             f"the {step.which % len(owed) + 1}. of {len(owed)} pending" if owed else "nothing that is pending"
@@ -201,7 +214,7 @@ class Living(Setting):
                 return {"transaction": unknown}
             return {"transaction": there[step.which % len(there)].transaction}
 
-        self._be_paid(step, us, "redeliver", fields, 1)
+        self._be_paid(step, us, "redeliver", fields, ASKED[step.which % len(ASKED)])
 
     def _be_paid(
         self,
@@ -220,6 +233,11 @@ class Living(Setting):
             return made
 
         self._meet(step, action, fields, us, voice)
+
+    def _one_of(self, number: bytes, which: int) -> Identity:
+        """A till of this number, by one purse ID or another."""
+        there = [till for till in self.tills if till.number == number]
+        return there[which % len(there)]
 
     # --- between the tills ---
 

@@ -2,19 +2,31 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from eiraku.conformance.lockstep.steps import Bulletin, Keys, SchemeKey
 from eiraku.conformance.tester.world import Identity, World
+from eiraku.reference import keylists
+from eiraku.reference.centres.issuing import MoneyKey
 from eiraku.reference.centres.roots import ALWAYS
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.reference.crypto.x25519 import AgreementKey
 from eiraku.reference.keylists import DeviceKey, Validity
+from eiraku.spec import objects
+from eiraku.spec.bulletins import Bulletin as Payload
+from eiraku.spec.bulletins import Changed, CodedList, Delta, Whole
 from eiraku.spec.key_lists import Centre, scheme_key_id
+from eiraku.spec.revoked import coded
 from eiraku.spec.shape import EPOCH_MAX
 
 FAR = 1000
 """Epochs for which a newer list is good."""
+LATER: Final = (0, 2, 30, 0, 0)
+"""Epochs until the scheme keys that a purse has not from the beginning are in force."""
+SOON = 2
+"""Epochs after which the last of them but one is over."""
+VOID = Validity(valid_from=1, valid_to=0)
+T = TypeVar("T", DeviceKey, keylists.MoneyKey)
 
 
 class News:
@@ -23,14 +35,22 @@ class News:
     def __init__(self, world: World, epoch: int, list_life: int) -> None:
         """`list_life`: epochs for which the first lists are good."""
         self.world = world
-        self.next_key = world.random(32)
-        """A scheme key that every list has, and no purse yet."""
-        self._since = min(epoch + 2, EPOCH_MAX)
+        begins = [min(epoch + later, EPOCH_MAX) for later in LATER]
+        ends = [*[EPOCH_MAX] * (len(LATER) - 2), min(epoch + SOON, EPOCH_MAX), EPOCH_MAX]
+        self.scheme_keys = (world.scheme_key, *(world.random(32) for _ in LATER))
+        """All that there are; the first is what every purse has, the last is never taken back."""
+        periods = zip(begins, ends, strict=True)
+        self._scheme = [ALWAYS, *(Validity(valid_from=begin, valid_to=end) for begin, end in periods)]
+        self._without: dict[Centre, dict[int, bool]] = {centre: {} for centre in Centre}
+        """Keys of a list by number that are void (True) or left out."""
+        self._without_scheme: dict[int, bool] = {}
         self._sequence = dict.fromkeys(Centre, 5)
         self._expires = min(epoch + list_life, EPOCH_MAX)
         self._histories: list[AgreementKey] = []
         self._revoked: set[bytes] = set()
         self._held = {centre: self._list(centre, 5, self._expires) for centre in Centre}
+        self._last: tuple[int, frozenset[bytes], bytes] | None = None
+        """Epoch and numbers of the last bulletin, and the signed bulletin."""
 
     @property
     def history_keys(self) -> list[AgreementKey]:
@@ -43,11 +63,36 @@ class News:
         lists = {"device_keys": self._held[Centre.DEVICE], "money_keys": self._held[Centre.MONEY]}
         return {**self.world.anchor(), **lists}
 
+    # --- bulletins ---
+
     def bulletin(self, step: Bulletin, epoch: int, tills: Sequence[Identity]) -> Mapping[str, Any]:
         """A bulletin so many epochs later; nobody is ever taken off it."""
+        before = self._last
+        if step.form in {"again", "again-delta"} and before is not None:
+            delta = Delta(from_epoch=max(before[0] - 1, 0), removed=CodedList.of([]), added=CodedList.of([]))
+            again = self._whole(before) if step.form == "again" else _changed(before[2], delta)
+            return {"bulletin": again}
         self._revoked |= {tills[number % len(tills)].number for number in step.revokes}
         later = min(max(epoch + step.by, 0), EPOCH_MAX)
-        return {"bulletin": self.world.bulletin(later, self._revoked)}
+        numbers = frozenset(self._revoked)
+        payload = Payload.of(
+            coded(_sorted(numbers)), epoch=later, policy_digest=self.world.drawn.policy_digest
+        )
+        signed = self.world.device.sign(objects.CONTEXT_BULLETIN, payload.encode())
+        made = later, numbers, signed
+        self._last = made
+        if step.form == "delta" and before is not None:
+            added = CodedList.of(_sorted(numbers - before[1]))
+            delta = Delta(from_epoch=before[0], removed=CodedList.of([]), added=added)
+            return {"bulletin": _changed(signed, delta)}
+        return {"bulletin": self._whole(made)}
+
+    def _whole(self, made: tuple[int, frozenset[bytes], bytes]) -> bytes:
+        _, numbers, signed = made
+        parts = coded(_sorted(numbers)).parts
+        return Whole(signed=signed, chunks=tuple(data for _, data in parts)).encode()
+
+    # --- keys ---
 
     def keys(self, step: Keys, epoch: int) -> Mapping[str, Any]:
         """A key list."""
@@ -63,7 +108,7 @@ class News:
                 made = self._list(centre, sequence + 1, expires, root=SigningKey(self.world.random(32)))
             case _:
                 self._sequence[centre] = sequence + 1
-                self._change(step, epoch)
+                self._change(step)
                 expires = epoch + 1 if step.kind == "shorter" else expires
                 made = self._list(centre, sequence + 1, min(expires, EPOCH_MAX))
                 self._held[centre] = made
@@ -71,42 +116,66 @@ class News:
 
     def scheme_key(self, step: SchemeKey) -> Mapping[str, Any]:
         """A scheme key."""
-        match step.kind:
-            case "known":
-                return {"key": self.world.scheme_key}
-            case "new":
-                return {"key": self.next_key}
-            case "unknown":
-                return {"key": self.world.random(32)}
+        if step.which is None:
+            return {"key": self.world.random(32)}
+        return {"key": self.scheme_keys[step.which % len(self.scheme_keys)]}
 
-    def _change(self, step: Keys, epoch: int) -> None:
+    def _change(self, step: Keys) -> None:
         """What the next list says otherwise."""
-        world = self.world
-        if step.kind == "without-old":
-            if step.centre is Centre.MONEY:
-                old = replace(world.issuing.keys[0], valid_from=1, valid_to=0)
-                world.issuing = replace(world.issuing, keys=(old, *world.issuing.keys[1:]))
-            else:
-                made = replace(world.device.keys[0], valid_to=max(epoch - 1, 0))
-                world.device = replace(world.device, keys=(made, *world.device.keys[1:]))
-        if step.kind == "new-history" and step.centre is Centre.MONEY:
-            fresh = [AgreementKey(world.random(32)) for _ in world.issuing.keys]
-            self._histories += fresh
-            keys = zip(world.issuing.keys, fresh, strict=True)
-            world.issuing = replace(
-                world.issuing, keys=tuple(replace(key, history_key=history) for key, history in keys)
-            )
+        without = self._without[step.centre]
+        match step.kind:
+            case "without-old":
+                without[0] = False
+            case "void-old":
+                without[0] = True
+            case "void-new":
+                without[1] = True
+            case "without-scheme" | "void-scheme":
+                number = step.number % (len(self.scheme_keys) - 1)
+                self._without_scheme[number] = step.kind == "void-scheme"
+            case "with-all":
+                without.clear()
+                if step.centre is Centre.DEVICE:
+                    self._without_scheme.clear()
+            case "new-history" if step.centre is Centre.MONEY:
+                issuing = self.world.issuing
+                fresh = [AgreementKey(self.world.random(32)) for _ in issuing.keys]
+                self._histories += fresh
+                keys: list[MoneyKey] = [
+                    replace(key, history_key=history)
+                    for key, history in zip(issuing.keys, fresh, strict=True)
+                ]
+                self.world.issuing = replace(issuing, keys=tuple(keys))
 
     def _list(self, centre: Centre, sequence: int, expires: int, root: SigningKey | None = None) -> bytes:
-        world = self.world
+        world, without = self.world, self._without[centre]
         if centre is Centre.MONEY:
-            return world.money_keys(sequence=sequence, expires=expires, root=root)
+            money = [
+                _voided(key.announced, void=without.get(number, False))
+                for number, key in enumerate(world.issuing.keys)
+                if without.get(number, True)
+            ]
+            return world.money_keys(money, sequence=sequence, expires=expires, root=root)
         scheme = {
-            scheme_key_id(world.scheme_key): ALWAYS,
-            scheme_key_id(self.next_key): Validity(valid_from=self._since, valid_to=EPOCH_MAX),
+            scheme_key_id(key): VOID if self._without_scheme.get(number) else validity
+            for number, (key, validity) in enumerate(zip(self.scheme_keys, self._scheme, strict=True))
+            if self._without_scheme.get(number, True)
         }
         keys = [
-            DeviceKey(public=key.key.public, valid_from=key.valid_from, valid_to=key.valid_to)
-            for key in world.device.keys
+            _voided(key.announced, void=without.get(number, False))
+            for number, key in enumerate(world.device.keys)
+            if without.get(number, True)
         ]
         return world.device_keys(keys, scheme=scheme, sequence=sequence, expires=expires, root=root)
+
+
+def _voided(key: T, *, void: bool) -> T:
+    return replace(key, valid_from=VOID.valid_from, valid_to=VOID.valid_to) if void else key
+
+
+def _sorted(numbers: frozenset[bytes]) -> list[int]:
+    return sorted(int.from_bytes(number, "big") for number in numbers)
+
+
+def _changed(signed: bytes, delta: Delta) -> bytes:
+    return Changed(signed=signed, delta=delta.encode()).encode()

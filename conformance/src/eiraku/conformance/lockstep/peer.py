@@ -63,6 +63,8 @@ class Conversation:
     keys: Sequence[bytes]
     random: Random
     say: Callable[[Message | None], Said | None]
+    suite: int = SUITE
+    """The cipher suite that we ask for, where we begin."""
     channel: Channel | None = None
     key_used: int | None = None
     """Which of `keys` the wallet used."""
@@ -113,7 +115,7 @@ class Conversation:
         reply = yield Turn(name="message_3", data=message_3)
         with _Reading("EPP-SES-014"):
             done = initiator.read_message_4(following, reply.out or b"")
-        self.channel = Channel(done, SUITE, Side.INITIATOR)  # type: ignore[arg-type]  # as in `Talk`
+        self.channel = Channel(done, self.suite, Side.INITIATOR)  # type: ignore[arg-type]  # as in `Talk`
 
     def _answer(self, message_1: bytes) -> Generator[Turn, Reply, None]:
         before, last = message_1[: -whole.MEMBER_BYTES], message_1[-whole.MEMBER_BYTES :]
@@ -142,7 +144,7 @@ class Conversation:
         text = self.us.purse_id.ljust(whole.PADDED, b"\0")
         sealed = nonce + aead.CHACHA20_POLY1305.seal(key, iv, b"", text)
         return Party(
-            suites=(SUITE,),
+            suites=(self.suite,),
             connection_id=b"",
             id_cred=whole.ID_CRED,
             cred=self.us.purse_id,

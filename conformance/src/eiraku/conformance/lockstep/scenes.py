@@ -2,15 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from eiraku.conformance.lockstep.steps import Start
 from eiraku.conformance.tester.drawn import Economy
-from eiraku.conformance.tester.policies import PLENTY, RECORD_MAX, UNITS_MAX, least_record, policy
+from eiraku.conformance.tester.policies import (
+    PLENTY,
+    PURSES,
+    RECORD_MAX,
+    UNITS_MAX,
+    least_record,
+    operation,
+    policy,
+)
 from eiraku.conformance.tester.world import Identity, World
 from eiraku.spec.objects import Role
 from eiraku.spec.shape import EPOCH_MAX
 
+T = TypeVar("T")
 RESERVE = 4000
 """Epochs that a life has before it, at least."""
 
@@ -36,6 +45,7 @@ def world_of(seed: bytes, epoch: int) -> World:
 
 def tills_of(world: World, epoch: int) -> tuple[Identity, ...]:
     """Whom the wallet may meet: first those with whom all is well, then the others."""
+    first = world.peer.claims
     own, old = world.wallet.claims, replace(world.device, keys=world.device.keys[:1])
     merchant: dict[str, Any] = {"role": Role.MERCHANT, "issued": 0}
     return (
@@ -51,6 +61,15 @@ def tills_of(world: World, epoch: int) -> tuple[Identity, ...]:
         world.purse(**merchant, economy=Economy.FOREIGN),
         world.purse(**merchant, seal=world.random(16)),
         world.purse(**merchant, number=own.number),
+        # The first, renewed into another tier
+        world.purse(
+            role=Role.MERCHANT,
+            issued=0,
+            tier=0,
+            number=first.number,
+            holder=first.holder,
+            seed=world.peer.seed,
+        ),
     )
 
 
@@ -90,7 +109,49 @@ def rules_of(start: Start, room: Mapping[str, int]) -> dict[str, Any]:
                 transfer={0: 8, 1: _most(24 + worth)},
                 own={0: 100, 1: _most(200 + 4 * worth)},
             )
+        case "drawn":
+            found = _drawn(start)
     return {**found, **{name: min(found[name], most) for name, most in room.items()}}
+
+
+def _drawn(start: Start) -> dict[str, Any]:
+    """Each number by itself, so that any of them may be the first that is reached."""
+    left, most = start.numbers, _most(50 + 2 * start.worth)
+
+    def one(*choices: T) -> T:
+        nonlocal left
+        left, number = divmod(left, len(choices))
+        return choices[number]
+
+    capacity, max_hops = one(2, 4, 6, 32), one(10, 1, 2, 4)
+    made = policy(
+        capacity=capacity,
+        max_seen=capacity + one(0, 1, 4, 64),
+        max_given=one(64, 1, 2, 3),
+        max_credited=one(64, 1, 2, 3),
+        max_units=one(16, 2, 4),
+        max_hops=max_hops,
+        max_record=least_record(max_hops) + one(8000, 0, 300, 700),
+        min_life=one(0, 1, 2),
+        claim_grace=one(3, 0, 1),
+        min_amount=one(1, 2, 5),
+        balance_limits=one({1: PLENTY}, {0: 8, 1: most}, {0: 5, 1: 12}),
+        transfer=one({1: PLENTY}, {0: 4, 1: most}, {0: 3, 1: 8}, {0: most}),
+        own=one({1: PLENTY}, {0: 4, 1: most}, {0: most}),
+    )
+    small = operation(
+        "small",
+        PURSES,
+        PURSES,
+        same_holder=one(False, True),
+        min_amount=one(1, 3),
+        limits=one({1: 6}, {0: 6}),
+    )
+    home = made["operations"][-1]
+    home["same_holder"] = one(False, True)
+    home["payer"] = one(home["payer"], ["vault"], ["person"])
+    made["operations"] = one([*made["operations"], small], [small, *made["operations"]], made["operations"])
+    return made
 
 
 def _most(amount: int) -> int:

@@ -7,11 +7,11 @@ from typing import Any
 from eiraku.conformance.adapter.client import Reply, State
 from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.lockstep import answers, telling
-from eiraku.conformance.lockstep.driver import LOST, End, Lockstep, Meeting, Voice
-from eiraku.conformance.lockstep.faults import Scene
+from eiraku.conformance.lockstep.driver import LOST, OPENING, End, Lockstep, Meeting, Voice
+from eiraku.conformance.lockstep.faults import Draft, Scene
 from eiraku.conformance.lockstep.news import News
 from eiraku.conformance.lockstep.oracle import Oracle, Player
-from eiraku.conformance.lockstep.peer import Said
+from eiraku.conformance.lockstep.peer import SUITE, Said
 from eiraku.conformance.lockstep.scenes import epoch_of, rules_of, tills_of, world_of
 from eiraku.conformance.lockstep.shadow import Shadow
 from eiraku.conformance.lockstep.spoiling import SPOILING
@@ -19,6 +19,7 @@ from eiraku.conformance.lockstep.steps import (
     Bulletin,
     Keys,
     NewUnit,
+    Reopen,
     SchemeKey,
     Start,
     TillPays,
@@ -27,8 +28,8 @@ from eiraku.conformance.lockstep.steps import (
     WalletPays,
     WalletRedelivers,
 )
-from eiraku.conformance.lockstep.voices import Paid
-from eiraku.conformance.tester.world import Identity, World
+from eiraku.conformance.lockstep.voices import REFERENCE, Paid, Paying
+from eiraku.conformance.tester.world import Identity, World, value
 from eiraku.spec.key_lists import Centre
 from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import HOP_MAX, VALUES, history_size
@@ -37,10 +38,15 @@ from eiraku.spec.tables import Side
 
 HANDSHAKE = 2
 """Messages of ours before the first record."""
-LISTS = tuple(
-    Keys(centre, kind) for centre in Centre for kind in ("newer", "shorter", "without-old", "new-history")
+LISTS = (
+    *(Keys(centre, kind) for centre in Centre for kind in ("newer", "shorter", "without-old", "void-old")),
+    Keys(Centre.MONEY, "new-history"),
+    *(Keys(Centre.DEVICE, "without-scheme", number) for number in range(3)),
+    *(Keys(centre, "with-all") for centre in Centre),
 )
 """Key lists that may come in a session."""
+ERRORS = (b"\x00", b"\x00\xf5", b"\x01\x60", b"\x02\x04", b"\x03", b"", b"\x20")
+"""Errors of EDHOC, right or wrong, and what is none."""
 
 
 MakeOracle = Callable[[News], Oracle]
@@ -53,6 +59,8 @@ class Judged:
     player: Player
     notes: EvidenceNotes
     room: Mapping[str, int]
+    suite_0: bool = False
+    """Whether it declares that suite."""
 
 
 class Setting:
@@ -71,8 +79,11 @@ class Setting:
         self.news = News(self.world, self.first, start.list_life)
         beside = Shadow(seed, lambda: self.news.history_keys) if oracle is None else oracle(self.news)
         self.both = self.lockstep(wallet.player, beside, self.world, seed, wallet.notes, watch=start.watch)
-        self._new_key = False
-        """Whether the wallet has the newer scheme key, under which it is then met as well."""
+        self._known = {0}
+        """Scheme keys that the wallet was given; it is met under any of them."""
+        self._suite = 0 if start.suite_0 and wallet.suite_0 else SUITE
+        self._meeting: Meeting | None = None
+        """What the holder has ordered last."""
         self._begin()
 
     def _begin(self) -> None:
@@ -137,7 +148,8 @@ class Setting:
             case SchemeKey():
                 fields = self.news.scheme_key(step)
                 reply = self.both.act("scheme-key", lambda _: fields)
-                self._new_key |= step.kind == "new" and reply.accepted
+                if step.which is not None and reply.accepted:
+                    self._known.add(step.which % len(self.news.scheme_keys))
                 return reply
 
     # --- sessions ---
@@ -150,18 +162,82 @@ class Setting:
         us: Identity,
         voice: Callable[[End], Voice],
     ) -> None:
-        def interrupt(number: int, _: str) -> int:
+        def interrupt(number: int, _: str) -> int | bytes:
+            if number == OPENING:
+                self._meeting = meeting
             marks = [self._trouble(trouble) for trouble in step.troubles if trouble.at == number]
-            return next((mark for mark in marks if mark), 0)
+            return next((mark for mark in marks if mark != 0), 0)
 
-        keys = (self.world.scheme_key, self.news.next_key)
-        keys = keys[::-1] if self._new_key and self.both.steps % 2 else keys
-        meeting = Meeting(side=step.side, action=action, fields=fields, us=us, voice=voice, keys=keys)
+        meeting = self._ordered(step.side, action, fields, us, voice)
         self.both.meet(meeting, interrupt)
         if any(trouble.kind.startswith("cut") for trouble in step.troubles):
             self.both.cut("never")
 
-    def _trouble(self, trouble: Trouble) -> int:
+    def _ordered(
+        self,
+        side: Side,
+        action: str,
+        fields: Callable[[End], Mapping[str, Any]],
+        us: Identity,
+        voice: Callable[[End], Voice],
+    ) -> Meeting:
+        known = sorted(self._known)
+        first = known[self.both.steps % len(known)]
+        others = (key for number, key in enumerate(self.news.scheme_keys) if number != first)
+        return Meeting(
+            side=side,
+            action=action,
+            fields=fields,
+            us=us,
+            voice=voice,
+            keys=(self.news.scheme_keys[first], *others),
+            suite=self._suite,
+        )
+
+    def _order(self, number: int) -> None:
+        """An order of which nothing comes yet."""
+        us = self._till(number // 8)
+
+        def takes(end: End) -> Voice:
+            return Paid(purses=end.purses, us=us, asks=1)
+
+        unit = self._unit(NewUnit(1), us, self.now.epoch)
+        transaction = self.world.random(16)
+
+        def pays(end: End) -> Voice:
+            if unit not in end.purses.units:
+                end.purses.units.append(unit)
+            draft = Draft(
+                payer=us,
+                payee=self.world.wallet.number,
+                transaction=transaction,
+                amount=value(unit),
+                units=(unit,),
+            )
+            return Paying(purses=end.purses, draft=draft)
+
+        pending = sorted((p.amount, p.transaction) for p in self.now.pending)
+        orders: tuple[tuple[str, dict[str, Any], Callable[[End], Voice]], ...] = (
+            ("pay", {"amount": 1}, takes),
+            ("pay", {"amount": 1, "payee": us.number}, takes),
+            ("pay", {"amount": self.now.balance}, takes),
+            ("receive", {}, pays),
+            ("request", {"amount": value(unit), "reference": REFERENCE}, pays),
+            ("redeliver", {"transaction": pending[0][1] if pending else transaction}, takes),
+            ("pay", {"amount": 2, "payee": self._till(number // 8 + 1).number}, takes),
+        )
+        action, fields, voice = orders[number % len(orders)]
+        meeting = self._ordered(Side.RESPONDER, action, lambda _: fields, us, voice)
+        if self.both.act(action, meeting.fields).accepted:
+            self._meeting = meeting
+
+    def _reopen(self, step: Reopen) -> None:
+        """A session for what was ordered last, which may be no longer set."""
+        self.both.say(f"a session is opened as {step.side.value}")
+        if self._meeting is not None:
+            self.both.open(replace(self._meeting, side=step.side))
+
+    def _trouble(self, trouble: Trouble) -> int | bytes:
         """What comes before a message; what becomes of it (see `Interrupt`)."""
         number = trouble.number
         match trouble.kind:
@@ -174,14 +250,16 @@ class Setting:
             case "cut-before" | "cut-after":
                 self.both.cut("before" if trouble.kind == "cut-before" else "after", 1)
             case "bulletin":
-                revokes = (number % 3,) if number % 2 else ()
+                revokes = (number // 4 % 3,) if number % 8 > 5 else ()
                 self._bring(Bulletin(by=number % 4, revokes=revokes))
             case "keys":
                 self._bring(LISTS[number % len(LISTS)])
             case "scheme-key":
-                self._bring(SchemeKey("new"))
+                self._bring(SchemeKey(1 + number % 5))
             case "order":
-                self.both.act("receive", lambda _: {})
+                self._order(number)
+            case "error":
+                return ERRORS[number % len(ERRORS)]
         return 0
 
     def _spoil(

@@ -15,13 +15,16 @@ Magnitude: TypeAlias = int
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What comes before a message: the `at`-th of the session, from 0."""
+    """What comes before a message: the `at`-th of the session, from 0; -1: before it opens, the purpose being
+    set.
+    """
 
     at: int
     kind: Literal[
         "lost",
         "spoilt",
         "wrong",
+        "error",
         "power",
         "cut-before",
         "cut-after",
@@ -31,7 +34,7 @@ class Trouble:
         "order",
     ]
     number: int = 0
-    """Which bit is spoilt, which fault of the message, what news."""
+    """Which bit is spoilt, which fault of the message, which error in its place, what news, what order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,28 +116,67 @@ class Circle:
 
 
 @dataclass(frozen=True, slots=True)
+class Ordering:
+    """The holder gives an order, and nothing comes of it yet."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """A session is opened for the purpose that is set, if one is."""
+
+    side: Side
+    till: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """What was lost last arrives after all, and the session goes on if it is still open."""
+
+
+@dataclass(frozen=True, slots=True)
 class Bulletin:
-    """A bulletin of an epoch so many later. `revokes`: tills by number."""
+    """A bulletin of an epoch so many later. `revokes`: tills by number. `form`: with its list, with what has
+    changed since the one before, or the one before once more.
+    """
 
     by: int
     revokes: tuple[int, ...] = ()
+    form: Literal["whole", "delta", "again", "again-delta"] = "whole"
     cut: Literal["", "before", "after"] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """A key list of a centre."""
+    """A key list of a centre. It leaves the old key out, or voids it, or the new one, or a scheme key by its
+    number; or has again whatever was left out or void.
+    """
 
     centre: Centre
-    kind: Literal["newer", "same", "older", "shorter", "without-old", "new-history", "forged"]
+    kind: Literal[
+        "newer",
+        "same",
+        "older",
+        "shorter",
+        "without-old",
+        "void-old",
+        "void-new",
+        "without-scheme",
+        "void-scheme",
+        "with-all",
+        "new-history",
+        "forged",
+    ]
+    number: int = 0
     cut: Literal["", "before", "after"] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SchemeKey:
-    """A scheme key: the one in use, a new one that the list has, or an unknown one."""
+    """A scheme key of those that there are, by number; the purse has the first. None: an unknown one."""
 
-    kind: Literal["known", "new", "unknown"]
+    which: int | None
     cut: Literal["", "before", "after"] = ""
 
 
@@ -144,7 +186,18 @@ class Power:
 
 
 Step: TypeAlias = (
-    TillPays | TillRepeats | WalletPays | WalletRedelivers | Circle | Bulletin | Keys | SchemeKey | Power
+    TillPays
+    | TillRepeats
+    | WalletPays
+    | WalletRedelivers
+    | Ordering
+    | Reopen
+    | Resume
+    | Circle
+    | Bulletin
+    | Keys
+    | SchemeKey
+    | Power
 )
 
 
@@ -156,12 +209,16 @@ class Start:
 
     epoch: Magnitude = 0
     worth: Magnitude = 0
-    rules: Literal["roomy", "tight", "narrow", "ample"] = "roomy"
+    rules: Literal["roomy", "tight", "narrow", "ample", "drawn"] = "roomy"
     bulletin: bool = True
     holdings: int = 4
     watch: bool = True
     list_life: int = 1000
     """Epochs until both key lists expire."""
+    numbers: int = 0
+    """Bits from which a drawn policy is made."""
+    suite_0: bool = False
+    """Whether a wallet that has suite 0 is met under it where it responds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,17 @@ _TROUBLES = {
     "bulletin": "a bulletin",
     "keys": "a key list",
     "scheme-key": "a scheme key",
-    "order": "the holder orders to receive",
+    "error": "an EDHOC error in its place",
+    "order": "the holder gives another order",
 }
 
 
 def of_troubles(troubles: tuple[Trouble, ...]) -> str:
-    """What comes before which message of the tester's purse, counted from 1."""
-    return "".join(f"; before message {t.at + 1}: {_TROUBLES[t.kind]}" for t in troubles)
+    """What comes before which message of the tester's purse, counted from 1; or before it opens."""
+    return "".join(
+        f"; before {f'message {t.at + 1}' if t.at >= 0 else 'it opens'}: {_TROUBLES[t.kind]}"
+        for t in troubles
+    )
 
 
 def of_unit(held: OfferedUnit) -> str:
@@ -33,9 +37,9 @@ def of_news(news: Bulletin | Keys | SchemeKey) -> str:
     match news:
         case Bulletin():
             revoked = f", till {', '.join(map(str, news.revokes))} revoked" if news.revokes else ""
-            words = f"a bulletin {news.by} epochs later{revoked}"
+            words = f"a bulletin {news.by} epochs later{revoked}, {news.form}"
         case Keys():
-            words = f"a key list of the {news.centre.value} centre: {news.kind}"
+            words = f"a key list of the {news.centre.value} centre: {news.kind} {news.number or ''}"
         case SchemeKey():
-            words = f"a scheme key: {news.kind}"
+            words = "an unknown scheme key" if news.which is None else f"scheme key {news.which}"
     return f"{words}; power is lost {news.cut} its write" if news.cut else words

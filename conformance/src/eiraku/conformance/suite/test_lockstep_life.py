@@ -26,6 +26,7 @@ from eiraku.conformance.lockstep.steps import (
     WalletPays,
     WalletRedelivers,
 )
+from eiraku.conformance.results import SUITE_0
 from eiraku.conformance.suite.sides import BOTH_SIDES, SIDES
 from eiraku.conformance.tester.stage import Stage
 from eiraku.spec.key_lists import Centre
@@ -42,7 +43,7 @@ BETWEEN: dict[str, tuple[Step, ...]] = {
     "bulletin": (Bulletin(1),),
     "expiry": (Bulletin(4),),
     "key-list": (Keys(Centre.MONEY, "without-old"),),
-    "list-before-power-loss": (Keys(Centre.DEVICE, "newer", "before"), Power()),
+    "list-before-power-loss": (Keys(Centre.DEVICE, "newer", cut="before"), Power()),
 }
 """What may happen before a payment that is long over comes again."""
 
@@ -51,7 +52,8 @@ def _live(stage: Stage, life: Life, seed: bytes) -> None:
     if not stage.wallet.running:
         # It has crashed in a life before this one, which is now made shorter.
         stage.wallet.start()
-    judged = Judged(player=stage.wallet, notes=stage.evidence, room=stage.rooms)
+    suite_0 = stage.wallet.declares(SUITE_0)
+    judged = Judged(player=stage.wallet, notes=stage.evidence, room=stage.rooms, suite_0=suite_0)
     live(judged, life, hashlib.sha256(seed).digest())
 
 
