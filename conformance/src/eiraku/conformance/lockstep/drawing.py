@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -13,6 +13,7 @@ from eiraku.conformance.lockstep import faults
 from eiraku.conformance.lockstep.steps import (
     Bulletin,
     Circle,
+    Event,
     Keys,
     Life,
     NewUnit,
@@ -52,21 +53,36 @@ def _rarely(value: T, other: st.SearchStrategy[T], odds: int = 4) -> st.SearchSt
 
 TILL = _rarely(0, st.integers(1, 12), 3)
 """Mostly the one with whom all is well."""
+NEWS = st.one_of(
+    st.builds(
+        Bulletin,
+        by=st.sampled_from((1, 1, 2, 3, 4, 0, -1, 16)),
+        revokes=_rarely((), st.tuples(st.integers(0, 3)), 4),
+        form=st.sampled_from(("whole", "whole", "delta", "again", "again-delta")),
+        cut=CUT,
+    ),
+    st.builds(
+        Keys,
+        centre=st.sampled_from(Centre),
+        kind=st.sampled_from(
+            (
+                *["without-old", "void-old", "void-new", "new-history", "without-scheme", "void-scheme"],
+                *["with-all", "with-all", "newer", "shorter", "same", "older", "forged"],
+            )
+        ),
+        number=FEW,
+        cut=CUT,
+    ),
+    st.builds(SchemeKey, which=_rarely(1, st.one_of(st.none(), FEW), 2), cut=CUT),
+)
+EVENT: st.SearchStrategy[Event] = st.one_of(NEWS, NEWS, st.builds(Ordering, ANY), st.builds(Power))
+_KIND: st.SearchStrategy[Any] = st.one_of(
+    st.just("lost"), st.sampled_from(("lost", "spoilt", "wrong", "error", "cut-before", "cut-after")), EVENT
+)
 TROUBLES = _rarely(
     (),
     st.lists(
-        st.builds(
-            Trouble,
-            at=AT,
-            kind=st.sampled_from(
-                (
-                    *["lost", "cut-before", "cut-after", "wrong", "bulletin"] * 2,
-                    *["lost", "keys", "keys", "order", "order"],
-                    *["spoilt", "error", "power", "scheme-key"],
-                )
-            ),
-            number=st.integers(0, 127),
-        ),
+        st.builds(Trouble, at=AT, kind=_KIND, number=st.integers(0, 127)),
         min_size=1,
         max_size=2,
     ).map(tuple),
@@ -119,28 +135,6 @@ REDELIVERS = st.builds(
     stranger=_rarely(False, st.just(True), 6),
     known=_rarely(True, st.just(False), 8),
     troubles=TROUBLES,
-)
-NEWS = st.one_of(
-    st.builds(
-        Bulletin,
-        by=st.sampled_from((1, 1, 2, 3, 4, 0, -1, 16)),
-        revokes=_rarely((), st.tuples(st.integers(0, 3)), 4),
-        form=st.sampled_from(("whole", "whole", "delta", "again", "again-delta")),
-        cut=CUT,
-    ),
-    st.builds(
-        Keys,
-        centre=st.sampled_from(Centre),
-        kind=st.sampled_from(
-            (
-                *["without-old", "void-old", "void-new", "new-history", "without-scheme", "void-scheme"],
-                *["with-all", "with-all", "newer", "shorter", "same", "older", "forged"],
-            )
-        ),
-        number=FEW,
-        cut=CUT,
-    ),
-    st.builds(SchemeKey, which=_rarely(1, st.one_of(st.none(), FEW), 2), cut=CUT),
 )
 _KINDS: tuple[st.SearchStrategy[Step | None], ...] = (
     st.none(),

@@ -19,6 +19,8 @@ from eiraku.conformance.lockstep.steps import (
     Bulletin,
     Keys,
     NewUnit,
+    Ordering,
+    Power,
     Reopen,
     SchemeKey,
     Start,
@@ -30,7 +32,6 @@ from eiraku.conformance.lockstep.steps import (
 )
 from eiraku.conformance.lockstep.voices import REFERENCE, Paid, Paying
 from eiraku.conformance.tester.world import Identity, World, value
-from eiraku.spec.key_lists import Centre
 from eiraku.spec.messages import OfferedUnit
 from eiraku.spec.objects import HOP_MAX, VALUES, history_size
 from eiraku.spec.shape import EPOCH_MAX
@@ -38,13 +39,6 @@ from eiraku.spec.tables import Side
 
 HANDSHAKE = 2
 """Messages of ours before the first record."""
-LISTS = (
-    *(Keys(centre, kind) for centre in Centre for kind in ("newer", "shorter", "without-old", "void-old")),
-    Keys(Centre.MONEY, "new-history"),
-    *(Keys(Centre.DEVICE, "without-scheme", number) for number in range(3)),
-    *(Keys(centre, "with-all") for centre in Centre),
-)
-"""Key lists that may come in a session."""
 ERRORS = (b"\x00", b"\x00\xf5", b"\x01\x60", b"\x02\x04", b"\x03", b"", b"\x20")
 """Errors of EDHOC, right or wrong, and what is none."""
 
@@ -170,7 +164,7 @@ class Setting:
 
         meeting = self._ordered(step.side, action, fields, us, voice)
         self.both.meet(meeting, interrupt)
-        if any(trouble.kind.startswith("cut") for trouble in step.troubles):
+        if any(trouble.kind in {"cut-before", "cut-after"} for trouble in step.troubles):
             self.both.cut("never")
 
     def _ordered(
@@ -245,21 +239,16 @@ class Setting:
                 return LOST
             case "spoilt":
                 return 1 << number % 8
-            case "power":
-                self.both.cut("now")
             case "cut-before" | "cut-after":
                 self.both.cut("before" if trouble.kind == "cut-before" else "after", 1)
-            case "bulletin":
-                revokes = (number // 4 % 3,) if number % 8 > 5 else ()
-                self._bring(Bulletin(by=number % 4, revokes=revokes))
-            case "keys":
-                self._bring(LISTS[number % len(LISTS)])
-            case "scheme-key":
-                self._bring(SchemeKey(1 + number % 5))
-            case "order":
-                self._order(number)
             case "error":
                 return ERRORS[number % len(ERRORS)]
+            case Ordering():
+                self._order(trouble.kind.number)
+            case Power():
+                self.both.cut("now")
+            case Bulletin() | Keys() | SchemeKey():
+                self._bring(trouble.kind)
         return 0
 
     def _spoil(

@@ -20,21 +20,9 @@ class Trouble:
     """
 
     at: int
-    kind: Literal[
-        "lost",
-        "spoilt",
-        "wrong",
-        "error",
-        "power",
-        "cut-before",
-        "cut-after",
-        "bulletin",
-        "keys",
-        "scheme-key",
-        "order",
-    ]
+    kind: Literal["lost", "spoilt", "wrong", "error", "cut-before", "cut-after"] | "Event"
     number: int = 0
-    """Which bit is spoilt, which fault of the message, which error in its place, what news, what order."""
+    """Which bit is spoilt, which fault of the message, which error in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,20 +173,10 @@ class Power:
     """Power is lost and comes back."""
 
 
-Step: TypeAlias = (
-    TillPays
-    | TillRepeats
-    | WalletPays
-    | WalletRedelivers
-    | Ordering
-    | Reopen
-    | Resume
-    | Circle
-    | Bulletin
-    | Keys
-    | SchemeKey
-    | Power
-)
+News: TypeAlias = Bulletin | Keys | SchemeKey
+Event: TypeAlias = News | Ordering | Power
+"""What can also happen within a session."""
+Step: TypeAlias = Event | TillPays | TillRepeats | WalletPays | WalletRedelivers | Reopen | Resume | Circle
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Steps in words."""
 
-from eiraku.conformance.lockstep.steps import Bulletin, Keys, SchemeKey, Trouble
+from eiraku.conformance.lockstep.steps import Bulletin, Keys, News, Ordering, Power, SchemeKey, Trouble
 from eiraku.conformance.tester.world import identifier, value
 from eiraku.spec.messages import OfferedUnit
 
@@ -8,23 +8,31 @@ _TROUBLES = {
     "lost": "it and all after it is lost",
     "spoilt": "its last byte is changed",
     "wrong": "another message in its place",
-    "power": "power is lost",
+    "error": "an EDHOC error in its place",
     "cut-before": "power will be lost before the next write",
     "cut-after": "power will be lost after the next write",
-    "bulletin": "a bulletin",
-    "keys": "a key list",
-    "scheme-key": "a scheme key",
-    "error": "an EDHOC error in its place",
-    "order": "the holder gives another order",
 }
 
 
 def of_troubles(troubles: tuple[Trouble, ...]) -> str:
     """What comes before which message of the tester's purse, counted from 1; or before it opens."""
-    return "".join(
-        f"; before {f'message {t.at + 1}' if t.at >= 0 else 'it opens'}: {_TROUBLES[t.kind]}"
-        for t in troubles
-    )
+    words = []
+    for trouble in troubles:
+        where = f"message {trouble.at + 1}" if trouble.at >= 0 else "it opens"
+        words.append(f"; before {where}: {_of_kind(trouble)}")
+    return "".join(words)
+
+
+def _of_kind(trouble: Trouble) -> str:
+    match trouble.kind:
+        case Ordering():
+            return "the holder gives another order"
+        case Power():
+            return "power is lost"
+        case Bulletin() | Keys() | SchemeKey():
+            return of_news(trouble.kind)
+        case str():
+            return _TROUBLES[trouble.kind]
 
 
 def of_unit(held: OfferedUnit) -> str:
@@ -32,7 +40,7 @@ def of_unit(held: OfferedUnit) -> str:
     return f"unit {identifier(held).hex()[:12]} of {value(held)} at hop {held.hop}"
 
 
-def of_news(news: Bulletin | Keys | SchemeKey) -> str:
+def of_news(news: News) -> str:
     """News, and whether power fails at its write."""
     match news:
         case Bulletin():
