@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from eiraku.conformance.adapter.client import Payment, State
@@ -16,6 +17,7 @@ from eiraku.conformance.lockstep.steps import (
     Life,
     NewUnit,
     Ordering,
+    Orders,
     Power,
     Reopen,
     Resume,
@@ -60,6 +62,8 @@ class Living(Setting):
             case Ordering():
                 self.both.say("the holder gives an order")
                 self._order(step.number)
+            case Orders():
+                self._orders()
             case Reopen():
                 self._reopen(step)
             case Resume():
@@ -195,6 +199,21 @@ class Living(Setting):
         limits += [each["min_amount"] for each in operations]
         return int(limits[step.number % len(limits)])
 
+    def _orders(self) -> None:
+        self.both.say("orders to pay and to request, at and around every limit")
+        named = {
+            amount
+            for each in self.world.policy["operations"]
+            for amount in (*each["limits"].values(), each["min_amount"])
+        }
+        around = sorted({each + off for each in named for off in (-1, 0, 1)} | {self.now.balance + 1})
+        for amount in (each for each in around if 0 <= each <= AMOUNT_MAX):
+            for action in ("pay", "request"):
+                fields = {"amount": amount, **({"reference": REFERENCE} if action == "request" else {})}
+                self.both.act(action, partial(_given, fields))
+        # What is ordered now is told as what was ordered last.
+        self._order(3)
+
     def _wallet_redelivers(self, step: WalletRedelivers) -> None:
         owed = _pending(self.now)
         if step.known and not owed:
@@ -259,6 +278,10 @@ class Living(Setting):
 def _cannot(fault: faults.Fault, draft: Draft) -> bool:
     """Whether a bundle is too small for a fault."""
     return fault.name == "twice-in-the-bundle" and len(draft.units) == 1
+
+
+def _given(fields: Mapping[str, Any], _: End) -> Mapping[str, Any]:
+    return fields
 
 
 def _pending(state: State) -> list[Payment]:

@@ -9,6 +9,21 @@ from typing import Literal, TypeAlias
 from eiraku.spec.key_lists import Centre
 from eiraku.spec.tables import Side
 
+Rules: TypeAlias = Literal[
+    "roomy",
+    "tight",
+    "narrow",
+    "ample",
+    "drawn",
+    "seen",
+    "given",
+    "credited",
+    "records",
+    "tiers",
+    "least",
+    "home",
+]
+"""Which policy (see `scenes.rules_of`)."""
 Magnitude: TypeAlias = int
 """0, or a power of two."""
 
@@ -111,6 +126,11 @@ class Ordering:
 
 
 @dataclass(frozen=True, slots=True)
+class Orders:
+    """The holder orders to pay, and to request, at and around every amount that the policy names."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reopen:
     """A session is opened for the purpose that is set, if one is."""
 
@@ -176,7 +196,8 @@ class Power:
 News: TypeAlias = Bulletin | Keys | SchemeKey
 Event: TypeAlias = News | Ordering | Power
 """What can also happen within a session."""
-Step: TypeAlias = Event | TillPays | TillRepeats | WalletPays | WalletRedelivers | Reopen | Resume | Circle
+Payment: TypeAlias = TillPays | TillRepeats | WalletPays | WalletRedelivers
+Step: TypeAlias = Event | Payment | Orders | Reopen | Resume | Circle
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +208,7 @@ class Start:
 
     epoch: Magnitude = 0
     worth: Magnitude = 0
-    rules: Literal["roomy", "tight", "narrow", "ample", "drawn"] = "roomy"
+    rules: Rules = "roomy"
     bulletin: bool = True
     holdings: int = 4
     watch: bool = True

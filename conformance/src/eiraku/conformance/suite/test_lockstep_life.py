@@ -4,13 +4,9 @@ Everything that can happen to a purse happens, in any order and of any size; aft
 must have done what the specification, executed, does. What fails is made shorter and told in words.
 """
 
-import hashlib
-
 import pytest
 
 from eiraku.conformance.lockstep.drawing import explore
-from eiraku.conformance.lockstep.living import live
-from eiraku.conformance.lockstep.setting import Judged
 from eiraku.conformance.lockstep.steps import (
     Bulletin,
     Circle,
@@ -26,7 +22,7 @@ from eiraku.conformance.lockstep.steps import (
     WalletPays,
     WalletRedelivers,
 )
-from eiraku.conformance.results import SUITE_0
+from eiraku.conformance.suite.lives import lived
 from eiraku.conformance.suite.sides import BOTH_SIDES, SIDES
 from eiraku.conformance.tester.stage import Stage
 from eiraku.spec.key_lists import Centre
@@ -48,15 +44,6 @@ BETWEEN: dict[str, tuple[Step, ...]] = {
 """What may happen before a payment that is long over comes again."""
 
 
-def _live(stage: Stage, life: Life, seed: bytes) -> None:
-    if not stage.wallet.running:
-        # It has crashed in a life before this one, which is now made shorter.
-        stage.wallet.start()
-    suite_0 = stage.wallet.declares(SUITE_0)
-    judged = Judged(player=stage.wallet, notes=stage.evidence, room=stage.rooms, suite_0=suite_0)
-    live(judged, life, hashlib.sha256(seed).digest())
-
-
 @pytest.mark.requirement("EPP-CRS-005", "EPP-CRS-015", "EPP-CRS-017", "EPP-TRF-001", "EPP-HIS-006")
 @pytest.mark.parametrize(
     ("lives", "steps"),
@@ -68,7 +55,7 @@ def _live(stage: Stage, life: Life, seed: bytes) -> None:
 def test_life(stage: Stage, check_seed: bytes, lives: int, steps: int) -> None:
     """Whatever happens to a purse, it does what the specification says, step by step."""
     explore(
-        lambda life: _live(stage, life, check_seed),
+        lambda life: lived(stage, life, check_seed),
         stage.evidence,
         number=lives,
         steps=steps,
@@ -95,7 +82,7 @@ def test_round_in_a_circle(stage: Stage, check_seed: bytes, side: Side, between:
         *(TillPays(0, side, old=(copy,), copies=True) for copy in range(8)),
         *(TillRepeats(which, side, offer=True) for which in range(2)),
     )
-    _live(stage, Life(Start(holdings=0), steps), check_seed)
+    lived(stage, Life(Start(holdings=0), steps), check_seed)
 
 
 @pytest.mark.requirement(
@@ -130,4 +117,4 @@ def test_old_purse(stage: Stage, check_seed: bytes, bundles: int, owed: int) -> 
     steps += [TillPays(0, Side.RESPONDER, old=(-1 - n,), copies=True) for n in range(4)]
     steps += [TillRepeats(n, BOTH_SIDES[n % 2]) for n in range(bundles + owed)]
     steps += [WalletRedelivers(n // 2, BOTH_SIDES[n % 2]) for n in reversed(range(owed))]
-    _live(stage, Life(Start(rules="ample", holdings=0, watch=False), tuple(steps)), check_seed)
+    lived(stage, Life(Start(rules="ample", holdings=0, watch=False), tuple(steps)), check_seed)
