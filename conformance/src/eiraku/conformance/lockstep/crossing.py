@@ -75,7 +75,7 @@ SITUATIONS: Final[Mapping[str, Make]] = {
     "given": lambda r: (_is_paid(r, number=r.randrange(1, 8)),),
     "given-dying": lambda r: (_pays(r, _dying(r), _dying(r)), _is_paid(r, kind="all")),
     "pending": lambda r: (_loses_receipt(_is_paid(r, number=r.randrange(1, 8))),),
-    "pending-dying": lambda r: (_pays(r, _dying(r)), _loses_receipt(_is_paid(r, kind="all"))),
+    "pending-dying": lambda r: (_pays(r, _dying(r), _dying(r)), _loses_receipt(_is_paid(r, kind="all"))),
     "redelivered": lambda r: (
         _pays(r, _dying(r)),
         _loses_receipt(_is_paid(r, kind="all")),
@@ -94,28 +94,38 @@ SITUATIONS: Final[Mapping[str, Make]] = {
 }
 """What the purse has been through."""
 
-EVENTS: Final[Mapping[str, Event | None]] = {
-    "nothing": None,
-    "power": Power(),
-    "bulletin": Bulletin(1),
-    "bulletin-2": Bulletin(2),
-    "bulletin-4": Bulletin(4),
-    "revoked": Bulletin(1, revokes=(0,)),
-    "delta": Bulletin(1, form="delta"),
-    "again": Bulletin(0, form="again"),
-    "again-delta": Bulletin(0, form="again-delta"),
-    "money-without-old": Keys(Centre.MONEY, "without-old"),
-    "money-void-old": Keys(Centre.MONEY, "void-old"),
-    "money-new-history": Keys(Centre.MONEY, "new-history"),
-    "device-void-old": Keys(Centre.DEVICE, "void-old"),
-    "device-void-new": Keys(Centre.DEVICE, "void-new"),
-    "without-scheme-key": Keys(Centre.DEVICE, "without-scheme", 0),
-    "void-scheme-key": Keys(Centre.DEVICE, "void-scheme", 0),
-    "short-list": Keys(Centre.DEVICE, "shorter"),
-    "scheme-key": SchemeKey(1),
-    "scheme-key-later": SchemeKey(3),
-    "order-to-pay": Ordering(1),
-    "order-to-receive": Ordering(3),
+EVENTS: Final[Mapping[str, tuple[Event, ...]]] = {
+    "nothing": (),
+    "power": (Power(),),
+    "bulletin": (Bulletin(1),),
+    "bulletin-2": (Bulletin(2),),
+    "bulletin-4": (Bulletin(4),),
+    "bulletin-cut": (Bulletin(1, cut="before"),),
+    "revoked": (Bulletin(1, revokes=(0,)),),
+    "delta": (Bulletin(1), Bulletin(1, form="delta")),
+    "again": (Bulletin(1), Bulletin(0, form="again"), Bulletin(0, form="again-delta")),
+    "again-without-its-key": (Bulletin(1), Keys(Centre.DEVICE, "void-new"), Bulletin(0, form="again")),
+    "money-without-old": (Keys(Centre.MONEY, "without-old"),),
+    "money-void-old": (Keys(Centre.MONEY, "void-old"),),
+    "money-out-and-in": (Keys(Centre.MONEY, "void-old"), Power(), Keys(Centre.MONEY, "with-all")),
+    "money-new-history": (Keys(Centre.MONEY, "new-history"),),
+    "device-void-old": (Keys(Centre.DEVICE, "void-old"),),
+    "device-void-new": (Keys(Centre.DEVICE, "void-new"),),
+    "device-out-and-in": (Keys(Centre.DEVICE, "void-new"), Keys(Centre.DEVICE, "with-all")),
+    "device-cut": (Keys(Centre.DEVICE, "void-scheme", 0, cut="before"),),
+    "without-scheme-key": (Keys(Centre.DEVICE, "without-scheme", 0),),
+    "void-scheme-key": (Keys(Centre.DEVICE, "void-scheme", 0),),
+    "scheme-key-out-and-in": (
+        Keys(Centre.DEVICE, "without-scheme", 0),
+        Power(),
+        Keys(Centre.DEVICE, "with-all"),
+    ),
+    "device-list-over": (Keys(Centre.DEVICE, "shorter"), Bulletin(2)),
+    "money-list-over": (Keys(Centre.MONEY, "shorter"), Bulletin(2)),
+    "scheme-key": (SchemeKey(1),),
+    "scheme-keys": (SchemeKey(2), SchemeKey(3)),
+    "order-to-pay": (Ordering(1),),
+    "order-to-receive": (Ordering(3),),
 }
 """What happens to it."""
 
@@ -129,7 +139,8 @@ MOMENTS: Final[Mapping[str, int | None]] = {
 """When: between sessions, or before a message of the next one (see `Trouble.at`)."""
 
 PROBES: Final[Mapping[str, Make]] = {
-    "new-units": lambda r: (_pays(r, NewUnit(1), NewUnit(0, life=2), asked=r.choice((None, 0))),),
+    "new-unit": lambda r: (_pays(r, NewUnit(1), asked=r.choice((None, 0))),),
+    "new-units": lambda r: (_pays(r, NewUnit(1), NewUnit(0, life=2), NewUnit(0)),),
     "at-once": lambda r: (_pays(r, NewUnit(1), at_once=True),),
     "copies": lambda r: (_pays(r, old=(r.randrange(4),), copies=True),),
     "units-come-back": lambda r: (_pays(r, old=(0, 1)),),
@@ -140,7 +151,7 @@ PROBES: Final[Mapping[str, Make]] = {
     "pays-some": lambda r: (_is_paid(r, number=r.randrange(1, 16)),),
     "pays-all": lambda r: (_is_paid(r, r.choice((0, 0, 1, 3, 5, 12)), kind="all"),),
     "pays-by-name": lambda r: (_is_paid(r, named=r.choice(("the-payee", "another"))),),
-    "pays-and-hears-wrong": lambda r: (_troubled(r, _is_paid(r), "wrong", FIRST),),
+    "pays-and-hears-wrong": lambda r: (_troubled(r, _is_paid(r, r.choice((0, 3))), "wrong", FIRST),),
     "redelivers": lambda r: (WalletRedelivers(r.randrange(4), _side(r)),),
     "redelivers-to-another": lambda r: (WalletRedelivers(r.randrange(12), _side(r), stranger=True),),
     "orders": lambda _: (Orders(),),
@@ -175,10 +186,9 @@ _UNDO: Final[Steps] = (Keys(Centre.MONEY, "with-all"), Keys(Centre.DEVICE, "with
 
 def life(row: Row, random: Random) -> Life:
     """The life of a row; what the row leaves open is drawn."""
-    event, at = EVENTS[row["event"]], MOMENTS[row["moment"]]
+    events, at = EVENTS[row["event"]], MOMENTS[row["moment"]]
     probe = PROBES[row["probe"]](random)
-    if event is not None:
-        probe = (event, *probe) if at is None else tuple(_within(step, event, at) for step in probe)
+    probe = (*events, *probe) if at is None else tuple(_within(step, events, at) for step in probe)
     last = PROBES[random.choice(tuple(PROBES))](random)
     steps = (
         *SITUATIONS[row["situation"]](random),
@@ -201,7 +211,7 @@ def life(row: Row, random: Random) -> Life:
     return Life(start, steps)
 
 
-def _within(step: Step, event: Event, at: int) -> Step:
+def _within(step: Step, events: Sequence[Event], at: int) -> Step:
     if not isinstance(step, Payment):
         return step
-    return replace(step, troubles=(Trouble(at, event), *step.troubles))
+    return replace(step, troubles=(*(Trouble(at, event) for event in events), *step.troubles))

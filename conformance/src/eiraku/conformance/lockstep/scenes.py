@@ -110,15 +110,17 @@ def rules_of(start: Start, room: Mapping[str, int]) -> dict[str, Any]:
                 own={0: 100, 1: _most(200 + 4 * worth)},
             )
         case "seen":
-            found = policy(capacity=6, max_seen=6, max_units=4)
+            found = policy(capacity=6, max_seen=6, max_units=4, claim_grace=0)
         case "given":
             found = policy(max_given=2, claim_grace=1)
         case "credited":
-            found = policy(max_credited=2, claim_grace=0)
+            found = policy(max_credited=1, claim_grace=0)
         case "records":
-            found = policy(max_hops=4, max_record=least_record(4) + 40, min_life=1)
+            found = policy(max_hops=4, max_record=least_record(4) + 300, min_life=1)
         case "tiers":
-            found = policy(transfer={0: 1, 1: 40}, own={0: 1, 1: 40}, balance_limits={0: 3, 1: 30})
+            found = policy(
+                transfer={0: 1, 1: 40}, own={0: 1, 1: 40}, balance_limits={0: 3, 1: 30}, claim_grace=0
+            )
         case "least":
             found = policy(min_amount=3, transfer={0: 2, 1: 9})
             few = operation("few", PURSES, PURSES, same_holder=False, limits={0: 9})

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eiraku.conformance.adapter.client import Reply, State
+from eiraku.conformance.adapter.client import State
 from eiraku.conformance.evidence import EvidenceNotes
 from eiraku.conformance.lockstep import answers, telling
 from eiraku.conformance.lockstep.driver import LOST, OPENING, End, Lockstep, Meeting, Voice
@@ -16,6 +16,7 @@ from eiraku.conformance.lockstep.scenes import epoch_of, rules_of, tills_of, wor
 from eiraku.conformance.lockstep.shadow import Shadow
 from eiraku.conformance.lockstep.spoiling import SPOILING
 from eiraku.conformance.lockstep.steps import (
+    Announcement,
     Bulletin,
     Keys,
     NewUnit,
@@ -82,9 +83,10 @@ class Setting:
 
     def _begin(self) -> None:
         start, world = self.start, self.world
+        exponents = [n % 5 if n else start.worth.bit_length() for n in range(start.holdings)]
         holdings = [
-            self._unit(NewUnit(n % 5 if n else start.worth.bit_length()), world.wallet, self.first)
-            for n in range(min(start.holdings, world.policy["capacity"]))
+            self._unit(NewUnit(exponent, old=n % 2 > 0), world.wallet, self.first)
+            for n, exponent in enumerate(exponents[: world.policy["capacity"]])
         ]
         update = world.bulletin(self.first) if start.bulletin else None
         told = f"with a bulletin of epoch {self.first}" if start.bulletin else "without a bulletin"
@@ -122,29 +124,31 @@ class Setting:
 
     # --- news ---
 
-    def _news(self, step: Bulletin | Keys | SchemeKey) -> None:
+    def _news(self, step: Announcement) -> None:
         self.both.say(telling.of_news(step))
-        if step.cut:
-            self.both.cut("before" if step.cut == "before" else "after", 1)
         self._bring(step)
-        if step.cut:
-            self.both.cut("never")
         self.both.look("the news")
 
-    def _bring(self, step: Bulletin | Keys | SchemeKey) -> Reply:
+    def _bring(self, step: Announcement) -> None:
+        if step.cut:
+            self.both.cut("before" if step.cut == "before" else "after", 1)
+        self._deliver(step)
+        if step.cut:
+            self.both.cut("never")
+
+    def _deliver(self, step: Announcement) -> None:
         match step:
             case Bulletin():
                 fields = self.news.bulletin(step, self.now.epoch, self.tills)
-                return self.both.act("bulletin", lambda _: fields)
+                self.both.act("bulletin", lambda _: fields)
             case Keys():
                 fields = self.news.keys(step, self.now.epoch)
-                return self.both.act("keys", lambda _: fields)
+                self.both.act("keys", lambda _: fields)
             case SchemeKey():
                 fields = self.news.scheme_key(step)
                 reply = self.both.act("scheme-key", lambda _: fields)
                 if step.which is not None and reply.accepted:
                     self._known.add(step.which % len(self.news.scheme_keys))
-                return reply
 
     # --- sessions ---
 

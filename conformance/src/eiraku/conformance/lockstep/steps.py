@@ -193,8 +193,8 @@ class Power:
     """Power is lost and comes back."""
 
 
-News: TypeAlias = Bulletin | Keys | SchemeKey
-Event: TypeAlias = News | Ordering | Power
+Announcement: TypeAlias = Bulletin | Keys | SchemeKey
+Event: TypeAlias = Announcement | Ordering | Power
 """What can also happen within a session."""
 Payment: TypeAlias = TillPays | TillRepeats | WalletPays | WalletRedelivers
 Step: TypeAlias = Event | Payment | Orders | Reopen | Resume | Circle

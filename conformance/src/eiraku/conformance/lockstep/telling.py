@@ -1,6 +1,14 @@
 """Steps in words."""
 
-from eiraku.conformance.lockstep.steps import Bulletin, Keys, News, Ordering, Power, SchemeKey, Trouble
+from eiraku.conformance.lockstep.steps import (
+    Announcement,
+    Bulletin,
+    Keys,
+    Ordering,
+    Power,
+    SchemeKey,
+    Trouble,
+)
 from eiraku.conformance.tester.world import identifier, value
 from eiraku.spec.messages import OfferedUnit
 
@@ -40,8 +48,8 @@ def of_unit(held: OfferedUnit) -> str:
     return f"unit {identifier(held).hex()[:12]} of {value(held)} at hop {held.hop}"
 
 
-def of_news(news: News) -> str:
-    """News, and whether power fails at its write."""
+def of_news(news: Announcement) -> str:
+    """Announcement, and whether power fails at its write."""
     match news:
         case Bulletin():
             revoked = f", till {', '.join(map(str, news.revokes))} revoked" if news.revokes else ""
