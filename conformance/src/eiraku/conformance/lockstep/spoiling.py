@@ -11,8 +11,8 @@ from eiraku.spec.shape import AMOUNT_MAX
 
 Spoil = Callable[[Said], Said]
 UNKNOWN_CODE = 40000
-BEYOND = 70000
-"""Bytes, more than any record may have."""
+BEYOND = (1 << 16) - 1
+"""Bytes: what a nonce of 13 bytes can seal, and more than most policies allow."""
 
 
 def _bytes(name: str, change: Callable[[bytes], bytes]) -> Spoil:

@@ -55,6 +55,7 @@ AREAS = (
     "news",
     "bounds",
     "recognition",
+    "crossings",
     "gross",
 )
 """Modules of this package that declare mutants; also the parts of the kill matrix."""

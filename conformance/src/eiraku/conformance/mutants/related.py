@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 EVERY_FLOW = "every flow meets it, and these go on to where it shows"
 _ROWS: tuple[tuple[str, str, str], ...] = (
     ("*", "campaign::*", "random flows meet most defects sooner or later"),
-    ("*", "lockstep_life::* lockstep_rules::*", "the shadow purse differs from most defects"),
+    ("*", "lockstep_life::* lockstep_rules::* crossings::*", "the shadow purse differs from most defects"),
     (
         "*",
         (

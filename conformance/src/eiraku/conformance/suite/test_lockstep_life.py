@@ -48,7 +48,7 @@ BETWEEN: dict[str, tuple[Step, ...]] = {
 @pytest.mark.parametrize(
     ("lives", "steps"),
     (
-        pytest.param(80, STEPS, id="short"),
+        pytest.param(30, STEPS, id="short"),
         pytest.param(2000, 30, id="long", marks=pytest.mark.level("full")),
     ),
 )
@@ -83,6 +83,20 @@ def test_round_in_a_circle(stage: Stage, check_seed: bytes, side: Side, between:
         *(TillRepeats(which, side, offer=True) for which in range(2)),
     )
     lived(stage, Life(Start(holdings=0), steps), check_seed)
+
+
+@SIDES
+@pytest.mark.requirement("EPP-TRF-014", "EPP-CRS-007", "EPP-CRS-010", "EPP-CRS-011")
+def test_renewed_into_a_lower_tier(stage: Stage, check_seed: bytes, side: Side) -> None:
+    """What was signed away under the limits of one tier is delivered again under those of another."""
+    lost = (Trouble(LOST_RECEIPT[side], "lost"),)
+    steps = (
+        TillPays(0, side, new=(NewUnit(2),)),
+        WalletPays(0, side, kind="all", troubles=lost),
+        TillRepeats(1, side),
+        WalletRedelivers(1, side),
+    )
+    lived(stage, Life(Start(rules="tiers"), steps), check_seed)
 
 
 @pytest.mark.requirement(

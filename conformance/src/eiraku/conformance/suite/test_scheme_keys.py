@@ -5,9 +5,17 @@ from typing import Literal
 import pytest
 
 from eiraku.conformance.suite.key_lists import NEXT, accept_keys
-from eiraku.conformance.suite.negative_session import RESPONDER, Attack, refused_in_handshake, set_purpose
+from eiraku.conformance.suite.negative_session import (
+    PAYEES,
+    RESPONDER,
+    Attack,
+    Part,
+    refused_in_handshake,
+    set_purpose,
+)
 from eiraku.conformance.suite.sides import SIDES
 from eiraku.conformance.tester import flows
+from eiraku.conformance.tester.peer import Manner, purse_id_item
 from eiraku.conformance.tester.stage import Stage
 from eiraku.conformance.tester.world import EPOCH, World
 from eiraku.reference.centres.roots import ALWAYS
@@ -72,6 +80,23 @@ def test_successor(stage: Stage, side: Side, restarted: bool) -> None:  # noqa: 
     meets(stage, side, new)
     if side is Side.RESPONDER:
         meets(stage, side, old)
+
+
+@PAYEES
+@pytest.mark.requirement("EPP-PID-010", "EPP-KEY-045", "EPP-KEY-046")
+def test_purse_id_under_another_key_that_is_held(stage: Stage, part: Part) -> None:
+    """A purse ID that is sealed under another scheme key than the session's is refused, though it is held"""
+    old, new = two_keys(stage.world)
+    stage.begin()
+    name(stage, {old: SINCE_NOW, new: ALWAYS})
+    hand(stage, new)
+    meets(stage, part.side, old)
+    state = stage.state()
+    set_purpose(stage, part)
+    attack = Attack(manner=lambda stage, peer: Manner(purse_id=(purse_id_item(stage, peer.purse_id, new),)))
+    refused_in_handshake(stage, part, attack)
+    stage.unchanged(state, "handshake")
+    meets(stage, part.side, old)
 
 
 @pytest.mark.requirement("EPP-KEY-045")
