@@ -38,6 +38,8 @@ Steps: TypeAlias = tuple[Step, ...]
 Make: TypeAlias = Callable[[Random], Steps]
 
 ORDERS: Final = 32
+REJECTS: Final = 12
+"""See `spoiling.SPOILING`."""
 FIRST: Final = 2
 """Which message of ours the first record is."""
 
@@ -58,6 +60,12 @@ def _is_paid(random: Random, till: int = 0, **changes: Any) -> WalletPays:
 def _loses_receipt(step: WalletPays) -> WalletPays:
     at = FIRST + 1 + (step.side is Side.RESPONDER)
     return replace(step, troubles=(Trouble(at, "lost"),))
+
+
+def _refused(step: WalletPays) -> WalletPays:
+    """The payee answers PAY with REJECT."""
+    at = FIRST + 1 + (step.side is Side.RESPONDER)
+    return replace(step, troubles=(Trouble(at, "wrong", REJECTS),))
 
 
 def _dying(random: Random) -> NewUnit:
@@ -149,9 +157,13 @@ PROBES: Final[Mapping[str, Make]] = {
     "repeated": lambda r: (TillRepeats(r.randrange(2), _side(r)),),
     "offered-again": lambda r: (TillRepeats(r.randrange(2), _side(r), offer=True),),
     "pays-some": lambda r: (_is_paid(r, number=r.randrange(1, 16)),),
+    "pays-twins": lambda r: (_is_paid(r, kind="twins"),),
     "pays-all": lambda r: (_is_paid(r, r.choice((0, 0, 1, 3, 5, 12)), kind="all"),),
     "pays-by-name": lambda r: (_is_paid(r, named=r.choice(("the-payee", "another"))),),
     "pays-and-hears-wrong": lambda r: (_troubled(r, _is_paid(r, r.choice((0, 3))), "wrong", FIRST),),
+    "pays-and-is-refused": lambda r: (
+        _refused(_is_paid(r, r.choice((0, 1, 3, 5, 6)), number=r.randrange(1, 8))),
+    ),
     "redelivers": lambda r: (WalletRedelivers(r.randrange(4), _side(r)),),
     "redelivers-to-another": lambda r: (WalletRedelivers(r.randrange(12), _side(r), stranger=True),),
     "orders": lambda _: (Orders(),),
@@ -189,7 +201,6 @@ def life(row: Row, random: Random) -> Life:
     events, at = EVENTS[row["event"]], MOMENTS[row["moment"]]
     probe = PROBES[row["probe"]](random)
     probe = (*events, *probe) if at is None else tuple(_within(step, events, at) for step in probe)
-    last = PROBES[random.choice(tuple(PROBES))](random)
     steps = (
         *SITUATIONS[row["situation"]](random),
         *probe,
@@ -197,7 +208,9 @@ def life(row: Row, random: Random) -> Life:
         Reopen(_side(random)),
         *(_UNDO if random.randrange(2) else ()),
         Reopen(Side.RESPONDER),
-        *last,
+        _pays(random, NewUnit(1)),
+        _is_paid(random, number=random.randrange(1, 8)),
+        *PROBES[random.choice(tuple(PROBES))](random),
         Resume(),
     )
     start = replace(

@@ -121,7 +121,7 @@ WALLET_PAYS = st.builds(
     WalletPays,
     till=TILL,
     side=SIDE,
-    kind=st.sampled_from(("some", "some", "some", "some", "all", "limit", "number")),
+    kind=st.sampled_from(("some", "some", "some", "twins", "all", "limit", "number")),
     number=st.integers(1, 63),
     off=_rarely(0, st.sampled_from((1, -1)), 4),
     named=_rarely("nobody", st.sampled_from(("the-payee", "another"))),

@@ -190,6 +190,9 @@ class Living(Setting):
         if step.kind == "some":
             worths = [unit.value for unit in sorted(state.units, key=lambda unit: unit.unit_id)]
             return sum(worth for n, worth in enumerate(worths) if step.number >> n % 6 & 1) or sum(worths[:1])
+        if step.kind == "twins":
+            worths = [unit.value for unit in state.units]
+            return 2 * max(worths, key=lambda worth: (worths.count(worth), worth), default=1)
         if step.kind == "all":
             return state.balance
         if step.kind == "number":
@@ -206,7 +209,9 @@ class Living(Setting):
             for each in self.world.policy["operations"]
             for amount in (*each["limits"].values(), each["min_amount"])
         }
-        around = sorted({each + off for each in named for off in (-1, 0, 1)} | {self.now.balance + 1})
+        around = sorted(
+            {each + off for each in named for off in (-1, 0, 1)} | {self.now.balance, self.now.balance + 1}
+        )
         for amount in (each for each in around if 0 <= each <= AMOUNT_MAX):
             for action in ("pay", "request"):
                 fields = {"amount": amount, **({"reference": REFERENCE} if action == "request" else {})}

@@ -78,7 +78,9 @@ def rules_of(start: Start, room: Mapping[str, int]) -> dict[str, Any]:
     worth = start.worth
     match start.rules:
         case "roomy":
-            found = policy(capacity=48, max_seen=1 << 12, max_given=1 << 10, max_credited=1 << 10)
+            found = policy(
+                capacity=48, max_seen=1 << 12, max_given=1 << 10, max_credited=1 << 10, claim_grace=0
+            )
         case "ample":
             found = policy(
                 max_units=UNITS_MAX,

@@ -84,13 +84,13 @@ class TillRepeats:
 
 @dataclass(frozen=True, slots=True)
 class WalletPays:
-    """The wallet is to pay. `amount`: the sum of the units of a mask, or a boundary of the policy, the
-    balance, or a power of two, and how far from it.
+    """The wallet is to pay. `kind`: the sum of the units of a mask, two units of the value that most have, the
+    balance, a boundary of the policy, or a power of two; `off`: how far from it.
     """
 
     till: int
     side: Side
-    kind: Literal["some", "all", "limit", "number"] = "some"
+    kind: Literal["some", "twins", "all", "limit", "number"] = "some"
     number: int = 1
     off: int = 0
     named: Literal["nobody", "the-payee", "another"] = "nobody"
