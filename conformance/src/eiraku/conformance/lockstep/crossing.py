@@ -161,9 +161,7 @@ PROBES: Final[Mapping[str, Make]] = {
     "pays-all": lambda r: (_is_paid(r, r.choice((0, 0, 1, 3, 5, 12)), kind="all"),),
     "pays-by-name": lambda r: (_is_paid(r, named=r.choice(("the-payee", "another"))),),
     "pays-and-hears-wrong": lambda r: (_troubled(r, _is_paid(r, r.choice((0, 3))), "wrong", FIRST),),
-    "pays-and-is-refused": lambda r: (
-        _refused(_is_paid(r, r.choice((0, 1, 3, 5, 6)), number=r.randrange(1, 8))),
-    ),
+    "pays-and-is-refused": lambda r: (_refused(_is_paid(r, r.choice((0, 1, 3, 5, 6)))),),
     "redelivers": lambda r: (WalletRedelivers(r.randrange(4), _side(r)),),
     "redelivers-to-another": lambda r: (WalletRedelivers(r.randrange(12), _side(r), stranger=True),),
     "orders": lambda _: (Orders(),),
@@ -196,8 +194,8 @@ _UNDO: Final[Steps] = (Keys(Centre.MONEY, "with-all"), Keys(Centre.DEVICE, "with
 """Whatever was taken back is good again."""
 
 
-def life(row: Row, random: Random) -> Life:
-    """The life of a row; what the row leaves open is drawn."""
+def life(row: Row, random: Random, more: int = 1) -> Life:
+    """The life of a row; what the row leaves open is drawn, and so many probes more at its end."""
     events, at = EVENTS[row["event"]], MOMENTS[row["moment"]]
     probe = PROBES[row["probe"]](random)
     probe = (*events, *probe) if at is None else tuple(_within(step, events, at) for step in probe)
@@ -208,9 +206,7 @@ def life(row: Row, random: Random) -> Life:
         Reopen(_side(random)),
         *(_UNDO if random.randrange(2) else ()),
         Reopen(Side.RESPONDER),
-        _pays(random, NewUnit(1)),
-        _is_paid(random, number=random.randrange(1, 8)),
-        *PROBES[random.choice(tuple(PROBES))](random),
+        *(step for name in random.sample(tuple(PROBES), more) for step in PROBES[name](random)),
         Resume(),
     )
     start = replace(

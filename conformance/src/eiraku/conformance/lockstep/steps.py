@@ -84,7 +84,7 @@ class TillRepeats:
 
 @dataclass(frozen=True, slots=True)
 class WalletPays:
-    """The wallet is to pay. `kind`: the sum of the units of a mask, two units of the value that most have, the
+    """The wallet is to pay. `kind`: the sum of the units of a mask, of two of the value that most have, the
     balance, a boundary of the policy, or a power of two; `off`: how far from it.
     """
 
