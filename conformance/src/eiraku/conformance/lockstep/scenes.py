@@ -125,7 +125,7 @@ def rules_of(start: Start, room: Mapping[str, int]) -> dict[str, Any]:
             )
         case "least":
             found = policy(min_amount=3, transfer={0: 2, 1: 9})
-            few = operation("few", PURSES, PURSES, same_holder=False, limits={0: 9})
+            few = operation("few", PURSES, PURSES, same_holder=True, limits={0: 9})
             found["operations"] = [few, *found["operations"]]
         case "home":
             found = policy()
@@ -161,12 +161,7 @@ def _drawn(start: Start) -> dict[str, Any]:
         own=one({1: PLENTY}, {0: 4, 1: most}, {0: most}),
     )
     small = operation(
-        "small",
-        PURSES,
-        PURSES,
-        same_holder=one(False, True),
-        min_amount=one(1, 3),
-        limits=one({1: 6}, {0: 6}),
+        "small", PURSES, PURSES, same_holder=True, min_amount=one(1, 3), limits=one({1: 6}, {0: 6})
     )
     home = made["operations"][-1]
     home["same_holder"] = one(False, True)
