@@ -42,6 +42,7 @@ TITLES = {
     "news": "Keys and bulletins that come in a session; void keys; history keys",
     "bounds": "Tables and sizes at their bounds",
     "recognition": "Wallets that recognise the judge",
+    "crossings": "Where two features meet",
     "gross": "Gross",
 }
 WITHOUT = {

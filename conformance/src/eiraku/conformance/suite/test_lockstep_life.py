@@ -105,7 +105,7 @@ def test_renewed_into_a_lower_tier(stage: Stage, check_seed: bytes, side: Side) 
 @pytest.mark.parametrize(
     ("bundles", "owed"),
     (
-        pytest.param(5, 12, id="240-units"),
+        pytest.param(5, 40, id="240-units"),
         pytest.param(60, 100, id="2880-units", marks=pytest.mark.level("full")),
     ),
 )

@@ -23,6 +23,7 @@ from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import objects
 from eiraku.spec.errors import Code
 from eiraku.spec.messages import OfferedUnit
+from eiraku.spec.objects import history_size
 from eiraku.spec.revoked import CHUNK, coded
 from eiraku.spec.tables import Side
 
@@ -149,6 +150,11 @@ def _signed_by(key: SigningKey, unit: bytes, context: bytes = objects.CONTEXT_UN
     return cose.sign(key, context, cose.parse(unit).payload, kid=ed25519.key_id(key.public))
 
 
+def _moved_on(held: dict[str, Any]) -> dict[str, Any]:
+    hop = held["hop"] + 1
+    return {**held, "hop": hop, "history": bytes(history_size(hop))}
+
+
 def _of_hop_256(stage: Stage) -> bytes:
     """A sealed history of the size that the next layer would give it."""
     return stage.world.random(objects.history_size(255) + 153)
@@ -225,6 +231,9 @@ SPOILT: dict[str, Spoilt] = {
     "last-hop-does-not-fit": Spoilt(change=_setting_last("hop", lambda hop: hop + 1), rule="EPP-GEN-015"),
     "unit-twice": Spoilt(
         change=lambda _, found: found["holdings"].append(found["holdings"][0]), rule="EPP-GEN-016"
+    ),
+    "unit-twice-at-two-hops": Spoilt(
+        change=lambda _, found: found["holdings"].append(_moved_on(found["holdings"][0])), rule="EPP-GEN-016"
     ),
     "policy-empty": Spoilt(change=_setting("policy", value=lambda _: {}), code=Code.POLICY),
     "policy-before-purse-id": Spoilt(

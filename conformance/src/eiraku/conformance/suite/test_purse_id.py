@@ -41,7 +41,7 @@ from eiraku.conformance.tester.world import (
 from eiraku.reference.crypto.ed25519 import SigningKey
 from eiraku.spec import cbor, objects
 from eiraku.spec.errors import Code
-from eiraku.spec.objects import PurseId
+from eiraku.spec.objects import PurseId, Role
 from eiraku.spec.tables import Side
 
 # --- claims of the wrong shape or out of range --------------------------------------------------------------
@@ -143,6 +143,19 @@ def test_expired(stage: Stage, part: Part) -> None:
         codes=Code.PURSE_EXPIRED, peer=lambda stage: stage.world.purse(issued=90, expires=EPOCH - 1)
     )
     handshake_attack(stage, part, attack, control=lambda stage: stage.world.purse(issued=90, expires=EPOCH))
+
+
+@pytest.mark.requirement("EPP-PID-004")
+@PAYEES
+@pytest.mark.parametrize("role", Role, ids=lambda role: role.name.lower())
+def test_expired_in_any_role(stage: Stage, role: Role, part: Part) -> None:
+    """A purse ID that has expired is refused, whatever the peer is"""
+    peer = stage.world.purse(role=role, holder=stage.world.wallet.claims.holder, expires=EPOCH - 1, issued=90)
+    stage.begin(money(stage, part))
+    before = stage.state()
+    set_purpose(stage, part)
+    refused_in_handshake(stage, part, Attack(codes=Code.PURSE_EXPIRED), peer=peer)
+    stage.unchanged(before, "expired peer")
 
 
 @pytest.mark.requirement("EPP-PID-004")

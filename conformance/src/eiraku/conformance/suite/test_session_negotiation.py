@@ -72,13 +72,17 @@ def test_own_message_1(stage: Stage, pays: bool) -> None:  # noqa: FBT001
 
 
 @pytest.mark.requirement("EPP-SES-001", "EPP-SES-016")
-@pytest.mark.parametrize("method", (1, 2, 3, 4, 23, 24, -1))
+@pytest.mark.parametrize("method", (1, 2, 3, 4, 23, 24, 256, 1 << 16, 1 << 32, -1))
 def test_method(stage: Stage, method: int) -> None:
     """A message_1 with another method is refused"""
     handshake_attack(stage, RESPONDER, change_1(rebuilt(method=cbor.encode(method))))
 
 
 # --- suites -------------------------------------------------------------------------------------------------
+
+
+UNSUPPORTED = (1, 2, 3, 5, 6, 23, 24, 25, 260, (1 << 16) + 4, -21, (2, 3), (2, 3, 5))
+BEFORE_4 = ((2, 4), (2, 3, 4), (24, 25, 4), (260, 4), ((1 << 16) + 4, 4), (-21, 4))
 
 
 def refuse_suites(stage: Stage, suites_i: cbor.Item) -> None:
@@ -89,7 +93,9 @@ def refuse_suites(stage: Stage, suites_i: cbor.Item) -> None:
 
 @pytest.mark.requirement("EPP-SES-004", "EPP-SES-061")
 @pytest.mark.parametrize(
-    "suites_i", (1, 2, 3, 5, 6, 23, 24, 25, -21, (2, 3), (2, 3, 5)), ids=lambda found: f"{found}"
+    "suites_i",
+    (1, 2, 3, 5, 6, 23, 24, 25, 260, (1 << 16) + 4, -21, (2, 3), (2, 3, 5)),
+    ids=lambda found: f"{found}",
 )
 def test_unsupported_suite(stage: Stage, suites_i: cbor.Item) -> None:
     """A suite that the wallet does not support is answered with the wallet's own"""
@@ -114,7 +120,11 @@ def test_suite_4_after_suite_0(stage: Stage, suites_i: cbor.Item) -> None:
 
 
 @pytest.mark.requirement("EPP-SES-002", "EPP-SES-004")
-@pytest.mark.parametrize("suites_i", ((2, 4), (2, 3, 4), (24, 25, 4), (-21, 4)), ids=lambda found: f"{found}")
+@pytest.mark.parametrize(
+    "suites_i",
+    ((2, 4), (2, 3, 4), (24, 25, 4), (260, 4), ((1 << 16) + 4, 4), (-21, 4)),
+    ids=lambda found: f"{found}",
+)
 def test_suite_4_after_unsupported_ones(stage: Stage, suites_i: cbor.Item) -> None:
     """Suite 4 after suites that the wallet does not support is accepted"""
     prepare(stage, RESPONDER)
