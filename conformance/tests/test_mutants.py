@@ -21,6 +21,7 @@ from eiraku.spec import cbor, registry
 from eiraku.spec.errors import Misuse
 
 PAGE = Path(__file__).parents[2] / "docs" / "mutants.md"
+CONTACT = PAGE.with_name("first-contact")
 REQUIREMENTS = {requirement.id: requirement for requirement in registry.load()}
 MUTANT = find("skips_unit_seal")
 
@@ -197,3 +198,12 @@ def test_the_controls_are_in_the_suite() -> None:
     catalogue = runner.collect().values()
     assert len([item for item in catalogue if is_control(item)]) == 4
     assert all(any(named(pattern, item) for item in catalogue) for pattern in CONTROLS)
+
+
+@pytest.mark.parametrize("patch", sorted(CONTACT.glob("*/*.patch")), ids=lambda path: path.stem)
+def test_a_defect_by_an_outside_author_cites_the_text(patch: Path) -> None:
+    head, _, diff = patch.read_text(encoding="utf-8").partition("\n\n")
+    fields = dict(line.split(": ", 1) for line in head.splitlines())
+    assert list(fields) == ["Wallet", "Kind", "Requirements", "Shows", "Found at first contact"]
+    assert set(fields["Requirements"].split(", ")) <= REQUIREMENTS.keys()
+    assert diff.startswith("diff --git a/")
