@@ -83,9 +83,13 @@ class Pairing(Lockstep):
     def meet(self, meeting: Meeting, interrupt: Interrupt = lambda *_: 0) -> Reply | None:
         """See `Lockstep`."""
         self.met()
+        return super().meet(meeting, interrupt)
+
+    def open(self, meeting: Meeting, interrupt: Interrupt = lambda *_: 0) -> Reply:
+        """See `Lockstep`."""
         for meaning in self.meanings:
             meaning.us, meaning.offered = meeting.us, b""
-        return super().meet(meeting, interrupt)
+        return super().open(meeting, interrupt)
 
     def _next(
         self, turns: Sequence[Generator[Turn, Reply, None]], replies: Sequence[Reply] | None

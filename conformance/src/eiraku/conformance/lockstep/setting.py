@@ -214,18 +214,23 @@ class Setting:
             )
             return Paying(purses=end.purses, draft=draft)
 
-        pending = sorted((p.amount, p.transaction) for p in self.now.pending)
-        orders: tuple[tuple[str, dict[str, Any], Callable[[End], Voice]], ...] = (
+        def redelivers(end: End) -> Mapping[str, Any]:
+            # Each names its own: what it draws is its choice.
+            pending = sorted((p.amount, p.peer, p.transaction) for p in end.player.state().pending)
+            return {"transaction": pending[0][2] if pending else transaction}
+
+        orders: tuple[tuple[str, Mapping[str, Any], Callable[[End], Voice]], ...] = (
             ("pay", {"amount": 1}, takes),
             ("pay", {"amount": 1, "payee": us.number}, takes),
             ("pay", {"amount": self.now.balance}, takes),
             ("receive", {}, pays),
             ("request", {"amount": value(unit), "reference": REFERENCE}, pays),
-            ("redeliver", {"transaction": pending[0][1] if pending else transaction}, takes),
+            ("redeliver", {}, takes),
             ("pay", {"amount": 2, "payee": self._till(number // 8 + 1).number}, takes),
         )
         action, fields, voice = orders[number % len(orders)]
-        meeting = self._ordered(Side.RESPONDER, action, lambda _: fields, us, voice)
+        given = redelivers if action == "redeliver" else lambda _: fields
+        meeting = self._ordered(Side.RESPONDER, action, given, us, voice)
         if self.both.act(action, meeting.fields).accepted:
             self._meeting = meeting
 
