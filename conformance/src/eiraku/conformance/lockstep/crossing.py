@@ -38,6 +38,12 @@ Steps: TypeAlias = tuple[Step, ...]
 Make: TypeAlias = Callable[[Random], Steps]
 
 ORDERS: Final = 32
+UNSIGNED: Final = tuple(
+    number
+    for number, fault in enumerate(faults.ALL)
+    if not {"EPP-UNI-002", "EPP-HIS-002"}.isdisjoint(fault.rules)
+)
+"""Faults of a signature under a unit that may be known."""
 REJECTS: Final = 12
 """See `spoiling.SPOILING`."""
 FIRST: Final = 2
@@ -90,6 +96,7 @@ SITUATIONS: Final[Mapping[str, Make]] = {
         WalletRedelivers(0, _side(r)),
     ),
     "circle": lambda r: (_is_paid(r, kind="all"), Circle(0, moves=2), _pays(r, old=(0, 1))),
+    "offered": lambda r: (replace(_pays(r, NewUnit(1)), troubles=(Trouble(FIRST + 1, "lost"),)),),
     "receiving": lambda r: (_troubled(r, _pays(r, NewUnit(1)), "lost"),),
     "paying": lambda r: (_troubled(r, _is_paid(r), "lost"),),
     "ordered": lambda r: (Ordering(r.randrange(ORDERS)),),
@@ -132,6 +139,11 @@ EVENTS: Final[Mapping[str, tuple[Event, ...]]] = {
     "money-list-over": (Keys(Centre.MONEY, "shorter"), Bulletin(2)),
     "scheme-key": (SchemeKey(1),),
     "scheme-keys": (SchemeKey(2), SchemeKey(3)),
+    "scheme-key-for-a-void-one": (
+        *(SchemeKey(number) for number in (1, 2, 4)),
+        Keys(Centre.DEVICE, "void-scheme", 1),
+        SchemeKey(5),
+    ),
     "order-to-pay": (Ordering(1),),
     "order-to-receive": (Ordering(3),),
 }
@@ -153,6 +165,7 @@ PROBES: Final[Mapping[str, Make]] = {
     "copies": lambda r: (_pays(r, old=(r.randrange(4),), copies=True),),
     "units-come-back": lambda r: (_pays(r, old=(0, 1)),),
     "come-back-wrong": lambda r: (_pays(r, old=(0,), fault=r.randrange(1, len(faults.ALL))),),
+    "come-back-unsigned": lambda r: (_pays(r, old=(r.randrange(2),), fault=r.choice(UNSIGNED)),),
     "from-another": lambda r: (replace(_pays(r, NewUnit(1)), till=r.randrange(1, 13)),),
     "repeated": lambda r: (TillRepeats(r.randrange(2), _side(r)),),
     "offered-again": lambda r: (TillRepeats(r.randrange(2), _side(r), offer=True),),
@@ -178,6 +191,7 @@ RULES: Final[Mapping[str, Start]] = {
     "tiers": Start(rules="tiers"),
     "least": Start(rules="least"),
     "home": Start(rules="home"),
+    "lives": Start(rules="lives"),
     "drawn": Start(rules="drawn"),
     "lists-end": Start(list_life=2),
 }

@@ -25,7 +25,8 @@ LATER: Final = (0, 2, 30, 0, 0)
 """Epochs until the scheme keys that a purse has not from the beginning are in force."""
 SOON = 2
 """Epochs after which the last of them but one is over."""
-VOID = Validity(valid_from=1, valid_to=0)
+VOIDS: Final = (Validity(valid_from=1, valid_to=0), Validity(valid_from=EPOCH_MAX, valid_to=EPOCH_MAX - 1))
+"""Both are over in every epoch, whatever their `to` is (EPP-KEY-028, EPP-KEY-064)."""
 T = TypeVar("T", DeviceKey, keylists.MoneyKey)
 
 
@@ -151,26 +152,27 @@ class News:
         world, without = self.world, self._without[centre]
         if centre is Centre.MONEY:
             money = [
-                _voided(key.announced, void=without.get(number, False))
+                _voided(key.announced, number, void=without.get(number, False))
                 for number, key in enumerate(world.issuing.keys)
                 if without.get(number, True)
             ]
             return world.money_keys(money, sequence=sequence, expires=expires, root=root)
         scheme = {
-            scheme_key_id(key): VOID if self._without_scheme.get(number) else validity
+            scheme_key_id(key): VOIDS[number % 2] if self._without_scheme.get(number) else validity
             for number, (key, validity) in enumerate(zip(self.scheme_keys, self._scheme, strict=True))
             if self._without_scheme.get(number, True)
         }
         keys = [
-            _voided(key.announced, void=without.get(number, False))
+            _voided(key.announced, number, void=without.get(number, False))
             for number, key in enumerate(world.device.keys)
             if without.get(number, True)
         ]
         return world.device_keys(keys, scheme=scheme, sequence=sequence, expires=expires, root=root)
 
 
-def _voided(key: T, *, void: bool) -> T:
-    return replace(key, valid_from=VOID.valid_from, valid_to=VOID.valid_to) if void else key
+def _voided(key: T, number: int, *, void: bool) -> T:
+    period = VOIDS[number % 2]
+    return replace(key, valid_from=period.valid_from, valid_to=period.valid_to) if void else key
 
 
 def _sorted(numbers: frozenset[bytes]) -> list[int]:

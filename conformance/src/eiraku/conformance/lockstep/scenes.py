@@ -127,6 +127,8 @@ def rules_of(start: Start, room: Mapping[str, int]) -> dict[str, Any]:
             found = policy(min_amount=3, transfer={0: 2, 1: 9})
             few = operation("few", PURSES, PURSES, same_holder=True, limits={0: 9})
             found["operations"] = [few, *found["operations"]]
+        case "lives":
+            found = policy(min_life=EPOCH_MAX, claim_grace=EPOCH_MAX)
         case "home":
             found = policy()
             found["operations"][-1]["same_holder"] = True

@@ -22,6 +22,7 @@ Rules: TypeAlias = Literal[
     "tiers",
     "least",
     "home",
+    "lives",
 ]
 """Which policy (see `scenes.rules_of`)."""
 Magnitude: TypeAlias = int
