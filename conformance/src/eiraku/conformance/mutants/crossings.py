@@ -5,7 +5,6 @@ from eiraku.reference.anchor import TrustAnchor
 from eiraku.reference.purse import core, handshake, holder, payer
 
 AREA = Area(__name__)
-CROSSED = ("test_crossings::*",)
 _NO_KEY = '"EPP-KEY-047", "no scheme key is in force")\n        return '
 _EXPIRED = '"EPP-KEY-043", f"a key list expired after epoch {expires}")\n        return '
 _BEFORE_THE_SIGNATURE = """\
@@ -31,7 +30,7 @@ AREA.edits(
     "Forgets its purpose when it refuses to open a session for want of a scheme key.",
     core.open_session,
     (f"{_NO_KEY}closed, ", f"{_NO_KEY}replace(closed, order=None), "),
-    expected=CROSSED,
+    expected=("test_crossings::test_event[*-scheme-key]",),
 )
 AREA.edits(
     "EPP-SES-027",
@@ -39,7 +38,7 @@ AREA.edits(
     "Keeps the earlier session if it refuses to open one because a key list has expired.",
     core.open_session,
     (f"{_EXPIRED}closed, ", f"{_EXPIRED}purse, "),
-    expected=CROSSED,
+    expected=("test_crossings::test_event[*-list-over]",),
 )
 AREA.edits(
     "EPP-BUL-006",
@@ -50,7 +49,7 @@ AREA.edits(
         "said = anchor.verify_bulletin(",
         _BEFORE_THE_SIGNATURE,
     ),
-    expected=CROSSED,
+    expected=("test_crossings::test_event[again-without-its-key]",),
 )
 AREA.edits(
     "EPP-KEY-049",
@@ -61,7 +60,7 @@ AREA.edits(
         "kept = self._lasting(epoch)",
         "kept = {n: k for n, k in self._lasting(epoch).items() if self.device.scheme[n].valid_from <= epoch}",
     ),
-    expected=CROSSED,
+    expected=("test_crossings::test_event[scheme-key*]",),
 )
 AREA.edits(
     "EPP-GEN-022",
@@ -69,7 +68,7 @@ AREA.edits(
     "Forgets the purpose that is set when a scheme key comes.",
     holder.take_scheme_key,
     ("return _trusting(purse,", "return _trusting(replace(purse, order=None),"),
-    expected=CROSSED,
+    expected=("test_crossings::test_event[*scheme-key*]",),
 )
 AREA.edits(
     "EPP-REC-006",
@@ -77,7 +76,6 @@ AREA.edits(
     "Takes whatever begins with an integer for the peer's EDHOC error in every state of an open session.",
     core.take_record,
     ("state.link.channel.fresh and ", ""),
-    expected=CROSSED,
 )
 AREA.edits(
     "EPP-TRF-014",
