@@ -19,9 +19,9 @@ CITED = (
     "EPP-GEN-023",
     "EPP-GEN-024",
     "EPP-SES-027",
-    "EPP-BUL-004",
     "EPP-KEY-036",
-    "EPP-KEY-049",
+    "EPP-CRS-015",
+    "EPP-TRF-001",
 )
 
 
